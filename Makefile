@@ -1,0 +1,64 @@
+# smtpd needs a C compiler and libc.  Targets: all check check-real install
+# uninstall clean; CC, CFLAGS, LDFLAGS, DESTDIR and PREFIX are honoured.
+
+PREFIX = /usr/local
+SBINDIR = $(PREFIX)/sbin
+MANDIR = $(PREFIX)/share/man
+
+CFLAGS = -O2 -g
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes \
+	-Wstrict-prototypes -Wconversion
+HARDENING = -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE \
+	-D_FORTIFY_SOURCE=2
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -Ilib $(WARNINGS) $(HARDENING) $(CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+
+OBJECTS = smtpd.o proto.o envelope.o lib/address.o lib/clock.o lib/file.o \
+	lib/header.o lib/line.o lib/listener.o lib/log.o lib/maildir.o \
+	lib/net.o lib/option.o lib/pool.o lib/reply.o lib/store.o \
+	lib/stream.o lib/user.o
+HEADERS = proto.h envelope.h lib/address.h lib/clock.h lib/file.h \
+	lib/header.h lib/line.h lib/listener.h lib/log.h lib/maildir.h \
+	lib/net.h lib/option.h lib/pool.h lib/reply.h lib/store.h \
+	lib/stream.h lib/user.h
+TOOLS = t/smtpc t/fail.so
+
+all: smtpd
+
+smtpd: $(OBJECTS)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(OBJECTS)
+
+$(OBJECTS): $(HEADERS)
+
+.SUFFIXES: .c .o
+.c.o:
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+t/smtpc: t/smtpc.c
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/smtpc.c
+
+t/fail.so: t/fail.c
+	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared \
+	    -o $@ t/fail.c -ldl
+
+# bats runs files side by side where GNU parallel is installed
+check: smtpd $(TOOLS)
+	jobs=$$(nproc 2>/dev/null || echo 2); \
+	command -v parallel >/dev/null || jobs=1; \
+	bats --jobs $$((2 * jobs)) t/*.bats
+
+check-real: smtpd $(TOOLS)
+	t/real/run
+
+install: smtpd
+	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
+	install -m 755 smtpd $(DESTDIR)$(SBINDIR)/smtpd
+	install -m 644 man/smtpd.8 $(DESTDIR)$(MANDIR)/man8/smtpd.8
+
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/smtpd $(DESTDIR)$(MANDIR)/man8/smtpd.8
+
+clean:
+	rm -f smtpd $(OBJECTS) $(TOOLS)
+
+.PHONY: all check check-real install uninstall clean

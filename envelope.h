@@ -1,0 +1,70 @@
+/*
+ * One message in flight: the Envelope interface, which the conversation
+ * speaks to, and BasicEnvelope, which keeps the message in Maildirs.
+ */
+#ifndef ENVELOPE_H
+#define ENVELOPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "address.h"
+#include "reply.h"
+#include "store.h"
+
+/* What is known of a message from MAIL on.  It outlives the envelope. */
+struct mail {
+	const char *id;
+	const char *client;	/* IP address, "" where there is none */
+	const char *helo;	/* as it may stand in a header */
+	const char *protocol;	/* ESMTP, RFC 3848 */
+	const char *hostname;	/* ours */
+	char sender[ADDRESS_MAX + 1];
+
+	/* set by the envelope, for the log; "" where there is nothing to say */
+	char file[1024];	/* that was kept: the first one */
+	char error[256];	/* what failed on this machine */
+};
+
+struct envelope {
+	const struct envelope_ops *ops;
+};
+
+/*
+ * write() never blames: a failed write sticks, and close() reports it.
+ * close() and abort() both free the envelope; exactly one is called, once.
+ */
+struct envelope_ops {
+	/* A reply that refuses, or none.  A recipient may come twice. */
+	struct reply (*add_recipient)(struct envelope *,
+	    const struct address *);
+	/* All recipients are there.  A reply that refuses, or none. */
+	struct reply (*begin_data)(struct envelope *);
+	/* The next octets of the message; its lines end with LF. */
+	void (*write)(struct envelope *, const char *, size_t);
+	/*
+	 * Keep the message: 250 means that it is on disk, content and name.
+	 * With n == 1 there is one verdict for all recipients: all have the
+	 * message, or none.  Else n is the number of recipients that were
+	 * accepted, and each has its own verdict, in their order.
+	 */
+	void (*close)(struct envelope *, struct reply *each, size_t n);
+	/* Drop it; nothing of it stays. */
+	void (*abort)(struct envelope *);
+};
+
+struct basic_options {
+	struct store *store;
+	bool hardlink;			/* one file with many names */
+	long long max_hops;		/* Received fields; 0: no limit */
+	long long min_free;		/* octets, that must stay free */
+};
+
+/*
+ * A BasicEnvelope for a message of size octets (0: unknown).  options and
+ * mail must outlive it.  Returns a reply that refuses, or none and *e.
+ */
+struct reply basic_envelope_new(const struct basic_options *, struct mail *,
+    unsigned long long size, struct envelope **e);
+
+#endif

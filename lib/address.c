@@ -1,0 +1,324 @@
+/* The grammar of paths and ESMTP parameters. */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "address.h"
+
+static bool
+is_utf8(unsigned char c)
+{
+	return c >= 0x80;
+}
+
+static bool
+is_alnum(unsigned char c)
+{
+	return c < 0x80 && isalnum(c);
+}
+
+/* RFC 5322 3.2.3, RFC 6531 3.3 */
+static bool
+is_atext(unsigned char c)
+{
+	return is_alnum(c) || is_utf8(c) ||
+	    (c && strchr("!#$%&'*+-/=?^_`{|}~", c));
+}
+
+/* Octets in the UTF-8 sequence at s, 0 where there is no valid one. */
+static size_t
+utf8_length(const unsigned char *s)
+{
+	unsigned long c;
+	size_t i, n;
+
+	if (*s < 0x80)
+		return 1;
+	if (*s >= 0xc2 && *s <= 0xdf)
+		n = 2, c = *s & 0x1fu;
+	else if (*s >= 0xe0 && *s <= 0xef)
+		n = 3, c = *s & 0x0fu;
+	else if (*s >= 0xf0 && *s <= 0xf4)
+		n = 4, c = *s & 0x07u;
+	else
+		return 0;
+	for (i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (s[i] & 0x3fu);
+	}
+	if (c < 0xa0)					/* C1 controls */
+		return 0;
+	if (n == 3 && (c < 0x800 || (c >= 0xd800 && c <= 0xdfff)))
+		return 0;
+	if (n == 4 && (c < 0x10000 || c > 0x10ffff))
+		return 0;
+	return n;
+}
+
+static enum address_status
+check_charset(const char *s)
+{
+	enum address_status status = ADDRESS_OK;
+	size_t n;
+
+	for (; *s; s += n) {
+		n = utf8_length((const unsigned char *)s);
+		if (n == 0)
+			return ADDRESS_SYNTAX;
+		if (n > 1)
+			status = ADDRESS_UTF8;
+	}
+	return status;
+}
+
+/* [1.2.3.4] or [IPv6:::1]: octets with the brackets, 0 if it is neither. */
+static size_t
+literal_length(const char *s)
+{
+	static const char tag[] = "IPv6:";
+	unsigned char addr[sizeof(struct in6_addr)];
+	char text[INET6_ADDRSTRLEN];
+	const char *end;
+	int family = AF_INET;
+	size_t len;
+
+	if (*s != '[' || !(end = strchr(s, ']')))
+		return 0;
+	len = (size_t)(end + 1 - s);
+	if (strncasecmp(++s, tag, sizeof tag - 1) == 0) {
+		family = AF_INET6;
+		s += sizeof tag - 1;
+	}
+	if ((size_t)(end - s) >= sizeof text)
+		return 0;
+	memcpy(text, s, (size_t)(end - s));
+	text[end - s] = '\0';
+	return inet_pton(family, text, addr) == 1 ? len : 0;
+}
+
+/* Octets in the dotted name at s, without a dot at its end; 0 if none. */
+static size_t
+domain_length(const char *s, bool strict)
+{
+	const char *p = s, *label;
+
+	for (;;) {
+		label = p;
+		while (is_alnum((unsigned char)*p) || *p == '-' ||
+		    is_utf8((unsigned char)*p) || (*p == '_' && !strict))
+			p++;
+		if (p == label || p - label > LABEL_MAX)
+			return 0;
+		if (strict && (*label == '-' || p[-1] == '-'))
+			return 0;
+		if (*p != '.' || p[1] == '\0' || strchr("> \t:,", p[1]))
+			return (size_t)(p - s);
+		p++;
+	}
+}
+
+static size_t
+host_length(const char *s, bool strict)
+{
+	return *s == '[' ? literal_length(s) : domain_length(s, strict);
+}
+
+bool
+address_is_host(const char *s)
+{
+	size_t len = host_length(s, true);
+
+	return len > 0 && s[len] == '\0';
+}
+
+/* RFC 5321 4.1.2 Quoted-string.  Moves *p behind it and *out with it. */
+static bool
+take_quoted(const char **p, char **out)
+{
+	const char *s = *p + 1;
+
+	for (; *s != '"'; s++) {
+		if (*s == '\\')
+			s++;
+		if (*s == '\0' || *s == '\t')
+			return false;
+		*(*out)++ = *s;
+	}
+	*p = s + 1;
+	return true;
+}
+
+static bool
+take_dot_string(const char **p, char **out, bool strict)
+{
+	const char *s = *p;
+
+	for (; is_atext((unsigned char)*s) || *s == '.'; s++) {
+		if (strict && *s == '.' && (s == *p || s[-1] == '.'))
+			return false;
+		*(*out)++ = *s;
+	}
+	if (s == *p || (strict && s[-1] == '.'))
+		return false;
+	*p = s;
+	return true;
+}
+
+/* A-d-l ":", which RFC 5321 4.1.1.3 tells us to read and to ignore. */
+static bool
+skip_route(const char **p)
+{
+	const char *s = *p;
+	size_t len;
+
+	while (*s == '@') {
+		len = host_length(s + 1, false);
+		if (len == 0)
+			return false;
+		s += 1 + len;
+		if (*s == ',')
+			s++;
+		else if (*s != ':')
+			return false;
+	}
+	if (*s++ != ':')
+		return false;
+	*p = s;
+	return true;
+}
+
+/* "@" and what follows.  Moves *s behind it, *end to where the email ends. */
+static bool
+take_domain(const char **s, const char **end, bool strict, struct address *a)
+{
+	const char *host = *s + 1;
+	size_t i, len = host_length(host, strict);
+
+	if (len == 0)
+		return false;
+	for (i = 0; i < len; i++)
+		a->domain[i] = (char)(is_utf8((unsigned char)host[i]) ?
+		    host[i] : tolower((unsigned char)host[i]));
+	a->domain[len] = '\0';
+	*s = *end = host + len;
+	if (**s == '.' && *host != '[') {
+		if (strict)
+			return false;
+		(*s)++;
+	}
+	return true;
+}
+
+static bool
+take_mailbox(const char **p, unsigned flags, struct address *a)
+{
+	const bool strict = flags & ADDRESS_STRICT;
+	const char *s = *p, *end;
+	char *out = a->local;
+
+	if (!(*s == '"' ? take_quoted(&s, &out) :
+	    take_dot_string(&s, &out, strict)))
+		return false;
+	*out = '\0';
+	end = s;
+	if (*s == '@') {
+		if (!take_domain(&s, &end, strict, a))
+			return false;
+	} else if (flags & ADDRESS_REVERSE ? strict :
+	    strcasecmp(a->local, "postmaster") != 0) {
+		return false;
+	}
+	memcpy(a->email, *p, (size_t)(end - *p));
+	a->email[end - *p] = '\0';
+	*p = s;
+	return true;
+}
+
+/* Could anything in s be longer than the arrays of struct address? */
+static bool
+too_long(const char *s)
+{
+	size_t n = 0;
+	bool quoted = false;
+
+	for (; *s && (quoted || !strchr(">\t ", *s)); s++, n++) {
+		if (*s == '\\' && quoted && s[1])
+			s++, n++;
+		else if (*s == '"')
+			quoted = !quoted;
+	}
+	return n > ADDRESS_MAX;
+}
+
+enum address_status
+address_parse(const char **p, unsigned flags, struct address *a)
+{
+	const char *s = *p;
+	bool bracket = *s == '<';
+
+	a->email[0] = a->local[0] = a->domain[0] = '\0';
+	if (bracket)
+		s++;
+	else if (flags & ADDRESS_STRICT)
+		return ADDRESS_SYNTAX;
+	if (too_long(s))
+		return ADDRESS_SYNTAX;
+	if (bracket && *s == '>' && flags & ADDRESS_REVERSE) {
+		*p = s + 1;
+		return ADDRESS_OK;
+	}
+	if (*s == '@' && !skip_route(&s))
+		return ADDRESS_SYNTAX;
+	if (!take_mailbox(&s, flags, a))
+		return ADDRESS_SYNTAX;
+	if (bracket && *s++ != '>')
+		return ADDRESS_SYNTAX;
+	*p = s;
+	return check_charset(a->email);
+}
+
+bool
+address_same(const char *email, const char *other)
+{
+	const char *at = strrchr(email, '@');
+	size_t local = at ? (size_t)(at - email) : strlen(email);
+
+	return strncmp(email, other, local) == 0 &&
+	    strcasecmp(email + local, other + local) == 0;
+}
+
+int
+param_next(const char **p, struct param *param)
+{
+	const char *s = *p;
+	size_t n = 0;
+
+	while (*s == ' ' || *s == '\t')
+		s++;
+	if (*s == '\0')
+		return 0;
+	if (s == *p || *s == '-')
+		return -1;
+	while (is_alnum((unsigned char)*s) || *s == '-') {
+		if (n + 1 == sizeof param->keyword)
+			return -1;
+		param->keyword[n++] = (char)toupper((unsigned char)*s++);
+	}
+	param->keyword[n] = '\0';
+	param->value = NULL;
+	param->len = 0;
+	if (n && *s == '=') {
+		param->value = ++s;
+		while (*s > ' ' && *s < 0x7f && *s != '=')
+			s++;
+		param->len = (size_t)(s - param->value);
+		if (param->len == 0)
+			return -1;
+	}
+	if (n == 0 || (*s && *s != ' ' && *s != '\t'))
+		return -1;
+	*p = s;
+	return 1;
+}

@@ -1,0 +1,60 @@
+/*
+ * The grammar of MAIL and RCPT arguments (RFC 5321 4.1.2): paths and ESMTP
+ * parameters.  Pure: text in, values out; it knows no policy.
+ */
+#ifndef ADDRESS_H
+#define ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+	ADDRESS_MAX = 254,	/* octets between < and >, RFC 5321 4.5.3.1.3 */
+	LABEL_MAX = 63,		/* octets, RFC 1035 2.3.4 */
+};
+
+/* A mailbox.  All three are empty for the null path. */
+struct address {
+	char email[ADDRESS_MAX + 1];	/* as given, less route and brackets */
+	char local[ADDRESS_MAX + 1];	/* the local part, unquoted */
+	char domain[ADDRESS_MAX + 1];	/* lower case; empty: none given */
+};
+
+enum address_flags {
+	ADDRESS_REVERSE = 1,	/* <> and a missing domain will do */
+	ADDRESS_STRICT = 2,	/* RFC 5321 to the letter */
+};
+
+enum address_status {
+	ADDRESS_OK,
+	ADDRESS_SYNTAX,
+	ADDRESS_UTF8,		/* well formed, but for SMTPUTF8 only */
+};
+
+/*
+ * Parse the path that *p points to; on ADDRESS_OK *p is moved behind it.  A
+ * forward-path without a domain must be postmaster (RFC 5321 4.5.1).
+ */
+enum address_status address_parse(const char **p, unsigned flags,
+    struct address *);
+
+/* Is s a domain or an address literal, to the letter of RFC 5321 4.1.2? */
+bool address_is_host(const char *s);
+
+/* The same mailbox?  The local part to the octet, the domain in any case. */
+bool address_same(const char *email, const char *other);
+
+/* One ESMTP parameter: KEYWORD or KEYWORD=value (RFC 5321 4.1.2). */
+struct param {
+	char keyword[32];	/* upper case */
+	const char *value;	/* NULL: no "="; not NUL-terminated */
+	size_t len;		/* of value */
+};
+
+/*
+ * Take the next parameter at *p, which is moved behind it.  Returns 1, 0 when
+ * there is none left, -1 where the text is no parameter.
+ */
+int param_next(const char **p, struct param *);
+
+#endif

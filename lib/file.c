@@ -1,0 +1,127 @@
+/* Whole writes and copies. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "file.h"
+
+enum {
+	COPY_CHUNK = 1 << 30,	/* octets asked of the kernel at a time */
+	COPY_BUFFER = 32768,
+};
+
+int
+file_write(int fd, const void *buf, size_t n)
+{
+	const char *p = buf;
+	ssize_t written;
+
+	while (n > 0) {
+		written = write(fd, p, n);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0) {
+			if (written == 0)
+				errno = ENOSPC;
+			return -1;
+		}
+		p += written;
+		n -= (size_t)written;
+	}
+	return 0;
+}
+
+static int
+copy_by_hand(int to, int from, off_t offset)
+{
+	char buf[COPY_BUFFER];
+	ssize_t got;
+
+	while ((got = pread(from, buf, sizeof buf, offset)) != 0) {
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0 || file_write(to, buf, (size_t)got) < 0)
+			return -1;
+		offset += got;
+	}
+	return 0;
+}
+
+int
+file_append(int to, int from, off_t offset)
+{
+	ssize_t copied;
+
+	do
+		copied = copy_file_range(from, &offset, to, NULL, COPY_CHUNK,
+		    0);
+	while (copied > 0 || (copied < 0 && errno == EINTR));
+	if (copied < 0 && (errno == EXDEV || errno == ENOSYS ||
+	    errno == EINVAL || errno == EOPNOTSUPP))
+		return copy_by_hand(to, from, offset);
+	return (int)copied;
+}
+
+void
+outfile_begin(struct outfile *o, int fd, char *buf)
+{
+	*o = (struct outfile){ .fd = fd, .buf = buf };
+}
+
+static unsigned long long
+count_lines(const char *s, size_t n)
+{
+	unsigned long long lines = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		lines += s[i] == '\n';
+	return lines;
+}
+
+void
+outfile_put(struct outfile *o, const char *s, size_t n)
+{
+	size_t part;
+
+	o->size += n;
+	o->lines += count_lines(s, n);
+	while (n > 0) {
+		part = OUTFILE_BUFFER - o->n;
+		if (part > n)
+			part = n;
+		memcpy(o->buf + o->n, s, part);
+		o->n += part;
+		s += part;
+		n -= part;
+		if (o->n == OUTFILE_BUFFER)
+			outfile_flush(o);
+	}
+}
+
+void
+outfile_printf(struct outfile *o, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		outfile_put(o, text, (size_t)n < sizeof text ?
+		    (size_t)n : sizeof text - 1);
+}
+
+int
+outfile_flush(struct outfile *o)
+{
+	if (!o->error && file_write(o->fd, o->buf, o->n) < 0)
+		o->error = errno;
+	o->n = 0;
+	errno = o->error;
+	return o->error ? -1 : 0;
+}

@@ -1,0 +1,42 @@
+/* Whole writes and copies, where the system calls may do less. */
+#ifndef FILE_H
+#define FILE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Write all n octets.  Returns 0, or -1 with errno set. */
+int file_write(int fd, const void *buf, size_t n);
+
+/*
+ * Append what `from` holds from an offset to its end to `to`; in the kernel,
+ * where it can do that.  Returns 0, or -1 with errno set.
+ */
+int file_append(int to, int from, off_t offset);
+
+/*
+ * A file that is written through a large buffer.  Writing never blames: the
+ * first error sticks.
+ */
+enum { OUTFILE_BUFFER = 65536 };	/* octets that go to it at a time */
+
+struct outfile {
+	int fd;
+	int error;			/* errno of the first failed write */
+	unsigned long long size, lines;	/* that were put */
+	size_t n;
+	char *buf;			/* OUTFILE_BUFFER octets */
+};
+
+/* Begin with a file; the descriptor and the buffer stay the caller's. */
+void outfile_begin(struct outfile *, int fd, char *buf);
+void outfile_put(struct outfile *, const char *, size_t n);
+
+/* At most 1,023 octets; longer text is cut. */
+__attribute__((format(printf, 2, 3)))
+void outfile_printf(struct outfile *, const char *fmt, ...);
+
+/* Write what is buffered.  Returns 0, or -1 with errno set to error. */
+int outfile_flush(struct outfile *);
+
+#endif

@@ -1,0 +1,144 @@
+/* What ends what: CR LF, and CR LF . CR LF. */
+#include <string.h>
+
+#include "line.h"
+
+void
+line_init(struct line_reader *l, FILE *in, bool lf_ends)
+{
+	*l = (struct line_reader){ .in = in, .lf_ends = lf_ends };
+}
+
+static bool
+is_control(int c)
+{
+	return (c < ' ' && c != '\t') || c == 0x7f;
+}
+
+static enum line_status
+refuse(struct line_reader *l, enum line_status why)
+{
+	l->skip = true;
+	return why;
+}
+
+enum line_status
+line_read(struct line_reader *l, char *buf, size_t size)
+{
+	size_t n = 0;
+	int c;
+
+	while ((c = getc_unlocked(l->in)) != EOF) {
+		bool was_cr = l->cr;
+
+		l->cr = c == '\r';
+		if (c == '\n' && (was_cr || l->lf_ends)) {
+			bool skipped = l->skip;
+
+			l->skip = false;
+			l->octets = 0;
+			if (skipped)
+				continue;
+			buf[n] = '\0';
+			return LINE_OK;
+		}
+		if (++l->octets > LINE_FLOOD_MAX)
+			return LINE_FLOOD;
+		if (l->skip)
+			continue;
+		if (was_cr)
+			return refuse(l, LINE_MALFORMED);
+		if (c == '\r')
+			continue;
+		if (is_control(c))
+			return refuse(l, LINE_MALFORMED);
+		if (n + 2 >= size)
+			return refuse(l, LINE_LONG);
+		buf[n++] = (char)c;
+	}
+	return LINE_END;
+}
+
+void
+data_init(struct data *d)
+{
+	*d = (struct data){ .state = DATA_BEGIN_LINE };
+}
+
+/*
+ * Copy up to the next CR, which is looked for once and not again after each
+ * of a thousand bare LFs.  Returns how many octets were copied.
+ */
+static size_t
+copy_text(struct data *d, const char *in, size_t n, char *out)
+{
+	const char *cr = memchr(in, '\r', n);
+
+	if (cr)
+		n = (size_t)(cr - in);
+	if (!d->bare_lf && memchr(in, '\n', n))
+		d->bare_lf = true;
+	memcpy(out, in, n);
+	return n;
+}
+
+size_t
+data_decode(struct data *d, const char *in, size_t n, char *out, size_t *len)
+{
+	const char *p = in, *end = in + n;
+	char *o = out;
+	size_t copied;
+
+	while (p < end && !d->done) {
+		switch (d->state) {
+		case DATA_BEGIN_LINE:
+			if (*p == '.') {
+				d->state = DATA_DOT;
+				p++;
+			} else {
+				d->state = DATA_TEXT;
+			}
+			break;
+		case DATA_DOT:
+			if (*p == '\r') {
+				d->state = DATA_DOT_CR;
+				p++;
+			} else {
+				d->state = DATA_TEXT;
+			}
+			break;
+		case DATA_DOT_CR:
+			if (*p == '\n') {
+				d->done = true;
+				p++;
+			} else {
+				d->state = DATA_CR;
+			}
+			break;
+		case DATA_TEXT:
+			copied = copy_text(d, p, (size_t)(end - p), o);
+			p += copied;
+			o += copied;
+			if (p < end) {
+				d->state = DATA_CR;
+				p++;
+			}
+			break;
+		case DATA_CR:
+			if (*p == '\n') {
+				*o++ = '\n';
+				d->octets++;
+				d->state = DATA_BEGIN_LINE;
+				p++;
+			} else {
+				*o++ = '\r';
+				d->bare_cr = true;
+				d->state = DATA_TEXT;
+			}
+			break;
+		}
+	}
+	*len = (size_t)(o - out);
+	d->octets += *len;
+	return (size_t)(p - in);
+}

@@ -1,0 +1,64 @@
+/*
+ * What ends what: command lines end at CR LF, message data at CR LF . CR LF,
+ * and nothing else does.  Whoever disagrees about that with the server in
+ * front of him can smuggle mail, so no other file looks at line ends.
+ */
+#ifndef LINE_H
+#define LINE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+enum {
+	LINE_FLOOD_MAX = 1024 * 1024,	/* octets without an end: hang up */
+};
+
+enum line_status {
+	LINE_OK,
+	LINE_END,	/* end of file, whatever the stream means by it */
+	LINE_MALFORMED,	/* NUL, a control octet, a bare CR or LF */
+	LINE_LONG,
+	LINE_FLOOD,	/* over LINE_FLOOD_MAX: nothing more will be read */
+};
+
+struct line_reader {
+	FILE *in;
+	bool lf_ends;	/* LF alone ends a line, too */
+	bool cr;	/* the last octet was CR */
+	bool skip;	/* this line has had its answer: read it away */
+	size_t octets;	/* of this line, so far */
+};
+
+void line_init(struct line_reader *, FILE *, bool lf_ends);
+
+/*
+ * Read one line into buf, without its end and with a NUL; size counts CR LF,
+ * so that it is the limit in the words of RFC 5321 4.5.3.1.  A bad line is
+ * reported once, as soon as it is known to be bad; the rest of it, up to its
+ * true end, is read away before the next.  Blocks as the stream does.
+ */
+enum line_status line_read(struct line_reader *, char *buf, size_t size);
+
+/* Message data on its way from the wire to the form in which it is kept. */
+struct data {
+	enum {
+		DATA_BEGIN_LINE, DATA_DOT, DATA_DOT_CR, DATA_TEXT, DATA_CR
+	} state;
+	bool done;		/* CR LF . CR LF, or . CR LF at once, was seen */
+	bool bare_cr, bare_lf;	/* at least one was */
+	unsigned long long octets;	/* as RFC 1870 counts them */
+};
+
+void data_init(struct data *);
+
+/*
+ * Decode n octets: CR LF becomes LF, the dot that RFC 5321 4.5.2 puts before
+ * a dot is taken away, all else is kept.  A bare LF or CR is kept too, and
+ * noted; after it a dot means nothing.  out has room for n + 1 octets; *len
+ * is set to what was put there.  Returns how many octets of in were used: all,
+ * or up to the end of data.  Pure.
+ */
+size_t data_decode(struct data *, const char *in, size_t n, char *out,
+    size_t *len);
+
+#endif

@@ -1,0 +1,45 @@
+/* Listening sockets: TCP over IPv4 and IPv6, and Unix sockets. */
+#ifndef LISTENER_H
+#define LISTENER_H
+
+#include <sys/types.h>
+
+enum { LISTENER_ADDRESS_MAX = 256 };	/* octets, with the NUL */
+
+struct listener {
+	int fd;
+	char address[LISTENER_ADDRESS_MAX];	/* HOST:PORT or /path, as bound */
+};
+
+struct listeners {
+	struct listener *all;
+	unsigned n;
+};
+
+struct listener_options {
+	int backlog;
+	uid_t uid;	/* whom a Unix socket is given to; -1: nobody */
+	gid_t gid;
+};
+
+struct listener_error {
+	int status;		/* of sysexits(3) */
+	char text[512];
+};
+
+/*
+ * Bind and listen on HOST:PORT, [V6]:PORT, :PORT (all addresses) or a path
+ * (",mode=0660" and ",group=NAME" may follow; a stale socket is replaced) and
+ * add what was opened, which may be more than one socket.  Returns 0, or -1
+ * with what went wrong in words.
+ */
+int listener_open(struct listeners *, const char *spec,
+    const struct listener_options *, struct listener_error *);
+
+/* Close them all; safe in a signal handler. */
+void listeners_close(struct listeners *);
+
+/* Remove the paths of Unix sockets, as far as that is allowed. */
+void listeners_unlink(const struct listeners *);
+
+#endif

@@ -1,0 +1,227 @@
+/* The log: one line an event. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+
+static struct {		/* set once, at start-up */
+	struct log_options options;
+	bool to_syslog;
+	bool to_journal;
+} sink;
+
+static bool
+is_journal(const struct stat *st)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+
+	return stream && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 &&
+	    dev == st->st_dev && ino == st->st_ino;
+}
+
+static void
+find_sink(bool want_syslog)
+{
+	struct stat st;
+	bool known = fstat(STDERR_FILENO, &st) == 0;
+
+	sink.to_journal = known && is_journal(&st);
+	sink.to_syslog = want_syslog ||
+	    (known && S_ISSOCK(st.st_mode) && !sink.to_journal);
+	if (sink.to_syslog)
+		openlog("smtpd", LOG_PID | LOG_NDELAY, LOG_MAIL);
+}
+
+void
+log_open(const struct log_options *options)
+{
+	sink.options = *options;
+	find_sink(options->syslog);
+}
+
+static void
+put(struct log_line *l, const char *s, size_t n)
+{
+	const size_t room = sizeof l->buf - 4;	/* "}\n", the NUL, a quote */
+
+	if (l->full || n > room - l->len) {
+		l->full = true;
+		return;
+	}
+	memcpy(l->buf + l->len, s, n);
+	l->len += n;
+}
+
+static void
+put_escaped(struct log_line *l, unsigned char c)
+{
+	char out[8];
+	int n;
+
+	if (c == '"' || c == '\\')
+		n = snprintf(out, sizeof out, "\\%c", c);
+	else if (c >= ' ' && c < 0x7f)
+		n = snprintf(out, sizeof out, "%c", c);
+	else
+		n = snprintf(out, sizeof out,
+		    sink.options.json ? "\\u%04x" : "\\x%02x", c);
+	put(l, out, (size_t)n);
+}
+
+static bool
+needs_quotes(const char *s)
+{
+	if (*s == '\0')
+		return true;
+	for (; *s; s++)
+		if (*s <= ' ' || *s >= 0x7f || strchr("\"\\=", *s))
+			return true;
+	return false;
+}
+
+static void
+put_value(struct log_line *l, const char *s, bool quoted)
+{
+	size_t n = 0;
+
+	if (quoted)
+		put(l, "\"", 1);
+	for (; *s && n < LOG_VALUE_MAX; s++, n++)
+		put_escaped(l, (unsigned char)*s);
+	if (*s)
+		put(l, "...", 3);
+	if (quoted)
+		put(l, "\"", 1);
+}
+
+/* A pair that does not fit is left out whole, and so are those after it. */
+static void
+put_pair(struct log_line *l, const char *key, const char *value, bool quoted)
+{
+	size_t before = l->len;
+
+	if (l->off || l->full)
+		return;
+	if (sink.options.json) {
+		put(l, before > 1 ? ",\"" : "\"", before > 1 ? 2 : 1);
+		put(l, key, strlen(key));
+		put(l, "\":", 2);
+	} else {
+		if (before)
+			put(l, " ", 1);
+		put(l, key, strlen(key));
+		put(l, "=", 1);
+	}
+	put_value(l, value, quoted);
+	if (l->full)
+		l->len = before;
+}
+
+void
+log_str(struct log_line *l, const char *key, const char *value)
+{
+	put_pair(l, key, value, sink.options.json || needs_quotes(value));
+}
+
+void
+log_num(struct log_line *l, const char *key, long long value)
+{
+	char text[24];
+
+	snprintf(text, sizeof text, "%lld", value);
+	put_pair(l, key, text, false);
+}
+
+/* The journal and syslog have the time already. */
+static void
+put_time(struct log_line *l)
+{
+	long long us = clock_us();
+	time_t seconds = (time_t)(us / 1000000);
+	char text[64];
+	struct tm tm;
+	size_t n;
+
+	gmtime_r(&seconds, &tm);
+	n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + n, sizeof text - n, ".%03dZ",
+	    (int)(us % 1000000 / 1000));
+	log_str(l, "time", text);
+}
+
+void
+log_begin(struct log_line *l, enum log_level level, const char *event)
+{
+	l->off = level == LEVEL_DEBUG && !sink.options.verbose;
+	l->full = false;
+	l->level = level;
+	l->len = 0;
+	if (l->off)
+		return;
+	if (sink.options.json)
+		put(l, "{", 1);
+	if (!sink.to_syslog && !sink.to_journal)
+		put_time(l);
+	log_str(l, "event", event);
+}
+
+void
+log_end(struct log_line *l)
+{
+	static const int priority[] = {
+		[LEVEL_ERROR] = LOG_ERR, [LEVEL_WARNING] = LOG_WARNING,
+		[LEVEL_INFO] = LOG_INFO, [LEVEL_DEBUG] = LOG_DEBUG,
+	};
+
+	if (l->off)
+		return;
+	if (sink.options.json)
+		l->buf[l->len++] = '}';
+	if (sink.to_syslog) {
+		l->buf[l->len] = '\0';
+		syslog(priority[l->level], "%s", l->buf);
+		return;
+	}
+	l->buf[l->len++] = '\n';
+	while (write(STDERR_FILENO, l->buf, l->len) < 0 && errno == EINTR)
+		;
+}
+
+void
+log_errno(const char *event, const char *key, const char *what)
+{
+	struct log_line l;
+	int error = errno;
+
+	log_begin(&l, LEVEL_ERROR, event);
+	log_str(&l, key, what);
+	log_str(&l, "error", strerror(error));
+	log_end(&l);
+}
+
+void
+fatal(int status, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	if (!sink.to_syslog)
+		find_sink(false);
+	if (sink.to_syslog)
+		syslog(LOG_ERR, "%s", text);
+	else
+		dprintf(STDERR_FILENO, "smtpd: %s\n", text);
+	exit(status);
+}

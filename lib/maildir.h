@@ -1,0 +1,85 @@
+/*
+ * Crash-safe delivery into a maildir(5): a file is written in tmp/, fsynced,
+ * and renamed into new/, which is fsynced in its turn.  All of it through
+ * directory descriptors, so that it works where the path does not.
+ */
+#ifndef MAILDIR_H
+#define MAILDIR_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum {
+	MAILDIR_TMP_AGE = 36 * 60 * 60,	/* seconds; maildir(5) */
+};
+
+struct maildir {
+	int dir, tmp, new;
+};
+
+/* A message file on its way.  name is all that is needed to publish it. */
+struct maildir_file {
+	char name[NAME_MAX + 1];	/* in tmp/, later in new/ */
+	bool published;
+};
+
+/* Whom a directory is given to that was made.  NULL: whoever makes it. */
+struct maildir_owner {
+	uid_t uid;
+	gid_t gid;
+};
+
+/*
+ * Make the directory name in the directory at, and make that durable, unless
+ * it is there.  Returns 0, or -1 with errno set.
+ */
+int maildir_make(int at, const char *name, const struct maildir_owner *);
+
+/*
+ * Open the Maildir path, relative to the directory at.  What is missing of
+ * tmp/, new/ and cur/ is made, and made durable.  Returns 0, or -1 with errno
+ * set: ENOENT when there is no such directory, EXDEV when tmp/ and new/ are
+ * on different devices.
+ */
+int maildir_open(struct maildir *, int at, const char *path,
+    const struct maildir_owner *);
+void maildir_close(struct maildir *);
+
+/* Can this process deliver there?  Returns 0, or -1 with errno set. */
+int maildir_check(const struct maildir *);
+
+/*
+ * Create a file of a new unique name in tmp/, open for reading and writing.
+ * Returns its descriptor, which is the caller's, or -1 with errno set.
+ */
+int maildir_create(const struct maildir *, struct maildir_file *,
+    const char *hostname);
+
+/*
+ * Give the file, which the caller has fsynced, its name in new/; size and
+ * lines become its ,S= and ,W=.  The name is durable after maildir_sync()
+ * only.  Returns 0, or -1 with errno set.
+ */
+int maildir_publish(const struct maildir *, struct maildir_file *,
+    unsigned long long size, unsigned long long lines);
+
+/*
+ * The same for a file that lies in another Maildir's tmp/ as tmp_name: it
+ * gets a further name, in this new/.  -1 with EXDEV when that is on another
+ * device.
+ */
+int maildir_link(const struct maildir *, struct maildir_file *,
+    const struct maildir *from, const char *tmp_name, const char *hostname,
+    unsigned long long size, unsigned long long lines);
+
+/* fsync new/.  0, or -1 with errno set. */
+int maildir_sync(const struct maildir *);
+
+/* Remove the file from tmp/, or take its name in new/ back. */
+void maildir_discard(const struct maildir *, const struct maildir_file *);
+
+/* Remove from tmp/ what this program left there MAILDIR_TMP_AGE ago. */
+void maildir_sweep(const struct maildir *);
+
+#endif

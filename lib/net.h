@@ -1,0 +1,31 @@
+/* IP addresses, as sockets have them, and networks of them. */
+#ifndef NET_H
+#define NET_H
+
+#include <arpa/inet.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/* One end of a connection.  An IPv4-mapped IPv6 address is an IPv4 one. */
+struct endpoint {
+	int family;			/* AF_INET, AF_INET6; else no address */
+	unsigned char addr[16];		/* network order; 4 octets of it, or 16 */
+	char ip[INET6_ADDRSTRLEN];	/* the same as text; "" without one */
+	unsigned port;
+};
+
+/* 192.0.2.0/24, 2001:db8::/32, or one address. */
+struct network {
+	int family;
+	unsigned char addr[16];
+	unsigned bits;
+};
+
+void endpoint_set(struct endpoint *, const struct sockaddr *);
+bool endpoint_is_loopback(const struct endpoint *);
+
+/* Returns 0, or -1 where the text is no network. */
+int network_parse(struct network *, const char *text);
+bool network_contains(const struct network *, const struct endpoint *);
+
+#endif

@@ -1,0 +1,181 @@
+/* A command line read by a table. */
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "log.h"
+#include "option.h"
+
+struct suffix {
+	char letter;
+	long long factor;
+};
+
+static const struct suffix sizes[] = {
+	{ 'k', 1024 }, { 'M', 1024 * 1024 }, { 'G', 1024 * 1024 * 1024 },
+	{ '\0', 1 },
+};
+
+static const struct suffix times[] = {
+	{ 's', 1000 }, { 'm', 60 * 1000 }, { 'h', 60 * 60 * 1000 },
+	{ '\0', 1000 },
+};
+
+/* Returns the number, or -1 where text is none or it is too large. */
+static long long
+scaled(const char *text, int base, const struct suffix *suffix)
+{
+	char *end;
+	long long n;
+
+	if (!isdigit((unsigned char)*text))
+		return -1;
+	errno = 0;
+	n = strtoll(text, &end, base);
+	if (errno)
+		return -1;
+	if (!suffix)
+		return *end ? -1 : n;
+	while (suffix->letter && suffix->letter != *end)
+		suffix++;
+	if (suffix->letter)
+		end++;
+	if (*end || n > LLONG_MAX / 1000 / suffix->factor)
+		return -1;
+	return n * suffix->factor;
+}
+
+static void
+add(struct option_list *list, const char *value)
+{
+	list->values = realloc(list->values,
+	    (list->n + 1) * sizeof *list->values);
+	if (!list->values)
+		fatal(EX_OSERR, "out of memory");
+	list->values[list->n++] = value;
+}
+
+static void
+set_number(const struct option *o, const char *value)
+{
+	static const struct {
+		int base;
+		const struct suffix *suffixes;
+		const char *takes;
+	} forms[] = {
+		[OPTION_NUMBER] = { 10, NULL, "a whole number" },
+		[OPTION_SIZE] = { 10, sizes,
+		    "a number of octets such as 500000, 64k, 10M or 1G" },
+		[OPTION_TIME] = { 10, times,
+		    "a time such as 30, 30s, 5m or 1h" },
+		[OPTION_MODE] = { 8, NULL, "an octal mode such as 077" },
+	};
+	long long n = scaled(value, forms[o->type].base,
+	    forms[o->type].suffixes);
+
+	if (n < 0)
+		fatal(EX_USAGE, "--%s takes %s, not '%s'", o->name,
+		    forms[o->type].takes, value);
+	*(long long *)o->value = n;
+}
+
+static void
+set(const struct option *o, const char *value)
+{
+	if (o->type == OPTION_FLAG)
+		*(bool *)o->value = true;
+	else if (o->type == OPTION_STRING)
+		*(const char **)o->value = value;
+	else if (o->type == OPTION_LIST)
+		add(o->value, value);
+	else
+		set_number(o, value);
+}
+
+/* --name, --name=value or --name value.  Returns the arguments used. */
+static int
+parse_long(const struct option *table, char **argv)
+{
+	const char *arg = *argv + 2;
+	size_t len = strcspn(arg, "=");
+	const struct option *o;
+
+	for (o = table; o->name; o++)
+		if (strlen(o->name) == len && strncmp(o->name, arg, len) == 0)
+			break;
+	if (!o->name)
+		fatal(EX_USAGE, "unknown option --%.*s; see smtpd --help",
+		    (int)len, arg);
+	if (!o->argument && arg[len])
+		fatal(EX_USAGE, "--%s takes no value", o->name);
+	if (!o->argument || arg[len]) {
+		set(o, arg[len] ? arg + len + 1 : NULL);
+		return 1;
+	}
+	if (!argv[1])
+		fatal(EX_USAGE, "--%s needs a value: --%s %s", o->name,
+		    o->name, o->argument);
+	set(o, argv[1]);
+	return 2;
+}
+
+/* -abc, -l value or -lvalue.  Returns the arguments used. */
+static int
+parse_short(const struct option *table, char **argv)
+{
+	const char *arg = *argv + 1;
+	const struct option *o;
+
+	for (; *arg; arg++) {
+		for (o = table; o->name && o->letter != *arg; o++)
+			;
+		if (!o->name)
+			fatal(EX_USAGE, "unknown option -%c; see smtpd --help",
+			    isprint((unsigned char)*arg) ? *arg : '?');
+		if (o->argument && !arg[1] && !argv[1])
+			fatal(EX_USAGE, "-%c needs a value: -%c %s",
+			    o->letter, o->letter, o->argument);
+		if (o->argument) {
+			set(o, arg[1] ? arg + 1 : argv[1]);
+			return arg[1] ? 1 : 2;
+		}
+		set(o, NULL);
+	}
+	return 1;
+}
+
+void
+option_parse(const struct option *table, int argc, char **argv)
+{
+	int i = 1;
+
+	while (i < argc) {
+		if (strncmp(argv[i], "--", 2) == 0 && argv[i][2])
+			i += parse_long(table, argv + i);
+		else if (argv[i][0] == '-' && argv[i][1] != '-' && argv[i][1])
+			i += parse_short(table, argv + i);
+		else
+			fatal(EX_USAGE, "smtpd takes options only, not '%s'; "
+			    "see smtpd --help", argv[i]);
+	}
+}
+
+void
+option_help(const struct option *table)
+{
+	const struct option *o;
+	char left[64];
+
+	for (o = table; o->name; o++) {
+		snprintf(left, sizeof left, "  %c%c%s --%s%s%s",
+		    o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+		    o->letter ? "," : " ", o->name, o->argument ? " " : "",
+		    o->argument ? o->argument : "");
+		printf("%-33s %s\n", left, o->help);
+	}
+}

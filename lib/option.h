@@ -1,0 +1,41 @@
+/*
+ * A command line read by a table.  Long options are never abbreviated: a
+ * script that relies on "--max" breaks when a second one begins so.
+ */
+#ifndef OPTION_H
+#define OPTION_H
+
+enum option_type {
+	OPTION_FLAG,		/* bool */
+	OPTION_STRING,		/* const char * */
+	OPTION_LIST,		/* struct option_list; repeatable */
+	OPTION_NUMBER,		/* long long, 0 or more */
+	OPTION_SIZE,		/* long long, octets; k, M, G */
+	OPTION_TIME,		/* long long, milliseconds; s, m, h */
+	OPTION_MODE,		/* long long, octal */
+};
+
+struct option_list {
+	const char **values;
+	unsigned n;
+};
+
+struct option {
+	char letter;		/* 0: none */
+	const char *name;
+	enum option_type type;
+	void *value;
+	const char *argument;	/* its name for --help; NULL: a flag */
+	const char *help;
+};
+
+/*
+ * Read argv into what the table, which ends with a NULL name, points to.
+ * Exits by fatal() with EX_USAGE where it can't be read.
+ */
+void option_parse(const struct option *, int argc, char **argv);
+
+/* Print a line for each option to standard output. */
+void option_help(const struct option *);
+
+#endif

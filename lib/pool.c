@@ -1,0 +1,235 @@
+/* A fixed pool of worker processes. */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+#include "pool.h"
+
+enum {
+	YOUNG = 1000,			/* ms */
+	BACK_OFF_LEAST = 100,		/* ms */
+	BACK_OFF_MOST = 10 * 1000,	/* ms */
+	DRAIN_GRACE = 3 * 1000,		/* ms for workers to end by themselves */
+};
+
+struct worker {
+	pid_t pid;		/* 0: none */
+	long long since;	/* its start, by clock_ms() */
+	long long delay;	/* of its next start */
+	long long start_at;	/* when none runs */
+};
+
+struct pool {
+	const struct pool_options *options;
+	struct worker *workers;
+	unsigned alive;
+	bool draining;
+	long long kill_at;	/* 0: never */
+	sigset_t signals;
+};
+
+/* Ask the kernel for SIGTERM when the master dies, however it does. */
+static void
+follow_master(pid_t master)
+{
+#ifdef PR_SET_PDEATHSIG
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+#endif
+	if (getppid() != master)
+		_exit(0);
+}
+
+static void
+start(struct pool *p, struct worker *w)
+{
+	pid_t master = getpid(), pid = fork();
+
+	if (pid == 0) {
+		follow_master(master);
+		_exit(p->options->work(p->options->ctx));
+	}
+	w->since = clock_ms();
+	if (pid > 0) {
+		w->pid = pid;
+		p->alive++;
+		return;
+	}
+	log_errno("fork-failed", "what", "worker");
+	w->delay = BACK_OFF_MOST;
+	w->start_at = w->since + w->delay;
+}
+
+static void
+log_death(const struct worker *w, unsigned number, int status)
+{
+	struct log_line l;
+
+	log_begin(&l, LEVEL_ERROR, "worker-died");
+	log_num(&l, "worker", number);
+	log_num(&l, "pid", w->pid);
+	if (WIFSIGNALED(status)) {
+		log_num(&l, "signal", WTERMSIG(status));
+		log_str(&l, "name", strsignal(WTERMSIG(status)));
+	} else {
+		log_num(&l, "status", WEXITSTATUS(status));
+	}
+	log_num(&l, "lived_ms", clock_ms() - w->since);
+	log_num(&l, "restart_ms", w->delay);
+	log_end(&l);
+}
+
+/* A worker is gone: say why, and when it will be replaced. */
+static void
+bury(struct pool *p, struct worker *w, int status)
+{
+	long long now = clock_ms();
+
+	if (status == 0 || now - w->since >= YOUNG)
+		w->delay = 0;
+	else if (w->delay == 0)
+		w->delay = BACK_OFF_LEAST;
+	else if (w->delay < BACK_OFF_MOST)
+		w->delay *= 2;
+	if (status != 0)
+		log_death(w, (unsigned)(w - p->workers) + 1, status);
+	w->pid = 0;
+	w->start_at = now + w->delay;
+	p->alive--;
+}
+
+static void
+reap(struct pool *p)
+{
+	unsigned i;
+	pid_t pid;
+	int status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (i = 0; i < p->options->workers; i++)
+			if (p->workers[i].pid == pid)
+				bury(p, &p->workers[i], status);
+}
+
+static void
+signal_workers(const struct pool *p, int sig)
+{
+	unsigned i;
+
+	for (i = 0; i < p->options->workers; i++)
+		if (p->workers[i].pid)
+			kill(p->workers[i].pid, sig);
+}
+
+static void
+begin_drain(struct pool *p, int sig)
+{
+	struct log_line l;
+
+	p->draining = true;
+	if (p->options->drain_timeout)
+		p->kill_at = clock_ms() + p->options->drain_timeout +
+		    DRAIN_GRACE;
+	log_begin(&l, LEVEL_INFO, "draining");
+	log_str(&l, "signal", sig == SIGINT ? "SIGINT" : "SIGTERM");
+	log_end(&l);
+	signal_workers(p, SIGTERM);
+	p->options->drain(p->options->ctx);
+}
+
+/* Start what is due.  Returns how long nothing else will be, -1: for ever. */
+static long long
+start_due(struct pool *p)
+{
+	long long next = -1, wait, now = clock_ms();
+	unsigned i;
+
+	for (i = 0; i < p->options->workers; i++) {
+		struct worker *w = &p->workers[i];
+
+		if (!w->pid && w->start_at <= now)
+			start(p, w);
+		wait = w->start_at - now;
+		if (!w->pid && (next < 0 || wait < next))
+			next = wait;
+	}
+	return next;
+}
+
+/* Wait for a signal, at most so many ms (-1: for ever).  0 at the time-out. */
+static int
+wait_signal(const struct pool *p, long long ms)
+{
+	struct timespec t = { (time_t)(ms / 1000), ms % 1000 * 1000000 };
+	int sig;
+
+	do
+		sig = ms < 0 ? sigwaitinfo(&p->signals, NULL) :
+		    sigtimedwait(&p->signals, NULL, &t);
+	while (sig < 0 && errno == EINTR);
+	return sig < 0 ? 0 : sig;
+}
+
+static void
+handle(struct pool *p, int sig)
+{
+	if (sig == SIGCHLD)
+		reap(p);
+	else if (sig && p->draining)
+		p->kill_at = clock_ms();
+	else if (sig)
+		begin_drain(p, sig);
+}
+
+static void
+run(struct pool *p)
+{
+	while (!p->draining)
+		handle(p, wait_signal(p, start_due(p)));
+}
+
+static void
+drain(struct pool *p)
+{
+	long long left = -1;
+
+	reap(p);
+	while (p->alive) {
+		if (p->kill_at) {
+			left = p->kill_at - clock_ms();
+			if (left <= 0) {
+				signal_workers(p, SIGKILL);
+				left = BACK_OFF_LEAST;
+			}
+		}
+		handle(p, wait_signal(p, left));
+		reap(p);
+	}
+}
+
+int
+pool_run(const struct pool_options *options)
+{
+	struct pool p = { .options = options };
+
+	p.workers = calloc(options->workers, sizeof *p.workers);
+	if (!p.workers)
+		fatal(EX_OSERR, "no memory for %u workers", options->workers);
+	sigemptyset(&p.signals);
+	sigaddset(&p.signals, SIGTERM);
+	sigaddset(&p.signals, SIGINT);
+	sigaddset(&p.signals, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &p.signals, NULL);
+	start_due(&p);
+	options->ready(options->ctx);
+	run(&p);
+	drain(&p);
+	free(p.workers);
+	return 0;
+}

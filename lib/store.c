@@ -1,0 +1,195 @@
+/* Where mail is kept. */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "store.h"
+
+#ifndef O_SEARCH
+#define O_SEARCH O_PATH		/* Linux: glibc does not have the POSIX name */
+#endif
+
+/* Split path: base_path gets what lies above its name or template. */
+static int
+split(struct store *s, const char *path)
+{
+	size_t len = strcspn(path, "{");
+
+	s->per_user = path[len] == '{';
+	while (!s->per_user && len > 1 && path[len - 1] == '/')
+		len--;
+	while (len && path[len - 1] != '/')
+		len--;
+	if (len >= sizeof s->base_path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(s->base_path, path, len);
+	s->base_path[len] = '\0';
+	if (len == 0)
+		strcpy(s->base_path, ".");
+	s->rest = path[len] ? path + len : ".";
+	return 0;
+}
+
+int
+store_open(struct store *s, const char *path, const char *delimiters,
+    const struct maildir_owner *owner)
+{
+	*s = (struct store){ .path = path, .delimiters = delimiters };
+	if (split(s, path) < 0)
+		return -1;
+	s->base = open(s->base_path, O_SEARCH | O_DIRECTORY | O_CLOEXEC);
+	if (s->base < 0 || fstat(s->base, &s->base_stat) < 0)
+		return -1;
+	if (s->per_user)
+		return 0;
+	if (maildir_make(s->base, s->rest, owner) < 0)
+		return -1;
+	return maildir_open(&s->one, s->base, s->rest, owner);
+}
+
+int
+store_check(struct store *s)
+{
+	struct stat st;
+
+	s->base_hidden = stat(s->base_path, &st) < 0 && errno == EACCES;
+	if (s->per_user)
+		return faccessat(s->base, ".", X_OK, 0);
+	return maildir_check(&s->one);
+}
+
+int
+store_reopen(struct store *s)
+{
+	struct maildir m;
+
+	if (maildir_open(&m, s->base, s->rest, NULL) < 0)
+		return -1;
+	maildir_close(&s->one);
+	s->one = m;
+	return 0;
+}
+
+void
+store_mailbox(const struct store *s, const char *local, char *mailbox,
+    size_t size)
+{
+	size_t i, len = strcspn(local, s->delimiters);
+
+	for (i = 0; i < len && i + 1 < size; i++)
+		mailbox[i] = (char)((unsigned char)local[i] < 0x80 ?
+		    tolower((unsigned char)local[i]) : local[i]);
+	mailbox[i] = '\0';
+}
+
+static bool
+names_directory(const char *component)
+{
+	if (*component == '\0' || *component == '.')
+		return false;
+	for (; *component; component++)
+		if (*component == '/' || (unsigned char)*component < ' ' ||
+		    *component == 0x7f)
+			return false;
+	return true;
+}
+
+/* Append n octets; false when they don't fit PATH_MAX. */
+static bool
+append(char *path, size_t *len, const char *s, size_t n)
+{
+	if (n >= PATH_MAX - *len)
+		return false;
+	memcpy(path + *len, s, n);
+	*len += n;
+	path[*len] = '\0';
+	return true;
+}
+
+/* Fill the template in.  False when the recipient can have no mailbox. */
+static bool
+expand(const struct store *s, const char *local, const char *domain,
+    char *path)
+{
+	char mailbox[NAME_MAX + 1];
+	const char *p = s->rest, *value;
+	size_t n, len = 0;
+
+	store_mailbox(s, local, mailbox, sizeof mailbox);
+	path[0] = '\0';
+	for (; *p; p += n) {
+		if (strncmp(p, "{mailbox}", n = 9) == 0)
+			value = mailbox;
+		else if (strncmp(p, "{domain}", n = 8) == 0)
+			value = domain;
+		else
+			value = NULL;
+		if (value && (!names_directory(value) ||
+		    !append(path, &len, value, strlen(value))))
+			return false;
+		if (!value && !append(path, &len, p, n = 1))
+			return false;
+	}
+	return true;
+}
+
+/* Is what was opened at start still what is there? */
+static bool
+base_stands(const struct store *s)
+{
+	struct stat st;
+
+	if (stat(s->base_path, &st) < 0)
+		return errno == EACCES && s->base_hidden;
+	return st.st_dev == s->base_stat.st_dev &&
+	    st.st_ino == s->base_stat.st_ino;
+}
+
+enum store_status
+store_find(const struct store *s, const char *local, const char *domain,
+    char *path)
+{
+	struct stat st;
+
+	if (!expand(s, local, domain, path))
+		return STORE_UNKNOWN;
+	if (fstatat(s->base, path, &st, 0) == 0) {
+		if (S_ISDIR(st.st_mode))
+			return STORE_FOUND;
+		errno = ENOTDIR;
+		return STORE_FAILED;
+	}
+	if (errno != ENOENT)
+		return STORE_FAILED;
+	if (base_stands(s))
+		return STORE_UNKNOWN;
+	errno = ESTALE;
+	return STORE_FAILED;
+}
+
+int
+store_open_user(const struct store *s, const char *path, struct maildir *m)
+{
+	return maildir_open(m, s->base, path, NULL);
+}
+
+int
+store_room(const struct store *s, unsigned long long octets)
+{
+	struct statvfs vfs;
+
+	if (fstatvfs(s->per_user ? s->base : s->one.tmp, &vfs) < 0)
+		return -1;
+	if ((unsigned long long)vfs.f_bavail * vfs.f_frsize < octets ||
+	    (vfs.f_files && vfs.f_favail == 0)) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return 0;
+}

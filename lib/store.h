@@ -1,0 +1,71 @@
+/*
+ * Where mail is kept: one Maildir for all of it, or a Maildir for each
+ * recipient, whose path has {mailbox} or {domain} in it.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "maildir.h"
+
+struct store {
+	const char *path;	/* as given: a path, or the template of one */
+	const char *delimiters;	/* each ends a mailbox: user+extension */
+	bool per_user;
+	struct maildir one;	/* the Maildir, unless per_user */
+
+	/* private */
+	int base;		/* the directory above the name or template */
+	const char *rest;	/* what of path is below base */
+	char base_path[PATH_MAX];
+	struct stat base_stat;
+	bool base_hidden;	/* its path can't be looked up by this user */
+};
+
+/*
+ * Open the store, path being relative to the working directory.  The one
+ * Maildir is made if it is missing, and what was made is given to owner (may
+ * be NULL).  path and delimiters must outlive the store.  Returns 0, or -1
+ * with errno set.
+ */
+int store_open(struct store *, const char *path, const char *delimiters,
+    const struct maildir_owner *);
+
+/*
+ * Check, as the user that will deliver, that it can be done.  Returns 0, or
+ * -1 with errno set.
+ */
+int store_check(struct store *);
+
+/* Open the one Maildir anew, for its directory may be another one by now. */
+int store_reopen(struct store *);
+
+/* A recipient's mailbox: the local part without extension, in lower case. */
+void store_mailbox(const struct store *, const char *local, char *mailbox,
+    size_t size);
+
+enum store_status {
+	STORE_FOUND,
+	STORE_UNKNOWN,		/* there is no such mailbox, for certain */
+	STORE_FAILED,		/* nobody can tell; errno is set */
+};
+
+/*
+ * Find a recipient's own Maildir: its path, for store_open_user(), is put in
+ * path, of PATH_MAX octets.  domain is in lower case.
+ */
+enum store_status store_find(const struct store *, const char *local,
+    const char *domain, char *path);
+
+/* Open it, as maildir_open() does.  The caller closes it. */
+int store_open_user(const struct store *, const char *path, struct maildir *);
+
+/*
+ * Is there room for that many octets, and for a file?  Returns 0, or -1 with
+ * errno set: ENOSPC.
+ */
+int store_room(const struct store *, unsigned long long octets);
+
+#endif

@@ -1,0 +1,300 @@
+/* A connection as a pair of stdio streams. */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "stream.h"
+
+enum {
+	RATE_GRACE = 60 * 1000,		/* ms before min_rate counts */
+	LINGER_TIME = 1000,		/* ms */
+	LINGER_OCTETS = 4 * 1024 * 1024,
+};
+
+/* The earlier of two deadlines; 0 is none. */
+static long long
+earlier(long long a, long long b)
+{
+	if (!a || !b)
+		return a ? a : b;
+	return a < b ? a : b;
+}
+
+static long long
+after(long long now, long long timeout)
+{
+	return timeout ? now + timeout : 0;
+}
+
+/* When the data that came so far is too little for the time that it took. */
+static long long
+rate_deadline(const struct stream *s)
+{
+	long long allowed;
+
+	if (!s->data_start || !s->limits->min_rate)
+		return 0;
+	allowed = s->data_octets * 1000 / s->limits->min_rate;
+	return s->data_start + (allowed > RATE_GRACE ? allowed : RATE_GRACE);
+}
+
+/* Wait until fd is ready, at most to the deadline.  1, 0 at it, or -1. */
+static int
+wait_fd(const struct stream *s, int fd, short events, long long deadline)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	struct timespec t;
+	long long left = 0;
+
+	if (deadline) {
+		left = deadline - clock_ms();
+		if (left <= 0)
+			return 0;
+		t.tv_sec = (time_t)(left / 1000);
+		t.tv_nsec = (long)(left % 1000) * 1000000;
+	}
+	return ppoll(&p, 1, deadline ? &t : NULL, s->limits->wait_mask);
+}
+
+static bool
+end(struct stream *s, enum stream_state why)
+{
+	if (s->state == STREAM_OPEN)
+		s->state = why;
+	return false;
+}
+
+/*
+ * Wait for the client to send something.  False when it did not: s->state
+ * says why.
+ */
+static bool
+wait_input(struct stream *s)
+{
+	const struct stream_limits *l = s->limits;
+	long long rate, silence, deadline;
+	int ready;
+
+	silence = s->block_mode ? after(clock_ms(), l->read_timeout) :
+	    s->line_deadline;
+	rate = rate_deadline(s);
+	for (;;) {
+		if (*l->stop && !s->data_start)
+			return end(s, STREAM_STOPPED);
+		if (*l->stop && !s->stop_deadline)
+			s->stop_deadline = after(clock_ms(), l->stop_timeout);
+		deadline = earlier(earlier(silence, rate),
+		    earlier(s->session_deadline, s->stop_deadline));
+		ready = wait_fd(s, s->in_fd, POLLIN, deadline);
+		if (ready > 0)
+			return true;
+		if (ready == 0)
+			break;
+		if (errno != EINTR)
+			return end(s, STREAM_CLOSED);
+	}
+	if (deadline == s->stop_deadline)
+		return end(s, STREAM_STOPPED);
+	if (deadline == s->session_deadline)
+		return end(s, STREAM_EXPIRED);
+	return end(s, deadline == rate ? STREAM_SLOW : STREAM_TIMEOUT);
+}
+
+/* Flush, wait, read.  0 when reading ended. */
+static size_t
+receive(struct stream *s, char *buf, size_t n)
+{
+	ssize_t got;
+
+	fflush(s->out);
+	do {
+		if (s->state != STREAM_OPEN || !wait_input(s))
+			return 0;
+		got = read(s->in_fd, buf, n);
+	} while (got < 0 && (errno == EINTR || errno == EAGAIN));
+	if (got <= 0) {
+		end(s, STREAM_CLOSED);
+		return 0;
+	}
+	s->data_octets += got;
+	return (size_t)got;
+}
+
+/*
+ * The cookie stream's read function.  stdio keeps no octets of its own (it
+ * is told not to buffer), so that what a block read took too much can be put
+ * back.  In block mode the second call of one fread(3) reports end of file.
+ */
+static ssize_t
+cookie_read(void *cookie, char *buf, size_t n)
+{
+	struct stream *s = cookie;
+
+	if (s->block_mode && s->paused)
+		return 0;
+	s->paused = true;
+	if (*s->limits->stop && !s->data_start)
+		end(s, STREAM_STOPPED);
+	if (s->state != STREAM_OPEN)
+		return 0;
+	if (s->pos == s->end) {
+		s->pos = s->end = 0;
+		if (s->block_mode)
+			return (ssize_t)receive(s, buf, n);
+		s->end = receive(s, s->buf, sizeof s->buf);
+	}
+	if (n > s->end - s->pos)
+		n = s->end - s->pos;
+	memcpy(buf, s->buf + s->pos, n);
+	s->pos += n;
+	return (ssize_t)n;
+}
+
+/* The cookie stream's write function: all of it, or the stream is broken. */
+static ssize_t
+cookie_write(void *cookie, const char *buf, size_t n)
+{
+	struct stream *s = cookie;
+	long long deadline;
+	ssize_t sent;
+	size_t done = 0;
+	int ready = 1;
+
+	if (s->broken)
+		return 0;
+	deadline = after(clock_ms(), s->limits->write_timeout);
+	while (done < n) {
+		if (s->is_socket) {
+			sent = send(s->out_fd, buf + done, n - done,
+			    MSG_DONTWAIT | MSG_NOSIGNAL);
+		} else {
+			ready = wait_fd(s, s->out_fd, POLLOUT, deadline);
+			sent = ready > 0 ? write(s->out_fd, buf + done,
+			    n - done < PIPE_BUF ? n - done : PIPE_BUF) : -1;
+		}
+		if (sent > 0) {
+			done += (size_t)sent;
+			continue;
+		}
+		if (s->is_socket && (errno == EAGAIN || errno == EWOULDBLOCK))
+			ready = wait_fd(s, s->out_fd, POLLOUT, deadline);
+		else if (ready > 0 && errno != EINTR && errno != EAGAIN)
+			ready = -2;
+		if (ready == 0 || ready == -2 ||
+		    (ready < 0 && errno != EINTR)) {
+			s->broken = true;
+			end(s, ready == 0 ? STREAM_TIMEOUT : STREAM_CLOSED);
+			return 0;
+		}
+	}
+	return (ssize_t)n;
+}
+
+int
+stream_open(struct stream *s, int in, int out,
+    const struct stream_limits *limits)
+{
+	struct stat st;
+
+	s->limits = limits;
+	s->state = STREAM_OPEN;
+	s->in_fd = in;
+	s->out_fd = out;
+	s->is_socket = fstat(out, &st) == 0 && S_ISSOCK(st.st_mode);
+	s->broken = s->block_mode = s->paused = false;
+	s->session_deadline = after(clock_ms(), limits->session_timeout);
+	s->stop_deadline = s->data_start = s->data_octets = 0;
+	s->pos = s->end = 0;
+	s->in = fopencookie(s, "r",
+	    (cookie_io_functions_t){ .read = cookie_read });
+	if (!s->in)
+		return -1;
+	s->out = fopencookie(s, "w",
+	    (cookie_io_functions_t){ .write = cookie_write });
+	if (!s->out) {
+		fclose(s->in);
+		return -1;
+	}
+	setvbuf(s->in, NULL, _IONBF, 0);
+	setvbuf(s->out, s->replies, _IOFBF, sizeof s->replies);
+	stream_expect_line(s);
+	return 0;
+}
+
+void
+stream_expect_line(struct stream *s)
+{
+	s->line_deadline = after(clock_ms(), s->limits->read_timeout);
+}
+
+void
+stream_begin_data(struct stream *s)
+{
+	s->data_start = clock_ms();
+	s->data_octets = 0;
+}
+
+void
+stream_end_data(struct stream *s)
+{
+	s->data_start = 0;
+}
+
+size_t
+stream_read_block(struct stream *s, char *buf, size_t n)
+{
+	size_t got;
+
+	s->block_mode = true;
+	s->paused = false;
+	got = fread(buf, 1, n, s->in);
+	clearerr(s->in);
+	s->block_mode = false;
+	return got;
+}
+
+void
+stream_unread(struct stream *s, const char *p, size_t n)
+{
+	if (s->pos) {		/* the block was copied from buf */
+		s->pos -= n;
+	} else {		/* it was read past buf, which is empty */
+		memcpy(s->buf, p, n);
+		s->pos = 0;
+		s->end = n;
+	}
+}
+
+/* A peer that is sent something unread sends a reset, if we close at once. */
+static void
+linger(struct stream *s)
+{
+	long long deadline = clock_ms() + LINGER_TIME;
+	ssize_t got;
+	size_t total = 0;
+
+	if (shutdown(s->out_fd, SHUT_WR) < 0)
+		return;
+	while (total < LINGER_OCTETS &&
+	    wait_fd(s, s->in_fd, POLLIN, deadline) > 0) {
+		got = read(s->in_fd, s->buf, sizeof s->buf);
+		if (got <= 0)
+			return;
+		total += (size_t)got;
+	}
+}
+
+void
+stream_close(struct stream *s, bool lingering)
+{
+	fflush(s->out);
+	if (lingering && !s->broken && s->is_socket)
+		linger(s);
+	fclose(s->in);
+	fclose(s->out);
+}

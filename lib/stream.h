@@ -1,0 +1,87 @@
+/*
+ * A connection as a pair of stdio streams.  Its read function is the one
+ * place that waits: it sends what was written, so that a pipelined group has
+ * its replies in one write, then waits under the deadlines, then reads.
+ */
+#ifndef STREAM_H
+#define STREAM_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+enum {
+	STREAM_BUFFER = 65536,		/* octets read at a time, at most */
+	STREAM_REPLIES = 4096,		/* octets; PIPE_BUF, so that a pipe
+					   that polls writable takes them */
+};
+
+/* Why reading ended; reads return end of file from then on. */
+enum stream_state {
+	STREAM_OPEN,
+	STREAM_CLOSED,		/* by the peer, or the connection broke */
+	STREAM_TIMEOUT,		/* silence for read_timeout, or a line that
+				   took longer; or nobody read our replies */
+	STREAM_EXPIRED,		/* session_timeout is over */
+	STREAM_SLOW,		/* message data slower than min_rate */
+	STREAM_STOPPED,		/* *stop was set */
+};
+
+struct stream_limits {		/* milliseconds; 0 is none */
+	long long read_timeout;
+	long long write_timeout;
+	long long session_timeout;
+	long long min_rate;	/* octets a second, after the first minute */
+	long long stop_timeout;	/* for message data, once *stop is set */
+	const volatile sig_atomic_t *stop;
+	const sigset_t *wait_mask;	/* signals blocked while it waits */
+};
+
+struct stream {
+	FILE *in, *out;
+	enum stream_state state;
+
+	/* private */
+	const struct stream_limits *limits;
+	int in_fd, out_fd;
+	bool is_socket;		/* out_fd */
+	bool broken;		/* nothing more can be written */
+	bool block_mode, paused;
+	long long line_deadline, session_deadline, stop_deadline;
+	long long data_start, data_octets;
+	size_t pos, end;	/* what buf holds */
+	char buf[STREAM_BUFFER];
+	char replies[STREAM_REPLIES];
+};
+
+/*
+ * Wrap two descriptors, which may be the same one; they stay the caller's.
+ * Returns 0, or -1 with errno set.  limits must outlive the stream.
+ */
+int stream_open(struct stream *, int in, int out,
+    const struct stream_limits *);
+
+/* The client has read_timeout from now for its next command line. */
+void stream_expect_line(struct stream *);
+
+/* Message data begins: min_rate counts from here, *stop has to wait. */
+void stream_begin_data(struct stream *);
+void stream_end_data(struct stream *);
+
+/*
+ * Read what there is, up to n octets, waiting for the first only.  Returns
+ * how many; 0 when reading ended, and state says why.
+ */
+size_t stream_read_block(struct stream *, char *buf, size_t n);
+
+/* Put back the last n octets of a block, to be read as lines. */
+void stream_unread(struct stream *, const char *, size_t n);
+
+/*
+ * Send what was written and free the streams.  With linger set, read away
+ * what the peer still sends, for a second at most, so that the kernel does
+ * not take our last reply back with a reset.
+ */
+void stream_close(struct stream *, bool linger);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * The conversation: one SMTP session (RFC 5321) over a stream.  It asks for
+ * an envelope when a mail begins and does not know where mail is kept.
+ */
+#ifndef PROTO_H
+#define PROTO_H
+
+#include "envelope.h"
+#include "net.h"
+#include "stream.h"
+
+struct proto_options {
+	const char *hostname;
+	const char **domains;		/* ours; none: see is_our_domain() */
+	unsigned n_domains;
+	const struct network *trusted;	/* clients that may send anywhere */
+	unsigned n_trusted;
+	long long max_size;		/* octets; 0 is none, as for all below */
+	long long max_recipients;	/* of a mail */
+	long long max_mails;		/* of a session */
+	long long max_errors;		/* likewise */
+	bool accept_bare_newline;
+	bool strict;
+
+	/*
+	 * A new mail.  Returns a reply that refuses it, or none and an
+	 * envelope, which the session closes or aborts.  size is what MAIL
+	 * declared, or 0.
+	 */
+	struct reply (*new_envelope)(void *ctx, struct mail *,
+	    unsigned long long size, struct envelope **);
+	void *ctx;
+};
+
+struct client {
+	struct endpoint remote;
+	struct endpoint local;	/* that it reached; no address: no network */
+};
+
+/*
+ * Speak with the client until one of both ends it; true if it said QUIT.  The
+ * stream stays open.
+ */
+bool proto_serve(const struct proto_options *, const struct client *,
+    struct stream *);
+
+#endif
