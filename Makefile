@@ -10,17 +10,20 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes \
 	-Wstrict-prototypes -Wconversion
 HARDENING = -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE \
 	-D_FORTIFY_SOURCE=2
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -Ilib $(WARNINGS) $(HARDENING) $(CFLAGS)
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -Ilib $(WARNINGS) $(HARDENING) \
+	$(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
-OBJECTS = smtpd.o proto.o envelope.o lib/address.o lib/clock.o lib/file.o \
-	lib/header.o lib/line.o lib/listener.o lib/log.o lib/maildir.o \
-	lib/net.o lib/option.o lib/pool.o lib/reply.o lib/store.o \
-	lib/stream.o lib/user.o
-HEADERS = proto.h envelope.h lib/address.h lib/clock.h lib/file.h \
-	lib/header.h lib/line.h lib/listener.h lib/log.h lib/maildir.h \
-	lib/net.h lib/option.h lib/pool.h lib/reply.h lib/store.h \
-	lib/stream.h lib/user.h
+OBJECTS = smtpd.o settings.o proto.o session.o transaction.o envelope.o \
+	lib/address.o lib/clock.o lib/delivery.o lib/file.o lib/header.o \
+	lib/line.o lib/listener.o lib/log.o lib/maildir.o lib/net.o \
+	lib/option.o lib/pool.o lib/reply.o lib/store.o lib/stream.o \
+	lib/user.o
+HEADERS = settings.h proto.h session.h transaction.h envelope.h \
+	lib/address.h lib/clock.h lib/delivery.h lib/file.h lib/header.h \
+	lib/line.h lib/listener.h lib/log.h lib/maildir.h lib/net.h \
+	lib/option.h lib/pool.h lib/reply.h lib/store.h lib/stream.h \
+	lib/user.h
 TOOLS = t/smtpc t/fail.so
 
 all: smtpd

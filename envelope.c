@@ -3,19 +3,15 @@
  * in the Maildir of each recipient before anybody hears 250.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "delivery.h"
 #include "envelope.h"
-#include "file.h"
 #include "header.h"
-#include "log.h"
 
 enum {
 	BEGIN_MAX = 256,	/* octets that header_begins() may want */
@@ -28,17 +24,6 @@ struct recipient {
 	bool looped;
 };
 
-/* One file: a recipient's, or that for all of them in the one Maildir. */
-struct copy {
-	struct maildir_file file;
-	bool exists;		/* there is a file to discard */
-	bool linked;		/* it is a further name of the first */
-	bool refused;		/* not to be delivered: the mail loops */
-	const char *failed;	/* what did, with errno in error; or NULL */
-	int error;
-	unsigned long long size, lines;
-};
-
 struct basic {
 	struct envelope envelope;
 	const struct basic_options *options;
@@ -48,13 +33,9 @@ struct basic {
 	size_t n_recipients;
 	size_t *accepted;	/* index of the recipient of each RCPT */
 	size_t n_accepted;
-	struct copy *copies;
-	size_t n_copies;
 
-	int fd;			/* of the first copy's file */
-	struct maildir first;	/* where that is, if it is a user's own */
-	struct outfile out;	/* the file at hand */
-	unsigned long long trace_size, trace_lines;	/* of the first copy */
+	struct delivery delivery;
+	char *buf;		/* of OUTFILE_BUFFER octets */
 	long long hops;
 	struct header header;
 
@@ -87,17 +68,15 @@ release(struct basic *b)
 {
 	size_t i;
 
-	if (b->fd >= 0)
-		close(b->fd);
-	maildir_close(&b->first);
+	delivery_end(&b->delivery);
 	for (i = 0; i < b->n_recipients; i++) {
 		free(b->recipients[i].email);
 		free(b->recipients[i].path);
 	}
 	free(b->recipients);
 	free(b->accepted);
-	free(b->copies);
-	free(b->out.buf);
+	free(b->delivery.copies);
+	free(b->buf);
 	free(b);
 }
 
@@ -230,84 +209,66 @@ look_for_loop(void *ctx, const char *field)
 
 /* RFC 5321 4.4 */
 static void
-put_received(struct basic *b)
+put_received(const struct basic *b, struct outfile *out)
 {
 	const struct mail *m = b->mail;
 	time_t now = time(NULL);
 	char date[64];
 	struct tm tm;
 
-	outfile_printf(&b->out, "Received: from %s", m->helo);
+	outfile_printf(out, "Received: from %s", m->helo);
 	if (*m->client)
-		outfile_printf(&b->out, " ([%s%s])", strchr(m->client, ':') ? "IPv6:" : "",
-		    m->client);
-	outfile_printf(&b->out, "\n\tby %s with %s id %s", m->hostname, m->protocol, m->id);
+		outfile_printf(out, " ([%s%s])",
+		    strchr(m->client, ':') ? "IPv6:" : "", m->client);
+	outfile_printf(out, "\n\tby %s with %s id %s", m->hostname,
+	    m->protocol, m->id);
 	if (b->n_recipients == 1)
-		outfile_printf(&b->out, "\n\tfor <%s>", b->recipients[0].email);
+		outfile_printf(out, "\n\tfor <%s>", b->recipients[0].email);
 	localtime_r(&now, &tm);
 	strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S %z", &tm);
-	outfile_printf(&b->out, "; %s\n", date);
+	outfile_printf(out, "; %s\n", date);
 }
 
-/* The trace header of the copy for recipient i, or of the one for all. */
+/* Which recipient is a copy for?  All of them, in the one Maildir. */
+static size_t
+recipient_of(const struct basic *b, const struct copy *c)
+{
+	return (size_t)(c - b->delivery.copies);
+}
+
+/* The trace header of a copy. */
 static void
-put_trace(struct basic *b, size_t i)
+put_trace(const struct copy *c, struct outfile *out)
 {
-	size_t end = b->n_copies > 1 ? i + 1 : b->n_recipients;
+	const struct basic *b = c->ctx;
+	size_t i = recipient_of(b, c);
+	size_t end = c->path ? i + 1 : b->n_recipients;
 
-	outfile_printf(&b->out, "Return-Path: <%s>\n", b->mail->sender);
-	for (; i < end && !b->options->hardlink; i++)
-		outfile_printf(&b->out, "Delivered-To: %s\n", b->recipients[i].email);
-	put_received(b);
-}
-
-/* The Maildir that the first copy goes to. */
-static const struct maildir *
-first_maildir(struct basic *b)
-{
-	struct store *store = b->options->store;
-
-	return store->per_user ? &b->first : &store->one;
-}
-
-/* Its file; a Maildir whose directory was replaced is opened again. */
-static int
-create_first(struct basic *b)
-{
-	struct store *store = b->options->store;
-	struct maildir_file *f = &b->copies[0].file;
-	int fd;
-
-	if (store->per_user) {
-		if (store_open_user(store, b->recipients[0].path,
-		    &b->first) < 0)
-			return -1;
-		maildir_sweep(&b->first);
-	}
-	fd = maildir_create(first_maildir(b), f, b->mail->hostname);
-	if (fd < 0 && errno == ENOENT && !store->per_user &&
-	    store_reopen(store) == 0)
-		fd = maildir_create(first_maildir(b), f, b->mail->hostname);
-	return fd;
+	outfile_printf(out, "Return-Path: <%s>\n", b->mail->sender);
+	for (; i < end && !b->delivery.hardlink; i++)
+		outfile_printf(out, "Delivered-To: %s\n",
+		    b->recipients[i].email);
+	put_received(b, out);
 }
 
 static struct reply
 begin_data(struct envelope *e)
 {
 	struct basic *b = basic(e);
+	struct delivery *d = &b->delivery;
+	size_t i;
 
-	b->n_copies = b->options->store->per_user ? b->n_recipients : 1;
-	b->copies = calloc(b->n_copies, sizeof *b->copies);
-	if (!b->copies)
-		return local_error(b, "recipients", errno);
-	b->fd = create_first(b);
-	if (b->fd < 0)
+	d->n = b->options->store->per_user ? b->n_recipients : 1;
+	d->copies = calloc(d->n, sizeof *d->copies);
+	b->buf = malloc(OUTFILE_BUFFER);
+	if (!d->copies || !b->buf)
+		return local_error(b, "data", errno);
+	for (i = 0; i < d->n; i++) {
+		d->copies[i].path = b->recipients[i].path;
+		d->copies[i].ctx = b;
+	}
+	if (delivery_begin(d, b->buf) < 0)
 		return local_error(b, "tmp", errno);
-	b->copies[0].exists = true;
-	outfile_begin(&b->out, b->fd, b->out.buf);
-	put_trace(b, 0);
-	b->trace_size = b->out.size;
-	b->trace_lines = b->out.lines;
 	return reply_none();
 }
 
@@ -317,8 +278,8 @@ begin(struct basic *b)
 {
 	b->begun = true;
 	if (header_begins(b->begin, b->n_begin) != 1)
-		outfile_put(&b->out, "\n", 1);
-	outfile_put(&b->out, b->begin, b->n_begin);
+		outfile_put(&b->delivery.out, "\n", 1);
+	outfile_put(&b->delivery.out, b->begin, b->n_begin);
 }
 
 static void
@@ -340,197 +301,15 @@ write_data(struct envelope *e, const char *s, size_t n)
 		if (header_begins(b->begin, b->n_begin) >= 0)
 			begin(b);
 	}
-	outfile_put(&b->out, s, n);
-}
-
-/* Note what failed of a copy. */
-static void
-fail(struct copy *c, const char *what)
-{
-	c->failed = what;
-	c->error = errno;
-}
-
-/*
- * The first copy is complete: bring its content to the disk.  A failed fsync
- * is never tried again, for the kernel may have dropped the pages by then.
- */
-static void
-finish_first(struct basic *b)
-{
-	struct copy *c = &b->copies[0];
-
-	if (!b->begun)
-		begin(b);
-	c->size = b->out.size;
-	c->lines = b->out.lines;
-	if (outfile_flush(&b->out) < 0)
-		fail(c, "write");
-	else if (fsync(b->fd) < 0)
-		fail(c, "fsync");
-}
-
-static int
-open_copy(struct basic *b, size_t i, struct maildir *m)
-{
-	if (i == 0) {
-		*m = *first_maildir(b);
-		return 0;
-	}
-	return store_open_user(b->options->store, b->recipients[i].path, m);
+	outfile_put(&b->delivery.out, s, n);
 }
 
 static void
-close_copy(size_t i, struct maildir *m)
-{
-	if (i > 0)
-		maildir_close(m);
-}
-
-static bool
-same_device(int fd, const struct maildir *m)
-{
-	struct stat a, b;
-
-	return fstat(fd, &a) == 0 && fstat(m->new, &b) == 0 &&
-	    a.st_dev == b.st_dev;
-}
-
-/* Write a recipient's own header and our first copy's body to his file. */
-static void
-write_copy(struct basic *b, size_t i, int fd)
-{
-	struct copy *c = &b->copies[i];
-
-	outfile_begin(&b->out, fd, b->out.buf);
-	put_trace(b, i);
-	c->size = b->out.size + b->copies[0].size - b->trace_size;
-	c->lines = b->out.lines + b->copies[0].lines - b->trace_lines;
-	if (outfile_flush(&b->out) < 0 ||
-	    file_append(fd, b->fd, (off_t)b->trace_size) < 0)
-		fail(c, "write");
-	else if (fsync(fd) < 0)
-		fail(c, "fsync");
-}
-
-/* Bring a further copy to the disk, in the tmp/ of its own Maildir. */
-static void
-prepare(struct basic *b, size_t i)
-{
-	struct copy *c = &b->copies[i];
-	struct maildir m;
-	int fd;
-
-	if (open_copy(b, i, &m) < 0) {
-		fail(c, "maildir");
-		return;
-	}
-	maildir_sweep(&m);
-	if (b->options->hardlink && same_device(b->fd, &m)) {
-		c->linked = true;
-		c->size = b->copies[0].size;
-		c->lines = b->copies[0].lines;
-	} else if ((fd = maildir_create(&m, &c->file, b->mail->hostname)) < 0) {
-		fail(c, "tmp");
-	} else {
-		c->exists = true;
-		write_copy(b, i, fd);
-		close(fd);
-	}
-	close_copy(i, &m);
-}
-
-/* Give a copy its name in new/, durably. */
-static void
-publish(struct basic *b, size_t i)
-{
-	struct copy *c = &b->copies[i];
-	struct maildir m;
-	int failed;
-
-	if (open_copy(b, i, &m) < 0) {
-		fail(c, "maildir");
-		return;
-	}
-	if (c->linked)
-		failed = maildir_link(&m, &c->file, first_maildir(b),
-		    b->copies[0].file.name, b->mail->hostname, c->size,
-		    c->lines);
-	else
-		failed = maildir_publish(&m, &c->file, c->size, c->lines);
-	if (failed < 0) {
-		fail(c, "name in new");
-	} else {
-		c->exists = true;
-		if (maildir_sync(&m) < 0)
-			fail(c, "fsync of new");
-	}
-	close_copy(i, &m);
-}
-
-static void
-discard(struct basic *b, size_t i)
-{
-	struct copy *c = &b->copies[i];
-	struct maildir m;
-
-	if (!c->exists)
-		return;
-	if (open_copy(b, i, &m) < 0) {
-		log_errno("discard-failed", "file", c->file.name);
-		return;
-	}
-	maildir_discard(&m, &c->file);
-	c->exists = false;
-	close_copy(i, &m);
-}
-
-static bool
-is_lost(const struct copy *c)
-{
-	return c->failed || c->refused;
-}
-
-static bool
-any_lost(const struct basic *b)
-{
-	size_t i;
-
-	for (i = 0; i < b->n_copies; i++)
-		if (is_lost(&b->copies[i]))
-			return true;
-	return false;
-}
-
-/*
- * All content is on the disk before the first name is given.  The first copy
- * is the last to leave its tmp/, for the others may be links to it.
- */
-static void
-deliver(struct basic *b, bool together)
-{
-	size_t i;
-
-	finish_first(b);
-	for (i = 1; i < b->n_copies && !b->copies[0].failed; i++)
-		if (!b->copies[i].refused)
-			prepare(b, i);
-	for (i = b->n_copies; i-- > 0 && !(together && any_lost(b)); )
-		if (!is_lost(&b->copies[i]) && !b->copies[0].failed)
-			publish(b, i);
-	together = together && any_lost(b);
-	for (i = 0; i < b->n_copies; i++)
-		if (together || is_lost(&b->copies[i]))
-			discard(b, i);
-}
-
-static void
-note_file(struct basic *b)
+note_file(const struct basic *b)
 {
 	snprintf(b->mail->file, sizeof b->mail->file, "%s/new/%s",
-	    b->n_recipients && b->recipients[0].path ?
-	    b->recipients[0].path : b->options->store->path,
-	    b->copies[0].file.name);
+	    b->recipients[0].path ? b->recipients[0].path :
+	    b->options->store->path, b->delivery.copies[0].file.name);
 }
 
 static struct reply
@@ -549,30 +328,38 @@ verdict(struct basic *b, const struct copy *c)
 	return reply_make(250, "2.0.0 Ok: kept as %s", b->mail->id);
 }
 
+/* One for all: the first that is not 250. */
 static struct reply
 verdict_for_all(struct basic *b)
 {
+	const struct delivery *d = &b->delivery;
 	size_t i;
 
-	for (i = 0; i < b->n_copies; i++)
-		if (is_lost(&b->copies[i]))
-			return verdict(b, &b->copies[i]);
-	return verdict(b, &b->copies[0]);
+	for (i = 0; i < d->n; i++)
+		if (d->copies[i].refused || d->copies[i].failed)
+			return verdict(b, &d->copies[i]);
+	return verdict(b, &d->copies[0]);
 }
 
 static struct reply
 verdict_for(struct basic *b, size_t recipient)
 {
+	const struct delivery *d = &b->delivery;
+
 	if (b->recipients[recipient].looped)
 		return looped();
-	return verdict(b, &b->copies[b->n_copies > 1 ? recipient : 0]);
+	return verdict(b, &d->copies[d->n > 1 ? recipient : 0]);
 }
 
-/* Which copies must not be delivered, because they were before? */
-static void
+/*
+ * Refuse the copies of recipients who had the message before.  Returns
+ * whether there is anything left to deliver.
+ */
+static bool
 refuse_loops(struct basic *b, bool together)
 {
 	const long long most = b->options->max_hops;
+	struct copy *copies = b->delivery.copies;
 	struct recipient *r;
 	size_t i, n = 0;
 
@@ -581,11 +368,13 @@ refuse_loops(struct basic *b, bool together)
 		r = &b->recipients[i];
 		r->looped = r->looped || (most && b->hops > most);
 		n += r->looped;
-		if (b->n_copies > 1)
-			b->copies[i].refused = r->looped;
+		if (b->delivery.n > 1)
+			copies[i].refused = r->looped;
 	}
-	if (n == b->n_recipients || (together && n))
-		b->copies[0].refused = true;
+	if (n < b->n_recipients && !(together && n))
+		return true;
+	copies[0].refused = true;
+	return false;
 }
 
 static void
@@ -595,13 +384,11 @@ close_basic(struct envelope *e, struct reply *each, size_t n)
 	const bool together = n == 1;
 	size_t i;
 
-	refuse_loops(b, together);
-	if (together && any_lost(b))
-		discard(b, 0);
-	else
-		deliver(b, together);
-	if (!is_lost(&b->copies[0]))
-		note_file(b);
+	if (!b->begun)
+		begin(b);
+	if (refuse_loops(b, together))
+		delivery_commit(&b->delivery, together);
+	note_file(b);
 	if (together)
 		*each = verdict_for_all(b);
 	for (i = 0; i < n && !together; i++)
@@ -612,11 +399,7 @@ close_basic(struct envelope *e, struct reply *each, size_t n)
 static void
 abort_basic(struct envelope *e)
 {
-	struct basic *b = basic(e);
-
-	if (b->copies)
-		discard(b, 0);
-	release(b);
+	release(basic(e));
 }
 
 struct reply
@@ -635,19 +418,23 @@ basic_envelope_new(const struct basic_options *options, struct mail *mail,
 
 	if (!b)
 		return reply_make(451, "4.3.0 Out of memory");
-	*b = (struct basic){
-		.envelope = { &ops }, .options = options, .mail = mail,
-		.fd = -1, .first = { -1, -1, -1 },
+	b->envelope.ops = &ops;
+	b->options = options;
+	b->mail = mail;
+	b->delivery = (struct delivery){
+		.store = options->store, .hostname = mail->hostname,
+		.hardlink = options->hardlink && options->store->per_user,
+		.put_header = put_trace,
+		.fd = -1,
 	};
 	header_init(&b->header, look_for_loop, b);
 	if (size < (unsigned long long)options->min_free)
 		size = (unsigned long long)options->min_free;
-	b->out.buf = malloc(OUTFILE_BUFFER);
-	if (b->out.buf && store_room(options->store, size) == 0) {
+	if (store_room(options->store, size) == 0) {
 		*e = &b->envelope;
 		return reply_none();
 	}
-	r = local_error(b, "room", b->out.buf ? errno : ENOMEM);
+	r = local_error(b, "room", errno);
 	release(b);
 	return r;
 }

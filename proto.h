@@ -11,11 +11,11 @@
 
 struct proto_options {
 	const char *hostname;
-	const char **domains;		/* ours; none: see is_our_domain() */
+	const char **domains;		/* ours; "*" is any */
 	unsigned n_domains;
 	const struct network *trusted;	/* clients that may send anywhere */
 	unsigned n_trusted;
-	long long max_size;		/* octets; 0 is none, as for all below */
+	long long max_size;		/* octets; 0: none, here and below */
 	long long max_recipients;	/* of a mail */
 	long long max_mails;		/* of a session */
 	long long max_errors;		/* likewise */

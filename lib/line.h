@@ -44,7 +44,7 @@ struct data {
 	enum {
 		DATA_BEGIN_LINE, DATA_DOT, DATA_DOT_CR, DATA_TEXT, DATA_CR
 	} state;
-	bool done;		/* CR LF . CR LF, or . CR LF at once, was seen */
+	bool done;		/* CR LF . CR LF was seen, or . CR LF first */
 	bool bare_cr, bare_lf;	/* at least one was */
 	unsigned long long octets;	/* as RFC 1870 counts them */
 };

@@ -8,7 +8,7 @@ enum { LISTENER_ADDRESS_MAX = 256 };	/* octets, with the NUL */
 
 struct listener {
 	int fd;
-	char address[LISTENER_ADDRESS_MAX];	/* HOST:PORT or /path, as bound */
+	char address[LISTENER_ADDRESS_MAX];	/* HOST:PORT or /path */
 };
 
 struct listeners {

@@ -9,7 +9,7 @@
 /* One end of a connection.  An IPv4-mapped IPv6 address is an IPv4 one. */
 struct endpoint {
 	int family;			/* AF_INET, AF_INET6; else no address */
-	unsigned char addr[16];		/* network order; 4 octets of it, or 16 */
+	unsigned char addr[16];		/* network order; 4 octets or 16 */
 	char ip[INET6_ADDRSTRLEN];	/* the same as text; "" without one */
 	unsigned port;
 };

@@ -16,7 +16,7 @@ enum {
 	YOUNG = 1000,			/* ms */
 	BACK_OFF_LEAST = 100,		/* ms */
 	BACK_OFF_MOST = 10 * 1000,	/* ms */
-	DRAIN_GRACE = 3 * 1000,		/* ms for workers to end by themselves */
+	DRAIN_GRACE = 3 * 1000,		/* ms to end by themselves */
 };
 
 struct worker {

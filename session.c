@@ -1,0 +1,148 @@
+/* What lasts from the connection to its end, and how it is logged. */
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "session.h"
+
+/* Eleven digits of time and five of the pid: no two sessions share it. */
+static void
+make_id(char *id)
+{
+	static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+	unsigned long long us = (unsigned long long)clock_us();
+	unsigned long pid = (unsigned long)getpid();
+	int i;
+
+	for (i = 10; i >= 0; i--, us >>= 5)
+		id[i] = digits[us & 31];
+	for (i = 15; i >= 11; i--, pid >>= 5)
+		id[i] = digits[pid & 31];
+	id[16] = '\0';
+}
+
+void
+session_log(const struct session *s, struct log_line *l, enum log_level level,
+    const char *event)
+{
+	const char *ip = s->client->remote.ip;
+
+	log_begin(l, level, event);
+	log_str(l, "client", *ip ? ip : "local");
+	log_str(l, "session", s->id);
+}
+
+void
+session_log_refusal(const struct session *s, const char *command,
+    const char *line, const struct reply *r)
+{
+	char text[REPLY_TEXT_MAX + 8];
+	struct log_line l;
+
+	session_log(s, &l, LEVEL_INFO, "refused");
+	log_str(&l, "command", command);
+	snprintf(text, sizeof text, "%d %s", r->code, r->text);
+	log_str(&l, "reply", text);
+	if (*s->mail_id) {
+		log_str(&l, "id", s->mail_id);
+		log_str(&l, "from", s->mail.sender);
+	}
+	if (line)
+		log_str(&l, "line", line);
+	if (*s->mail.error)
+		log_str(&l, "error", s->mail.error);
+	log_end(&l);
+}
+
+void
+session_log_mail(const struct session *s, unsigned long long size)
+{
+	struct log_line l;
+
+	session_log(s, &l, LEVEL_INFO, "message");
+	log_str(&l, "id", s->mail_id);
+	log_str(&l, "from", s->mail.sender);
+	log_str(&l, "to", s->to);
+	log_num(&l, "recipients", s->recipients);
+	log_num(&l, "size", (long long)size);
+	log_str(&l, "helo", s->helo);
+	log_str(&l, "protocol", s->protocol);
+	log_num(&l, "took_ms", clock_ms() - s->mail_began);
+	log_str(&l, "file", s->mail.file);
+	log_end(&l);
+}
+
+void
+session_log_end(const struct session *s)
+{
+	static const char *const how[] = {
+		[STREAM_OPEN] = "closed", [STREAM_CLOSED] = "lost",
+		[STREAM_TIMEOUT] = "timeout", [STREAM_EXPIRED] = "expired",
+		[STREAM_SLOW] = "slow", [STREAM_STOPPED] = "stopped",
+	};
+	struct log_line l;
+
+	session_log(s, &l, LEVEL_DEBUG, "disconnected");
+	log_str(&l, "how", how[s->stream->state]);
+	log_num(&l, "mails", s->mails);
+	log_num(&l, "errors", s->errors);
+	log_end(&l);
+}
+
+void
+session_drop_envelope(struct session *s)
+{
+	s->envelope->ops->abort(s->envelope);
+	s->envelope = NULL;
+}
+
+/* RSET, whatever brought it about (RFC 5321 4.1.1.5). */
+void
+session_reset(struct session *s)
+{
+	if (s->envelope)
+		s->envelope->ops->abort(s->envelope);
+	s->envelope = NULL;
+	s->mail = (struct mail){ .id = s->mail_id };
+	s->mail_id[0] = s->to[0] = '\0';
+	s->recipients = 0;
+	if (s->phase != PHASE_NEW)
+		s->phase = PHASE_HELLO;
+}
+
+/* The reply to a client that did not go on; none to one that is gone. */
+struct reply
+session_farewell(const struct session *s)
+{
+	switch (s->stream->state) {
+	case STREAM_TIMEOUT:
+		return reply_make(421, "4.4.2 Timed out, closing");
+	case STREAM_EXPIRED:
+		return reply_make(421, "4.4.2 The session took too long");
+	case STREAM_SLOW:
+		return reply_make(421, "4.4.2 The data came too slowly");
+	case STREAM_STOPPED:
+		return reply_make(421, "4.3.2 Shutting down, try again later");
+	case STREAM_OPEN:
+	case STREAM_CLOSED:
+		break;
+	}
+	return reply_none();
+}
+
+void
+session_begin(struct session *s, const struct proto_options *options,
+    const struct client *client, struct stream *stream)
+{
+	unsigned i;
+
+	*s = (struct session){
+		.options = options, .client = client, .stream = stream,
+	};
+	line_init(&s->reader, stream->in, options->accept_bare_newline);
+	make_id(s->id);
+	session_reset(s);
+	for (i = 0; i < options->n_trusted; i++)
+		if (network_contains(&options->trusted[i], &client->remote))
+			s->trusted = true;
+}

@@ -1,0 +1,80 @@
+/*
+ * What lasts from the connection to its end: who the client is, how far it
+ * has come, and the mail at hand.  The parts of the conversation share it.
+ */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "line.h"
+#include "log.h"
+#include "proto.h"
+
+enum {
+	SESSION_ID_MAX = 17,	/* octets with the NUL */
+	MAIL_ID_MAX = 40,	/* that, a dot and a number */
+	HELO_MAX = 255,		/* octets, RFC 5321 4.5.3.1.2 */
+	TO_LOGGED = 1024,	/* octets of recipients in the log */
+};
+
+enum phase {
+	PHASE_NEW,		/* connected */
+	PHASE_HELLO,		/* greeted; no mail */
+	PHASE_MAIL,		/* a sender, no recipient yet */
+	PHASE_REFUSED,		/* all recipients so far were refused */
+	PHASE_RCPT,		/* at least one was accepted */
+};
+
+struct session {
+	const struct proto_options *options;
+	const struct client *client;
+	struct stream *stream;
+	struct line_reader reader;
+	char id[SESSION_ID_MAX];
+	bool trusted;
+	enum phase phase;
+	char helo[HELO_MAX + 1];
+	const char *protocol;		/* RFC 3848 */
+
+	long long mails, errors, idle_commands;
+
+	/* of the mail at hand */
+	struct envelope *envelope;
+	struct mail mail;
+	char mail_id[MAIL_ID_MAX];
+	long long mail_began;
+	unsigned long long declared_size;
+	long long recipients;
+	char to[TO_LOGGED];		/* the first of them, for the log */
+};
+
+void session_begin(struct session *, const struct proto_options *,
+    const struct client *, struct stream *);
+
+/* Forget the mail at hand, as RSET does (RFC 5321 4.1.1.5). */
+void session_reset(struct session *);
+
+/* Drop what came of the mail so far; session_reset() is still owed. */
+void session_drop_envelope(struct session *);
+
+/*
+ * The reply to a client that did not go on, by the state of its stream; none
+ * to one that is gone.
+ */
+struct reply session_farewell(const struct session *);
+
+/* Begin a log line with what every line about a session has. */
+void session_log(const struct session *, struct log_line *, enum log_level,
+    const char *event);
+
+/*
+ * Log a refusal: which command, what it was told, and what the client sent,
+ * if line is not NULL.
+ */
+void session_log_refusal(const struct session *, const char *command,
+    const char *line, const struct reply *);
+
+/* Log that a message was kept; size is in octets, as RFC 1870 counts. */
+void session_log_mail(const struct session *, unsigned long long size);
+void session_log_end(const struct session *);
+
+#endif

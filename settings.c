@@ -1,0 +1,237 @@
+/* What the command line asks for. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "settings.h"
+
+#define VERSION "0.1"
+
+static void
+set_defaults(struct settings *s)
+{
+	*s = (struct settings){
+		.maildir = "./Maildir", .delimiters = "+",
+		.bare_newline = "reject", .log = "text",
+		.workers = 100, .recycle_after = 1000, .backlog = 1024,
+		.mask = 077, .ready_fd = -1, .max_hops = 100, .min_free = -1,
+		.drain_timeout = 30 * 1000,
+		.proto = {
+			.max_size = 10240000, .max_recipients = 1000,
+			.max_mails = 1000, .max_errors = 20,
+		},
+		.limits = {
+			.read_timeout = 5 * 60 * 1000,
+			.write_timeout = 5 * 60 * 1000,
+			.session_timeout = 60 * 60 * 1000,
+			.min_rate = 500,
+		},
+	};
+}
+
+static void
+parse(struct settings *s, int argc, char **argv)
+{
+	const struct option table[] = {
+	{ 'l', "listen", OPTION_LIST, &s->listen, "ADDR",
+	    "HOST:PORT, [V6]:PORT, :PORT, /path or -; repeatable (:25)" },
+	{ 'i', "inetd", OPTION_FLAG, &s->inetd, NULL,
+	    "serve the connection on descriptor 0" },
+	{ 'H', "hostname", OPTION_STRING, &s->hostname, "NAME",
+	    "the name to announce (the system's)" },
+	{ 'm', "maildir", OPTION_STRING, &s->maildir, "DIR",
+	    "keep mail there; {mailbox}, {domain} (./Maildir)" },
+	{ 0, "hardlink", OPTION_FLAG, &s->hardlink, NULL,
+	    "one file for all recipients, without Delivered-To" },
+	{ 0, "recipient-delimiter", OPTION_STRING, &s->delimiters, "CHARS",
+	    "each ends the mailbox in a local part (+)" },
+	{ 'd', "domain", OPTION_LIST, &s->domains, "NAME",
+	    "take mail for it; repeatable; * is any" },
+	{ 0, "trust", OPTION_LIST, &s->trust, "NET",
+	    "clients that may send to any domain; repeatable" },
+	{ 'n', "workers", OPTION_NUMBER, &s->workers, "N",
+	    "processes, and so sessions at a time (100)" },
+	{ 'u', "user", OPTION_STRING, &s->user, "USER[:GROUP]",
+	    "run as, once the sockets are bound" },
+	{ 0, "umask", OPTION_MODE, &s->mask, "MODE",
+	    "of what is written (077)" },
+	{ 'r', "read-timeout", OPTION_TIME, &s->limits.read_timeout, "TIME",
+	    "for a command, or a pause in the data (5m)" },
+	{ 'w', "write-timeout", OPTION_TIME, &s->limits.write_timeout, "TIME",
+	    "for a reply to be taken (5m)" },
+	{ 0, "session-timeout", OPTION_TIME, &s->limits.session_timeout,
+	    "TIME", "for a session (1h)" },
+	{ 0, "min-rate", OPTION_SIZE, &s->limits.min_rate, "SIZE",
+	    "octets a second, after a minute of data (500)" },
+	{ 's', "max-size", OPTION_SIZE, &s->proto.max_size, "SIZE",
+	    "octets of a message (10240000)" },
+	{ 0, "max-recipients", OPTION_NUMBER, &s->proto.max_recipients, "N",
+	    "of a message (1000)" },
+	{ 0, "max-mails", OPTION_NUMBER, &s->proto.max_mails, "N",
+	    "of a session (1000)" },
+	{ 0, "max-errors", OPTION_NUMBER, &s->proto.max_errors, "N",
+	    "of a session (20)" },
+	{ 0, "max-hops", OPTION_NUMBER, &s->max_hops, "N",
+	    "Received fields of a message (100)" },
+	{ 0, "min-free", OPTION_SIZE, &s->min_free, "SIZE",
+	    "octets that must stay free on the disk (2 x max-size)" },
+	{ 0, "recycle-after", OPTION_NUMBER, &s->recycle_after, "N",
+	    "replace a worker after so many sessions (1000)" },
+	{ 0, "drain-timeout", OPTION_TIME, &s->drain_timeout, "TIME",
+	    "for messages to come to their end on SIGTERM (30s)" },
+	{ 0, "backlog", OPTION_NUMBER, &s->backlog, "N",
+	    "connections that may wait for a worker (1024)" },
+	{ 0, "bare-newline", OPTION_STRING, &s->bare_newline, "HOW",
+	    "reject or accept lines that end in LF alone (reject)" },
+	{ 0, "strict", OPTION_FLAG, &s->proto.strict, NULL,
+	    "take what RFC 5321 allows, to the letter" },
+	{ 0, "log", OPTION_STRING, &s->log, "FORM", "text or json (text)" },
+	{ 'v', "verbose", OPTION_FLAG, &s->log_options.verbose, NULL,
+	    "log connections, too" },
+	{ 0, "syslog", OPTION_FLAG, &s->log_options.syslog, NULL,
+	    "log there, not to standard error" },
+	{ 0, "ready-fd", OPTION_NUMBER, &s->ready_fd, "N",
+	    "write the addresses there when the pool accepts" },
+	{ 0, "help", OPTION_FLAG, &s->help, NULL, "print this" },
+	{ 0, "version", OPTION_FLAG, &s->version, NULL, "print the version" },
+	{ 0, NULL, OPTION_FLAG, NULL, NULL, NULL },
+	};
+
+	option_parse(table, argc, argv);
+	if (s->help) {
+		printf("usage: smtpd [option ...]\n"
+		    "Receive mail by SMTP and keep it in a Maildir.\n\n");
+		option_help(table);
+		printf("\nSIZE is octets, or 64k, 10M, 1G; TIME is seconds, or "
+		    "30s, 5m, 1h; 0 is no limit.\n"
+		    "As root, --user is needed.  See smtpd(8).\n");
+		exit(EX_OK);
+	}
+	if (s->version) {
+		printf("smtpd " VERSION "\n");
+		exit(EX_OK);
+	}
+}
+
+/* Which of two words is it?  True for the second one. */
+static bool
+choose(const char *option, const char *word, const char *first,
+    const char *second)
+{
+	if (strcmp(word, first) != 0 && strcmp(word, second) != 0)
+		fatal(EX_USAGE, "--%s is %s or %s, not '%s'", option, first,
+		    second, word);
+	return strcmp(word, second) == 0;
+}
+
+static void
+check_number(const char *option, long long n, long long least, long long most)
+{
+	if (n < least || n > most)
+		fatal(EX_USAGE, "--%s is a number from %lld to %lld", option,
+		    least, most);
+}
+
+static void
+parse_trust(struct settings *s)
+{
+	struct network *nets;
+	unsigned i;
+
+	nets = calloc(s->trust.n + 1, sizeof *nets);
+	if (!nets)
+		fatal(EX_OSERR, "out of memory");
+	for (i = 0; i < s->trust.n; i++)
+		if (network_parse(&nets[i], s->trust.values[i]) < 0)
+			fatal(EX_USAGE, "--trust takes a network such as "
+			    "192.0.2.0/24 or 2001:db8::/32, not '%s'",
+			    s->trust.values[i]);
+	s->proto.trusted = nets;
+	s->proto.n_trusted = s->trust.n;
+}
+
+/* A listener is [KIND@]ADDRESS. */
+static const char *
+listen_address(const char *spec)
+{
+	size_t len = strcspn(spec, "@:/");
+
+	if (spec[len] != '@')
+		return spec;
+	if (len != 4 || strncmp(spec, "smtp", 4) != 0)
+		fatal(EX_USAGE, "--listen %s: unknown kind '%.*s'; there is "
+		    "smtp", spec, (int)len, spec);
+	return spec + len + 1;
+}
+
+/* What is to be listened on, less the kinds; "-" is descriptor 0. */
+static void
+settle_listeners(struct settings *s)
+{
+	static const char *standard[] = { ":25" };
+	unsigned i;
+
+	for (i = 0; i < s->listen.n; i++) {
+		s->listen.values[i] = listen_address(s->listen.values[i]);
+		if (strcmp(s->listen.values[i], "-") == 0)
+			s->inetd = true;
+	}
+	if (s->inetd && s->listen.n > 1)
+		fatal(EX_USAGE, "--inetd and --listen - serve descriptor 0 "
+		    "and nothing else");
+	if (s->listen.n == 0)
+		s->listen = (struct option_list){ standard, 1 };
+}
+
+static void
+settle_hostname(struct settings *s)
+{
+	if (!s->hostname) {
+		if (gethostname(s->system_name, sizeof s->system_name - 1) < 0)
+			fatal(EX_OSERR, "gethostname: %s", strerror(errno));
+		s->hostname = s->system_name;
+	}
+	if (!address_is_host(s->hostname))
+		fatal(EX_USAGE, "the hostname '%s' is no domain name; give "
+		    "one with --hostname", s->hostname);
+	s->proto.hostname = s->hostname;
+}
+
+static void
+settle_ready_fd(const struct settings *s)
+{
+	if (s->ready_fd < 0)
+		return;
+	if (s->ready_fd > INT_MAX ||
+	    fcntl((int)s->ready_fd, F_SETFD, FD_CLOEXEC) < 0)
+		fatal(EX_USAGE, "--ready-fd %lld: that descriptor is not "
+		    "open", s->ready_fd);
+}
+
+void
+settings_read(struct settings *s, int argc, char **argv)
+{
+	set_defaults(s);
+	parse(s, argc, argv);
+	s->log_options.json = choose("log", s->log, "text", "json");
+	log_open(&s->log_options);
+	s->proto.accept_bare_newline = choose("bare-newline", s->bare_newline,
+	    "reject", "accept");
+	check_number("workers", s->workers, 1, 100000);
+	check_number("backlog", s->backlog, 1, 65535);
+	check_number("umask", s->mask, 0, 0777);
+	settle_listeners(s);
+	settle_hostname(s);
+	settle_ready_fd(s);
+	parse_trust(s);
+	s->proto.domains = s->domains.values;
+	s->proto.n_domains = s->domains.n;
+	if (s->min_free < 0)
+		s->min_free = 2 * s->proto.max_size;
+	s->limits.stop_timeout = s->drain_timeout;
+}

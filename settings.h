@@ -1,0 +1,32 @@
+/* What the command line asks for, and what holds where it says nothing. */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include <netdb.h>
+
+#include "log.h"
+#include "option.h"
+#include "proto.h"
+
+struct settings {
+	struct option_list listen, domains, trust;
+	const char *hostname, *maildir, *delimiters, *user;
+	const char *bare_newline, *log;
+	long long workers, recycle_after, backlog, mask;
+	long long ready_fd;		/* -1: none */
+	long long max_hops, min_free;	/* -1: twice max_size */
+	bool inetd, hardlink, help, version;
+	struct log_options log_options;
+	struct proto_options proto;
+	struct stream_limits limits;
+	char system_name[NI_MAXHOST];	/* hostname, if not given */
+	long long drain_timeout;
+};
+
+/*
+ * Read the command line.  Prints --help or --version and exits, or exits by
+ * fatal() where it can't be followed.  The log is open afterwards.
+ */
+void settings_read(struct settings *, int argc, char **argv);
+
+#endif

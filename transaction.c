@@ -1,0 +1,304 @@
+/*
+ * A mail: MAIL, RCPT and DATA, with their parameters, and what is asked of
+ * the envelope on the way.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "clock.h"
+#include "transaction.h"
+
+static struct reply
+param_size(struct session *s, const struct param *p)
+{
+	const unsigned long long most =
+	    (unsigned long long)s->options->max_size;
+	char digits[21];
+
+	if (p->len == 0 || p->len >= sizeof digits ||
+	    strspn(p->value, "0123456789") != p->len)
+		return reply_make(501, "5.5.4 SIZE takes a number");
+	memcpy(digits, p->value, p->len);
+	digits[p->len] = '\0';
+	errno = 0;
+	s->declared_size = strtoull(digits, NULL, 10);
+	if (errno || (most && s->declared_size > most))
+		return reply_make(552, "5.3.4 At most %llu octets are taken",
+		    most);
+	return reply_none();
+}
+
+static struct reply
+param_body(struct session *s, const struct param *p)
+{
+	(void)s;
+	if ((p->len == 4 && strncasecmp(p->value, "7BIT", 4) == 0) ||
+	    (p->len == 8 && strncasecmp(p->value, "8BITMIME", 8) == 0))
+		return reply_none();
+	return reply_make(501, "5.5.4 BODY is 7BIT or 8BITMIME");
+}
+
+struct parameter {
+	const char *keyword;
+	struct reply (*set)(struct session *, const struct param *);
+};
+
+static const struct parameter mail_parameters[] = {
+	{ "SIZE", param_size },		/* RFC 1870 */
+	{ "BODY", param_body },		/* RFC 6152 */
+	{ NULL, NULL },
+};
+
+static const struct parameter rcpt_parameters[] = {
+	{ NULL, NULL },
+};
+
+/* All the parameters behind a path, each at most once. */
+static struct reply
+take_parameters(struct session *s, const struct parameter *table,
+    const char *p)
+{
+	const struct parameter *row;
+	struct param param;
+	struct reply r;
+	unsigned bit, seen = 0;
+	int more;
+
+	while ((more = param_next(&p, &param)) > 0) {
+		for (row = table; row->keyword; row++)
+			if (strcmp(row->keyword, param.keyword) == 0)
+				break;
+		if (!row->keyword)
+			return reply_make(555, "5.5.4 Unknown parameter");
+		bit = 1u << (row - table);
+		if (seen & bit)
+			return reply_make(501, "5.5.4 %s is given twice",
+			    row->keyword);
+		seen |= bit;
+		r = row->set(s, &param);
+		if (r.code)
+			return r;
+	}
+	return more < 0 ? reply_make(501, "5.5.4 Malformed parameter") :
+	    reply_none();
+}
+
+/* "FROM:" path, "TO:" path.  *arg is moved behind it, to the parameters. */
+static struct reply
+take_path(struct session *s, const char **arg, const char *keyword,
+    unsigned flags, struct address *a)
+{
+	const size_t len = strlen(keyword);
+	const char *p = *arg;
+	const char *enhanced = flags & ADDRESS_REVERSE ? "5.1.7" : "5.1.3";
+
+	if (strncasecmp(p, keyword, len) != 0)
+		return reply_make(501, "5.5.4 %s is missing", keyword);
+	p += len;
+	if (s->options->strict)
+		flags |= ADDRESS_STRICT;
+	else
+		p += strspn(p, " \t");
+	switch (address_parse(&p, flags, a)) {
+	case ADDRESS_SYNTAX:
+		return reply_make(501, "%s Malformed address", enhanced);
+	case ADDRESS_UTF8:
+		return reply_make(553,
+		    "5.6.7 An address in UTF-8 needs SMTPUTF8");
+	case ADDRESS_OK:
+		break;
+	}
+	if (*p && *p != ' ' && *p != '\t')
+		return reply_make(501, "%s Malformed address", enhanced);
+	*arg = p;
+	return reply_none();
+}
+
+struct reply
+transaction_mail(struct session *s, const char *arg)
+{
+	const long long most = s->options->max_mails;
+	struct address sender;
+	struct reply r;
+
+	s->declared_size = 0;
+	r = take_path(s, &arg, "FROM:", ADDRESS_REVERSE, &sender);
+	if (!r.code)
+		r = take_parameters(s, mail_parameters, arg);
+	if (r.code)
+		return r;
+	if (most && s->mails >= most)
+		return reply_make(421, "4.7.0 Too many mails in one session");
+	s->mail_began = clock_ms();
+	snprintf(s->mail_id, sizeof s->mail_id, "%s.%lld", s->id, ++s->mails);
+	s->mail.client = s->client->remote.ip;
+	s->mail.helo = s->helo;
+	s->mail.protocol = s->protocol;
+	s->mail.hostname = s->options->hostname;
+	strcpy(s->mail.sender, sender.email);
+	r = s->options->new_envelope(s->options->ctx, &s->mail,
+	    s->declared_size, &s->envelope);
+	if (r.code)
+		return r;
+	s->phase = PHASE_MAIL;
+	s->idle_commands = 0;
+	return reply_make(250, "2.1.0 Ok");
+}
+
+/*
+ * Ours are the domains of the options, or our hostname if there are none; and
+ * then any, for a client that did not come over the network.
+ */
+static bool
+is_our_domain(const struct session *s, const char *domain)
+{
+	const struct endpoint *local = &s->client->local;
+	unsigned i;
+
+	if (*domain == '\0')
+		return true;
+	if (s->options->n_domains == 0)
+		return strcasecmp(domain, s->options->hostname) == 0 ||
+		    local->family == AF_UNSPEC || endpoint_is_loopback(local);
+	for (i = 0; i < s->options->n_domains; i++)
+		if (strcmp(s->options->domains[i], "*") == 0 ||
+		    strcasecmp(s->options->domains[i], domain) == 0)
+			return true;
+	return false;
+}
+
+static struct reply
+judge_recipient(struct session *s, const struct address *a)
+{
+	const long long most = s->options->max_recipients;
+
+	if (most && s->recipients >= most)
+		return reply_make(452, "4.5.3 Too many recipients");
+	if (!s->trusted && !is_our_domain(s, a->domain))
+		return reply_make(550, "5.7.1 We take no mail for that domain");
+	return s->envelope->ops->add_recipient(s->envelope, a);
+}
+
+static void
+note_recipient(struct session *s, const struct address *a)
+{
+	size_t n = strlen(s->to);
+
+	snprintf(s->to + n, sizeof s->to - n, "%s%s", n ? "," : "", a->email);
+	s->recipients++;
+	s->phase = PHASE_RCPT;
+}
+
+struct reply
+transaction_rcpt(struct session *s, const char *arg)
+{
+	struct address recipient;
+	struct reply r;
+
+	r = take_path(s, &arg, "TO:", 0, &recipient);
+	if (!r.code)
+		r = take_parameters(s, rcpt_parameters, arg);
+	if (!r.code)
+		r = judge_recipient(s, &recipient);
+	if (r.code) {
+		if (s->phase == PHASE_MAIL)
+			s->phase = PHASE_REFUSED;
+		return r;
+	}
+	note_recipient(s, &recipient);
+	return reply_make(250, "2.1.5 Ok");
+}
+
+/* Why the data that was read so far can't be kept, if so. */
+static struct reply
+judge_data(const struct session *s, const struct data *d)
+{
+	const struct proto_options *o = s->options;
+
+	if (d->bare_cr || (d->bare_lf && !o->accept_bare_newline))
+		return reply_make(550, "5.6.11 Bare CR or LF in the message; "
+		    "lines end in CR LF");
+	if (o->max_size && d->octets > (unsigned long long)o->max_size)
+		return reply_make(552, "5.3.4 At most %lld octets are taken",
+		    o->max_size);
+	return reply_none();
+}
+
+/*
+ * Read the data to its true end, whatever becomes of it, so that none of it
+ * is taken for commands.  Returns why it can't be kept, or none.
+ */
+static struct reply
+receive_data(struct session *s, struct data *d)
+{
+	char in[STREAM_BUFFER], out[STREAM_BUFFER + 1];
+	struct reply refusal = reply_none();
+	size_t n, used, len;
+
+	while (!d->done) {
+		n = stream_read_block(s->stream, in, sizeof in);
+		if (n == 0)
+			break;
+		used = data_decode(d, in, n, out, &len);
+		if (d->done)
+			stream_unread(s->stream, in + used, n - used);
+		if (refusal.code)
+			continue;
+		refusal = judge_data(s, d);
+		if (refusal.code)
+			session_drop_envelope(s);
+		else
+			s->envelope->ops->write(s->envelope, out, len);
+	}
+	return refusal;
+}
+
+/* The client did not get to the end of its data. */
+static struct reply
+abandon_data(struct session *s)
+{
+	struct log_line l;
+
+	if (s->envelope)
+		session_drop_envelope(s);
+	if (s->stream->state == STREAM_CLOSED) {
+		session_log(s, &l, LEVEL_INFO, "lost");
+		log_str(&l, "id", s->mail_id);
+		log_str(&l, "from", s->mail.sender);
+		log_end(&l);
+	}
+	return session_farewell(s);
+}
+
+struct reply
+transaction_data(struct session *s, const char *arg)
+{
+	struct data d;
+	struct reply r;
+
+	(void)arg;
+	if (s->phase == PHASE_REFUSED)
+		return reply_make(554, "5.5.1 No valid recipients");
+	r = s->envelope->ops->begin_data(s->envelope);
+	if (r.code) {
+		session_drop_envelope(s);
+		return r;
+	}
+	r = reply_make(354, "End data with <CR><LF>.<CR><LF>");
+	reply_write(s->stream->out, &r);
+	data_init(&d);
+	stream_begin_data(s->stream);
+	r = receive_data(s, &d);
+	stream_end_data(s->stream);
+	if (!d.done)
+		return abandon_data(s);
+	if (!r.code) {
+		s->envelope->ops->close(s->envelope, &r, 1);
+		s->envelope = NULL;
+	}
+	if (!reply_refuses(&r))
+		session_log_mail(s, d.octets);
+	return r;
+}
