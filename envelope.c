@@ -423,8 +423,7 @@ basic_envelope_new(const struct basic_options *options, struct mail *mail,
 	b->mail = mail;
 	b->delivery = (struct delivery){
 		.store = options->store, .hostname = mail->hostname,
-		.hardlink = options->hardlink && options->store->per_user,
-		.put_header = put_trace,
+		.hardlink = options->hardlink, .put_header = put_trace,
 		.fd = -1,
 	};
 	header_init(&b->header, look_for_loop, b);

@@ -187,12 +187,15 @@ static struct reply
 economise(struct session *s, const struct command *c, struct reply r)
 {
 	const long long most = s->options->max_errors;
-	bool excused = c->run == transaction_rcpt && s->phase == PHASE_RCPT;
+	bool excused = c->run == transaction_rcpt && r.code == 550 &&
+	    s->phase == PHASE_RCPT;
 
 	if (reply_closes(&r))
 		return r;
 	if (r.code >= 500 && !excused && ++s->errors >= most && most)
 		return reply_make(421, "4.7.0 Too many errors");
+	if (!c->idle && r.code < 400)
+		s->idle_commands = 0;
 	if (c->idle && ++s->idle_commands >= IDLE_COMMANDS)
 		return reply_make(421, "4.7.0 Nothing comes of this");
 	return r;

@@ -34,7 +34,8 @@ struct proto_options {
 
 struct client {
 	struct endpoint remote;
-	struct endpoint local;	/* that it reached; no address: no network */
+	struct endpoint local;	/* that it reached */
+	bool trusted;		/* whatever its address */
 };
 
 /*

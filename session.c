@@ -142,6 +142,7 @@ session_begin(struct session *s, const struct proto_options *options,
 	line_init(&s->reader, stream->in, options->accept_bare_newline);
 	make_id(s->id);
 	session_reset(s);
+	s->trusted = client->trusted;
 	for (i = 0; i < options->n_trusted; i++)
 		if (network_contains(&options->trusted[i], &client->remote))
 			s->trusted = true;

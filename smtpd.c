@@ -179,12 +179,58 @@ local_endpoint(struct endpoint *e, int fd)
 	endpoint_set(e, (struct sockaddr *)&sa);
 }
 
+/* Remove what a killed process left, once in a worker's life. */
+static void
+sweep(const struct server *server)
+{
+	if (!server->store.per_user)
+		maildir_sweep(&server->store.one);
+}
+
+/* Who is it, by the socket or else by the super-server's variables? */
+static void
+identify_client(struct client *client, bool is_socket)
+{
+	struct sockaddr_storage sa = { .ss_family = AF_UNSPEC };
+	socklen_t len = sizeof sa;
+	const char *ip;
+
+	if (is_socket && getpeername(STDIN_FILENO, (struct sockaddr *)&sa,
+	    &len) < 0)
+		fatal(EX_UNAVAILABLE, "--inetd: descriptor 0: %s",
+		    strerror(errno));
+	endpoint_set(&client->remote, (struct sockaddr *)&sa);
+	local_endpoint(&client->local, STDIN_FILENO);
+	client->trusted = getenv("RELAYCLIENT") != NULL;
+	if (client->remote.family != AF_UNSPEC)
+		return;
+	if ((ip = getenv("TCPREMOTEIP")) || (ip = getenv("REMOTE_HOST")))
+		endpoint_parse(&client->remote, ip);
+	if ((ip = getenv("TCPLOCALIP")))
+		endpoint_parse(&client->local, ip);
+}
+
+/* A limit that tcpserver's rules set for this client. */
+static void
+take_limit(const char *variable, long long *limit)
+{
+	const char *text = getenv(variable);
+	char *end;
+
+	if (!text)
+		return;
+	errno = 0;
+	*limit = strtoll(text, &end, 10);
+	if (errno || *end || end == text || *limit < 0)
+		fatal(EX_USAGE, "%s is a whole number, not '%s'", variable,
+		    text);
+}
+
 /* Serve what inetd gave us: a socket, or two pipes. */
 static int
 run_inetd(struct server *server)
 {
-	struct sockaddr_storage sa = { .ss_family = AF_UNSPEC };
-	socklen_t len = sizeof sa;
+	struct settings *s = &server->settings;
 	struct client client;
 	struct stat st;
 	sigset_t waiting;
@@ -193,13 +239,11 @@ run_inetd(struct server *server)
 	if (fstat(STDIN_FILENO, &st) < 0)
 		fatal(EX_USAGE, "--inetd: descriptor 0 is not open");
 	is_socket = S_ISSOCK(st.st_mode);
-	if (is_socket && getpeername(STDIN_FILENO, (struct sockaddr *)&sa,
-	    &len) < 0)
-		fatal(EX_UNAVAILABLE, "--inetd: descriptor 0: %s",
-		    strerror(errno));
-	endpoint_set(&client.remote, (struct sockaddr *)&sa);
-	local_endpoint(&client.local, STDIN_FILENO);
-	prepare_signals(&server->settings.limits, &waiting);
+	identify_client(&client, is_socket);
+	take_limit("DATABYTES", &s->proto.max_size);
+	take_limit("MAXRCPTS", &s->proto.max_recipients);
+	prepare_signals(&s->limits, &waiting);
+	sweep(server);
 	serve(server, &client, STDIN_FILENO,
 	    is_socket ? STDIN_FILENO : STDOUT_FILENO);
 	return EX_OK;
@@ -273,15 +317,14 @@ work(void *ctx)
 {
 	struct server *server = ctx;
 	const struct settings *s = &server->settings;
-	struct client client;
+	struct client client = { .trusted = false };
 	sigset_t waiting;
 	long long served = 0;
 	int fd, epoll = -1;
 
 	listening = &server->listeners;
 	prepare_signals(&server->settings.limits, &waiting);
-	if (!server->store.per_user)
-		maildir_sweep(&server->store.one);
+	sweep(server);
 	if (server->listeners.n > 1 &&
 	    (epoll = watch_listeners(&server->listeners)) < 0) {
 		log_errno("worker-failed", "what", "epoll");

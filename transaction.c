@@ -143,25 +143,29 @@ transaction_mail(struct session *s, const char *arg)
 	if (r.code)
 		return r;
 	s->phase = PHASE_MAIL;
-	s->idle_commands = 0;
 	return reply_make(250, "2.1.0 Ok");
 }
 
-/*
- * Ours are the domains of the options, or our hostname if there are none; and
- * then any, for a client that did not come over the network.
- */
+/* Did the client reach a loopback address, a Unix socket or a pipe? */
+static bool
+is_local(const struct client *c)
+{
+	if (c->local.family == AF_UNSPEC)
+		return c->remote.family == AF_UNSPEC;
+	return endpoint_is_loopback(&c->local);
+}
+
+/* Ours are the domains of the options, or our hostname if there are none. */
 static bool
 is_our_domain(const struct session *s, const char *domain)
 {
-	const struct endpoint *local = &s->client->local;
 	unsigned i;
 
 	if (*domain == '\0')
 		return true;
 	if (s->options->n_domains == 0)
 		return strcasecmp(domain, s->options->hostname) == 0 ||
-		    local->family == AF_UNSPEC || endpoint_is_loopback(local);
+		    is_local(s->client);
 	for (i = 0; i < s->options->n_domains; i++)
 		if (strcmp(s->options->domains[i], "*") == 0 ||
 		    strcasecmp(s->options->domains[i], domain) == 0)
@@ -238,7 +242,7 @@ receive_data(struct session *s, struct data *d)
 	size_t n, used, len;
 
 	while (!d->done) {
-		n = stream_read_block(s->stream, in, sizeof in);
+		n = stream_read_block(s->stream, in);
 		if (n == 0)
 			break;
 		used = data_decode(d, in, n, out, &len);

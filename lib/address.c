@@ -178,15 +178,14 @@ skip_route(const char **p)
 		if (len == 0)
 			return false;
 		s += 1 + len;
-		if (*s == ',')
-			s++;
-		else if (*s != ':')
+		if (*s == ':') {
+			*p = s + 1;
+			return true;
+		}
+		if (*s++ != ',')
 			return false;
 	}
-	if (*s++ != ':')
-		return false;
-	*p = s;
-	return true;
+	return false;
 }
 
 /* "@" and what follows.  Moves *s behind it, *end to where the email ends. */

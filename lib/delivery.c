@@ -1,6 +1,5 @@
 /* One message on its way to many Maildirs. */
 #include <errno.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "delivery.h"
@@ -103,15 +102,6 @@ finish_first(struct delivery *d)
 		fail(c, "fsync");
 }
 
-static bool
-same_device(int fd, const struct maildir *m)
-{
-	struct stat a, b;
-
-	return fstat(fd, &a) == 0 && fstat(m->new, &b) == 0 &&
-	    a.st_dev == b.st_dev;
-}
-
 /* A copy has a header of its own, and the body of the first one. */
 static void
 write_copy(struct delivery *d, struct copy *c, int fd)
@@ -129,6 +119,21 @@ write_copy(struct delivery *d, struct copy *c, int fd)
 		fail(c, "fsync");
 }
 
+/* Make a copy a further name of the first file.  False where it can't be. */
+static bool
+link_copy(struct delivery *d, struct copy *c, const struct maildir *m)
+{
+	const struct copy *first = &d->copies[0];
+
+	if (!d->hardlink || maildir_link(m, &c->file, first_maildir(d),
+	    first->file.name, d->hostname) < 0)
+		return false;
+	c->exists = true;
+	c->size = first->size;
+	c->lines = first->lines;
+	return true;
+}
+
 /* Bring a further copy to the disk, in the tmp/ of its own Maildir. */
 static void
 prepare(struct delivery *d, size_t i)
@@ -142,16 +147,15 @@ prepare(struct delivery *d, size_t i)
 		return;
 	}
 	maildir_sweep(&m);
-	if (d->hardlink && same_device(d->fd, &m)) {
-		c->linked = true;
-		c->size = d->copies[0].size;
-		c->lines = d->copies[0].lines;
-	} else if ((fd = maildir_create(&m, &c->file, d->hostname)) < 0) {
-		fail(c, "tmp");
-	} else {
-		c->exists = true;
-		write_copy(d, c, fd);
-		close(fd);
+	if (!link_copy(d, c, &m)) {
+		fd = maildir_create(&m, &c->file, d->hostname);
+		if (fd < 0) {
+			fail(c, "tmp");
+		} else {
+			c->exists = true;
+			write_copy(d, c, fd);
+			close(fd);
+		}
 	}
 	close_copy(i, &m);
 }
@@ -162,24 +166,15 @@ publish(struct delivery *d, size_t i)
 {
 	struct copy *c = &d->copies[i];
 	struct maildir m;
-	int failed;
 
 	if (open_copy(d, i, &m) < 0) {
 		fail(c, "maildir");
 		return;
 	}
-	if (c->linked)
-		failed = maildir_link(&m, &c->file, first_maildir(d),
-		    d->copies[0].file.name, d->hostname, c->size, c->lines);
-	else
-		failed = maildir_publish(&m, &c->file, c->size, c->lines);
-	if (failed < 0) {
+	if (maildir_publish(&m, &c->file, c->size, c->lines) < 0)
 		fail(c, "name in new");
-	} else {
-		c->exists = true;
-		if (maildir_sync(&m) < 0)
-			fail(c, "fsync of new");
-	}
+	else if (maildir_sync(&m) < 0)
+		fail(c, "fsync of new");
 	close_copy(i, &m);
 }
 
@@ -200,10 +195,7 @@ discard(struct delivery *d, size_t i)
 	close_copy(i, &m);
 }
 
-/*
- * All content is on the disk before the first name is given.  The first copy
- * is the last to leave its tmp/, for the others may be links to it.
- */
+/* All content is on the disk before the first name is given. */
 void
 delivery_commit(struct delivery *d, bool together)
 {
@@ -217,7 +209,7 @@ delivery_commit(struct delivery *d, bool together)
 		else if (!d->copies[i].refused)
 			prepare(d, i);
 	}
-	for (i = d->n; i-- > 0 && !(together && any_lost(d)); )
+	for (i = 0; i < d->n && !(together && any_lost(d)); i++)
 		if (!is_lost(&d->copies[i]))
 			publish(d, i);
 	together = together && any_lost(d);

@@ -23,7 +23,6 @@ struct copy {
 	/* private */
 	struct maildir_file file;
 	bool exists;		/* there is a file to discard */
-	bool linked;		/* it is a further name of the first */
 	unsigned long long size, lines;
 };
 

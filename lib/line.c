@@ -15,16 +15,22 @@ is_control(int c)
 	return (c < ' ' && c != '\t') || c == 0x7f;
 }
 
-static enum line_status
-refuse(struct line_reader *l, enum line_status why)
+/* A line has ended.  False where it was told of before. */
+static bool
+end_line(struct line_reader *l, enum line_status *status)
 {
-	l->skip = true;
-	return why;
+	bool told = l->skip && !l->is_long;
+
+	*status = l->is_long ? LINE_LONG : LINE_OK;
+	l->skip = l->is_long = false;
+	l->octets = 0;
+	return !told;
 }
 
 enum line_status
 line_read(struct line_reader *l, char *buf, size_t size)
 {
+	enum line_status status;
 	size_t n = 0;
 	int c;
 
@@ -33,28 +39,23 @@ line_read(struct line_reader *l, char *buf, size_t size)
 
 		l->cr = c == '\r';
 		if (c == '\n' && (was_cr || l->lf_ends)) {
-			bool skipped = l->skip;
-
-			l->skip = false;
-			l->octets = 0;
-			if (skipped)
-				continue;
 			buf[n] = '\0';
-			return LINE_OK;
+			if (end_line(l, &status))
+				return status;
+			continue;
 		}
 		if (++l->octets > LINE_FLOOD_MAX)
 			return LINE_FLOOD;
-		if (l->skip)
+		if (l->skip || (c == '\r' && !was_cr))
 			continue;
-		if (was_cr)
-			return refuse(l, LINE_MALFORMED);
-		if (c == '\r')
-			continue;
-		if (is_control(c))
-			return refuse(l, LINE_MALFORMED);
-		if (n + 2 >= size)
-			return refuse(l, LINE_LONG);
-		buf[n++] = (char)c;
+		if (was_cr || is_control(c)) {
+			l->skip = true;
+			return LINE_MALFORMED;
+		}
+		if (n + 2 < size)
+			buf[n++] = (char)c;
+		else
+			l->skip = l->is_long = true;
 	}
 	return LINE_END;
 }

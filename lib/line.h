@@ -25,7 +25,8 @@ struct line_reader {
 	FILE *in;
 	bool lf_ends;	/* LF alone ends a line, too */
 	bool cr;	/* the last octet was CR */
-	bool skip;	/* this line has had its answer: read it away */
+	bool skip;	/* the rest of this line is read away */
+	bool is_long;	/* because it is; its end will be told */
 	size_t octets;	/* of this line, so far */
 };
 
@@ -34,8 +35,9 @@ void line_init(struct line_reader *, FILE *, bool lf_ends);
 /*
  * Read one line into buf, without its end and with a NUL; size counts CR LF,
  * so that it is the limit in the words of RFC 5321 4.5.3.1.  A bad line is
- * reported once, as soon as it is known to be bad; the rest of it, up to its
- * true end, is read away before the next.  Blocks as the stream does.
+ * reported once: a long one at its end, a malformed one as soon as it is known
+ * to be, for it may have no end that its sender knows of; the rest of it is
+ * read away before the next.  Blocks as the stream does.
  */
 enum line_status line_read(struct line_reader *, char *buf, size_t size);
 

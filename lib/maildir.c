@@ -174,40 +174,27 @@ maildir_create(const struct maildir *m, struct maildir_file *f,
 	    0666);
 }
 
-/* Its name in new/: Dovecot takes the sizes from there. */
-static void
-final_name(char *name, size_t size, const char *tmp_name,
-    unsigned long long octets, unsigned long long lines)
+int
+maildir_link(const struct maildir *m, struct maildir_file *f,
+    const struct maildir *from, const char *tmp_name, const char *hostname)
 {
-	snprintf(name, size, "%.*s,S=%llu,W=%llu", NAME_MAX - SIZES_MAX,
-	    tmp_name, octets, octets + lines);
+	f->published = false;
+	make_name(f->name, sizeof f->name, hostname);
+	return linkat(from->tmp, tmp_name, m->tmp, f->name, 0);
 }
 
+/* ",S=" and ",W=" are for Dovecot, which need not read the file then. */
 int
 maildir_publish(const struct maildir *m, struct maildir_file *f,
     unsigned long long size, unsigned long long lines)
 {
 	char name[sizeof f->name];
 
-	final_name(name, sizeof name, f->name, size, lines);
+	snprintf(name, sizeof name, "%.*s,S=%llu,W=%llu", NAME_MAX - SIZES_MAX,
+	    f->name, size, size + lines);
 	if (renameat(m->tmp, f->name, m->new, name) < 0)
 		return -1;
 	memcpy(f->name, name, sizeof name);
-	f->published = true;
-	return 0;
-}
-
-int
-maildir_link(const struct maildir *m, struct maildir_file *f,
-    const struct maildir *from, const char *tmp_name, const char *hostname,
-    unsigned long long size, unsigned long long lines)
-{
-	char name[sizeof f->name];
-
-	make_name(name, sizeof name, hostname);
-	final_name(f->name, sizeof f->name, name, size, lines);
-	if (linkat(from->tmp, tmp_name, m->new, f->name, 0) < 0)
-		return -1;
 	f->published = true;
 	return 0;
 }

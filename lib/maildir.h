@@ -57,20 +57,18 @@ int maildir_create(const struct maildir *, struct maildir_file *,
     const char *hostname);
 
 /*
+ * Give a file that lies in another Maildir's tmp/ a further name in this one.
+ * Returns 0, or -1 with errno set.
+ */
+int maildir_link(const struct maildir *, struct maildir_file *,
+    const struct maildir *from, const char *tmp_name, const char *hostname);
+
+/*
  * Give the file, which the caller has fsynced, its name in new/; size and
  * lines become its ,S= and ,W=.  The name is durable after maildir_sync()
  * only.  Returns 0, or -1 with errno set.
  */
 int maildir_publish(const struct maildir *, struct maildir_file *,
-    unsigned long long size, unsigned long long lines);
-
-/*
- * The same for a file that lies in another Maildir's tmp/ as tmp_name: it
- * gets a further name, in this new/.  -1 with EXDEV when that is on another
- * device.
- */
-int maildir_link(const struct maildir *, struct maildir_file *,
-    const struct maildir *from, const char *tmp_name, const char *hostname,
     unsigned long long size, unsigned long long lines);
 
 /* fsync new/.  0, or -1 with errno set. */

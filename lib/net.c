@@ -38,6 +38,20 @@ endpoint_set(struct endpoint *e, const struct sockaddr *sa)
 		inet_ntop(e->family, e->addr, e->ip, sizeof e->ip);
 }
 
+void
+endpoint_parse(struct endpoint *e, const char *ip)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+
+	if (inet_pton(AF_INET, ip, &v4.sin_addr) == 1)
+		endpoint_set(e, (struct sockaddr *)&v4);
+	else if (inet_pton(AF_INET6, ip, &v6.sin6_addr) == 1)
+		endpoint_set(e, (struct sockaddr *)&v6);
+	else
+		*e = (struct endpoint){ .family = AF_UNSPEC };
+}
+
 bool
 endpoint_is_loopback(const struct endpoint *e)
 {

@@ -22,6 +22,9 @@ struct network {
 };
 
 void endpoint_set(struct endpoint *, const struct sockaddr *);
+
+/* The same from text; no address where it is none. */
+void endpoint_parse(struct endpoint *, const char *ip);
 bool endpoint_is_loopback(const struct endpoint *);
 
 /* Returns 0, or -1 where the text is no network. */

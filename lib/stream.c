@@ -126,9 +126,8 @@ receive(struct stream *s, char *buf, size_t n)
 }
 
 /*
- * The cookie stream's read function.  stdio keeps no octets of its own (it
- * is told not to buffer), so that what a block read took too much can be put
- * back.  In block mode the second call of one fread(3) reports end of file.
+ * The cookie stream's read function.  In block mode it reports end of file
+ * rather than wait a second time, so that fread(3) returns what there is.
  */
 static ssize_t
 cookie_read(void *cookie, char *buf, size_t n)
@@ -138,19 +137,11 @@ cookie_read(void *cookie, char *buf, size_t n)
 	if (s->block_mode && s->paused)
 		return 0;
 	s->paused = true;
-	if (*s->limits->stop && !s->data_start)
-		end(s, STREAM_STOPPED);
-	if (s->state != STREAM_OPEN)
-		return 0;
-	if (s->pos == s->end) {
-		s->pos = s->end = 0;
-		if (s->block_mode)
-			return (ssize_t)receive(s, buf, n);
-		s->end = receive(s, s->buf, sizeof s->buf);
-	}
+	if (s->pos == s->end)
+		return (ssize_t)receive(s, buf, n);
 	if (n > s->end - s->pos)
 		n = s->end - s->pos;
-	memcpy(buf, s->buf + s->pos, n);
+	memcpy(buf, s->back + s->pos, n);
 	s->pos += n;
 	return (ssize_t)n;
 }
@@ -220,7 +211,7 @@ stream_open(struct stream *s, int in, int out,
 		fclose(s->in);
 		return -1;
 	}
-	setvbuf(s->in, NULL, _IONBF, 0);
+	setvbuf(s->in, s->buf, _IOFBF, sizeof s->buf);
 	setvbuf(s->out, s->replies, _IOFBF, sizeof s->replies);
 	stream_expect_line(s);
 	return 0;
@@ -245,29 +236,38 @@ stream_end_data(struct stream *s)
 	s->data_start = 0;
 }
 
-size_t
-stream_read_block(struct stream *s, char *buf, size_t n)
+static size_t
+read_block(struct stream *s, char *buf, bool may_wait)
 {
 	size_t got;
 
 	s->block_mode = true;
-	s->paused = false;
-	got = fread(buf, 1, n, s->in);
+	s->paused = !may_wait;
+	got = fread(buf, 1, STREAM_BUFFER, s->in);
 	clearerr(s->in);
 	s->block_mode = false;
 	return got;
 }
 
+/* What stdio holds comes first: it may be all that the client will send. */
+size_t
+stream_read_block(struct stream *s, char *buf)
+{
+	size_t got = read_block(s, buf, false);
+
+	return got ? got : read_block(s, buf, true);
+}
+
+/* Nothing is left in stdio's own buffer after a block: this comes next. */
 void
 stream_unread(struct stream *s, const char *p, size_t n)
 {
-	if (s->pos) {		/* the block was copied from buf */
-		s->pos -= n;
-	} else {		/* it was read past buf, which is empty */
-		memcpy(s->buf, p, n);
-		s->pos = 0;
-		s->end = n;
-	}
+	const size_t rest = s->end - s->pos;
+
+	memmove(s->back + n, s->back + s->pos, rest);
+	memcpy(s->back, p, n);
+	s->pos = 0;
+	s->end = n + rest;
 }
 
 /* A peer that is sent something unread sends a reset, if we close at once. */

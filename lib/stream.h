@@ -49,7 +49,8 @@ struct stream {
 	bool block_mode, paused;
 	long long line_deadline, session_deadline, stop_deadline;
 	long long data_start, data_octets;
-	size_t pos, end;	/* what buf holds */
+	size_t pos, end;	/* what of back is to be read again */
+	char back[2 * STREAM_BUFFER];
 	char buf[STREAM_BUFFER];
 	char replies[STREAM_REPLIES];
 };
@@ -69,10 +70,10 @@ void stream_begin_data(struct stream *);
 void stream_end_data(struct stream *);
 
 /*
- * Read what there is, up to n octets, waiting for the first only.  Returns
- * how many; 0 when reading ended, and state says why.
+ * Read what there is into buf, of STREAM_BUFFER octets, waiting for the first
+ * only.  Returns how many; 0 when reading ended, and state says why.
  */
-size_t stream_read_block(struct stream *, char *buf, size_t n);
+size_t stream_read_block(struct stream *, char *buf);
 
 /* Put back the last n octets of a block, to be read as lines. */
 void stream_unread(struct stream *, const char *, size_t n);
