@@ -166,8 +166,8 @@ find_command(const char *line, size_t len)
 		if (strlen(commands[i].verb) == len &&
 		    strncasecmp(commands[i].verb, line, len) == 0)
 			return &commands[i];
-	if (len > 1 && line[len - 1] == ':')
-		return &header_field;	/* "Host:" and its like */
+	if (memchr(line, ':', len))	/* "Host:" and its like */
+		return &header_field;
 	return &unknown;
 }
 

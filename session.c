@@ -47,6 +47,8 @@ session_log_refusal(const struct session *s, const char *command,
 		log_str(&l, "id", s->mail_id);
 		log_str(&l, "from", s->mail.sender);
 	}
+	if (*s->to)
+		log_str(&l, "to", s->to);
 	if (line)
 		log_str(&l, "line", line);
 	if (*s->mail.error)

@@ -202,6 +202,19 @@ settle_hostname(struct settings *s)
 	s->proto.hostname = s->hostname;
 }
 
+/* In a Maildir's path, a brace begins one of two words. */
+static void
+check_template(const char *path)
+{
+	if (*path == '\0')
+		fatal(EX_USAGE, "--maildir needs a directory");
+	for (; (path = strchr(path, '{')); path++)
+		if (strncmp(path, "{mailbox}", 9) != 0 &&
+		    strncmp(path, "{domain}", 8) != 0)
+			fatal(EX_USAGE, "--maildir: '%s': there are {mailbox} "
+			    "and {domain}", path);
+}
+
 static void
 settle_ready_fd(const struct settings *s)
 {
@@ -225,6 +238,7 @@ settings_read(struct settings *s, int argc, char **argv)
 	check_number("workers", s->workers, 1, 100000);
 	check_number("backlog", s->backlog, 1, 65535);
 	check_number("umask", s->mask, 0, 0777);
+	check_template(s->maildir);
 	settle_listeners(s);
 	settle_hostname(s);
 	settle_ready_fd(s);

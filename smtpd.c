@@ -4,6 +4,7 @@
  * each; or, under inetd, this process serves the one it was given.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,9 @@ open_listeners(struct server *server, const struct user *u)
 		if (listener_open(&server->listeners,
 		    s->listen.values[i], &options, &error) < 0)
 			fatal(error.status, "--listen %s", error.text);
+	if (server->listeners.n > 1 &&
+	    listeners_set_nonblocking(&server->listeners) < 0)
+		fatal(EX_OSERR, "--listen: %s", strerror(errno));
 }
 
 static void
@@ -236,9 +240,7 @@ run_inetd(struct server *server)
 	sigset_t waiting;
 	bool is_socket;
 
-	if (fstat(STDIN_FILENO, &st) < 0)
-		fatal(EX_USAGE, "--inetd: descriptor 0 is not open");
-	is_socket = S_ISSOCK(st.st_mode);
+	is_socket = fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode);
 	identify_client(&client, is_socket);
 	take_limit("DATABYTES", &s->proto.max_size);
 	take_limit("MAXRCPTS", &s->proto.max_recipients);
@@ -394,6 +396,19 @@ run_pool(struct server *server)
 	return status;
 }
 
+/* Else a socket of ours could become descriptor 2, and read the log. */
+static void
+open_standard_descriptors(bool inetd)
+{
+	int fd;
+
+	if (inetd && fcntl(STDIN_FILENO, F_GETFD) < 0)
+		fatal(EX_USAGE, "--inetd: descriptor 0 is not open");
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			fatal(EX_OSERR, "/dev/null: %s", strerror(errno));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -403,6 +418,7 @@ main(int argc, char **argv)
 	bool become;
 
 	settings_read(s, argc, argv);
+	open_standard_descriptors(s->inetd);
 	connect_parts(&server);
 	umask((mode_t)s->mask);
 	signal(SIGPIPE, SIG_IGN);

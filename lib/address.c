@@ -58,12 +58,12 @@ utf8_length(const unsigned char *s)
 }
 
 static enum address_status
-check_charset(const char *s)
+check_charset(const char *s, const char *end)
 {
 	enum address_status status = ADDRESS_OK;
 	size_t n;
 
-	for (; *s; s += n) {
+	for (; s < end; s += n) {
 		n = utf8_length((const unsigned char *)s);
 		if (n == 0)
 			return ADDRESS_SYNTAX;
@@ -254,7 +254,7 @@ too_long(const char *s)
 enum address_status
 address_parse(const char **p, unsigned flags, struct address *a)
 {
-	const char *s = *p;
+	const char *begin = *p, *s = begin;
 	bool bracket = *s == '<';
 
 	a->email[0] = a->local[0] = a->domain[0] = '\0';
@@ -275,7 +275,7 @@ address_parse(const char **p, unsigned flags, struct address *a)
 	if (bracket && *s++ != '>')
 		return ADDRESS_SYNTAX;
 	*p = s;
-	return check_charset(a->email);
+	return check_charset(begin, s);
 }
 
 bool

@@ -1,9 +1,11 @@
 /* Listening sockets. */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,7 +107,8 @@ open_any(const struct attempt *a, const char *spec, const char *port)
 	static const char *const hosts[] = { "::", "0.0.0.0" };
 	struct addrinfo *ai, hints = {
 		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_PASSIVE | AI_NUMERICHOST,
+		.ai_flags = AI_PASSIVE | AI_NUMERICHOST |
+		    AI_NUMERICSERV,
 	};
 	size_t i;
 	int fd, failed;
@@ -130,20 +133,27 @@ open_host(const struct attempt *a, const char *spec, const char *host,
 {
 	struct addrinfo *all, *ai, hints = {
 		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_PASSIVE,
+		.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
 	};
 	int fd, failed, added = 0;
 
 	failed = getaddrinfo(host, port, &hints, &all);
 	if (failed)
-		return fail(a, failed == EAI_SERVICE ? EX_USAGE : EX_NOHOST,
-		    spec, gai_strerror(failed));
+		return fail(a, EX_NOHOST, spec, gai_strerror(failed));
 	for (ai = all; ai && added == 0; ai = ai->ai_next) {
 		fd = bind_inet(a, ai, 0);
 		added = fd < 0 ? fail_errno(a, spec) : add_inet(a, fd);
 	}
 	freeaddrinfo(all);
 	return added;
+}
+
+/* getaddrinfo takes 65537 for 1. */
+static bool
+is_port(const char *s)
+{
+	return strspn(s, "0123456789") == strlen(s) && strlen(s) <= 5 &&
+	    *s && atol(s) <= 65535;
 }
 
 static int
@@ -153,9 +163,12 @@ open_inet(const struct attempt *a, const char *spec)
 	char host[NI_MAXHOST];
 	size_t len;
 
-	if (!colon || colon[1] == '\0')
+	if (!colon)
 		return fail(a, EX_USAGE, spec, "an address is HOST:PORT, "
 		    "[IPV6]:PORT, :PORT or a /path");
+	if (!is_port(colon + 1))
+		return fail(a, EX_USAGE, spec,
+		    "a port is a number from 0 to 65535");
 	len = (size_t)(colon - spec);
 	if (len == 0)
 		return open_any(a, spec, colon + 1);
@@ -275,6 +288,21 @@ listener_open(struct listeners *l, const char *spec,
 	const struct attempt a = { l, options, error };
 
 	return *spec == '/' ? open_unix(&a, spec) : open_inet(&a, spec);
+}
+
+int
+listeners_set_nonblocking(const struct listeners *l)
+{
+	unsigned i;
+	int flags;
+
+	for (i = 0; i < l->n; i++) {
+		flags = fcntl(l->all[i].fd, F_GETFL);
+		if (flags < 0 ||
+		    fcntl(l->all[i].fd, F_SETFL, flags | O_NONBLOCK) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 void

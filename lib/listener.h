@@ -36,6 +36,9 @@ struct listener_error {
 int listener_open(struct listeners *, const char *spec,
     const struct listener_options *, struct listener_error *);
 
+/* Make accept fail rather than wait: another process may have been first. */
+int listeners_set_nonblocking(const struct listeners *);
+
 /* Close them all; safe in a signal handler. */
 void listeners_close(struct listeners *);
 
