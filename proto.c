@@ -42,7 +42,7 @@ keep_helo(struct session *s, const char *name)
 static struct reply
 greet(struct session *s, const char *name, const char *protocol)
 {
-	if (s->options->strict && !address_is_host(name))
+	if (s->options->strict && !address_is_host(name, true))
 		return reply_make(501,
 		    "5.5.4 That is no domain and no address literal");
 	session_reset(s);

@@ -181,7 +181,8 @@ settle_listeners(struct settings *s)
 		if (strcmp(s->listen.values[i], "-") == 0)
 			s->inetd = true;
 	}
-	if (s->inetd && s->listen.n > 1)
+	if (s->inetd && (s->listen.n > 1 ||
+	    (s->listen.n == 1 && strcmp(s->listen.values[0], "-") != 0)))
 		fatal(EX_USAGE, "--inetd and --listen - serve descriptor 0 "
 		    "and nothing else");
 	if (s->listen.n == 0)
@@ -196,10 +197,23 @@ settle_hostname(struct settings *s)
 			fatal(EX_OSERR, "gethostname: %s", strerror(errno));
 		s->hostname = s->system_name;
 	}
-	if (!address_is_host(s->hostname))
+	if (!address_is_host(s->hostname, false))
 		fatal(EX_USAGE, "the hostname '%s' is no domain name; give "
 		    "one with --hostname", s->hostname);
 	s->proto.hostname = s->hostname;
+}
+
+static void
+check_domains(const struct option_list *domains)
+{
+	unsigned i;
+
+	for (i = 0; i < domains->n; i++)
+		if (strcmp(domains->values[i], "*") != 0 &&
+		    !address_is_host(domains->values[i], false))
+			fatal(EX_USAGE, "--domain takes a domain such as "
+			    "example.org, or *, not '%s'",
+			    domains->values[i]);
 }
 
 /* In a Maildir's path, a brace begins one of two words. */
@@ -239,6 +253,7 @@ settings_read(struct settings *s, int argc, char **argv)
 	check_number("backlog", s->backlog, 1, 65535);
 	check_number("umask", s->mask, 0, 0777);
 	check_template(s->maildir);
+	check_domains(&s->domains);
 	settle_listeners(s);
 	settle_hostname(s);
 	settle_ready_fd(s);

@@ -324,6 +324,8 @@ work(void *ctx)
 	long long served = 0;
 	int fd, epoll = -1;
 
+	if (s->ready_fd >= 0)		/* its reader waits for the end */
+		close((int)s->ready_fd);
 	listening = &server->listeners;
 	prepare_signals(&server->settings.limits, &waiting);
 	sweep(server);

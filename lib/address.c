@@ -126,9 +126,9 @@ host_length(const char *s, bool strict)
 }
 
 bool
-address_is_host(const char *s)
+address_is_host(const char *s, bool strict)
 {
-	size_t len = host_length(s, true);
+	size_t len = host_length(s, strict);
 
 	return len > 0 && s[len] == '\0';
 }

@@ -38,8 +38,11 @@ enum address_status {
 enum address_status address_parse(const char **p, unsigned flags,
     struct address *);
 
-/* Is s a domain or an address literal, to the letter of RFC 5321 4.1.2? */
-bool address_is_host(const char *s);
+/*
+ * Is s a domain or an address literal (RFC 5321 4.1.2)?  Strictly so, or as
+ * people name their hosts.
+ */
+bool address_is_host(const char *s, bool strict);
 
 /* The same mailbox?  The local part to the octet, the domain in any case. */
 bool address_same(const char *email, const char *other);

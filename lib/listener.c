@@ -36,8 +36,9 @@ static int
 fail_errno(const struct attempt *a, const char *what)
 {
 	if (errno == EACCES || errno == EPERM)
-		return fail(a, EX_NOPERM, what, "permission denied; a port "
-		    "below 1024 needs root, and then --user");
+		return fail(a, EX_NOPERM, what, *what == '/' ?
+		    "permission denied" : "permission denied; a port below "
+		    "1024 needs root, and then --user");
 	if (errno == EADDRINUSE)
 		return fail(a, EX_UNAVAILABLE, what,
 		    "another server listens there already");
@@ -163,7 +164,7 @@ open_inet(const struct attempt *a, const char *spec)
 	char host[NI_MAXHOST];
 	size_t len;
 
-	if (!colon)
+	if (!colon || strchr(colon, ']') || strncmp(spec, "[]", 2) == 0)
 		return fail(a, EX_USAGE, spec, "an address is HOST:PORT, "
 		    "[IPV6]:PORT, :PORT or a /path");
 	if (!is_port(colon + 1))
@@ -172,7 +173,7 @@ open_inet(const struct attempt *a, const char *spec)
 	len = (size_t)(colon - spec);
 	if (len == 0)
 		return open_any(a, spec, colon + 1);
-	if (*spec == '[' && colon[-1] == ']') {
+	if (*spec == '[' && colon[-1] == ']' && len > 2) {
 		spec++;
 		len -= 2;
 	} else if (memchr(spec, ':', len)) {

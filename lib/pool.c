@@ -95,8 +95,10 @@ bury(struct pool *p, struct worker *w, int status)
 		w->delay = 0;
 	else if (w->delay == 0)
 		w->delay = BACK_OFF_LEAST;
-	else if (w->delay < BACK_OFF_MOST)
+	else if (2 * w->delay < BACK_OFF_MOST)
 		w->delay *= 2;
+	else
+		w->delay = BACK_OFF_MOST;
 	if (status != 0)
 		log_death(w, (unsigned)(w - p->workers) + 1, status);
 	w->pid = 0;
