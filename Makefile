@@ -24,7 +24,7 @@ HEADERS = settings.h proto.h session.h transaction.h envelope.h \
 	lib/line.h lib/listener.h lib/log.h lib/maildir.h lib/net.h \
 	lib/option.h lib/pool.h lib/reply.h lib/store.h lib/stream.h \
 	lib/user.h
-TOOLS = t/smtpc t/fail.so
+TOOLS = t/smtpc t/json t/fail.so
 
 all: smtpd
 
@@ -39,6 +39,9 @@ $(OBJECTS): $(HEADERS)
 
 t/smtpc: t/smtpc.c
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/smtpc.c
+
+t/json: t/json.c
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/json.c
 
 t/fail.so: t/fail.c
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared \

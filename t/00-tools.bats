@@ -1,0 +1,94 @@
+# The tools of the tests themselves: a client that lets a wrong reply pass, or
+# a shim that breaks nothing, would let everything else pass too.
+
+load helpers
+
+# server SCRIPT ACTION...: t/smtpc against a shell script
+server() {
+	run -"$1" t/smtpc -T 5 -s sh -c "$2" -- "${@:3}"
+}
+
+@test "t/smtpc prints replies and takes a good one" {
+	server 0 'printf "220-a\r\n220 b\r\n"; read -r x; printf "250 %s\r\n" "${x%?}"' \
+	    reply:220 say:hello reply:'250 hello' eof
+	[[ $output == $'220-a\n220 b\n250 hello' ]]
+}
+
+@test "t/smtpc fails on the wrong reply, on none, and on one too many" {
+	server 1 'printf "250 x\r\n"' reply:220
+	server 1 'true' reply
+	server 1 'printf "220 x\r\n"; exec 0<&- 1>&-' reply reply
+}
+
+@test "t/smtpc fails on what is no reply line" {
+	local bad
+	for bad in '220 x\n' '22 x\r\n' '220x\r\n' 'x\r\n' '620 x\r\n' \
+	    '220 \001\r\n' '220 \303\270\r\n' "220 $(printf '%0509d' 0)\r\n" \
+	    '220-x\r\n' '220 x'; do
+		server 1 "printf '$bad'" eof
+	done
+	server 0 "printf '220 $(printf '%0506d' 0)\r\n'" eof
+}
+
+@test "t/smtpc gives up after its time, and takes the server along" {
+	run -124 t/smtpc -T 1 -s sh -c "echo \$\$ >'$tmp/pid'; exec cat" -- reply
+	eventually gone "$(<"$tmp/pid")"
+}
+
+@test "t/smtpc fails when the server dies of a signal, or has another status" {
+	server 1 'kill -SEGV $$' eof
+	server 1 'exit 3' eof exit:0
+	server 0 'exit 3' eof exit:3
+	server 1 'true' run:false
+}
+
+@test "t/smtpc sends each octet that it is told to, in the segments that it is told to" {
+	server 0 'od -An -v -tx1 | tr -d " \n" >'"'$tmp/got'" \
+	    send:'a\r\n\t\0\x7f\xff\\' split:1:bc bytes:de say:f repeat:2:gh \
+	    shut eof
+	[[ $(<"$tmp/got") == 610d0a09007fff5c6263646566"0d0a"67686768 ]]
+	# a read of a socketpair brings what is there: here an octet each
+	server 0 'while x=$(dd bs=100 count=1 2>/dev/null) && [ "$x" ]; do
+		echo "${#x}"; done >'"'$tmp/got'" split:1:bcd bytes:ef settle shut eof
+	[[ $(paste -sd ' ' "$tmp/got") == '1 2 1 1' ]]
+}
+
+@test "t/fail.so fails the call that it is told to, and says so" {
+	shim open:2:ENOSPC
+	run env "${environment[@]}" sh -c "echo 1 >'$tmp/1'; echo 2 >'$tmp/2'; echo 3 >'$tmp/3'"
+	echo "$output"
+	[[ -e $tmp/1 && ! -e $tmp/2 ]]
+	[[ $output == *2* ]]
+	failed open
+	(($(wc -l <"$tmp/failed") == 1))
+}
+
+@test "t/fail.so fails nothing while it is not armed" {
+	shim open:1+:ENOSPC
+	disarm
+	run -0 env "${environment[@]}" sh -c "echo 1 >'$tmp/1'"
+	[[ -e $tmp/1 && ! -s $tmp/failed ]]
+	arm
+	run env "${environment[@]}" sh -c "echo 1 >'$tmp/2'"
+	((status != 0))
+	[[ ! -e $tmp/2 ]]
+}
+
+@test "t/fail.so refuses a rule that it does not understand" {
+	local rule
+	for rule in open open:1 open:x:EIO open:1:EWHAT open:1:EIO,; do
+		run -125 env LD_PRELOAD="$PWD/t/fail.so" FAIL="$rule" true
+	done
+}
+
+@test "t/json takes JSON and nothing else" {
+	local bad
+	run -0 t/json b <<<'{"a":1,"b":"x\u00e9\n\ud83d\ude00","c":-1.5e3,"d":null}'
+	[[ $output == $'x\xc3\xa9\\x0A\xf0\x9f\x98\x80' ]]
+	for bad in '' '{}x' '{"a":1,"a":2}' '{"a":01}' '{"a":"\x"}' '{"a":1' \
+	    "{'a':1}" '{"a":"'$'\xff''"}' '{"a":"'$'\x01''"}' '{"a":"\ud800"}' \
+	    '{"a":{}}' '{"a":}' '[1]' '{"a" 1}'; do
+		run -1 t/json <<<"$bad"
+	done
+	run -1 t/json </dev/null
+}

@@ -1,0 +1,96 @@
+# A message that is too long is read to its end and then refused, and the
+# session goes on as if nothing had happened (RFC 1870 6.3).
+
+load helpers
+
+@test "data over the limit is read to the end, then 552 5.3.4 (RFC 1870 6.3)" {
+	options=(--max-size 100)
+	talk "${data_bob[@]}" repeat:50:'0123456789\r\n' \
+	    send:'MAIL FROM:<a@c.example>\r\n.\r\n' reply:'552 5.3.4 ' \
+	    say:NOOP reply:250 say:QUIT reply:221 eof
+	keeps 0
+}
+
+@test "the limit counts CR LF as two octets and not the dot (RFC 1870 4)" {
+	options=(--max-size 100)
+	talk "${data_bob[@]}" repeat:10:'01234567\r\n' send:'.\r\n' reply:250 \
+	    "${data_bob[@]:3}" repeat:10:'01234567\r\n' send:'\r\n.\r\n' \
+	    reply:'552 5.3.4 ' "${data_bob[@]:3}" repeat:10:'01234567\r\n' \
+	    send:'x\r\n.\r\n' reply:'552 5.3.4 ' say:QUIT reply:221 eof
+	keeps 1
+}
+
+@test "the limit counts no dot that was stuffed (RFC 1870 4)" {
+	options=(--max-size 100)
+	talk "${data_bob[@]}" repeat:10:'..1234567\r\n' send:'.\r\n' reply:250 \
+	    "${data_bob[@]:3}" repeat:10:'..1234567\r\n' send:'..\r\n.\r\n' \
+	    reply:'552 5.3.4 ' say:QUIT reply:221 eof
+	keeps 1
+}
+
+@test "the limit is found however the segments fall" {
+	local k actions=()
+	options=(--max-size 10)
+	for k in {0..13}; do
+		actions+=("${data_bob[@]:3}" split:"$k:01234567\r\n.\r\n" \
+		    reply:250 "${data_bob[@]:3}" \
+		    split:"$k:012345678\r\n.\r\n" reply:552)
+	done
+	talk reply say:'HELO c.example' reply:250 "${actions[@]}" say:QUIT \
+	    reply:221 eof
+	keeps 14
+}
+
+@test "while an oversize message is read away nothing else ends it" {
+	local v
+	options=(--max-size 10)
+	for v in '\n.\n' '\n.\r\n' '\r\n.\n' '\r.\r' '\r\n.\r' '\r\n.\r\r\n'; do
+		talk "${data_bob[@]}" repeat:20:x send:"${v}RSET\r\n" \
+		    repeat:20:x send:"$v" send:'QUIT\r\n.\r\n' reply:55 \
+		    say:NOOP reply:250 say:QUIT reply:221 eof
+		[[ $codes == '220 250 250 250 354 55'[02]' 250 221' ]]
+	done
+	keeps 0
+}
+
+@test "an oversize message ends the transaction, and the next one is kept" {
+	options=(--max-size 10)
+	say "${to_bob[@]}" DATA 'much too long' . DATA \
+	    'RCPT TO:<b@mx.example>' "${to_bob[@]:1}" DATA short . QUIT
+	[[ $codes == "$to_bob_codes 354 552 503 503 250 250 354 250 221" ]]
+	keeps 1
+}
+
+@test "a far too long message takes no room on the disk meanwhile" {
+	options=(--max-size 1000)
+	talk "${data_bob[@]}" repeat:200000:'0123456789012345678901234567890123456789\r\n' \
+	    settle run:"test -z \"\$(find '$dir' -type f -size +8k)\"" \
+	    send:'.\r\n' reply:552 say:QUIT reply:221 eof
+	keeps 0
+}
+
+@test "the default limit is 10,240,000 octets" {
+	talk "${data_bob[@]}" repeat:102400:"$(printf '%098d' 0)\r\n" \
+	    send:'.\r\n' reply:250 "${data_bob[@]:3}" \
+	    repeat:102400:"$(printf '%098d' 0)\r\n" send:'\r\n.\r\n' \
+	    reply:552 say:QUIT reply:221 eof
+	keeps 1
+}
+
+@test "with --max-size 0 there is no limit" {
+	options=(--max-size 0)
+	talk "${data_bob[@]}" repeat:110000:"$(printf '%098d' 0)\r\n" \
+	    send:'.\r\n' reply:250 say:'EHLO c.example' reply:250 \
+	    say:QUIT reply:221 eof
+	keeps 1
+	grep -Ex '250[ -]SIZE( 0)?' "$tmp/replies"
+}
+
+@test "k, M and G are powers of 1,024" {
+	local size
+	for size in 2k:2048 3M:3145728 1G:1073741824 77:77; do
+		options=(--max-size "${size%:*}")
+		say 'EHLO c.example' QUIT
+		grep -Ex $'250[ -]SIZE '"${size#*:}"$'\r' "$tmp/replies"
+	done
+}

@@ -1,0 +1,225 @@
+# The header that is put above a message: Return-Path, Delivered-To, Received
+# (RFC 5321 4.4), and how it keeps apart from what the client sent.
+
+load helpers
+
+received='^from [A-Za-z0-9.:_[-]+\]?( \(.*\))? by mx\.example( \(.*\))? with (E?SMTP) id ([^ ;]+)( for <[^>]*>)?; ([A-Z][a-z][a-z], )?[ 0-9]?[0-9] [A-Z][a-z][a-z] 20[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9] [-+][0-9]{4}( \([A-Z]+\))?$'
+
+# unfold VALUE: fold its blanks to one
+unfold() {
+	tr -s '\t ' '  ' <<<"$1"
+}
+
+@test "Return-Path comes first, then Delivered-To, then Received (RFC 5321 4.4)" {
+	deliver 'Subject: x' '' x
+	sed -n 's/^\([A-Za-z-]*\):.*/\1/p;/^$/q' "$(message)" | paste -sd ' ' |
+	    grep -qx 'Return-Path Delivered-To Received Subject'
+	[[ $(header Return-Path) == '<alice@c.example>' ]]
+	[[ $(header Delivered-To) == bob@mx.example ]]
+}
+
+@test "Received says from, by, with, id, for and the date (RFC 5321 4.4)" {
+	local r
+	deliver 'Subject: x' '' x
+	r=$(unfold "$(header Received)")
+	echo "$r"
+	[[ $r =~ $received ]]
+	[[ $r == 'from c.example '* ]]
+	[[ ${BASH_REMATCH[3]} == SMTP ]]
+	[[ ${BASH_REMATCH[5]} == ' for <bob@mx.example>' ]]
+}
+
+@test "Received says ESMTP after EHLO (RFC 3848)" {
+	say 'EHLO c.example' "${to_bob[@]:1}" DATA x . QUIT
+	[[ $(unfold "$(header Received)") == *' with ESMTP id '* ]]
+}
+
+@test "the protocol is that of the last greeting (RFC 3848)" {
+	say 'EHLO c.example' 'HELO d.example' "${to_bob[@]:1}" DATA x . QUIT
+	[[ $(unfold "$(header Received)") == 'from d.example '*' with SMTP id '* ]]
+}
+
+@test "the date in Received is now (RFC 5321 4.4)" {
+	local date before after
+	before=$(date +%s)
+	deliver x
+	after=$(date +%s)
+	date=$(date -d "$(header Received | sed 's/.*; //')" +%s)
+	((before <= date && date <= after))
+}
+
+@test "the id in Received is that of the 250 and of the log" {
+	local id
+	deliver 'Subject: x' '' x
+	id=$(unfold "$(header Received)" | sed 's/.* id \([^ ;]*\).*/\1/')
+	[[ $id ]]
+	[[ ${lines[5]} =~ ^250\ 2\.[0-9]\.0\ .*"$id" ]]
+	events message | grep -F " id=$id "
+}
+
+@test "each message has an id of its own, which begins with the session's" {
+	say "${to_bob[@]}" DATA x . "${to_bob[@]:1}" DATA x . QUIT
+	[[ $codes == "$to_bob_codes 354 250 250 250 354 250 221" ]]
+	local ids sessions
+	ids=$(events message | sed 's/.* id=\([^ ]*\).*/\1/')
+	sessions=$(events message | sed 's/.* session=\([^ ]*\).*/\1/')
+	(($(sort -u <<<"$ids" | wc -l) == 2))
+	(($(sort -u <<<"$sessions" | wc -l) == 1))
+	[[ $ids == "${sessions%%$'\n'*}."*$'\n'"${sessions%%$'\n'*}."* ]]
+}
+
+@test "Received says for only when there is one recipient (RFC 5321 7.2)" {
+	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA x . QUIT
+	[[ $codes == "$to_bob_codes 250 354 250 221" ]]
+	[[ $(unfold "$(header Received)") != *' for '* ]]
+	[[ $(unfold "$(header Received)") =~ $received ]]
+}
+
+@test "one Maildir: a Delivered-To for each recipient, in their order" {
+	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' \
+	    'RCPT TO:<"dan d"@mx.example>' DATA x . QUIT
+	keeps 1
+	[[ $(header Delivered-To) == $'bob@mx.example\neve@mx.example\n"dan d"@mx.example' ]]
+}
+
+@test "a recipient given twice: 250 each, one copy, one Delivered-To" {
+	say "${to_bob[@]}" 'RCPT TO:<bob@mx.example>' 'RCPT TO:<bob@MX.EXAMPLE>' \
+	    DATA x . QUIT
+	[[ $codes == "$to_bob_codes 250 250 354 250 221" ]]
+	keeps 1
+	[[ $(header Delivered-To) == bob@mx.example ]]
+	[[ $(unfold "$(header Received)") == *' for <bob@mx.example>;'* ]]
+}
+
+@test "local parts that differ in case are two recipients (RFC 5321 2.4)" {
+	say "${to_bob[@]}" 'RCPT TO:<BOB@mx.example>' DATA x . QUIT
+	[[ $(header Delivered-To) == $'bob@mx.example\nBOB@mx.example' ]]
+}
+
+@test "a refused recipient is nowhere in the header" {
+	options=(--domain mx.example)
+	say 'HELO c.example' 'MAIL FROM:<a@c.example>' \
+	    'RCPT TO:<mallory@else.example>' 'RCPT TO:<bob@mx.example>' \
+	    DATA x . QUIT
+	[[ $codes == '220 250 250 550 250 354 250 221' ]]
+	lacks mallory "$(message)"
+	[[ $(unfold "$(header Received)") == *' for <bob@mx.example>;'* ]]
+}
+
+@test "the null sender is Return-Path: <> (RFC 5321 4.5.5)" {
+	say 'HELO c.example' 'MAIL FROM:<>' 'RCPT TO:<bob@mx.example>' DATA x . QUIT
+	[[ $(header Return-Path) == '<>' ]]
+}
+
+@test "the client's address stands in Received over TCP (RFC 5321 4.4)" {
+	via=-t
+	talk "${data_bob[@]}" say:. reply:250 say:QUIT eof
+	[[ $(unfold "$(header Received)") =~ ^from\ c\.example\ \(.*\[127\.0\.0\.1\]\)\ by ]]
+}
+
+@test "and over IPv6, as a literal (RFC 5321 4.1.3)" {
+	grep -q '^0*1 ' /proc/net/if_inet6 || skip 'this machine has no ::1'
+	via=-6
+	talk "${data_bob[@]}" say:. reply:250 say:QUIT eof
+	[[ $(unfold "$(header Received)") =~ ^from\ c\.example\ \(.*\[IPv6:::1\]\)\ by ]]
+}
+
+@test "in inetd mode it is that of TCPREMOTEIP where there is no socket" {
+	environment=(TCPREMOTEIP=192.0.2.7)
+	deliver x
+	[[ $(unfold "$(header Received)") == *'[192.0.2.7]'*' by '* ]]
+	events message | grep -F ' client=192.0.2.7 '
+}
+
+@test "REMOTE_HOST is taken where TCPREMOTEIP is not set" {
+	environment=(REMOTE_HOST=192.0.2.8)
+	deliver x
+	events message | grep -F ' client=192.0.2.8 '
+}
+
+@test "the peer's real address counts more than the environment" {
+	via=-t
+	environment=(TCPREMOTEIP=192.0.2.7 REMOTE_HOST=192.0.2.8)
+	talk "${data_bob[@]}" say:. reply:250 say:QUIT eof
+	lacks -F 192.0.2 "$(message)"
+	events message | grep -F ' client=127.0.0.1 '
+}
+
+@test "a TCPREMOTEIP that is no address goes nowhere" {
+	environment=(TCPREMOTEIP=$'x\r\nX-Injected: 1')
+	deliver x
+	lacks -i injected "$(message)"
+	lacks '^X-Injected' "$log"
+}
+
+@test "of a HELO that is no domain only harmless octets get into the header" {
+	say 'HELO a(b)c;d"e<f>g@h by evil with x_1-2.3:4[5]' "${to_bob[@]:1}" \
+	    DATA x . QUIT
+	[[ $codes == '220 250 250 250 354 250 221' ]]
+	local r
+	r=$(unfold "$(header Received)")
+	echo "$r"
+	[[ $r == 'from abcdefghbyevilwithx_1-2.3:4[5] '* || $r == 'from abcdefgh '* ]]
+	(($(grep -o ' by ' <<<"$r" | wc -l) == 1))
+}
+
+@test "a HELO of which nothing is left still makes a Received" {
+	say 'HELO ()' "${to_bob[@]:1}" DATA x . QUIT
+	[[ $codes == '220 250 250 250 354 250 221' ]]
+	[[ $(unfold "$(header Received)") =~ ^from\ [^\ ]+\ .*by\ mx\.example\  ]]
+}
+
+@test "no line of the header is over 998 octets (RFC 5322 2.1.1)" {
+	say "HELO $(printf '%01500d' 0)" \
+	    "MAIL FROM:<$(printf '%0240d' 0)@c.example>" \
+	    "RCPT TO:<$(printf '%0240d' 0)@mx.example>" DATA x . QUIT
+	[[ $codes == '220 250 250 250 354 250 221' ]]
+	(($(wc -L <"$(message)") <= 998))
+}
+
+@test "a message that begins with a blank does not fold into our header" {
+	deliver ' X-Folded: 1' 'more'
+	[[ $(header Received) != *Folded* ]]
+	printf '\n X-Folded: 1\nmore\n' >"$tmp/expected"
+	stored "$tmp/expected"
+}
+
+@test "a message that begins with a tab does not fold into our header" {
+	deliver $'\tX-Folded: 1' 'more'
+	printf '\n\tX-Folded: 1\nmore\n' >"$tmp/expected"
+	stored "$tmp/expected"
+}
+
+@test "a message without a header gets an empty line before it" {
+	local first
+	for first in 'just text' 'no colon here: but a blank before it' \
+	    'From a@c.example Thu Jan  1 00:00:00 1970' ':' ': x' \
+	    'Grüße: x' "$(printf '%02000d' 0)"; do
+		dir=$tmp/$((++n))
+		deliver "$first" 'Subject: no' '' more
+		printf '\n%s\nSubject: no\n\nmore\n' "$first" >"$tmp/expected"
+		stored "$tmp/expected"
+	done
+}
+
+@test "a message with a header, or an empty one, gets none" {
+	local first
+	for first in 'Subject: x' 'X-Y:' 'a:b' 'Subject : x' \
+	    "$(printf 'X-%070d:' 0) y" "X: $(printf '%02000d' 0)" ''; do
+		dir=$tmp/$((++n))
+		deliver "$first" '' more
+		printf '%s\n\nmore\n' "$first" >"$tmp/expected"
+		stored "$tmp/expected"
+	done
+}
+
+@test "an empty first line in one segment of its own is seen" {
+	local k
+	for k in 0 1 2 3; do
+		dir=$tmp/$k
+		talk "${data_bob[@]}" split:"$k:\r\ntext\r\n.\r\n" reply:250 \
+		    say:QUIT eof
+		printf '\ntext\n' >"$tmp/expected"
+		stored "$tmp/expected"
+	done
+}

@@ -1,0 +1,175 @@
+# A kept message on the disk: where it lies, what it is called, whom it
+# belongs to, and in which order it got there (maildir(5)).
+
+load helpers
+
+name='^([0-9]+)\.M[0-9]+P[0-9]+Q[0-9]+R[0-9a-f]+\.mx\.example,S=([0-9]+),W=([0-9]+)$'
+
+@test "the Maildir is made if it is missing, tmp/, new/ and cur/ in it" {
+	[[ ! -e $dir ]]
+	deliver x
+	[[ -d $dir/tmp && -d $dir/new && -d $dir/cur ]]
+	keeps 1
+}
+
+@test "what is missing of a Maildir is made" {
+	mkdir -p "$dir/new"
+	deliver x
+	[[ -d $dir/tmp && -d $dir/cur ]]
+	keeps 1
+}
+
+@test "files are 0600 and directories 0700" {
+	umask 0
+	deliver x
+	[[ $(stat -c %a "$(message)") == 600 ]]
+	[[ $(stat -c %a "$dir" "$dir"/* | sort -u) == 700 ]]
+}
+
+@test "--umask changes that" {
+	options=(--umask 027)
+	deliver x
+	[[ $(stat -c %a "$(message)") == 640 ]]
+	[[ $(stat -c %a "$dir" "$dir"/* | sort -u) == 750 ]]
+}
+
+@test "a name has time, host and both sizes, for Dovecot: S of the file, W with CR LF" {
+	local file
+	deliver 'Subject: x' '' 'some text' '' 'and more'
+	file=$(message)
+	echo "$file"
+	[[ ${file##*/} =~ $name ]]
+	((BASH_REMATCH[1] > $(date +%s) - 60 && BASH_REMATCH[1] <= $(date +%s)))
+	((BASH_REMATCH[2] == $(wc -c <"$file")))
+	((BASH_REMATCH[3] == $(sed 's/$/\r/' "$file" | wc -c)))
+}
+
+@test "the sizes are exact for every kind of message" {
+	local body file
+	for body in x 'Subject: x' ' folded' ''; do
+		rm -rf "$dir"
+		deliver "$body" ..dots "$(printf '%05000d' 1)" ''
+		file=$(message)
+		[[ ${file##*/} =~ $name ]]
+		((BASH_REMATCH[2] == $(wc -c <"$file")))
+		((BASH_REMATCH[3] == $(wc -c <"$file") + $(wc -l <"$file")))
+	done
+	rm -rf "$dir"
+	options=(--bare-newline accept)
+	talk "${data_bob[@]}" send:'a\nb\n\nc\r\n.\r\n' reply:250 say:QUIT eof
+	file=$(message)
+	[[ ${file##*/} =~ $name ]]
+	((BASH_REMATCH[3] == $(wc -c <"$file") + $(wc -l <"$file")))
+}
+
+@test "lines end with LF on the disk" {
+	deliver 'Subject: x' '' 'text'
+	lacks $'\r' "$(message)"
+	[[ -z $(tail -c 1 "$(message)") ]]
+}
+
+@test "a hostname with octets that no file name should have does no harm" {
+	options=(--hostname 'a/b:c')
+	cmd=(./smtpd -i -m "$dir" "${user[@]}" --hostname 'a/b:c')
+	run timeout 10 "${cmd[@]}" < <(printf '%s\r\n' "${to_bob[@]}" DATA x . QUIT)
+	# it may be refused at once; if not, the name has neither
+	if ((status == 0)); then
+		keeps 1
+		[[ $(message) == "$dir"/new/* ]]
+		[[ $(message) != *:* ]]
+	else
+		((status >= 64 && status <= 78))
+	fi
+}
+
+@test "no two names are the same" {
+	local dialogue=("${hello[@]}") i
+	for i in {1..50}; do
+		dialogue+=("${to_bob[@]:1}" DATA "$i" .)
+	done
+	say "${dialogue[@]}" QUIT
+	keeps 50
+}
+
+@test "data, its fsync, the name in new/, its fsync, and only then 250 (RFC 5321 6.1)" {
+	local order
+	mkdir -p "$dir"/{tmp,new,cur}
+	environment=(LD_PRELOAD="$PWD/t/fail.so" FAIL_TRACE="$tmp/trace")
+	via=-p
+	talk "${data_bob[@]}" run:": >'$tmp/trace'" send:'x\r\n.\r\n' reply:250 \
+	    say:QUIT eof
+	order=$(grep -v -e '^malloc' -e '^close' -e '^statvfs' -e '^unlink' \
+	    "$tmp/trace" | sed -n '/^write file\|^fsync\|^rename\|^link\|^write pipe/p' |
+	    head -n 5 | paste -sd,)
+	echo "$order"
+	[[ $order == 'write file,fsync file,rename -,fsync dir,write pipe' ]]
+	keeps 1
+}
+
+@test "a Maildir that was just made is durable before the first 250 too" {
+	environment=(LD_PRELOAD="$PWD/t/fail.so" FAIL_TRACE="$tmp/trace")
+	deliver x
+	# the directory above it and the Maildir itself, before anything else
+	(($(sed '/^write file/q' "$tmp/trace" | grep -c '^mkdir') == 4))
+	(($(sed '/^write file/q' "$tmp/trace" | grep -c '^fsync dir') >= 2))
+}
+
+@test "nothing is in new/ before the end of data, and nothing in tmp/ after" {
+	talk "${data_bob[@]}" send:'some\r\n' settle \
+	    run:"test -z \"\$(ls '$dir/new')\"" send:'more\r\n.\r\n' reply:250 \
+	    run:"test -z \"\$(ls '$dir/tmp')\"" \
+	    run:"test -n \"\$(ls '$dir/new')\"" say:QUIT reply:221 eof
+	keeps 1
+}
+
+@test "nothing else in the Maildir is touched" {
+	mkdir -p "$dir"/{tmp,new,cur,.Sent/cur}
+	touch "$dir/cur/1:2,S" "$dir/tmp/other" "$dir/.Sent/cur/2" "$dir/dovecot.index"
+	deliver x
+	[[ -e $dir/cur/1:2,S && -e $dir/tmp/other && -e $dir/.Sent/cur/2 ]]
+	[[ -e $dir/dovecot.index ]]
+	[[ $(kept) == 1 ]]
+}
+
+@test "our own files in tmp/ older than 36 hours are swept, others are not" {
+	local old
+	deliver x
+	old=$(basename "$(message)")
+	old=${old%%,*}
+	touch -d '37 hours ago' "$dir/tmp/$old" "$dir/tmp/someone-else"
+	touch -d '35 hours ago' "$dir/tmp/${old/M/M1}"
+	deliver x
+	[[ $(kept) == 2 ]]
+	[[ ! -e $dir/tmp/$old ]]
+	[[ -e $dir/tmp/${old/M/M1} && -e $dir/tmp/someone-else ]]
+}
+
+@test "the default Maildir is ./Maildir" {
+	local here=$PWD
+	cd "$tmp"
+	run timeout 10 "$here/smtpd" -i -H mx.example "${user[@]}" \
+	    < <(printf '%s\r\n' "${to_bob[@]}" DATA x . QUIT)
+	cd "$here"
+	((status == 0))
+	keeps 1 "$tmp/Maildir"
+}
+
+@test "a Maildir below a directory that the user can't enter works with --user" {
+	((EUID == 0)) || skip 'only root can drop privileges'
+	mkdir -m 0700 "$tmp/home"
+	dir=$tmp/home/Maildir user=(--user nobody)
+	deliver x
+	keeps 1
+	[[ $(stat -c %U "$(message)") == nobody ]]
+	[[ $(stat -c %U "$dir" "$dir"/{tmp,new,cur} | sort -u) == nobody ]]
+}
+
+@test "no descriptor is left open by a message" {
+	talk "${data_bob[@]}" say:x say:. reply:250 \
+	    run:'ls /proc/$SMTPC_PID/fd | wc -l >'"$tmp/1" \
+	    "${data_bob[@]:3}" say:x say:. reply:250 "${data_bob[@]:3}" \
+	    send:'a\nb\r\n.\r\n' reply:550 "${data_bob[@]:3:4}" say:RSET reply:250 \
+	    run:'ls /proc/$SMTPC_PID/fd | wc -l >'"$tmp/2" say:QUIT eof
+	(($(<"$tmp/1") > 2))
+	(($(<"$tmp/1") == $(<"$tmp/2")))
+}

@@ -1,0 +1,328 @@
+# A Maildir for each recipient: --maildir with {mailbox} and {domain} in it.
+# Nobody's mail goes to another, nobody is told that a user is unknown when
+# the store just is not there.
+
+load helpers
+
+
+# users NAME...: their Maildirs, and dir= the template for them
+users() {
+	local name
+	base=$tmp/mail
+	dir=$base/{mailbox}
+	for name; do
+		mkdir -p "$base/$name"/{tmp,new,cur}
+	done
+}
+
+# to RECIPIENT...: a message to these, from the MAIL on
+to() {
+	local r
+	dialogue=('HELO c.example' 'MAIL FROM:<alice@c.example>')
+	for r; do
+		dialogue+=("RCPT TO:<$r>")
+	done
+}
+
+@test "each recipient's mail goes to his own Maildir" {
+	users bob eve
+	to bob@mx.example eve@mx.example
+	say "${dialogue[@]}" DATA 'Subject: x' '' body . QUIT
+	[[ $codes == '220 250 250 250 250 354 250 221' ]]
+	keeps 1 "$base/bob"
+	keeps 1 "$base/eve"
+	printf 'Subject: x\n\nbody\n' >"$tmp/expected"
+	stored "$tmp/expected" "$(message "$base/bob")"
+	stored "$tmp/expected" "$(message "$base/eve")"
+}
+
+@test "each copy has its one Delivered-To, and none names the others" {
+	users bob eve
+	to bob@mx.example eve@mx.example
+	say "${dialogue[@]}" DATA x . QUIT
+	[[ $(header Delivered-To "$(message "$base/bob")") == bob@mx.example ]]
+	[[ $(header Delivered-To "$(message "$base/eve")") == eve@mx.example ]]
+	lacks eve@ "$(message "$base/bob")"
+	lacks bob@ "$(message "$base/eve")"
+}
+
+@test "the sizes in each name are those of each copy" {
+	users b eleanor
+	to b@mx.example eleanor@mx.example
+	say "${dialogue[@]}" DATA x . QUIT
+	local name file
+	for name in b eleanor; do
+		file=$(message "$base/$name")
+		[[ $file == *,S=$(wc -c <"$file"),W=$(sed 's/$/\r/' "$file" | wc -c) ]]
+		[[ $(stat -c %a "$file") == 600 ]]
+	done
+}
+
+@test "a mailbox without a directory gets 550 5.1.1, the others get their mail (RFC 5321 3.3)" {
+	users bob
+	to nobody@mx.example bob@mx.example bobby@mx.example bo@mx.example
+	say "${dialogue[@]}" DATA x . QUIT
+	[[ $codes == '220 250 250 550 250 550 550 354 250 221' ]]
+	[[ ${lines[3]} == '550 5.1.1 '* ]]
+	keeps 1 "$base/bob"
+	[[ $(ls "$base") == bob ]]
+}
+
+@test "only unknown recipients: DATA gets 554 5.5.1" {
+	users bob
+	to nobody@mx.example
+	say "${dialogue[@]}" DATA QUIT
+	[[ $codes == '220 250 250 550 554 221' ]]
+}
+
+@test "{mailbox} is the local part in lower case" {
+	users bob
+	to Bob@mx.example BOB@MX.EXAMPLE
+	say "${dialogue[@]}" DATA x . QUIT
+	[[ $codes == '220 250 250 250 250 354 250 221' ]]
+	(($(kept "$base/bob") >= 1))
+	[[ $(ls "$base") == bob ]]
+}
+
+@test "{mailbox} has no extension: what is behind + is cut" {
+	users bob
+	to bob+lists@mx.example
+	say "${dialogue[@]}" DATA x . "${dialogue[@]:1:1}" \
+	    'RCPT TO:<bob+@mx.example>' 'RCPT TO:<bob+a+b@mx.example>' QUIT
+	[[ $codes == '220 250 250 250 354 250 250 250 250 221' ]]
+	keeps 1 "$base/bob"
+	[[ $(header Delivered-To "$(message "$base/bob")") == bob+lists@mx.example ]]
+}
+
+@test "--recipient-delimiter says what begins an extension" {
+	users bob
+	options=(--recipient-delimiter -)
+	to bob-lists@mx.example bob+lists@mx.example
+	say "${dialogue[@]}" QUIT
+	[[ $codes == '220 250 250 250 550 221' ]]
+	options=(--recipient-delimiter +-)
+	to bob-lists@mx.example bob+lists@mx.example bob=lists@mx.example
+	say "${dialogue[@]}" QUIT
+	[[ $codes == '220 250 250 250 250 550 221' ]]
+	options=(--recipient-delimiter '')
+	users bob+x
+	to bob@mx.example bob+lists@mx.example bob+x@mx.example
+	say "${dialogue[@]}" QUIT
+	[[ $codes == '220 250 250 250 550 250 221' ]]
+}
+
+@test "{domain} is the domain in lower case" {
+	base=$tmp/mail dir=$tmp/mail/{domain}/{mailbox}
+	mkdir -p "$base"/one.example/bob/{tmp,new,cur} \
+	    "$base"/two.example/bob/{tmp,new,cur}
+	to bob@ONE.example Bob@two.Example bob@three.example eve@one.example
+	say "${dialogue[@]}" DATA x . QUIT
+	[[ $codes == '220 250 250 250 250 550 550 354 250 221' ]]
+	keeps 1 "$base/one.example/bob"
+	keeps 1 "$base/two.example/bob"
+}
+
+@test "{domain} alone is a Maildir for each domain" {
+	base=$tmp/mail dir=$tmp/mail/{domain}/Maildir
+	mkdir -p "$base"/one.example/Maildir
+	to anyone@one.example someone@one.example anyone@two.example
+	say "${dialogue[@]}" DATA x . QUIT
+	[[ $codes == '220 250 250 250 250 550 354 250 221' ]]
+	[[ -e $base/one.example/Maildir/new ]]
+}
+
+@test "a bare postmaster is the hostname's" {
+	base=$tmp/mail dir=$tmp/mail/{domain}/{mailbox}
+	mkdir -p "$base"/mx.example/postmaster/{tmp,new,cur}
+	to Postmaster
+	say "${dialogue[@]}" DATA x . QUIT
+	[[ $codes == '220 250 250 250 354 250 221' ]]
+	keeps 1 "$base/mx.example/postmaster"
+}
+
+@test "a braced name may stand within a component, and the Maildir below it" {
+	base=$tmp/mail dir=$tmp/mail/user-{mailbox}.d/Maildir
+	mkdir -p "$base"/user-bob.d/Maildir/{tmp,new,cur}
+	to bob@mx.example eve@mx.example
+	say "${dialogue[@]}" DATA x . QUIT
+	[[ $codes == '220 250 250 250 550 354 250 221' ]]
+	keeps 1 "$base/user-bob.d/Maildir"
+}
+
+@test "a component that is empty, begins with a dot or holds a slash names no mailbox: 550" {
+	users bob .hidden a/b ...
+	mkdir -p "$tmp"/{tmp,new,cur} "$base"/{tmp,new,cur}
+	to '+tag@mx.example' '"+"@mx.example' '""@mx.example' '"."@mx.example' \
+	    '".."@mx.example' '"../mail/bob"@mx.example' '"..."@mx.example' \
+	    '".hidden"@mx.example' '"a/b"@mx.example' '"bob/"@mx.example' \
+	    '"/"@mx.example' '"bob/../bob"@mx.example' '"/etc"@mx.example' \
+	    '"\..\/"@mx.example' bob@mx.example
+	say "${dialogue[@]}" QUIT
+	[[ $codes == "220 250 250 $(printf '550 %.0s' {1..14})250 221" ]]
+}
+
+@test "nor does such a domain: 550" {
+	base=$tmp/mail dir=$tmp/mail/{domain}
+	mkdir -p "$base"/{tmp,new,cur} "$base/mx.example"
+	to 'x@[127.0.0.1]' x@mx.example
+	say "${dialogue[@]}" QUIT
+	[[ $codes == '220 250 250 550 250 221' ]]
+}
+
+@test "quoted and not, it is the same mailbox (RFC 5321 4.1.2)" {
+	users bob 'b ob'
+	to '"bob"@mx.example' '"b\ob"@mx.example' '"b ob"@mx.example' \
+	    '"bob+x y"@mx.example'
+	say "${dialogue[@]}" QUIT
+	[[ $codes == '220 250 250 250 250 250 250 221' ]]
+}
+
+@test "a name too long for a directory is unknown or temporary, never found" {
+	users bob
+	to "$(printf '%0240d' 0)@mx.example" bob@mx.example
+	say "${dialogue[@]}" QUIT
+	[[ $codes == '220 250 250 550 250 221' ]]
+}
+
+@test "a store that is gone is 451, not 550" {
+	users bob
+	talk reply say:'HELO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
+	    reply:250 run:"mv '$base' '$base.away'" \
+	    say:'RCPT TO:<nobody@mx.example>' reply:451 \
+	    say:'RCPT TO:<bob@mx.example>' reply \
+	    run:"mv '$base.away' '$base'" say:'RCPT TO:<nobody@mx.example>' \
+	    reply:'550 5.1.1 ' say:'RCPT TO:<bob@mx.example>' reply:250 \
+	    say:QUIT reply:221 eof
+}
+
+@test "a store that was replaced (not mounted, say) is 451, not 550" {
+	users bob
+	talk reply say:'HELO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
+	    reply:250 run:"mv '$base' '$base.away' && mkdir '$base'" \
+	    say:'RCPT TO:<nobody@mx.example>' reply:451 say:QUIT reply:221 eof
+	lacks '^550' "$tmp/replies"
+}
+
+@test "anything but a missing directory is 451" {
+	users bob
+	echo >"$base/file"
+	ln -s loop "$base/loop"
+	to file@mx.example loop@mx.example bob@mx.example
+	say "${dialogue[@]}" QUIT
+	[[ $codes == '220 250 250 451 451 250 221' ]]
+}
+
+@test "a Maildir that may not be looked at is 451" {
+	users bob eve/box
+	dir=$base/{mailbox}/box
+	mkdir -p "$base"/{bob,eve}/box/{tmp,new,cur}
+	chmod -R a+rwX "$base"
+	chmod 0 "$base/eve"
+	user=("${nobody[@]}")
+	chmod 755 "$tmp" "$BATS_RUN_TMPDIR" "${tmp%/*}"
+	to eve@mx.example bob@mx.example
+	say "${dialogue[@]}" QUIT
+	chmod 755 "$base/eve"
+	[[ $codes == '220 250 250 451 250 221' ]]
+}
+
+@test "a store that is not there at the start is a start-up error" {
+	local cmd
+	dir=$tmp/nowhere/{mailbox}
+	command_line
+	run timeout 10 "${cmd[@]}" </dev/null
+	echo "$status: $output"
+	((status >= 64 && status <= 78))
+	((${#lines[@]} == 1))
+}
+
+@test "one that cannot be kept: 4xx, and nobody has it" {
+	users bob eve
+	talk reply say:'HELO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
+	    reply:250 say:'RCPT TO:<bob@mx.example>' reply:250 \
+	    say:'RCPT TO:<eve@mx.example>' reply:250 say:DATA reply:354 \
+	    say:x settle run:"rm -rf '$base/eve'" say:. reply:4 \
+	    say:NOOP reply:250 say:QUIT reply:221 eof
+	keeps 0 "$base/bob"
+}
+
+@test "a large message is the same in every copy" {
+	local name
+	users bob eve dan
+	printf '%0100d\r\n' {1..30000} >"$tmp/in"
+	talk reply say:'HELO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
+	    reply:250 say:'RCPT TO:<bob@mx.example>' reply:250 \
+	    say:'RCPT TO:<eve@mx.example>' reply:250 \
+	    say:'RCPT TO:<dan@mx.example>' reply:250 say:DATA reply:354 \
+	    send:'X: y\r\n\r\n' file:"$tmp/in" send:'.\r\n' reply:250 \
+	    say:QUIT reply:221 eof
+	{
+		printf 'X: y\n\n'
+		tr -d '\r' <"$tmp/in"
+	} >"$tmp/expected"
+	for name in bob eve dan; do
+		keeps 1 "$base/$name"
+		stored "$tmp/expected" "$(message "$base/$name")"
+	done
+}
+
+@test "a recipient given twice has one copy" {
+	users bob
+	to bob@mx.example bob@MX.example
+	say "${dialogue[@]}" DATA x . QUIT
+	[[ $codes == '220 250 250 250 250 354 250 221' ]]
+	keeps 1 "$base/bob"
+}
+
+@test "--hardlink makes it one file with many names, without Delivered-To" {
+	users bob eve dan
+	options=(--hardlink)
+	to bob@mx.example eve@mx.example dan@mx.example
+	say "${dialogue[@]}" DATA x . QUIT
+	[[ $codes == '220 250 250 250 250 250 354 250 221' ]]
+	local name
+	for name in bob eve dan; do
+		keeps 1 "$base/$name"
+	done
+	(($(stat -c %i "$base"/*/new/* | sort -u | wc -l) == 1))
+	[[ $(stat -c %h "$(message "$base/bob")") == 3 ]]
+	lacks '^Delivered-To' "$(message "$base/bob")"
+	[[ $(header Return-Path "$(message "$base/bob")") == '<alice@c.example>' ]]
+	lacks ' for <' "$(message "$base/bob")"
+}
+
+@test "--hardlink has the right sizes in each name" {
+	local file
+	users bob eve
+	options=(--hardlink)
+	to bob@mx.example eve@mx.example
+	say "${dialogue[@]}" DATA x . QUIT
+	for file in "$base"/*/new/*; do
+		[[ $file == *,S=$(wc -c <"$file"),W=$(sed 's/$/\r/' "$file" | wc -c) ]]
+	done
+	[[ $(basename "$(message "$base/bob")") != "$(basename "$(message "$base/eve")")" ]]
+}
+
+@test "--hardlink copies where no link can be made" {
+	users bob eve
+	options=(--hardlink)
+	shim link:1+:EXDEV
+	to bob@mx.example eve@mx.example
+	say "${dialogue[@]}" DATA x . QUIT
+	failed link
+	[[ $codes == '220 250 250 250 250 354 250 221' ]]
+	keeps 1 "$base/bob"
+	keeps 1 "$base/eve"
+	cmp "$(message "$base/bob")" "$(message "$base/eve")"
+}
+
+@test "--hardlink and one that cannot be kept: nobody has it" {
+	users bob eve
+	options=(--hardlink)
+	talk reply say:'HELO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
+	    reply:250 say:'RCPT TO:<bob@mx.example>' reply:250 \
+	    say:'RCPT TO:<eve@mx.example>' reply:250 say:DATA reply:354 \
+	    say:x settle run:"rm -rf '$base/eve'" say:. reply:4 \
+	    say:QUIT reply:221 eof
+	keeps 0 "$base/bob"
+}

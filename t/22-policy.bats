@@ -1,0 +1,177 @@
+# Which domains mail is taken for: --domain, its default, and --trust.
+
+load helpers
+
+# rcpt RECIPIENT...: say RCPT for each; refused[] lists which got 550 5.7.1
+rcpt() {
+	local r dialogue=() i
+	for r; do
+		dialogue+=("RCPT TO:<$r>")
+	done
+	say 'HELO c.example' 'MAIL FROM:<a@c.example>' "${dialogue[@]}" QUIT
+	accepted='' refused=''
+	for ((i = 1; i <= $#; i++)); do
+		case ${lines[i + 2]} in
+		'250 2.1.5 '*) accepted+="${accepted:+ }${!i}" ;;
+		'550 5.7.1 '*) refused+="${refused:+ }${!i}" ;;
+		*) return 1 ;;
+		esac
+	done
+}
+
+@test "on a pipe every domain is ours by default" {
+	rcpt bob@mx.example bob@else.example 'bob@[192.0.2.1]' postmaster
+	[[ -z $refused ]]
+}
+
+@test "on a loopback connection every domain is ours by default" {
+	via=-t
+	talk reply say:'HELO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
+	    reply:250 say:'RCPT TO:<bob@else.example>' reply:250 say:QUIT eof
+}
+
+@test "--domain refuses all others with 550 5.7.1 (RFC 5321 3.6.2)" {
+	options=(--domain one.example)
+	rcpt bob@one.example bob@two.example bob@sub.one.example bob@example \
+	    bob@one.example.two.example bob@xone.example bob@mx.example \
+	    'bob@[127.0.0.1]'
+	[[ $accepted == bob@one.example ]]
+}
+
+@test "--domain may be given several times" {
+	options=(--domain one.example -d two.example)
+	rcpt bob@one.example bob@two.example bob@three.example
+	[[ $accepted == 'bob@one.example bob@two.example' ]]
+	[[ $refused == bob@three.example ]]
+}
+
+@test "domains are the same in any case (RFC 5321 2.4)" {
+	options=(--domain One.Example)
+	rcpt bob@one.example bob@ONE.EXAMPLE bob@oNE.example.
+	[[ -z $refused ]]
+}
+
+@test "--domain * is every domain" {
+	options=(--domain '*')
+	rcpt bob@one.example bob@mx.example
+	[[ -z $refused ]]
+}
+
+@test "a domain is no pattern" {
+	options=(--domain '*.example')
+	command_line
+	run --separate-stderr timeout 10 "${cmd[@]}" < <(printf '%s\r\n' 'HELO x' 'MAIL FROM:<>' \
+	    'RCPT TO:<bob@one.example>' QUIT)
+	# refused at once, or matching nothing
+	((status == 64)) || [[ ${lines[3]} == 550* ]]
+}
+
+@test "a bare postmaster always passes (RFC 5321 4.5.1)" {
+	options=(--domain one.example)
+	rcpt Postmaster postmaster POSTMASTER postmaster@one.example \
+	    PostMaster@One.Example postmaster@else.example
+	[[ $refused == postmaster@else.example ]]
+}
+
+@test "a source route does not get round it (RFC 5321 3.6.1)" {
+	options=(--domain one.example)
+	rcpt @one.example:bob@two.example @two.example:bob@one.example
+	[[ $accepted == @two.example:bob@one.example ]]
+}
+
+@test "nor does a percent sign, a bang path or a quoted at" {
+	options=(--domain one.example)
+	rcpt 'bob%two.example@one.example' '"bob@one.example"@two.example' \
+	    'one.example!bob@two.example'
+	[[ $accepted == 'bob%two.example@one.example' ]]
+}
+
+@test "the refusal stands before the mailbox is looked for" {
+	mkdir -p "$tmp/mail/bob"
+	dir=$tmp/mail/{mailbox}
+	options=(--domain one.example)
+	say 'HELO c.example' 'MAIL FROM:<a@c.example>' \
+	    'RCPT TO:<nobody@else.example>' 'RCPT TO:<nobody@one.example>' \
+	    'RCPT TO:<bob@else.example>' QUIT
+	[[ ${lines[3]} == '550 5.7.1 '* ]]
+	[[ ${lines[4]} == '550 5.1.1 '* ]]
+	[[ ${lines[5]} == '550 5.7.1 '* ]]
+}
+
+@test "--trust lets a client send to any domain" {
+	options=(--domain one.example --trust 192.0.2.0/24 --trust 2001:db8::/32)
+	local ip
+	for ip in 192.0.2.0 192.0.2.7 192.0.2.255 2001:db8::1 2001:db8:ffff::; do
+		environment=(TCPREMOTEIP="$ip")
+		rcpt bob@two.example
+		[[ -z $refused ]]
+	done
+	for ip in 192.0.3.0 192.0.1.255 127.0.0.1 2001:db9:: ::1 ::c000:207; do
+		environment=(TCPREMOTEIP="$ip")
+		rcpt bob@two.example
+		[[ -z $accepted ]]
+	done
+}
+
+@test "--trust takes every length of prefix, and single addresses" {
+	local net in out
+	while read -r net in out; do
+		options=(--domain one.example --trust "$net")
+		environment=(TCPREMOTEIP="$in")
+		rcpt bob@two.example
+		[[ $accepted ]]
+		[[ $out ]] || continue
+		environment=(TCPREMOTEIP="$out")
+		rcpt bob@two.example
+		[[ $refused ]]
+	done <<-'EOT'
+		192.0.2.7 192.0.2.7 192.0.2.6
+		192.0.2.7/32 192.0.2.7 192.0.2.8
+		192.0.2.128/25 192.0.2.128 192.0.2.127
+		192.0.2.4/30 192.0.2.7 192.0.2.8
+		128.0.0.0/1 255.0.0.1 127.0.0.1
+		0.0.0.0/0 8.8.8.8
+		2001:db8::1 2001:db8::1 2001:db8::2
+		2001:db8::/33 2001:db8:7fff::1 2001:db8:8000::1
+		2001:db8::8/125 2001:db8::f 2001:db8::10
+		::/0 2001:db8::1
+	EOT
+}
+
+@test "an IPv4 client on an IPv6 socket is an IPv4 client" {
+	options=(--domain one.example --trust 192.0.2.0/24 --verbose)
+	environment=(TCPREMOTEIP=::ffff:192.0.2.7)
+	rcpt bob@two.example
+	[[ -z $refused ]]
+	grep -F ' client=192.0.2.7 ' "$log"
+}
+
+@test "over TCP it is the peer's address that is trusted" {
+	via=-t
+	options=(--domain one.example --trust 127.0.0.1)
+	talk reply say:'HELO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
+	    reply:250 say:'RCPT TO:<bob@two.example>' reply:250 say:QUIT eof
+	options=(--domain one.example --trust 127.0.0.2)
+	talk reply say:'HELO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
+	    reply:250 say:'RCPT TO:<bob@two.example>' reply:'550 5.7.1 ' \
+	    say:QUIT eof
+}
+
+@test "RELAYCLIENT in inetd's environment means a trusted client" {
+	options=(--domain one.example)
+	environment=(RELAYCLIENT=)
+	rcpt bob@two.example
+	[[ -z $refused ]]
+	environment=()
+	rcpt bob@two.example
+	[[ $refused ]]
+}
+
+@test "DATABYTES and MAXRCPTS in inetd's environment are limits" {
+	environment=(DATABYTES=100)
+	say 'EHLO c.example' QUIT
+	grep -Ex $'250[ -]SIZE 100\r' "$tmp/replies"
+	environment=(MAXRCPTS=1)
+	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' QUIT
+	[[ ${lines[4]} == '452 4.5.3 '* ]]
+}

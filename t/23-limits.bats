@@ -1,0 +1,231 @@
+# The limits that a session keeps to, and those that the options set.
+
+load helpers
+
+# many N LINE: the line N times
+many() {
+	yes "$2" | head -n "$1"
+}
+
+# codes_of N CODE: CODE N times
+codes_of() {
+	many "$@" | paste -sd ' '
+}
+
+@test "recipients over --max-recipients get 452 4.5.3, the earlier ones stand (RFC 5321 4.5.3.1.10)" {
+	options=(--max-recipients 2)
+	say "${to_bob[@]}" 'RCPT TO:<b2@mx.example>' 'RCPT TO:<b3@mx.example>' \
+	    'RCPT TO:<b4@mx.example>' DATA x . QUIT
+	[[ $codes == "$to_bob_codes 250 452 452 354 250 221" ]]
+	[[ ${lines[5]} == '452 4.5.3 '* ]]
+	[[ $(header Delivered-To) == $'bob@mx.example\nb2@mx.example' ]]
+}
+
+@test "the limit of recipients is one of each transaction" {
+	options=(--max-recipients 1)
+	say "${to_bob[@]}" DATA x . "${to_bob[@]:1}" RSET "${to_bob[@]:1}" QUIT
+	[[ $codes == "$to_bob_codes 354 250 250 250 250 250 250 221" ]]
+}
+
+@test "a thousand recipients are accepted, and one more is not (RFC 5321 4.5.3.1.8)" {
+	local rcpt
+	mapfile -t rcpt < <(printf 'RCPT TO:<bob%d@mx.example>\n' {1..1001})
+	say "${to_bob[@]:0:2}" "${rcpt[@]}" DATA x . QUIT
+	[[ $codes == "220 250 250 $(codes_of 1000 250) 452 354 250 221" ]]
+	(($(grep -c '^Delivered-To: ' "$(message)") == 1000))
+}
+
+@test "a refused recipient does not count" {
+	options=(--max-recipients 1 --domain mx.example)
+	say 'HELO c.example' 'MAIL FROM:<a@c.example>' 'RCPT TO:<x@else.example>' \
+	    'RCPT TO:<<>' 'RCPT TO:<bob@mx.example>' DATA x . QUIT
+	[[ $codes == '220 250 250 550 501 250 354 250 221' ]]
+}
+
+@test "mails over --max-mails get 421, and the session ends" {
+	options=(--max-mails 2)
+	say "${to_bob[@]}" DATA 1 . "${to_bob[@]:1}" DATA 2 . "${to_bob[@]:1}" \
+	    DATA 3 . QUIT
+	[[ $codes == "$to_bob_codes 354 250 250 250 354 250 421" ]]
+	keeps 2
+}
+
+@test "the 20th error gets 421 4.7.0 instead of its reply, and the session ends" {
+	local errors
+	mapfile -t errors < <(many 19 FROB)
+	say "${errors[@]}" NOOP FROB NOOP
+	[[ $codes == "220 $(codes_of 19 500) 250 421" ]]
+	[[ ${lines[-1]} == '421 4.7.0 '* ]]
+}
+
+@test "every kind of error counts" {
+	say FROB '' HELO MAIL 'RCPT TO:<bob@mx.example>' DATA $'\x01' 'EXPN x' \
+	    'RSET x' "${to_bob[@]}" 'MAIL FROM:<a@c.example>' 'RCPT TO:<<>' \
+	    'RCPT TO:<b@mx.example> FOO=1' 'DATA x' 'QUIT x' 'MAIL FROM:<<>' \
+	    RSET 'MAIL FROM:<> SIZE=99999999' 'MAIL FROM:<> SIZE=x' \
+	    'MAIL FROM:<a@c.example> X=1' $'RCPT TO:<\xc3\xb8@mx.example>' FROB NOOP
+	# the 20th
+	[[ ${lines[-1]} == '421 4.7.0 '* ]]
+	((${#lines[@]} == 25))
+}
+
+@test "--max-errors sets their number, and 0 is none" {
+	local errors
+	options=(--max-errors 3)
+	say FROB FROB FROB NOOP
+	[[ $codes == '220 500 500 421' ]]
+	options=(--max-errors 1)
+	say NOOP FROB NOOP
+	[[ $codes == '220 250 421' ]]
+	options=(--max-errors 0)
+	mapfile -t errors < <(many 50 FROB)
+	say "${errors[@]}" 'HELO c.example' 'MAIL FROM:<a@c.example>' \
+	    "${errors[@]}" QUIT
+	[[ $codes == "220 $(codes_of 50 500) 250 250 $(codes_of 50 500) 221" ]]
+}
+
+@test "unknown recipients before any good one count as errors" {
+	options=(--domain mx.example --max-errors 3)
+	say "${to_bob[@]:0:2}" 'RCPT TO:<1@else.example>' \
+	    'RCPT TO:<2@else.example>' 'RCPT TO:<3@else.example>' NOOP
+	[[ $codes == '220 250 250 550 550 421' ]]
+	mkdir -p "$tmp/mail/bob"
+	dir=$tmp/mail/{mailbox} options=(--max-errors 3)
+	say "${to_bob[@]:0:2}" 'RCPT TO:<1@mx.example>' \
+	    'RCPT TO:<2@mx.example>' 'RCPT TO:<3@mx.example>' NOOP
+	[[ $codes == '220 250 250 550 550 421' ]]
+}
+
+@test "unknown recipients behind a good one don't" {
+	local rcpt
+	mkdir -p "$tmp/mail/bob"
+	dir=$tmp/mail/{mailbox} options=(--max-errors 3)
+	mapfile -t rcpt < <(many 30 'RCPT TO:<nobody@mx.example>')
+	say "${to_bob[@]}" "${rcpt[@]}" DATA x . QUIT
+	[[ $codes == "$to_bob_codes $(codes_of 30 550) 354 250 221" ]]
+}
+
+@test "the 100th command in a row that does nothing gets 421 4.7.0" {
+	local noop
+	mapfile -t noop < <(many 120 NOOP)
+	say "${to_bob[@]}" "${noop[@]}"
+	[[ $codes == "$to_bob_codes $(codes_of 99 250) 421" ]]
+	[[ ${lines[-1]} == '421 4.7.0 '* ]]
+}
+
+@test "RSET, HELP and VRFY do nothing either" {
+	local idle
+	mapfile -t idle < <(many 25 NOOP; many 25 RSET; many 25 HELP
+		many 30 'VRFY bob')
+	say "${to_bob[@]}" "${idle[@]}"
+	[[ $codes == *' 421' ]]
+	((${#idle[@]} > 99))
+	(($(wc -w <<<"$codes") <= 104))
+}
+
+@test "a message in between begins the count anew" {
+	local noop
+	mapfile -t noop < <(many 60 NOOP)
+	say "${to_bob[@]}" "${noop[@]}" DATA x . "${noop[@]}" "${to_bob[@]:1}" \
+	    DATA x . "${noop[@]}" QUIT
+	[[ $codes != *421* ]]
+	[[ $codes == *' 221' ]]
+	keeps 2
+}
+
+# loop N: a message with N Received
+loop() {
+	many "$1" 'Received: from a.example by b.example; Thu, 1 Jan 1970 00:00:00 +0000'
+	printf 'Subject: x\n\nx\n'
+}
+
+@test "more than --max-hops Received get 554 5.4.6 (RFC 5321 6.3)" {
+	local msg
+	options=(--max-hops 3)
+	mapfile -t msg < <(loop 3)
+	say "${to_bob[@]}" DATA "${msg[@]}" . QUIT
+	[[ $codes == "$to_bob_codes 354 250 221" ]]
+	mapfile -t msg < <(loop 4)
+	say "${to_bob[@]}" DATA "${msg[@]}" . NOOP QUIT
+	[[ $codes == "$to_bob_codes 354 554 250 221" ]]
+	[[ ${lines[5]} == '554 5.4.6 '* ]]
+	keeps 1
+}
+
+@test "the default is 100 Received, and 0 is no limit (RFC 5321 6.3)" {
+	local msg
+	mapfile -t msg < <(loop 100)
+	deliver "${msg[@]}"
+	mapfile -t msg < <(loop 101)
+	say "${to_bob[@]}" DATA "${msg[@]}" . QUIT
+	[[ ${lines[5]} == '554 5.4.6 '* ]]
+	options=(--max-hops 0)
+	mapfile -t msg < <(loop 300)
+	deliver "${msg[@]}"
+	keeps 2
+}
+
+@test "Received counts in any case, folded, and in the header only" {
+	options=(--max-hops 2)
+	say "${to_bob[@]}" DATA 'RECEIVED: x' 'received :y' $'Received:\r\n z' \
+	    '' x . QUIT
+	[[ ${lines[5]} == '554 5.4.6 '* ]]
+	deliver 'Received: x' 'X-Received: x' 'Received-SPF: x' ' Received: x' \
+	    'Subject: x' '' 'Received: x' 'Received: x'
+	keeps 1
+}
+
+@test "Delivered-To of the recipient above our own Received is a loop: 554 5.4.6" {
+	say "${to_bob[@]}" DATA 'Delivered-To: bob@mx.example' \
+	    'Received: from c.example by mx.example with SMTP id 1;' \
+	    $'\tThu, 1 Jan 1970 00:00:00 +0000' 'Subject: x' '' x . NOOP QUIT
+	[[ $codes == "$to_bob_codes 354 554 250 221" ]]
+	[[ ${lines[5]} == '554 5.4.6 '* ]]
+	keeps 0
+}
+
+@test "the loop is seen in what we wrote ourselves, wherever it went since" {
+	local msg
+	deliver 'Subject: x' '' x
+	mapfile -t msg < <(echo 'Received: from mx.example by else.example; now'
+		cat "$(message)")
+	say "${to_bob[@]}" DATA "${msg[@]}" . QUIT
+	[[ ${lines[5]} == '554 5.4.6 '* ]]
+	keeps 1
+}
+
+@test "so it is for each of several recipients" {
+	local msg r
+	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA x . QUIT
+	mapfile -t msg < <(cat "$(message)")
+	for r in bob@mx.example eve@mx.example eve@MX.EXAMPLE; do
+		say "${to_bob[@]:0:2}" "RCPT TO:<$r>" DATA "${msg[@]}" . QUIT
+		[[ ${lines[5]} == '554 5.4.6 '* ]]
+	done
+	say "${to_bob[@]:0:2}" "RCPT TO:<dan@mx.example>" DATA "${msg[@]}" . QUIT
+	[[ ${lines[5]} == '250 '* ]]
+	keeps 2
+}
+
+@test "Delivered-To of another, or above another's Received, is none" {
+	local ours='Received: from c.example by mx.example with SMTP id 1; now'
+	deliver 'Delivered-To: eve@mx.example' "$ours" '' x
+	deliver 'Delivered-To: bob@mx.example' \
+	    'Received: from c.example by else.example; now' '' x
+	deliver "$ours" 'Delivered-To: bob@mx.example' '' x
+	deliver 'Subject: x' '' 'Delivered-To: bob@mx.example' "$ours"
+	deliver 'Delivered-To: bob@mx.example' \
+	    'Received: from mx.example by else.example; now' '' x
+	keeps 5
+}
+
+@test "less than --min-free on the disk: 452 4.3.1 at MAIL, and 0 is none" {
+	options=(--min-free 1000000G)
+	say 'HELO c.example' 'MAIL FROM:<a@c.example>' 'RCPT TO:<b@mx.example>' \
+	    NOOP QUIT
+	[[ $codes == '220 250 452 503 250 221' ]]
+	[[ ${lines[2]} == '452 4.3.1 '* ]]
+	options=(--min-free 0)
+	deliver x
+	keeps 1
+}

@@ -1,0 +1,96 @@
+# What speaks no SMTP: web clients, TLS, random octets.  They are sent away,
+# at little cost, and what they say is never taken for mail.
+
+load helpers
+
+@test "HTTP gets 421 and the connection is closed, whatever follows" {
+	local verb
+	for verb in GET POST CONNECT; do
+		say "$verb / HTTP/1.1" 'Host: mx.example' '' 'HELO c.example' \
+		    'MAIL FROM:<a@c.example>' QUIT
+		[[ $codes == '220 421' ]]
+	done
+}
+
+@test "a web form that posts SMTP commands gets nowhere" {
+	say 'POST /x HTTP/1.1' 'Host: mx.example:25' 'Content-Length: 100' '' \
+	    "${to_bob[@]}" DATA x . QUIT
+	[[ $codes == '220 421' ]]
+	keeps 0
+}
+
+@test "header fields as commands get 421 too, in any case" {
+	local field
+	for field in 'Host: x' 'host: x' 'HOST:x' 'Subject: x' 'From: x' \
+	    'Content-Type: text/plain' 'Received: x'; do
+		say 'HELO c.example' "$field" NOOP
+		[[ $codes == '220 250 421' ]]
+	done
+}
+
+@test "HTTP within a session ends it as well" {
+	say "${to_bob[@]}" 'GET / HTTP/1.0' DATA x .
+	[[ $codes == "$to_bob_codes 421" ]]
+	keeps 0
+}
+
+@test "the verb has to be the whole word" {
+	say 'GETTING there' 'HOSTESS' NOOP QUIT
+	[[ $codes == '220 500 500 250 221' ]]
+}
+
+@test "a TLS handshake gets 5xx or 421, and no banner twice" {
+	talk reply send:'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03' \
+	    repeat:500:'\x5a' send:'\r\n' shut eof exit:0
+	[[ $codes == '220 5'* || $codes == '220 421' ]]
+	lacks -v -E '^(220|5|421)' "$tmp/replies"
+}
+
+@test "noise of every kind gets errors and an end, and nothing is kept" {
+	local i
+	for i in {1..20}; do
+		head -c 60000 ./smtpd | tail -c 20000 |
+		    tr '\0-\377' "$(printf '\\%o-\\377\\0-\\%o' $((i * 9)) \
+			$((i * 9 - 1)))" >"$tmp/noise"
+		feed "$tmp/noise"
+		[[ $codes == 220* ]]
+		lacks -E '^[23][0-9][0-9]' <(printf '%s\n' "${lines[@]:1}")
+	done
+	keeps 0
+}
+
+@test "noise in the middle of a session leaves it in step or ends it" {
+	local i
+	for i in {1..10}; do
+		{
+			printf '%s\r\n' "${to_bob[@]}"
+			head -c $((i * 3000)) ./smtpd | tail -c 3000
+			printf '\r\nNOOP\r\nQUIT\r\n'
+		} >"$tmp/noise"
+		feed "$tmp/noise"
+		[[ $codes == "$to_bob_codes "* ]]
+		[[ $codes == *' 250 221' || $codes == *' 421' ]]
+	done
+	keeps 0
+}
+
+@test "noise as data is mail, as long as it ends" {
+	local i
+	for i in {1..10}; do
+		{
+			printf '%s\r\n' "${to_bob[@]}" DATA
+			head -c $((i * 3000)) ./smtpd | tail -c 3000
+			printf '\r\n.\r\nNOOP\r\nQUIT\r\n'
+		} >"$tmp/noise"
+		feed "$tmp/noise"
+		[[ $codes == "$to_bob_codes 354 "[25]50' 250 221' ]]
+	done
+}
+
+@test "a PROXY header, XCLIENT and STARTTLS are unknown where nobody asked for them" {
+	say 'PROXY TCP4 192.0.2.1 192.0.2.2 1 25' 'XCLIENT ADDR=192.0.2.1' \
+	    STARTTLS 'AUTH PLAIN AAAA' 'HELO c.example' NOOP QUIT
+	[[ $codes == '220 500 50'[0-9]' 50'[0-9]' 50'[0-9]' 250 250 221' ]] ||
+	    [[ $codes == '220 500 550 50'[0-9]' 50'[0-9]' 250 250 221' ]]
+	lacks -F 192.0.2.1 <(events refused | grep -o 'client=[^ ]*')
+}

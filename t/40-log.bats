@@ -1,0 +1,251 @@
+# The log: one line an event, key=value or JSON.  What a client sends is
+# escaped in it, can't begin a line of its own, and can't look like an event.
+
+load helpers
+
+# a line of the text log: keys, and values bare or in quotes
+line='^(time=[^ "]+ )?event=[a-z-]+( [a-z_-]+=("([^"\\]|\\.)*"|[^ "=]*))*$'
+
+# well_formed: every line is one, and plain ASCII
+well_formed() {
+	[[ -s $log ]]
+	lacks -Evn "$line" "$log"
+	lacks -n '[^ -~]' "$log"
+	(($(wc -L <"$log") < 4096))
+}
+
+# value KEY LINE: what a key has in a line of the text log, without quotes
+value() {
+	sed -nE "s/.* $1=(\"(([^\"\\]|\\\\.)*)\"|([^ ]*)).*/\2\4/p" <<<"$2"
+}
+
+@test "a kept message is one line: id, from, to, size, client, helo, protocol, time taken, file" {
+	local l
+	say 'EHLO c.example' "${to_bob[@]:1}" DATA 'Subject: x' '' body . QUIT
+	well_formed
+	l=$(events message)
+	[[ $(wc -l <<<"$l") == 1 ]]
+	[[ $l =~ (^|\ )event=message\ client=local\ session=[A-Za-z0-9]+\  ]]
+	[[ $(value from "$l") == alice@c.example ]]
+	[[ $(value to "$l") == bob@mx.example ]]
+	# 12 + 2 + 6 with CR LF, or more with our header
+	(($(value size "$l") >= 20))
+	[[ $(value helo "$l") == c.example ]]
+	[[ $(value protocol "$l") == ESMTP ]]
+	[[ $(value file "$l") == "$(message)" ]]
+	[[ $l =~ \ (took|time|ms|took_ms|seconds)=[0-9] ]]
+	[[ $(value id "$l") == "$(value session "$l")".* ]]
+}
+
+@test "a message for several names them all" {
+	local l
+	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA x . QUIT
+	l=$(events message)
+	[[ $(wc -l <<<"$l") == 1 ]]
+	[[ $(value to "$l") == *bob@mx.example*eve@mx.example* ]]
+}
+
+@test "a message for a thousand is still one line of at most 4,096 octets" {
+	local rcpt
+	mapfile -t rcpt < <(printf 'RCPT TO:<some-longer-name-%d@mx.example>\n' \
+	    {1..1000})
+	say "${to_bob[@]:0:2}" "${rcpt[@]}" DATA x . QUIT
+	[[ $codes == *' 354 250 221' ]]
+	well_formed
+	[[ $(events message | wc -l) == 1 ]]
+	[[ $(value to "$(events message)") == some-longer-name-1@mx.example* ]]
+}
+
+@test "a refusal is one line with its reply: event=refused client=IP first" {
+	local l
+	via=-t options=(--domain mx.example)
+	talk reply say:'HELO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
+	    reply:250 say:'RCPT TO:<bob@else.example>' reply:550 say:QUIT eof
+	well_formed
+	l=$(events refused)
+	[[ $(wc -l <<<"$l") == 1 ]]
+	[[ $l =~ ^(time=[^ ]+ )?event=refused\ client=127\.0\.0\.1\ session= ]]
+	[[ $(value command "$l") == RCPT ]]
+	[[ $(value reply "$l") == "${lines[3]}" ]]
+}
+
+@test "every refusal is logged, at whatever command" {
+	local l
+	options=(--domain mx.example --max-size 10)
+	say FROB '' 'HELO' 'MAIL FROM:<>' 'HELO c.example' 'MAIL FROM:<<>' \
+	    'MAIL FROM:<> SIZE=99' 'MAIL FROM:<>' 'RCPT TO:<x@y.example>' \
+	    'RCPT TO:<b@mx.example>' DATA 'far too long' . 'EXPN x' QUIT
+	well_formed
+	[[ $codes == '220 500 500 501 503 250 501 552 250 550 250 354 552 502 221' ]]
+	l=$(events refused | sed -nE 's/.* reply="([0-9]{3}) .*/\1/p' | paste -sd ' ')
+	[[ $l == '500 500 501 503 501 552 550 552 502' ]]
+}
+
+@test "what is served is not called refused" {
+	say "${to_bob[@]}" DATA x . NOOP RSET HELP 'VRFY x' QUIT
+	[[ -z $(events refused) ]]
+}
+
+@test "over IPv6 the client is its address, without brackets" {
+	grep -q '^0*1 ' /proc/net/if_inet6 || skip 'this machine has no ::1'
+	via=-6
+	talk reply say:FROB reply:500 say:QUIT eof
+	[[ $(events refused) =~ (^|\ )event=refused\ client=::1\  ]]
+}
+
+@test "connections are logged with --verbose only" {
+	local quiet
+	say QUIT
+	quiet=$(wc -l <"$log")
+	options=(--verbose)
+	say QUIT
+	(($(wc -l <"$log") > quiet + quiet))
+	well_formed
+	: >"$log"
+	options=(-v)
+	say QUIT
+	[[ -s $log ]]
+}
+
+@test "each session has an id of its own, in all its lines" {
+	options=(-v)
+	say FROB "${to_bob[@]}" DATA x . QUIT
+	say FROB QUIT
+	[[ $(grep -o ' session=[^ ]*' "$log" | sort -u | wc -l) == 2 ]]
+	lacks -Ev ' session=[A-Za-z0-9]+' <(grep -E 'event=(refused|message)' "$log")
+}
+
+@test "octets that a client sends are escaped" {
+	talk reply say:'FROB \x1b[2Jx \xff\xfe"quoted" back\\\\slash a=b' reply:500 \
+	    say:'HELO c.example' reply:250 \
+	    say:'MAIL FROM:<"a \\"b\\\\ event=message"@c.example>' reply:250 \
+	    say:'RCPT TO:<"bob= \\"x"@mx.example>' reply:250 say:DATA reply:354 \
+	    say:x say:. reply:250 say:QUIT reply:221 eof
+	well_formed
+	[[ $(grep -cE '(^| )event=message ' "$log") == 1 ]]
+}
+
+@test "no client can add a line to the log, or an event to a line" {
+	local evil='event=refused client=192.0.2.66'
+	talk reply send:"FROB\n$evil\r\n" reply:500 send:"FROB\r$evil\r\n" \
+	    reply:500 say:" $evil" reply:500 say:"x $evil" reply:500 \
+	    say:"HELO x\ttime=1 event=message" reply:250 \
+	    say:"MAIL FROM:<\"x\\\\\" $evil \"@c.example>" reply \
+	    say:RSET reply:250 say:"MAIL FROM:<\" $evil \"@c.example>" reply:250 \
+	    say:"RCPT TO:<\"\\\\\" $evil client=\"@mx.example>" reply \
+	    say:"RCPT TO:<\" $evil \"@mx.example> $evil" reply \
+	    say:"RCPT TO:<\" $evil \"@mx.example>" reply:250 \
+	    say:DATA reply:354 say:"$evil" say:. reply:250 say:QUIT reply:221 eof
+	well_formed
+	lacks -E '^(time=[^ ]+ )?event=[a-z-]+ client=192' "$log"
+	# without what is quoted nothing of it is left
+	sed -E 's/"([^"\\]|\\.)*"//g' "$log" >"$tmp/bare"
+	lacks -F 192.0.2.66 "$tmp/bare"
+}
+
+@test "the longest lines that a client can send make no line over 4,096 octets" {
+	local long
+	long=$(printf '%0200d' 0)
+	options=(--max-errors 0)
+	talk reply send:'FROB ' repeat:2000:'\xff' send:'\r\n' reply:500 \
+	    send:'HELO ' repeat:1900:x send:'\r\n' reply:250 \
+	    send:'MAIL FROM:<"' repeat:240:'\\"' send:'"@c.example>\r\n' reply \
+	    send:"MAIL FROM:<\"$long\"@c.example>\r\n" reply \
+	    send:'RCPT TO:<"' repeat:900:'\\"' send:'"@mx.example>\r\n' reply \
+	    send:'MAIL FROM:<> ' repeat:1900:'\x80' send:'\r\n' reply \
+	    say:QUIT reply:221 eof
+	well_formed
+}
+
+@test "noise and NUL leave the log well formed" {
+	talk reply send:'\0\0\x01\xff\r\nMAIL\0FROM\r\n' repeat:4000:'\xf0\x9f' \
+	    send:'\r\n\xc3\r\n\xe2\x82\xac\r\n' shut eof exit:0
+	well_formed
+}
+
+@test "--log json is one flat JSON object a line, in UTF-8" {
+	options=(--log json -v --domain mx.example --max-errors 0)
+	talk reply say:'FROB \x1b \xff\xc3\xb8"quoted" back\\\\slash \x7f' \
+	    reply:500 say:'\xff\xfe' reply:500 say:'HELO c.example' reply:250 \
+	    say:'MAIL FROM:<"a \\"b\\\\ c"@c.example>' reply:250 \
+	    say:'RCPT TO:<x@else.example>' reply:550 \
+	    say:'RCPT TO:<\xff\xe2\x82@mx.example>' reply:501 \
+	    say:'RCPT TO:<"b\\"x"@mx.example>' reply:250 say:DATA reply:354 \
+	    say:x say:. reply:250 send:'NOOP ' repeat:4000:'\x01"' send:'\r\n' \
+	    reply:500 say:QUIT reply:221 eof
+	t/json <"$log"
+	[[ $(t/json event <"$log" | grep -cx message) == 1 ]]
+	[[ $(t/json client <"$log" | sort -u) == local ]]
+	[[ $(t/json to <"$log") == '"b\"x"@mx.example' ]]
+	[[ $(grep '"event":"message"' "$log" | t/json from) == '"a \"b\\ c"@c.example' ]]
+	t/json reply <"$log" | grep -q '^550 5\.7\.1 '
+	(($(wc -L <"$log") < 4096))
+}
+
+@test "--log json has what --log text has" {
+	say FROB "${to_bob[@]}" DATA x . QUIT
+	sed -E 's/"([^"\\]|\\.)*"//g' "$log" | grep -oE '[a-z_-]+=' |
+	    tr -d = | sort >"$tmp/text"
+	: >"$log"
+	options=(--log json)
+	say FROB "${to_bob[@]}" DATA x . QUIT
+	grep -oE '"[a-z_-]+":' "$log" | tr -d '":' | sort >"$tmp/json"
+	cmp "$tmp/text" "$tmp/json"
+	grep -q . "$tmp/json"
+	t/json size <"$log" | grep -qx '[0-9]*'
+}
+
+@test "in json, too, what a client sends can't end its string" {
+	options=(--log json)
+	say 'FROB","event":"message","x":"' "FROB\\" 'FROB\u0022' QUIT
+	t/json <"$log"
+	[[ $(t/json event <"$log" | sort -u) == refused ]]
+}
+
+@test "--log takes text and json, nothing else" {
+	options=(--log text)
+	say FROB QUIT
+	well_formed
+	options=(--log xml)
+	command_line
+	run -64 timeout 10 "${cmd[@]}" </dev/null
+}
+
+@test "standard error that is a socket is never written to: it may be the client's" {
+	local cmd
+	command_line
+	t/smtpc -s -e - "${cmd[@]}" --verbose -- "${data_bob[@]}" say:x say:. \
+	    reply:250 say:FROB reply:500 say:QUIT reply:221 eof exit:0 \
+	    >"$tmp/replies"
+	lacks event= "$tmp/replies"
+	keeps 1
+}
+
+@test "nor is it for a start-up error" {
+	local cmd
+	command_line
+	t/smtpc -s -e - "${cmd[@]}" --no-such-option -- eof exit:64 \
+	    >"$tmp/replies"
+	[[ ! -s $tmp/replies ]]
+}
+
+@test "with --syslog standard error is silent, syslog or not" {
+	options=(--syslog -v)
+	say FROB "${to_bob[@]}" DATA x . QUIT
+	[[ $codes == '220 500 250 250 250 354 250 221' ]]
+	[[ ! -s $log ]]
+	keeps 1
+}
+
+@test "a log that can't be written stops no mail" {
+	local cmd
+	command_line
+	printf '%s\r\n' FROB "${to_bob[@]}" DATA x . QUIT >"$tmp/in"
+	timeout 20 "${cmd[@]}" <"$tmp/in" >"$tmp/replies" 2>/dev/full
+	read_replies "$tmp/replies"
+	[[ $codes == '220 500 250 250 250 354 250 221' ]]
+	timeout 20 "${cmd[@]}" <"$tmp/in" >"$tmp/replies" 2>&-
+	read_replies "$tmp/replies"
+	[[ $codes == '220 500 250 250 250 354 250 221' ]]
+	keeps 2
+}

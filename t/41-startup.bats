@@ -1,0 +1,266 @@
+# What is wrong is said at the start, in one line, with a status of
+# sysexits(3), before anything is served.
+
+load helpers
+
+# refused STATUS ARGUMENT...: the server does not start, and says why in one
+# line on standard error
+refused() {
+	local want=$1 cmd
+	shift
+	cmd=(timeout 10 ./smtpd "$@")
+	echo "\$ ${cmd[*]}"
+	status=0
+	"${cmd[@]}" </dev/null >"$tmp/out" 2>"$tmp/err" || status=$?
+	sed 's/^/E: /' "$tmp/err"
+	echo "status $status"
+	[[ $status == "$want" ]] || return
+	[[ ! -s $tmp/out ]] || return
+	[[ $(wc -l <"$tmp/err") == 1 ]] || return
+	[[ $(<"$tmp/err") == 'smtpd: '?* ]]
+}
+
+# one listener that would do
+listen=(--listen 127.0.0.1:0)
+
+@test "--help lists the options on standard output and exits 0" {
+	local option
+	run -0 --separate-stderr timeout 10 ./smtpd --help
+	[[ -z $stderr ]]
+	for option in listen inetd hostname maildir hardlink recipient-delimiter \
+	    workers user umask read-timeout write-timeout max-size domain trust \
+	    max-recipients max-mails max-errors max-hops recycle-after \
+	    session-timeout min-rate min-free drain-timeout backlog \
+	    bare-newline strict log verbose syslog ready-fd help version; do
+		echo "$option"
+		grep -Eq -- "--$option( |,|\$)" <<<"$output"
+	done
+}
+
+@test "--version says name and version on standard output and exits 0" {
+	run -0 --separate-stderr timeout 10 ./smtpd --version
+	[[ -z $stderr ]]
+	[[ $output =~ ^smtpd\ [0-9][0-9A-Za-z.-]*$ ]]
+}
+
+@test "as root --user must be given: 64" {
+	((EUID == 0)) || skip 'this is for root'
+	refused 64 -m "$dir" "${listen[@]}"
+	refused 64 -m "$dir" -i
+	[[ ! -e $dir ]]
+}
+
+@test "only root can become another user" {
+	((EUID != 0)) || skip 'this is for other users'
+	refused 77 -m "$dir" "${listen[@]}" --user root
+}
+
+@test "a user or a group that does not exist: 67" {
+	((EUID == 0)) || skip 'only root can name a user'
+	refused 67 -m "$dir" "${listen[@]}" --user no-such-user-here
+	refused 67 -m "$dir" "${listen[@]}" --user root:no-such-group-here
+}
+
+@test "an unknown option is a usage error: 64" {
+	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --frobnicate
+	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --frobnicate=1
+	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" -Z
+	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" -
+	[[ ! -e $dir ]]
+}
+
+@test "a long option is never abbreviated: 64" {
+	local option
+	for option in --host --list --max --mai --workers=1x --verb --inet --vers; do
+		refused 64 -m "$dir" "${user[@]}" "${listen[@]}" "$option" 1
+	done
+	refused 64 --hel
+	refused 64 --versio
+}
+
+@test "an argument that no option takes is a usage error: 64" {
+	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" extra
+	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" -- extra
+	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --strict=yes
+}
+
+@test "an option without its argument is a usage error: 64" {
+	refused 64 "${user[@]}" "${listen[@]}" --maildir
+	refused 64 "${user[@]}" "${listen[@]}" -m
+	refused 64 "${user[@]}" -m "$dir" --listen
+}
+
+@test "an argument may stand behind =, behind a blank or behind the letter" {
+	local form
+	for form in "--max-size 2k" "--max-size=2k" "-s 2k" "-s2k" "-vs2k"; do
+		# shellcheck disable=SC2206 # words are what is wanted
+		options=($form)
+		say 'EHLO c.example' QUIT
+		grep -qx $'250[ -]SIZE 2048\r' "$tmp/replies"
+	done
+}
+
+@test "a number that is none is a usage error: 64" {
+	local n
+	for n in x 1x '' ' ' -1 +1 1.5 0x10 99999999999999999999 1k; do
+		refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --max-errors "$n"
+	done
+	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --workers 0
+	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --workers x
+}
+
+@test "a size that is none, or that would wrap, is a usage error: 64" {
+	local n
+	for n in x 1x 1kk k -1 1T 1.5k 99999999999999999999 9007199254740993k \
+	    99999999999G 17179869184G; do
+		refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --max-size "$n"
+	done
+}
+
+@test "a time that is none is a usage error: 64" {
+	local n
+	for n in x 5x 5ms s -1 1d 1.5h 99999999999999999999 9223372036854775807s \
+	    99999999999999999h; do
+		refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --read-timeout "$n"
+	done
+}
+
+@test "a umask is octal: 64" {
+	local n
+	for n in 9 08 0x7 u=rwx 1000 77777 ''; do
+		refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --umask "$n"
+	done
+}
+
+@test "--bare-newline and --log take the words that they take: 64" {
+	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --bare-newline maybe
+	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --bare-newline Reject
+	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --log xml
+}
+
+@test "an address to listen on that is none is a usage error: 64" {
+	local a
+	for a in foo 127.0.0.1 '' : 127.0.0.1: 127.0.0.1:x 127.0.0.1:65536 \
+	    127.0.0.1:-1 127.0.0.1:25x '[::1]' '[::1]25' '[::1' '[]:25' \
+	    ftp@127.0.0.1:0 SMTP2@127.0.0.1:0 @127.0.0.1:0 'smtp@' \
+	    "$tmp/sock,mode=9" "$tmp/sock,mode=" "$tmp/sock,colour=red"; do
+		refused 64 -m "$dir" "${user[@]}" --listen "$a"
+	done
+	[[ ! -e $tmp/sock ]]
+}
+
+@test "a group for a socket that does not exist is an error" {
+	refused 67 -m "$dir" "${user[@]}" --listen "$tmp/sock,group=no-such-group"
+	[[ ! -e $tmp/sock ]]
+}
+
+@test "a network to trust that is none is a usage error: 64" {
+	local net
+	for net in foo 1.2.3 1.2.3.4/33 1.2.3.4/-1 1.2.3.4/ 1.2.3.4/x ::/129 \
+	    localhost '' /8 1.2.3.4/8/8 2001:db8::/32x; do
+		refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --trust "$net"
+	done
+}
+
+@test "a hostname that is none is a usage error: 64" {
+	local name
+	for name in '' 'a b' 'a..b' '(x)' 'a@b' "$(printf '%0300d' 0)"; do
+		refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --hostname "$name"
+	done
+}
+
+@test "a descriptor for --ready-fd that is not open is a usage error: 64" {
+	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --ready-fd 77
+	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --ready-fd x
+}
+
+@test "a Maildir that can't be written: 73" {
+	mkdir -m 0755 "$tmp/ro"
+	mkdir -m 0755 "$tmp"/ro/{tmp,new,cur}
+	if ((EUID == 0)); then
+		refused 73 -m "$tmp/ro" "${nobody[@]}" "${listen[@]}"
+	else
+		chmod 0555 "$tmp"/ro/{tmp,new,cur}
+		refused 73 -m "$tmp/ro" "${listen[@]}"
+	fi
+}
+
+@test "a Maildir of which only new/ can't be written: 73" {
+	mkdir -m 0777 "$tmp/ro"
+	mkdir -m 0777 "$tmp"/ro/{tmp,new,cur}
+	chmod 0777 "$tmp"/ro/tmp "$tmp/ro/cur"
+	chmod 0555 "$tmp/ro/new"
+	refused 73 -m "$tmp/ro" "${nobody[@]}" "${listen[@]}"
+}
+
+@test "a Maildir that is a file, or below one: 73" {
+	echo >"$tmp/file"
+	refused 73 -m "$tmp/file" "${user[@]}" "${listen[@]}"
+	refused 73 -m "$tmp/file/Maildir" "${user[@]}" "${listen[@]}"
+	refused 73 -m "$tmp/file/{mailbox}" "${user[@]}" "${listen[@]}"
+}
+
+@test "a Maildir below a directory that does not exist: 73" {
+	refused 73 -m "$tmp/no/such/Maildir" "${user[@]}" "${listen[@]}"
+	[[ ! -e $tmp/no ]]
+}
+
+@test "a Maildir of which tmp/ is a file: an error" {
+	mkdir -p "$dir/new"
+	echo >"$dir/tmp"
+	refused 73 -m "$dir" "${user[@]}" "${listen[@]}"
+}
+
+@test "tmp/ and new/ on different devices are an error" {
+	[[ -d /dev/shm && $(stat -c %d /dev/shm) != "$(stat -c %d "$tmp")" ]] ||
+	    skip 'this machine has no second file system'
+	elsewhere=$(mktemp -d /dev/shm/smtpd-test-XXXXXX)
+	mkdir "$elsewhere/tmp" "$dir" "$dir/new" "$dir/cur"
+	ln -s "$elsewhere/tmp" "$dir/tmp"
+	refused 78 -m "$dir" "${user[@]}" "${listen[@]}"
+}
+
+@test "a port that is in use: 69" {
+	serve "${listen[@]}" --workers 1
+	refused 69 -m "$dir" "${user[@]}" --listen "${addr[0]}"
+}
+
+@test "of several listeners one that fails fails all" {
+	serve "${listen[@]}" --workers 1
+	refused 69 -m "$dir" "${user[@]}" --listen "$tmp/sock" \
+	    --listen "${addr[0]}"
+}
+
+@test "an address that is not this machine's: 69" {
+	refused 69 -m "$dir" "${user[@]}" --listen 203.0.113.254:0
+}
+
+@test "a path for a socket that is something else is left alone" {
+	echo precious >"$tmp/file"
+	mkdir "$tmp/folder"
+	refused 69 -m "$dir" "${user[@]}" --listen "$tmp/file" ||
+	    refused 73 -m "$dir" "${user[@]}" --listen "$tmp/file"
+	[[ $(<"$tmp/file") == precious ]]
+	refused 69 -m "$dir" "${user[@]}" --listen "$tmp/folder" ||
+	    refused 73 -m "$dir" "${user[@]}" --listen "$tmp/folder"
+	[[ -d $tmp/folder ]]
+}
+
+@test "a path too long for a socket is a usage error" {
+	refused 64 -m "$dir" "${user[@]}" --listen "$tmp/$(printf '%0110d' 0)"
+}
+
+@test "the errors of a start are said, not served, under inetd too" {
+	local cmd
+	dir=$tmp/no/such
+	command_line
+	run -73 --separate-stderr timeout 10 "${cmd[@]}" </dev/null
+	[[ -z $output ]]
+	[[ $stderr == 'smtpd: '* ]]
+}
+
+@test "nothing is left behind by a start that failed" {
+	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --frobnicate
+	refused 69 -m "$dir" "${user[@]}" --listen 203.0.113.254:0
+	[[ -z $(running "$dir") ]]
+}

@@ -1,0 +1,143 @@
+# What a daemon listens on: IPv4, IPv6, Unix sockets, and several of them.
+
+load helpers
+
+send_one() {
+	dial "$1" "${data_bob[@]}" send:'x\r\n.\r\n' reply:250 say:QUIT reply:221 eof
+}
+
+# ipv6: this machine has ::1
+ipv6() {
+	grep -q '^0*1 ' /proc/net/if_inet6
+}
+
+@test "port 0 is a free port, another one each time" {
+	serve --listen 127.0.0.1:0 --listen 127.0.0.1:0 --workers 2
+	((${#addr[@]} == 2))
+	[[ ${addr[0]} != "${addr[1]}" ]]
+	send_one "${addr[0]}"
+	send_one "${addr[1]}"
+	keeps 2
+}
+
+@test "several listeners are told in their order, and all are served" {
+	serve --listen "$tmp/sock" -l 127.0.0.1:0 --listen smtp@127.0.0.2:0 --workers 2
+	((${#addr[@]} == 3))
+	[[ ${addr[0]} == "$tmp/sock" ]]
+	[[ ${addr[1]} == 127.0.0.1:* ]]
+	[[ ${addr[2]} == 127.0.0.2:* ]]
+	local i a
+	for i in {1..5}; do
+		for a in "${addr[@]}"; do
+			send_one "$a"
+		done
+	done
+	keeps 15
+}
+
+@test "every worker serves every listener" {
+	serve --listen 127.0.0.1:0 --listen 127.0.0.1:0 --workers 4
+	dial "${addr[0]}" idle:3 "${data_bob[@]}" say:x say:. reply:250 \
+	    say:QUIT reply:221 eof
+	dial "${addr[1]}" idle:3 "${data_bob[@]}" say:x say:. reply:250 \
+	    say:QUIT reply:221 eof
+	keeps 2
+}
+
+@test "IPv6 listens as [::1]:PORT" {
+	ipv6 || skip 'this machine has no ::1'
+	serve --listen '[::1]:0' --workers 1
+	[[ ${addr[0]} =~ ^\[::1\]:[1-9][0-9]*$ ]]
+	send_one "${addr[0]}"
+	keeps 1
+	events message | grep -F ' client=::1 '
+	grep -F '[IPv6:::1]' "$(message)"
+}
+
+@test ":PORT is all addresses, of both families" {
+	local port a
+	serve --listen :0 --workers 2
+	((${#addr[@]} >= 1))
+	for a in "${addr[@]}"; do
+		port=${a##*:}
+		if [[ $a == \[* ]]; then
+			send_one "[::1]:$port"
+		else
+			send_one "127.0.0.1:$port"
+		fi
+	done
+	# IPv4 is served whatever was told
+	lacks -F 'client=::ffff:' "$log"
+	send_one "127.0.0.1:${addr[0]##*:}"
+	events message | grep -F ' client=127.0.0.1 '
+}
+
+@test "a Unix socket is served; its client is local" {
+	serve --listen "$tmp/sock" --workers 1
+	[[ -S $tmp/sock ]]
+	send_one "$tmp/sock"
+	keeps 1
+	events message | grep -F ' client=local '
+	lacks -F '([' "$(message)"
+}
+
+@test "a Unix socket has the mode that was asked for" {
+	local mode
+	for mode in 0600 0660 0666 0777; do
+		serve --listen "$tmp/$mode,mode=$mode" --workers 1
+		[[ ${addr[0]} == "$tmp/$mode" ]]
+		[[ $(stat -c %a "$tmp/$mode") == "${mode#0}" ]]
+		end_daemon
+	done
+}
+
+@test "a Unix socket has the group that was asked for" {
+	local group
+	group=$(id -gn)
+	((EUID != 0)) || group=daemon
+	serve --listen "$tmp/sock,mode=0660,group=$group" --workers 1
+	[[ $(stat -c '%a %G' "$tmp/sock") == "660 $group" ]]
+	send_one "$tmp/sock"
+}
+
+@test "a stale socket is replaced" {
+	local pids
+	serve --listen "$tmp/sock" --workers 1
+	mapfile -t pids < <(children "$master")
+	kill -KILL "$master"
+	eventually gone "$master" "${pids[@]}"
+	wait "$master" || true
+	[[ -S $tmp/sock ]]
+	serve --listen "$tmp/sock" --workers 1
+	send_one "$tmp/sock"
+	keeps 1
+}
+
+@test "a socket that a server listens on is not taken away from it" {
+	serve --listen "$tmp/sock" --workers 1
+	run -69 timeout 10 ./smtpd -m "$dir" "${nobody[@]}" --listen "$tmp/sock"
+	send_one "$tmp/sock"
+	keeps 1
+}
+
+@test "--trust goes by the address that the client comes from" {
+	serve --listen 127.0.0.1:0 --workers 1 --domain mx.example \
+	    --trust 127.0.0.2/31
+	dial -b 127.0.0.3:0 "${addr[0]}" "${data_bob[@]:0:5}" \
+	    say:'RCPT TO:<bob@else.example>' reply:250 say:QUIT eof
+	dial -b 127.0.0.4:0 "${addr[0]}" "${data_bob[@]:0:5}" \
+	    say:'RCPT TO:<bob@else.example>' reply:'550 5.7.1 ' say:QUIT eof
+	events refused | grep -F 'client=127.0.0.4 '
+}
+
+@test "--backlog clients may wait while all workers are busy" {
+	serve --listen 127.0.0.1:0 --workers 1 --backlog 16
+	dial "${addr[0]}" reply:220 \
+	    run:"for i in 1 2 3 4 5 6 7 8; do t/smtpc -c ${addr[0]} -- reply:220 \
+		say:QUIT reply:221 eof >>'$tmp/waited' & done" \
+	    say:NOOP reply:250 say:QUIT reply:221 eof
+	eight() {
+		(($(grep -c ^221 "$tmp/waited") == 8))
+	}
+	eventually eight
+}

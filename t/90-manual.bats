@@ -1,0 +1,306 @@
+# The manual page and the README say what the program does: options, defaults,
+# statuses, events and examples are read from them and held against it.
+
+load helpers
+
+page=man/smtpd.8
+
+# section NAME: the lines of a section of the page
+section() {
+	sed -n "/^\\.Sh $1\$/,/^\\.Sh /{/^\\.Sh /!p;}" "$page"
+}
+
+# page_options: a line for each option of the page: letter, name, argument
+page_options() {
+	section DESCRIPTION |
+	    sed -nE 's/^\.It (Fl (.) , )?Fl -([a-z-]+)( Ar ([a-z]+).*)?$/\2 \3 \5/p'
+}
+
+# help_options: the same from --help
+help_options() {
+	./smtpd --help |
+	    sed -nE 's/^  (-(.),|   ) --([a-z-]+)( ([A-Z]+)[^ ]*)? .*/\2 \3 \L\5/p'
+}
+
+# help_defaults: the name and the default of each option that has one
+help_defaults() {
+	./smtpd --help |
+	    sed -nE 's/^  .{4}--([a-z-]+) .* \(([^()]+)\)$/\1 \2/p'
+}
+
+# page_defaults: the same from the page: "The default is X", up to a stop
+page_defaults() {
+	local line name='' text=''
+	while IFS= read -r line; do
+		if [[ $line == .It* || $line == .El ]]; then
+			text=${text#* The default is }
+			[[ $text == ' '* || ! $name ]] ||
+			    printf '%s %s\n' "$name" "${text%%[.,;:] *}"
+			name=${line#*Fl -}
+			name=${name%% *}
+			text=' '
+			[[ $line != .El ]] || return 0
+		elif [[ $line != .* ]]; then
+			text+="$line "
+		fi
+	done < <(section DESCRIPTION | sed '1,/^\.Bl/d')
+}
+
+# same FILE FILE: they are the same, and not empty
+same() {
+	[[ -s $2 ]] && diff "$1" "$2"
+}
+
+@test "the page and --help have the same options, letters and arguments" {
+	page_options >"$tmp/page"
+	help_options >"$tmp/help"
+	same "$tmp/help" "$tmp/page"
+	(($(./smtpd --help | grep -c '^  .* --') == $(wc -l <"$tmp/help")))
+	(($(section DESCRIPTION | grep -c '^\.It ') == $(wc -l <"$tmp/page")))
+}
+
+@test "the page's synopsis has every option with a letter" {
+	local letters
+	section SYNOPSIS | sed -nE 's/^\.Op Fl ([A-Za-z]+).*/\1/p' |
+	    fold -w 1 | sort >"$tmp/page"
+	help_options | sed -nE 's/^([A-Za-z]) .*/\1/p' | sort >"$tmp/help"
+	same "$tmp/help" "$tmp/page"
+}
+
+@test "the page and --help have the same defaults" {
+	page_defaults >"$tmp/page"
+	help_defaults >"$tmp/help"
+	same "$tmp/help" "$tmp/page"
+}
+
+@test "every option of the page is one that the program takes" {
+	local letter name argument
+	while IFS=' ' read -r letter name argument; do
+		[[ $name ]] || name=$letter
+		# it goes no further than to look for that user
+		run ./smtpd --user no-such-user --"$name" </dev/null
+		((status >= 64))
+		[[ $output != *'unknown option'* ]]
+	done < <(page_options | sed -E 's/^ /- /' | grep -v -e help -e version)
+}
+
+@test "--version says what the page says" {
+	local said
+	said=$(./smtpd --version)
+	[[ $said =~ ^smtpd\ [0-9]+(\.[0-9]+)+$ ]]
+	grep -Fqx ".Os $said" "$page"
+	section DESCRIPTION | grep -Fqx ".Dq $said"
+}
+
+@test "the exit statuses of the page are those of the code, and of sysexits.h" {
+	local number name
+	section 'EXIT STATUS' |
+	    sed -nE 's/^\.It ([0-9]+) Pq Dv (EX_[A-Z]+)$/\1 \2/p' >"$tmp/page"
+	grep -ohE 'EX_[A-Z]+' ./*.c lib/*.c | grep -vx EX_OK | sort -u >"$tmp/code"
+	cut -d' ' -f2 "$tmp/page" | sort >"$tmp/named"
+	same "$tmp/code" "$tmp/named"
+	while read -r number name; do
+		printf '#include <sysexits.h>\nint x[%s == %s ? 1 : -1];\n' \
+		    "$name" "$number"
+	done <"$tmp/page" >"$tmp/x.c"
+	"${CC:-cc}" -fsyntax-only "$tmp/x.c"
+}
+
+@test "start-up errors exit with the statuses of the page" {
+	local want here=(--listen "$tmp/sock" --maildir "$dir") more
+	# no name server is asked for a label of 64 octets
+	local label
+	printf -v label '%64s' ''
+	label=${label// /x}
+	touch "$tmp/file"
+	while read -r want more; do
+		eval "more=($more)"
+		run -"$want" timeout 10 ./smtpd "${user[@]}" "${here[@]}" \
+		    "${more[@]}" </dev/null
+		echo "$output"
+		((${#lines[@]} == 1))
+		[[ $output == 'smtpd: '* ]]
+		section 'EXIT STATUS' | grep -q "^\\.It $want Pq Dv EX_"
+	done <<-'EOT'
+		64 --bogus
+		64 --listen nowhere
+		67 --user no-such-user
+		67 --listen "$tmp/other,group=no-such-group"
+		68 --listen "$label:0"
+		69 --listen "$tmp/file"
+		73 --maildir "$tmp/none/Maildir"
+	EOT
+}
+
+@test "the events of the log and their keys are those of the page" {
+	local event key
+	cat ./*.c lib/*.c | tr -s ' \t\n' ' ' >"$tmp/code"
+	grep -oE '(LEVEL_[A-Z]+,|log_errno\() ?"[a-z-]+"' "$tmp/code" |
+	    sed -E 's/.*"(.*)"/\1/' | sort -u >"$tmp/events"
+	section LOGGING | sed -nE 's/^\.It Cm //p' | tr -s ' ,' '\n' |
+	    grep -vx Cm | sort -u >"$tmp/page"
+	same "$tmp/events" "$tmp/page"
+	grep -oE 'log_(str|num)\(&?l, "[a-z_]+"' "$tmp/code" |
+	    sed -E 's/.*"(.*)"/\1/' | sort -u >"$tmp/keys"
+	[[ -s $tmp/keys ]]
+	while read -r key; do
+		[[ $key == time || $key == event ]] ||
+		    section LOGGING | grep -Eq "^\\.(Cm|It Cm) $key( |\$)"
+	done <"$tmp/keys"
+}
+
+@test "the variables that the program reads are those of the page" {
+	grep -ohE '(getenv|take_limit)\("[A-Z_]+"' ./*.c lib/*.c |
+	    sed -E 's/.*"(.*)"/\1/' | sort -u >"$tmp/code"
+	echo TZ >>"$tmp/code"	# localtime_r does
+	section ENVIRONMENT | grep '^\.It Ev ' | grep -oE '[A-Z_]{2,}' |
+	    sort -u >"$tmp/page"
+	same <(sort "$tmp/code") "$tmp/page"
+}
+
+@test "EHLO offers what the page says, and nothing else" {
+	say 'EHLO c.example' QUIT
+	printf '%s\n' "${lines[@]:2}" | sed -nE 's/^250[ -]([A-Z0-9]+).*/\1/p' |
+	    sort >"$tmp/offered"
+	section PROTOCOL | tr '\n' ' ' | sed -E 's/.*EHLO offers ([^;]*);.*/\1/' |
+	    grep -oE '[A-Z0-9]{4,}' | sort >"$tmp/page"
+	same "$tmp/offered" "$tmp/page"
+}
+
+# example N: what the Nth display of the page's examples holds, its macros and
+# prompts taken away and its continued lines joined
+example() {
+	section EXAMPLES | sed -n '/^\.Bd/,/^\.Ed/p' |
+	    awk -v n="$1" '/^\.Bd/ { i++; next } /^\.Ed/ { next } i == n' |
+	    sed -e 's/\\e$/\\/' | sed -e ':a' -e '/\\$/{' -e N -e 's/\\\n *//' \
+	    -e ta -e '}' -e 's/^# //'
+}
+
+# adapt COMMAND: the same below our own directory, on a free port of loopback,
+# saying when it is ready; and as ourselves where we can't be anybody else
+adapt() {
+	local line=$1
+	line=${line//\/srv\//"$tmp/srv/"}
+	((EUID == 0)) || line=${line//--user mail/}
+	((EUID == 0)) || line=${line//-iu mail/-i}
+	((EUID == 0)) || line=${line//-o mail/}
+	if [[ $line == smtpd\ *' --listen '* ]]; then
+		line=$(sed -E 's/ --listen [^ ]+/ --listen 127.0.0.1:0/' <<<"$line")
+	elif [[ $line == smtpd\ * ]]; then
+		line+=' --listen 127.0.0.1:0'
+	fi
+	printf '%s\n' "${line/#smtpd /"$PWD/smtpd --ready-fd 5 "}"
+}
+
+# start COMMAND: run what adapt made of the last line of an example; addr is
+# where it listens
+start() {
+	mkfifo "$tmp/ready"
+	echo "\$ $1"
+	(cd "$tmp" && eval "exec $1") \
+	    5>"$tmp/ready" 2>>"$log" </dev/null 3>&- 4>&- &
+	master=$!
+	read -rt 10 addr <"$tmp/ready"
+}
+
+# start_example N: carry out its commands; the last one is the server's
+start_example() {
+	local commands command i
+	mapfile -t commands < <(example "$1")
+	((${#commands[@]} > 0))
+	mkdir -p "$tmp/srv/mail"
+	for ((i = 0; i < ${#commands[@]} - 1; i++)); do
+		command=$(adapt "${commands[i]}")
+		echo "\$ $command"
+		(cd "$tmp" && eval "$command")
+	done
+	[[ ${commands[i]} == 'smtpd '* ]]
+	start "$(adapt "${commands[i]}")"
+}
+
+# offer CODE RECIPIENT: a mail for this one; CODE answers RCPT
+offer() {
+	local actions=(reply:220 say:'EHLO c.example' reply:250
+	    say:'MAIL FROM:<alice@c.example>' reply:250 say:"RCPT TO:<$2>"
+	    reply:"$1")
+	[[ $1 != 250 ]] || actions+=(say:DATA reply:354 say:x say:. reply:250)
+	dial "${addr[0]}" "${actions[@]}" say:QUIT reply:221 eof
+}
+
+@test "the page has four examples" {
+	(($(section EXAMPLES | grep -c '^\.Bd') == 4))
+	[[ ! $(example 5) ]]
+}
+
+@test "the page's first example receives mail to any address into ./Maildir" {
+	start_example 1
+	offer 250 you@anywhere.example
+	keeps 1 "$tmp/Maildir"
+}
+
+@test "the page's second example keeps each user's mail in his own Maildir" {
+	start_example 2
+	offer '550 5.1.1' bob@example.org
+	offer '550 5.7.1' alice@example.net
+	offer 250 Alice+news@Example.ORG
+	keeps 1 "$tmp/srv/mail/example.org/alice"
+}
+
+@test "the page's third example takes mail for two domains" {
+	start_example 3
+	offer '550 5.7.1' bob@anywhere.example
+	offer 250 bob@example.org
+	offer 250 bob@example.net
+	keeps 2 "$tmp/srv/mail/all"
+}
+
+@test "the page's fourth example is a line for inetd, and serves a connection" {
+	local line
+	mkdir -p "$tmp/srv"
+	line=$(adapt "$(example 4)")
+	echo "$line"
+	[[ $line != *$'\n'* ]]
+	[[ $line == 'smtp stream tcp nowait root /usr/local/sbin/smtpd smtpd '* ]]
+	line=${line#*/sbin/smtpd smtpd }
+	read -ra args <<<"$line"
+	# as inetd does: descriptors 0, 1 and 2 are the connection
+	t/smtpc -e - -t ./smtpd "${args[@]}" -- reply:220 \
+	    say:'HELO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
+	    reply:250 say:"RCPT TO:<postmaster>" reply:250 say:DATA reply:354 \
+	    say:x say:. reply:250 say:QUIT reply:221 eof exit:0
+	keeps 1 "$tmp/srv/mail"
+}
+
+# readme PATTERN: the only line of code of the README that matches
+readme() {
+	local line
+	line=$(sed -n '/^```$/,/^```$/{/^```$/!p;}' README.md | grep -e "$1")
+	[[ $line && $line != *$'\n'* ]]
+	printf '%s\n' "$line"
+}
+
+@test "the README's first command starts a server, and its message arrives" {
+	local line
+	line=$(readme '^apt-get .* && make && ./smtpd ')
+	start "$(adapt "${line#* && make && ./}")"
+	line=$(readme dev/tcp)
+	[[ $line == *127.0.0.1/2525* ]]
+	run -0 eval "${line/127.0.0.1\/2525/"${addr[0]/://}"}"
+	grep -Eq '^250 2\.0\.0 Ok' <<<"$output"
+	keeps 1 "$tmp/Maildir"
+	grep -qx Hello. "$(message "$tmp/Maildir")"
+}
+
+@test "the README's second command, below its mark, runs these tests" {
+	local line
+	line=$(grep -A 2 -Fx '<!-- test -->' README.md | tail -n 1)
+	[[ $line == apt-get\ *' && make check' ]]
+	[[ $line == "$(readme 'make check$')" ]]
+}
+
+@test "mandoc has nothing to say about the page (this test needs mandoc)" {
+	command -v mandoc >/dev/null || skip 'mandoc is not installed'
+	# which other pages there are is up to the machine
+	mandoc -T lint -W style "$page" >"$tmp/lint" 2>/dev/null || true
+	lacks -v 'STYLE: referenced manual not found' "$tmp/lint"
+}

@@ -1,0 +1,293 @@
+# What the tests share.  A test speaks to a server on a pipe with say, or on a
+# socket, octet by octet, with talk; both leave the lines of the replies in
+# lines[] and the codes of the replies in $codes.  A test of the daemon starts
+# it with serve.  Each test has a directory of its own; whatever was started
+# in it is gone when the test is.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/.." || return
+	tmp=$BATS_TEST_TMPDIR
+	dir=$tmp/Maildir	# what --maildir is given
+	log=$tmp/log		# what the server said on standard error
+	options=()		# more options for the server
+	environment=()		# NAME=value for the server
+	via=-s			# how talk connects: see t/smtpc.c
+	user=() nobody=()	# as root --user must be given
+	if ((EUID == 0)); then
+		user=(--user root)
+		nobody=(--user nobody)
+	fi
+	lines=() codes='' master='' addr=()
+	unset "${!SMTP_@}" "${!TCP@}" RELAYCLIENT DATABYTES MAXRCPTS REMOTE_HOST
+	export LC_ALL=C
+	: >"$log"
+}
+
+teardown() {
+	[[ -z $master ]] || end_daemon
+	[[ -z ${elsewhere:-} ]] || rm -rf "$elsewhere"
+	# shown only where the test failed
+	echo "--- log"
+	head -n 50 "$log"
+}
+
+# command: cmd[] becomes the command line of a server in inetd mode
+command_line() {
+	cmd=(env "${environment[@]}" ./smtpd -i -m "$dir" -H mx.example
+	    "${user[@]}" "${options[@]}")
+}
+
+# take_replies FILE: lines[] and $codes from the lines of replies there.  (No
+# loop: bats traces each command, which makes long ones slow.)
+take_replies() {
+	mapfile -t lines <"$1"
+	codes=$(sed -n 's/^\([0-9]*\) .*/\1/p' "$1" | paste -sd ' ')
+	sed 's/^/S: /' "$1"
+}
+
+# read_replies FILE: take the server's octets apart; every line must be a
+# line of a reply, ended by CR LF and at most 512 octets long with it (RFC
+# 5321 4.2, 4.5.3.1.5).
+read_replies() {
+	tr -d '\r' <"$1" >"$tmp/lines"
+	take_replies "$tmp/lines"
+	lacks -vE $'^[2-5][0-9][0-9][ -][ -~]*\r$' "$1" || return
+	(($(wc -L <"$tmp/lines") <= 510)) || return
+	[[ ! -s $1 || -z $(tail -c 1 "$1") ]]
+}
+
+# feed FILE: give a server the octets of FILE through a pipe
+feed() {
+	local cmd
+	command_line
+	echo "\$ ${cmd[*]}"
+	# shellcheck disable=SC2002 # it is to be a pipe
+	cat "$1" 2>/dev/null | timeout 20 "${cmd[@]}" 2>>"$log" |
+	    cat >"$tmp/replies"
+	status=${PIPESTATUS[1]}
+	((status < 124)) || echo "status $status"
+	((status < 124)) || return
+	read_replies "$tmp/replies"
+	[[ ${lines[0]} == '220 mx.example'* ]]
+}
+
+# say LINE...: send the lines, each ended by CR LF, all at once
+say() {
+	printf 'C: %s\n' "$@"
+	printf '%s\r\n' "$@" >"$tmp/dialogue"
+	feed "$tmp/dialogue"
+}
+
+# talk ACTION...: carry out the actions of t/smtpc with a server of its own
+talk() {
+	local cmd
+	command_line
+	status=0
+	t/smtpc "$via" -e "$log" "${cmd[@]}" -- "$@" >"$tmp/replies" ||
+	    status=$?
+	collect
+}
+
+# dial ADDRESS ACTION...: the same with a server that listens there; options
+# for t/smtpc may stand before the address
+dial() {
+	local args=()
+	while [[ $1 == -* ]]; do
+		args+=("$1" "$2")
+		shift 2
+	done
+	status=0
+	t/smtpc "${args[@]}" -c "$1" -- "${@:2}" >"$tmp/replies" || status=$?
+	collect
+}
+
+# collect: the output of t/smtpc, which has checked the lines itself
+collect() {
+	take_replies "$tmp/replies"
+	((status == 0)) || echo "smtpc: status $status"
+	((status == 0))
+}
+
+# what most dialogues begin with, and the codes of the replies so far
+hello=('HELO c.example')
+to_bob=('HELO c.example' 'MAIL FROM:<alice@c.example>'
+    'RCPT TO:<bob@mx.example>')
+to_bob_codes='220 250 250 250'
+# the same for talk, up to the 354
+data_bob=(reply say:'HELO c.example' reply:250
+    say:'MAIL FROM:<alice@c.example>' reply:250
+    say:'RCPT TO:<bob@mx.example>' reply:250 say:DATA reply:354)
+export hello to_bob to_bob_codes data_bob
+
+# deliver LINE...: send bob a message of these lines, dots stuffed already
+deliver() {
+	say "${to_bob[@]}" DATA "$@" . QUIT || return
+	[[ $codes == '220 250 250 250 354 250 221' ]]
+}
+
+# kept [MAILDIR]: the number of messages in new/
+kept() {
+	local list
+	list=$(find "${1:-$dir}/new" -mindepth 1) || return
+	if [[ -z $list ]]; then
+		echo 0
+	else
+		wc -l <<<"$list"
+	fi
+}
+
+# keeps N [MAILDIR]: there are N messages in new/ and nothing in tmp/
+keeps() {
+	local n left
+	n=$(kept "${2:-$dir}") || return
+	left=$(find "${2:-$dir}/tmp" -mindepth 1) || return
+	echo "kept $n, in tmp/: $left"
+	[[ $n == "$1" && -z $left ]]
+}
+
+# message [MAILDIR]: the path of the only message
+# shellcheck disable=SC2120 # in helpers alone
+message() {
+	local files=("${1:-$dir}"/new/*)
+	[[ ${#files[@]} == 1 && -f ${files[0]} ]] || return
+	printf '%s\n' "${files[0]}"
+}
+
+# stored FILE [MESSAGE]: the message is our header and the octets of FILE
+stored() {
+	local file=${2:-} size
+	[[ $file ]] || file=$(message "$dir") || return
+	size=$(stat -c %s "$1")
+	tail -c "$size" "$file" | cmp - "$1" || return
+	head -c -"$size" "$file" >"$tmp/trace"
+	[[ -s $tmp/trace ]] || return
+	lacks -Evn $'^(Return-Path|Delivered-To|Received): |^[ \t]' "$tmp/trace"
+}
+
+# header NAME [MESSAGE]: the values of a field above the message, unfolded
+header() {
+	local file=${2:-}
+	[[ $file ]] || file=$(message "$dir") || return
+	sed '/^$/q' "$file" | sed -e ':a' -e '$!N' -e 's/\n\([ 	]\)/\1/' -e ta \
+	    -e P -e D | sed -n "s/^$1: //p"
+}
+
+# lacks GREP-ARGUMENTS...: grep finds nothing, and nothing goes wrong
+lacks() {
+	local rc=0
+	grep "$@" || rc=$?
+	((rc == 1))
+}
+
+# events NAME: the lines of the log about an event
+events() {
+	grep -E "(^| )event=$1( |\$)" "$log"
+}
+
+# shim RULES: break calls of libc as t/fail.c says, once armed (and armed now)
+shim() {
+	printf 1 >"$tmp/armed"
+	environment=(LD_PRELOAD="$PWD/t/fail.so" FAIL="$1"
+	    FAIL_WHEN="$tmp/armed" FAIL_LOG="$tmp/failed")
+	rm -f "$tmp/failed"
+	[[ -f t/fail.so ]]
+}
+
+arm() {
+	printf 1 1<>"$tmp/armed"
+}
+
+disarm() {
+	printf 0 1<>"$tmp/armed"
+}
+
+# failed NAME [KIND]: the shim did fail a call
+failed() {
+	grep -q "^$1 ${2:-}" "$tmp/failed"
+}
+
+# pause: a moment between two looks
+pause() {
+	[[ -p $tmp/never ]] || mkfifo "$tmp/never"
+	read -rt 0.02 <>"$tmp/never" || true
+}
+
+# eventually COMMAND...: wait for it to succeed, ten seconds at most
+eventually() {
+	local end=$((SECONDS + 10))
+	until "$@"; do
+		if ((SECONDS >= end)); then
+			echo "never: $*"
+			return 1
+		fi
+		pause
+	done
+}
+
+# gone PID...: these have ended (and wait to be reaped at most)
+gone() {
+	local pid stat
+	for pid; do
+		{ read -r stat </proc/"$pid"/stat; } 2>/dev/null || continue
+		[[ ${stat##*) } == [ZX]* ]] || return 1
+	done
+}
+
+# children PID: its children that have not ended, a line each
+children() {
+	local pid stat pids=()
+	if [[ -r /proc/$1/task/$1/children ]]; then
+		read -ra pids <"/proc/$1/task/$1/children" || true
+	else
+		pids=(/proc/[0-9]*)
+		pids=("${pids[@]#/proc/}")
+	fi
+	for pid in "${pids[@]}"; do
+		{ read -r stat </proc/"$pid"/stat; } 2>/dev/null || continue
+		stat=${stat##*) }
+		[[ $stat != [ZX]* ]] || continue
+		stat=${stat#* }
+		[[ ${stat%% *} != "$1" ]] || echo "$pid"
+	done
+}
+
+# running WORD: the processes that have WORD in their command line, a line each
+running() {
+	local file words
+	for file in /proc/[0-9]*/cmdline; do
+		{ mapfile -d '' -t words <"$file"; } 2>/dev/null || continue
+		[[ " ${words[*]}" != *"$1"* ]] || echo "${file//[!0-9]/}"
+	done
+}
+
+# serve OPTION...: start a daemon; addr[] becomes what it listens on and
+# $master its pid.  It runs as nobody where we are root.
+serve() {
+	mkfifo "$tmp/ready"
+	env "${environment[@]}" ./smtpd -m "$dir" -H mx.example \
+	    "${nobody[@]}" --ready-fd 5 "$@" \
+	    5>"$tmp/ready" 2>>"$log" >"$tmp/stdout" </dev/null 3>&- 4>&- &
+	master=$!
+	mapfile -t addr < <(timeout 10 cat "$tmp/ready")
+	rm "$tmp/ready"
+	echo "listening on ${addr[*]}"
+	((${#addr[@]} > 0))
+}
+
+# end_daemon: no daemon and no worker survives a test, whatever it did
+end_daemon() {
+	local pids pid
+	mapfile -t pids < <(children "$master")
+	pids+=("$master")
+	kill -TERM "$master" 2>/dev/null || true
+	if ! eventually gone "${pids[@]}"; then
+		for pid in "${pids[@]}"; do
+			gone "$pid" || kill -KILL "$pid" 2>/dev/null || true
+		done
+		return 1
+	fi
+	wait "$master" 2>/dev/null || true
+	master=''
+}

@@ -1,0 +1,146 @@
+#!/usr/bin/env bats
+# Postfix as the sending mail server: one of each test's own, with its
+# configuration, queue and log in the test's directory, no port, and smtpd as
+# its relayhost.
+
+# shellcheck disable=SC2154 # helpers set pid and port
+load helpers
+
+# start_postfix [SETTING...]
+start_postfix() {
+	local service
+	postfix=$PWD/postfix
+	mkdir -p "$postfix/etc" "$postfix/queue"
+	cat >"$postfix/etc/main.cf" <<-EOT
+		compatibility_level = 3.6
+		myhostname = mta.example
+		queue_directory = $postfix/queue
+		data_directory = $postfix/data
+		maillog_file = $postfix/log
+		maillog_file_prefixes = $postfix
+		inet_interfaces = loopback-only
+		inet_protocols = ipv4
+		mydestination =
+		alias_maps =
+		alias_database =
+		relayhost = [127.0.0.1]:$port
+		smtp_dns_support_level = disabled
+		smtp_tls_security_level = none
+	EOT
+	printf '%s\n' "$@" >>"$postfix/etc/main.cf"
+	{
+		echo 'postlog unix-dgram n - n - 1 postlogd'
+		echo 'pickup unix n - n 1 1 pickup'
+		echo 'cleanup unix n - n - 0 cleanup'
+		echo 'qmgr unix n - n 300 1 qmgr'
+		echo 'rewrite unix - - n - - trivial-rewrite'
+		for service in bounce defer trace; do
+			echo "$service unix - - n - 0 bounce"
+		done
+		for service in verify proxymap scache anvil; do
+			echo "$service unix - - n - 1 $service"
+		done
+		for service in error retry; do
+			echo "$service unix - - n - - error"
+		done
+		for service in flush showq; do
+			echo "$service unix n - n - 0 $service"
+		done
+		echo 'smtp unix - - n - - smtp'
+		echo 'relay unix - - n - - smtp'
+		echo 'discard unix - - n - - discard'
+	} >"$postfix/etc/master.cf"
+	timeout 60 postfix -c "$postfix/etc" start 3>&- 4>&-
+}
+
+teardown() {
+	local status=0
+	if [[ ${postfix-} ]]; then
+		timeout 60 postfix -c "$postfix/etc" stop ||
+			timeout 60 postfix -c "$postfix/etc" abort || status=1
+		tail -n 30 "$postfix/log"
+	fi
+	end || status=1
+	return "$status"
+}
+
+# submit RECIPIENT...: a mail on stdin from alice@c.example.
+submit() {
+	timeout 60 sendmail -C "$postfix/etc" -i -f alice@c.example -- "$@"
+}
+
+queue_is_empty() {
+	[[ $(postqueue -c "$postfix/etc" -p) == 'Mail queue is empty' ]]
+}
+
+logged() {
+	grep -Eq "$1" "$postfix/log"
+}
+
+@test "Postfix sends a mail, and its body is kept as it was sent" {
+	write_hard_mail
+	start
+	start_postfix smtp_line_length_limit=0
+	submit b@d.example <hard
+	await 30 queue_is_empty
+	cmp <(body hard) <(body "$(mail)")
+	grep -qx 'X-First: 1' "$(mail)"
+}
+
+@test "Postfix sends 40 mails, one of them to 120 recipients" {
+	start
+	start_postfix
+	for n in {1..39}; do
+		submit "n$n@d.example" <<<"Subject: $n"
+	done
+	submit r{1..120}@d.example <<<'Subject: to many'
+	await 60 queue_is_empty
+	# Postfix sends to 50 recipients at a time.
+	kept 42
+	grep -rh '^Delivered-To: ' Maildir/new | sort -u >recipients
+	(($(wc -l <recipients) == 159))
+	grep -rh '^Subject: ' Maildir/new | sort -u >subjects
+	(($(wc -l <subjects) == 40))
+}
+
+@test "Postfix keeps a mail that got 451 in its queue, and sends it later" {
+	make_maildirs store/bob
+	start --maildir 'store/{mailbox}'
+	chmod 0 store
+	start_postfix
+	submit bob@d.example <<<'Subject: later'
+	await 30 logged 'dsn=4\.[0-9.]+, status=deferred .* said: 451 '
+	kept 0 store/bob
+	chmod 711 store
+	postqueue -c "$postfix/etc" -f
+	await 30 queue_is_empty
+	kept 1 store/bob
+}
+
+@test "Postfix sends a bounce to its own user for a recipient that got 550" {
+	make_maildirs store/{alice,bob}
+	start --maildir 'store/{mailbox}'
+	start_postfix
+	submit bob@d.example carol@d.example <<<'Subject: to two'
+	await 30 logged 'to=<carol.*dsn=5\.1\.1, status=bounced .* said: 550 '
+	await 30 queue_is_empty
+	grep -qx 'Subject: to two' "$(mail store/bob)"
+	bounce=$(mail store/alice)
+	grep -qx 'Return-Path: <>' "$bounce"
+	grep -qx 'Final-Recipient: rfc822; carol@d.example' "$bounce"
+	[[ ! -e store/carol ]]
+}
+
+@test "Postfix doesn't even send what is over the announced SIZE (RFC 1870)" {
+	start --max-size 100k
+	start_postfix notify_classes=
+	{
+		echo 'Subject: big'
+		echo
+		yes 'And so on.' | head -c 200000
+	} | submit b@d.example
+	await 30 logged 'status=bounced .*size'
+	await 30 queue_is_empty
+	kept 1
+	grep -qx 'Return-Path: <>' "$(mail)"
+}

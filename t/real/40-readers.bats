@@ -1,0 +1,114 @@
+#!/usr/bin/env bats
+# Programs that read the Maildir.
+
+# shellcheck disable=SC2154 # helpers set pid and port
+load helpers
+
+# Four mails, one of them hard to keep.
+deliver() {
+	start
+	for n in 1 2 3; do
+		send --header "Subject: number $n" --body "Body of $n."
+	done
+	write_hard_mail
+	timeout 60 msmtp --file=/dev/null --host=127.0.0.1 --port="$port" \
+		--from=a@c.example b@d.example <hard
+	kept 4
+}
+
+# in_dovecot COMMAND...: what doveadm says; it has to have nothing to complain of.
+in_dovecot() {
+	cat >dovecot.conf <<-EOT
+		mail_location = maildir:$PWD/Maildir
+		mail_uid = nobody
+		mail_gid = nogroup
+		base_dir = $PWD/dovecot
+		state_dir = $PWD/dovecot
+		ssl = no
+		protocols =
+	EOT
+	USER=nobody HOME=$PWD timeout 60 \
+		doveadm -f flow -c dovecot.conf "$@" 2>complaints
+	diff /dev/null complaints >&2
+}
+
+# in_mutt KEYS: what mutt shows is in ./screen.
+in_mutt() {
+	cat >muttrc <<-'EOT'
+		set folder=. tmpdir=. mbox_type=Maildir sort=subject
+		set index_format="%C subject %s, from %f"
+		set pager="cat >shown" pipe_sep=""
+		unset header_cache wait_key prompt_after
+	EOT
+	HOME=$PWD TERM=xterm timeout 60 script -qefc \
+		"mutt -n -F muttrc -f Maildir -e 'push \"$1\"'" \
+		screen </dev/null >/dev/null
+}
+
+@test "Dovecot lists the mails with their subjects" {
+	deliver
+	in_dovecot fetch hdr.subject ALL | sort >subjects
+	diff subjects - <<-EOT
+		hdr.subject=hard
+		hdr.subject=number 1
+		hdr.subject=number 2
+		hdr.subject=number 3
+	EOT
+}
+
+@test "Dovecot takes the sizes from the names, and they are right" {
+	deliver
+	in_dovecot fetch 'size.physical size.virtual' ALL | sort >sizes
+	for file in Maildir/new/*; do
+		bytes=$(wc -c <"$file")
+		with_cr=$((bytes + $(wc -l <"$file")))
+		[[ $file == *,S=$bytes,W=$with_cr ]]
+		echo "size.physical=$bytes size.virtual=$with_cr"
+	done | sort >expected
+	diff expected sizes
+	# Of a wrong size Dovecot complains as it reads on, and renames the file.
+	names=$(echo Maildir/new/*)
+	in_dovecot fetch text ALL >all
+	in_dovecot fetch 'hdr body' ALL >all
+	[[ $(echo Maildir/new/*) == "$names" ]]
+}
+
+@test "Dovecot reads the mail that is easily spoiled octet for octet" {
+	deliver
+	file=$(grep -lrx 'Subject: hard' Maildir/new)
+	in_dovecot fetch text SUBJECT hard >all
+	# flow: the text stands between "text=" and empty lines.
+	cmp "$file" <(tail -c +6 all | head -c "$(wc -c <"$file")")
+}
+
+@test "Dovecot finds mails by their text, and flags them as read" {
+	deliver
+	[[ $(in_dovecot fetch hdr.subject BODY 'Body of 2.') == 'hdr.subject=number 2' ]]
+	in_dovecot flags add '\Seen' SUBJECT 'number 2'
+	[[ $(in_dovecot fetch hdr.subject SEEN) == 'hdr.subject=number 2' ]]
+	[[ $(grep -rl 'Body of 2' Maildir/{new,cur}) == *:2,S ]]
+}
+
+@test "mutt lists the mails" {
+	deliver
+	in_mutt '<exit>'
+	grep -q 'Msgs:4 New:4' screen
+	for n in 1 2 3; do
+		grep -q "subject number $n, from a@c.example" screen
+	done
+}
+
+@test "mutt shows a mail, which is a read one then" {
+	deliver
+	in_mutt '/number 2<enter><display-message><quit>'
+	grep -q '^Body of 2\.$' shown
+	[[ $(grep -rl 'Body of 2' Maildir/{new,cur}) == *:2,S ]]
+	[[ $(find Maildir/new Maildir/cur -type f | wc -l) == 4 ]]
+}
+
+@test "mutt pipes the mail that is easily spoiled octet for octet" {
+	deliver
+	file=$(grep -lrx 'Subject: hard' Maildir/new)
+	in_mutt '/hard<enter><pipe-message>cat >piped<enter><exit>'
+	cmp "$file" piped
+}

@@ -1,0 +1,152 @@
+# What the tests with real programs share: a daemon of each test's own, on a
+# free port of loopback, that keeps mail in the test's directory; and a few
+# words to look at that mail with.
+# shellcheck shell=bash
+
+bats_require_minimum_version 1.5.0
+
+root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+smtpd=${SMTPD:-$root/smtpd}
+PATH=$PATH:/usr/sbin:/sbin
+export LC_ALL=C
+within=()
+others=()	# processes that teardown kills
+
+# Some readers and Postfix insist on a path that any user can search.
+setup() {
+	chmod 711 "$BATS_RUN_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
+# start [OPTION...]: run the daemon as nobody (or as $user), with its log in
+# ./log.  Sets $pid and $port.  $within is a command to run it by.
+start() {
+	local address
+	mkfifo ready
+	# shellcheck disable=SC2094 # one end each
+	"${within[@]}" "$smtpd" --listen 127.0.0.1:0 --ready-fd 9 \
+		--user "${user:-nobody}" "$@" \
+		</dev/null 9>ready >>log 2>&1 3>&- 4>&- &
+	pid=$!
+	read -r -t 60 address <ready || {
+		echo "the daemon did not start"
+		wait "$pid" || true
+		unset pid
+		return 1
+	}
+	rm ready
+	port=${address##*:}
+}
+
+# gone PID SECONDS: wait for a process to end.
+gone() {
+	timeout "$2" tail -s 0.05 -f --pid="$1" /dev/null
+}
+
+# stop: end the daemon, which has to leave in good order.
+stop() {
+	local daemon=$pid
+	unset pid
+	kill "$daemon"
+	gone "$daemon" 60 || {
+		echo 'the daemon did not end'
+		kill -9 "$daemon"
+		return 1
+	}
+	wait "$daemon"
+}
+
+# end: what each test leaves running; prints the log, which bats shows only
+# for a test that failed.
+end() {
+	local status=0 other
+	for other in "${others[@]}"; do
+		kill -9 "$other" 2>/dev/null || true
+	done
+	[[ ! ${pid-} ]] || stop || status=1
+	[[ ! -e log ]] || tail -n 40 log
+	return "$status"
+}
+
+# await SECONDS COMMAND...: until the command succeeds.
+await() {
+	local until=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		((SECONDS < until)) || {
+			echo "in vain: $*"
+			return 1
+		}
+		sleep 0.05
+	done
+}
+
+# count DIR: the number of files there.
+count() {
+	find "$1" -type f | wc -l
+}
+
+# kept N [MAILDIR]: there are N new mails, and nothing is left in tmp/.
+kept() {
+	local maildir=${2:-Maildir}
+	(($(count "$maildir/new") == $1)) || {
+		find "$maildir/new" -type f | head -n 5
+		return 1
+	}
+	(($(count "$maildir/tmp") == 0)) || {
+		find "$maildir/tmp" -type f | head -n 5
+		return 1
+	}
+}
+
+# mail [MAILDIR]: the one new mail.
+mail() {
+	kept 1 "$@" >&2 && find "${1:-Maildir}/new" -type f
+}
+
+# as_sent FILE: a mail without what was put above its first field, X-First.
+as_sent() {
+	sed -n '/^X-First:/,$p' "$1"
+}
+
+# body FILE: a mail from the empty line on.
+body() {
+	sed -n '/^$/,$p' "$1"
+}
+
+# make_maildirs DIR...: Maildirs of nobody's, in a directory that all may search.
+make_maildirs() {
+	local dir
+	for dir; do
+		mkdir -p "$dir"/{tmp,new,cur}
+		chown -R nobody "$dir"
+	done
+}
+
+# send [OPTION...]: a short mail by swaks.
+send() {
+	timeout 60 swaks --server 127.0.0.1 --port "$port" --from a@c.example \
+		--to b@d.example --helo c.example --suppress-data "$@"
+}
+
+# write_hard_mail: ./hard is a mail that is easily spoiled on its way: dots,
+# octets above 127, long lines, white space at the end of lines.
+write_hard_mail() {
+	{
+		printf 'X-First: 1\nFrom: <a@c.example>\nTo: <b@d.example>\n'
+		printf 'Date: Mon, 6 Jul 2026 12:00:00 +0000\n'
+		printf 'Message-ID: <hard@c.example>\nSubject: hard\n'
+		printf 'MIME-Version: 1.0\nContent-Type: text/plain\n'
+		printf 'Content-Transfer-Encoding: 8bit\n\n'
+		printf '.\n..\n.dot\n..dots\n. \n.\n\n'
+		printf 'From here\n>From there\n  white space \t\n'
+		printf 'Gr\303\274\303\237e, \344\366\374, \200\377\n'
+		printf '%05000d\n.%01500d\n' 0 0
+		printf 'QUIT\nRSET\n\n\n.'
+		printf '\n\n'
+	} >hard
+}
+
+teardown() {
+	end
+}
