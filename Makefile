@@ -1,5 +1,5 @@
-# smtpd needs a C compiler and libc.  Targets: all check check-real install
-# uninstall clean; CC, CFLAGS, LDFLAGS, DESTDIR and PREFIX are honoured.
+# smtpd needs a C compiler and libc.  Targets: all check check-real torture
+# bench install uninstall clean; CC, CFLAGS, LDFLAGS, DESTDIR and PREFIX are honoured.
 
 PREFIX = /usr/local
 SBINDIR = $(PREFIX)/sbin
@@ -56,6 +56,14 @@ check: smtpd $(TOOLS)
 check-real: smtpd $(TOOLS)
 	t/real/run
 
+# these take their time, and prove nothing on a busy machine
+torture: smtpd
+	t/real/torture 60
+
+bench: smtpd
+	t/bench/throughput
+	t/bench/memory
+
 install: smtpd
 	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
 	install -m 755 smtpd $(DESTDIR)$(SBINDIR)/smtpd
@@ -67,4 +75,4 @@ uninstall:
 clean:
 	rm -f smtpd $(OBJECTS) $(TOOLS)
 
-.PHONY: all check check-real install uninstall clean
+.PHONY: all check check-real torture bench install uninstall clean

@@ -15,7 +15,7 @@
 enum {
 	YOUNG = 1000,			/* ms */
 	BACK_OFF_LEAST = 100,		/* ms */
-	BACK_OFF_MOST = 10 * 1000,	/* ms */
+	BACK_OFF_MOST = 1000,		/* ms: one slot, one fork a second */
 	DRAIN_GRACE = 3 * 1000,		/* ms to end by themselves */
 };
 
