@@ -14,6 +14,7 @@
 #include "header.h"
 
 enum {
+	LOOKUPS_MAX = 1000,	/* Delivered-To fields that are looked at */
 	BEGIN_MAX = 256,	/* octets that header_begins() may want */
 };
 
@@ -37,6 +38,7 @@ struct basic {
 	struct delivery delivery;
 	char *buf;		/* of OUTFILE_BUFFER octets */
 	long long hops;
+	unsigned lookups, above;	/* Delivered-To fields, recipients */
 	struct header header;
 
 	char begin[BEGIN_MAX];	/* held until header_begins() can tell */
@@ -176,6 +178,20 @@ is_by(const char *received, const char *hostname)
 	return false;
 }
 
+/* A field that is no Delivered-To stands below some that were. */
+static void
+judge_above(struct basic *b, bool by_us)
+{
+	struct recipient *r;
+
+	for (r = b->recipients; r < b->recipients + b->n_recipients; r++) {
+		if (r->above && by_us)
+			r->looped = true;
+		r->above = false;
+	}
+	b->above = 0;
+}
+
 /*
  * We write Delivered-To directly above our own Received.  A message that
  * comes with such a pair for one of its recipients was kept for him before.
@@ -186,25 +202,21 @@ look_for_loop(void *ctx, const char *field)
 	struct basic *b = ctx;
 	const char *value;
 	struct recipient *r;
-	size_t i;
-	bool by_us;
 
 	if ((value = header_value(field, "Delivered-To"))) {
-		r = find_recipient(b, value);
-		if (r)
+		r = ++b->lookups > LOOKUPS_MAX ? NULL :
+		    find_recipient(b, value);
+		if (r) {
 			r->above = true;
+			b->above++;
+		}
 		return;
 	}
 	value = header_value(field, "Received");
 	if (value)
 		b->hops++;
-	by_us = value && is_by(value, b->mail->hostname);
-	for (i = 0; i < b->n_recipients; i++) {
-		r = &b->recipients[i];
-		if (r->above && by_us)
-			r->looped = true;
-		r->above = false;
-	}
+	if (b->above)
+		judge_above(b, value && is_by(value, b->mail->hostname));
 }
 
 /* RFC 5321 4.4 */
