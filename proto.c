@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "hooks.h"
 #include "transaction.h"
 
 enum {
@@ -42,13 +43,19 @@ keep_helo(struct session *s, const char *name)
 static struct reply
 greet(struct session *s, const char *name, const char *protocol)
 {
+	struct reply r;
+
 	if (s->options->strict && !address_is_host(name, true))
 		return reply_make(501,
 		    "5.5.4 That is no domain and no address literal");
 	session_reset(s);
-	s->phase = PHASE_HELLO;
+	s->phase = PHASE_NEW;
 	s->protocol = protocol;
 	keep_helo(s, name);
+	r = hooks_ask(s, HOOK_HELLO, NULL, NULL);
+	if (reply_refuses(&r))
+		return r;
+	s->phase = PHASE_HELLO;
 	return reply_none();
 }
 
@@ -281,6 +288,32 @@ next_reply(struct session *s)
 	return r;
 }
 
+/* The banner; or 554 or 421, where a command refuses the client. */
+static struct reply
+welcome(struct session *s)
+{
+	struct reply r = hooks_ask(s, HOOK_CONNECTION, NULL, NULL);
+
+	if (!reply_refuses(&r))
+		return reply_make(220, "%s ESMTP smtpd",
+		    s->options->hostname);
+	if (r.code < 500)
+		r.code = 421;
+	session_log_refusal(s, "connect", NULL, &r);
+	return r;
+}
+
+/* Reply and read, until a reply ends the session or the client is gone. */
+static struct reply
+converse(struct session *s, struct reply r)
+{
+	do {
+		reply_write(s->stream->out, &r);
+		r = next_reply(s);
+	} while (r.code && !reply_closes(&r));
+	return r;
+}
+
 bool
 proto_serve(const struct proto_options *options, const struct client *client,
     struct stream *stream)
@@ -292,14 +325,14 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	session_begin(&s, options, client, stream);
 	session_log(&s, &l, LEVEL_DEBUG, "connected");
 	log_end(&l);
-	r = reply_make(220, "%s ESMTP smtpd", options->hostname);
-	do {
-		reply_write(stream->out, &r);
-		r = next_reply(&s);
-	} while (r.code && !reply_closes(&r));
+	r = welcome(&s);
+	if (!reply_refuses(&r))
+		r = converse(&s, r);
 	if (r.code)
 		reply_write(stream->out, &r);
 	session_reset(&s);
+	hooks_ask(&s, HOOK_DISCONNECT, NULL, NULL);
 	session_log_end(&s);
+	session_end(&s);
 	return r.code == 221;
 }

@@ -9,8 +9,12 @@
 #include "net.h"
 #include "stream.h"
 
+struct hooks;
+
 struct proto_options {
 	const char *hostname;
+	const char *delimiters;		/* each ends a mailbox: user+extension */
+	struct hooks *hooks;
 	const char **domains;		/* ours; "*" is any */
 	unsigned n_domains;
 	const struct network *trusted;	/* clients that may send anywhere */

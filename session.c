@@ -1,4 +1,5 @@
 /* What lasts from the connection to its end, and how it is logged. */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,6 +33,25 @@ session_log(const struct session *s, struct log_line *l, enum log_level level,
 	log_str(l, "session", s->id);
 }
 
+/* The recipients, with commas; log_str() cuts what is too much. */
+static void
+log_recipients(const struct session *s, struct log_line *l)
+{
+	char to[LOG_VALUE_MAX + 2];
+	size_t i, n = s->recipient_octets;
+
+	if (n == 0)
+		return;
+	if (n > sizeof to - 1)
+		n = sizeof to - 1;
+	memcpy(to, s->recipient_list, n);
+	to[n] = '\0';
+	for (i = 0; i < n; i++)
+		if (to[i] == '\n')
+			to[i] = ',';
+	log_str(l, "to", to);
+}
+
 void
 session_log_refusal(const struct session *s, const char *command,
     const char *line, const struct reply *r)
@@ -47,8 +67,7 @@ session_log_refusal(const struct session *s, const char *command,
 		log_str(&l, "id", s->mail_id);
 		log_str(&l, "from", s->mail.sender);
 	}
-	if (*s->to)
-		log_str(&l, "to", s->to);
+	log_recipients(s, &l);
 	if (line)
 		log_str(&l, "line", line);
 	if (*s->mail.error)
@@ -64,7 +83,7 @@ session_log_mail(const struct session *s, unsigned long long size)
 	session_log(s, &l, LEVEL_INFO, "message");
 	log_str(&l, "id", s->mail_id);
 	log_str(&l, "from", s->mail.sender);
-	log_str(&l, "to", s->to);
+	log_recipients(s, &l);
 	log_num(&l, "recipients", s->recipients);
 	log_num(&l, "size", (long long)size);
 	log_str(&l, "helo", s->helo);
@@ -106,8 +125,10 @@ session_reset(struct session *s)
 		s->envelope->ops->abort(s->envelope);
 	s->envelope = NULL;
 	s->mail = (struct mail){ .id = s->mail_id };
-	s->mail_id[0] = s->to[0] = '\0';
+	s->mail_id[0] = '\0';
 	s->recipients = 0;
+	s->recipient_octets = 0;
+	s->body = NULL;
 	if (s->phase != PHASE_NEW)
 		s->phase = PHASE_HELLO;
 }
@@ -148,4 +169,33 @@ session_begin(struct session *s, const struct proto_options *options,
 	for (i = 0; i < options->n_trusted; i++)
 		if (network_contains(&options->trusted[i], &client->remote))
 			s->trusted = true;
+}
+
+void
+session_end(struct session *s)
+{
+	session_reset(s);
+	free(s->recipient_list);
+}
+
+bool
+session_has_room(struct session *s, const char *email)
+{
+	if (!s->recipient_list)
+		s->recipient_list = malloc(RECIPIENT_LIST_MAX);
+	return s->recipient_list &&
+	    s->recipient_octets + strlen(email) + 2 <= RECIPIENT_LIST_MAX;
+}
+
+void
+session_add_recipient(struct session *s, const char *email)
+{
+	const size_t len = strlen(email);
+	size_t n = s->recipient_octets;
+
+	if (n)
+		s->recipient_list[n++] = '\n';
+	memcpy(s->recipient_list + n, email, len + 1);
+	s->recipient_octets = n + len;
+	s->recipients++;
 }

@@ -13,7 +13,7 @@ enum {
 	SESSION_ID_MAX = 17,	/* octets with the NUL */
 	MAIL_ID_MAX = 40,	/* that, a dot and a number */
 	HELO_MAX = 255,		/* octets, RFC 5321 4.5.3.1.2 */
-	TO_LOGGED = 1024,	/* octets of recipients in the log */
+	RECIPIENT_LIST_MAX = 100000,	/* octets */
 };
 
 enum phase {
@@ -43,12 +43,23 @@ struct session {
 	char mail_id[MAIL_ID_MAX];
 	long long mail_began;
 	unsigned long long declared_size;
+	const char *body;		/* 7BIT or 8BITMIME, if declared */
 	long long recipients;
-	char to[TO_LOGGED];		/* the first of them, for the log */
+	char *recipient_list;		/* a line each; RECIPIENT_LIST_MAX */
+	size_t recipient_octets;
 };
 
 void session_begin(struct session *, const struct proto_options *,
     const struct client *, struct stream *);
+
+/* Free what it holds. */
+void session_end(struct session *);
+
+/* Is there room for a further recipient? */
+bool session_has_room(struct session *, const char *email);
+
+/* Note a recipient that was accepted, and for whom there is room. */
+void session_add_recipient(struct session *, const char *email);
 
 /* Forget the mail at hand, as RSET does (RFC 5321 4.1.1.5). */
 void session_reset(struct session *);

@@ -20,7 +20,7 @@ set_defaults(struct settings *s)
 		.bare_newline = "reject", .log = "text",
 		.workers = 100, .recycle_after = 1000, .backlog = 1024,
 		.mask = 077, .ready_fd = -1, .max_hops = 100, .min_free = -1,
-		.drain_timeout = 30 * 1000,
+		.drain_timeout = 30 * 1000, .hook_timeout = 60 * 1000,
 		.proto = {
 			.max_size = 10240000, .max_recipients = 1000,
 			.max_mails = 1000, .max_errors = 20,
@@ -90,6 +90,24 @@ parse(struct settings *s, int argc, char **argv)
 	    "reject or accept lines that end in LF alone (reject)" },
 	{ 0, "strict", OPTION_FLAG, &s->proto.strict, NULL,
 	    "take what RFC 5321 allows, to the letter" },
+	{ 0, "on-new-connection", OPTION_LIST, &s->commands[HOOK_CONNECTION], "CMD",
+	    "ask before the banner; repeatable, as all of these" },
+	{ 0, "on-hello", OPTION_LIST, &s->commands[HOOK_HELLO], "CMD",
+	    "ask at HELO and EHLO" },
+	{ 0, "on-new-mail", OPTION_LIST, &s->commands[HOOK_MAIL], "CMD",
+	    "ask at MAIL" },
+	{ 0, "on-recipient", OPTION_LIST, &s->commands[HOOK_RECIPIENT], "CMD",
+	    "ask at RCPT" },
+	{ 0, "on-data", OPTION_LIST, &s->commands[HOOK_DATA], "CMD",
+	    "ask at DATA" },
+	{ 0, "on-disconnect", OPTION_LIST, &s->commands[HOOK_DISCONNECT], "CMD",
+	    "tell when the session is over" },
+	{ 0, "hook-timeout", OPTION_TIME, &s->hook_timeout, "TIME",
+	    "for each of them to end (60s)" },
+	{ 0, "soft-bounce", OPTION_FLAG, &s->soft_bounce, NULL,
+	    "a hook's 5yz becomes 4yz" },
+	{ 0, "allow-setuid", OPTION_FLAG, &s->allow_setuid, NULL,
+	    "let hooks gain privileges by set-user-id" },
 	{ 0, "log", OPTION_STRING, &s->log, "FORM", "text or json (text)" },
 	{ 'v', "verbose", OPTION_FLAG, &s->log_options.verbose, NULL,
 	    "log connections, too" },
@@ -260,6 +278,7 @@ settings_read(struct settings *s, int argc, char **argv)
 	parse_trust(s);
 	s->proto.domains = s->domains.values;
 	s->proto.n_domains = s->domains.n;
+	s->proto.delimiters = s->delimiters;
 	if (s->min_free < 0)
 		s->min_free = 2 * s->proto.max_size;
 	s->limits.stop_timeout = s->drain_timeout;

@@ -4,12 +4,16 @@
 
 #include <netdb.h>
 
+#include "hooks.h"
 #include "log.h"
 #include "option.h"
 #include "proto.h"
 
 struct settings {
 	struct option_list listen, domains, trust;
+	struct option_list commands[HOOK_EVENTS];
+	bool soft_bounce, allow_setuid;
+	long long hook_timeout;
 	const char *hostname, *maildir, *delimiters, *user;
 	const char *bare_newline, *log;
 	long long workers, recycle_after, backlog, mask;

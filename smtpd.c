@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -27,6 +28,7 @@ struct server {
 	struct store store;
 	struct basic_options basic;
 	struct listeners listeners;
+	struct hooks hooks;
 };
 
 /* What a signal handler has to reach. */
@@ -101,10 +103,41 @@ drop_privileges(struct server *server, const struct user *u)
 	if (u && user_become(u) < 0)
 		fatal(EX_OSERR, "can't become %s: %s", s->user,
 		    strerror(errno));
+	if (u) {
+		setenv("HOME", u->home, 1);
+		setenv("USER", u->name, 1);
+		setenv("LOGNAME", u->name, 1);
+	}
 	if (store_check(&server->store) < 0)
 		fatal(EX_CANTCREAT, "maildir %s: %s for uid %ld; give it to "
 		    "that user, or run as its owner with --user", s->maildir,
 		    strerror(errno), (long)geteuid());
+}
+
+/* The commands, checked as the user that will run them. */
+static void
+open_hooks(struct server *server)
+{
+	const struct settings *s = &server->settings;
+	const char *error;
+	unsigned event, i;
+
+	for (event = 0; event < HOOK_EVENTS; event++)
+		for (i = 0; i < s->commands[event].n; i++) {
+			error = hooks_add(&server->hooks, event,
+			    s->commands[event].values[i]);
+			if (error)
+				fatal(EX_UNAVAILABLE, "--%s '%s': %s",
+				    hooks_event_name(event),
+				    s->commands[event].values[i], error);
+		}
+	if (hooks_open(&server->hooks) < 0)
+		fatal(EX_OSERR, "environment: %s", strerror(errno));
+	server->hooks.timeout = s->hook_timeout;
+	server->hooks.soft_bounce = s->soft_bounce;
+	if (!s->allow_setuid && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		fatal(EX_OSERR, "no_new_privs: %s; --allow-setuid goes "
+		    "without", strerror(errno));
 }
 
 static struct reply
@@ -125,6 +158,7 @@ connect_parts(struct server *server)
 	};
 	s->proto.new_envelope = new_envelope;
 	s->proto.ctx = &server->basic;
+	s->proto.hooks = &server->hooks;
 	s->limits.stop = &stop;
 }
 
@@ -152,25 +186,37 @@ on_stop(int sig)
 		listeners_close(listening);
 }
 
+/* A command has ended: it is waited for where that matters. */
+static void
+on_child(int sig)
+{
+	(void)sig;
+}
+
 /*
- * SIGTERM and SIGINT are blocked but while this process waits, so that there
- * is no moment between looking at `stop' and waiting in which one is missed.
+ * These signals are blocked but while this process waits, so that there is no
+ * moment between looking for what they tell and waiting in which one is missed.
  */
 static void
-prepare_signals(struct stream_limits *limits, sigset_t *waiting)
+prepare_signals(struct server *server, sigset_t *waiting)
 {
 	struct sigaction action = { .sa_handler = on_stop };
-	sigset_t stopping;
+	struct sigaction child = { .sa_handler = on_child };
+	sigset_t handled;
 
-	sigemptyset(&stopping);
-	sigaddset(&stopping, SIGTERM);
-	sigaddset(&stopping, SIGINT);
-	sigprocmask(SIG_BLOCK, &stopping, waiting);
+	sigemptyset(&handled);
+	sigaddset(&handled, SIGTERM);
+	sigaddset(&handled, SIGINT);
+	sigaddset(&handled, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &handled, waiting);
 	sigdelset(waiting, SIGTERM);
 	sigdelset(waiting, SIGINT);
-	limits->wait_mask = waiting;
+	sigdelset(waiting, SIGCHLD);
+	server->settings.limits.wait_mask = waiting;
+	server->hooks.wait_mask = waiting;
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGCHLD, &child, NULL);
 }
 
 static void
@@ -244,7 +290,7 @@ run_inetd(struct server *server)
 	identify_client(&client, is_socket);
 	take_limit("DATABYTES", &s->proto.max_size);
 	take_limit("MAXRCPTS", &s->proto.max_recipients);
-	prepare_signals(&s->limits, &waiting);
+	prepare_signals(server, &waiting);
 	sweep(server);
 	serve(server, &client, STDIN_FILENO,
 	    is_socket ? STDIN_FILENO : STDOUT_FILENO);
@@ -327,7 +373,7 @@ work(void *ctx)
 	if (s->ready_fd >= 0)		/* its reader waits for the end */
 		close((int)s->ready_fd);
 	listening = &server->listeners;
-	prepare_signals(&server->settings.limits, &waiting);
+	prepare_signals(server, &waiting);
 	sweep(server);
 	if (server->listeners.n > 1 &&
 	    (epoll = watch_listeners(&server->listeners)) < 0) {
@@ -430,5 +476,6 @@ main(int argc, char **argv)
 		open_listeners(&server, become ? &user : NULL);
 	open_store(&server, become ? &user : NULL);
 	drop_privileges(&server, become ? &user : NULL);
+	open_hooks(&server);
 	return s->inetd ? run_inetd(&server) : run_pool(&server);
 }

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "clock.h"
+#include "hooks.h"
 #include "transaction.h"
 
 static struct reply
@@ -33,9 +34,11 @@ param_size(struct session *s, const struct param *p)
 static struct reply
 param_body(struct session *s, const struct param *p)
 {
-	(void)s;
-	if ((p->len == 4 && strncasecmp(p->value, "7BIT", 4) == 0) ||
-	    (p->len == 8 && strncasecmp(p->value, "8BITMIME", 8) == 0))
+	if (p->len == 4 && strncasecmp(p->value, "7BIT", 4) == 0)
+		s->body = "7BIT";
+	else if (p->len == 8 && strncasecmp(p->value, "8BITMIME", 8) == 0)
+		s->body = "8BITMIME";
+	if (s->body)
 		return reply_none();
 	return reply_make(501, "5.5.4 BODY is 7BIT or 8BITMIME");
 }
@@ -121,9 +124,10 @@ transaction_mail(struct session *s, const char *arg)
 {
 	const long long most = s->options->max_mails;
 	struct address sender;
-	struct reply r;
+	struct reply r, answer;
 
 	s->declared_size = 0;
+	s->body = NULL;
 	r = take_path(s, &arg, "FROM:", ADDRESS_REVERSE, &sender);
 	if (!r.code)
 		r = take_parameters(s, mail_parameters, arg);
@@ -138,12 +142,15 @@ transaction_mail(struct session *s, const char *arg)
 	s->mail.protocol = s->protocol;
 	s->mail.hostname = s->options->hostname;
 	strcpy(s->mail.sender, sender.email);
+	answer = hooks_ask(s, HOOK_MAIL, NULL, NULL);
+	if (reply_refuses(&answer))
+		return answer;
 	r = s->options->new_envelope(s->options->ctx, &s->mail,
 	    s->declared_size, &s->envelope);
 	if (r.code)
 		return r;
 	s->phase = PHASE_MAIL;
-	return reply_make(250, "2.1.0 Ok");
+	return answer.code ? answer : reply_make(250, "2.1.0 Ok");
 }
 
 /* Did the client reach a loopback address, a Unix socket or a pipe? */
@@ -173,26 +180,35 @@ is_our_domain(const struct session *s, const char *domain)
 	return false;
 }
 
+/* Limits and policy first: a command can't overrule them. */
 static struct reply
 judge_recipient(struct session *s, const struct address *a)
 {
 	const long long most = s->options->max_recipients;
 
-	if (most && s->recipients >= most)
+	if ((most && s->recipients >= most) ||
+	    !session_has_room(s, a->email))
 		return reply_make(452, "4.5.3 Too many recipients");
 	if (!s->trusted && !is_our_domain(s, a->domain))
 		return reply_make(550, "5.7.1 We take no mail for that domain");
-	return s->envelope->ops->add_recipient(s->envelope, a);
+	return reply_none();
 }
 
-static void
-note_recipient(struct session *s, const struct address *a)
+static struct reply
+accept_recipient(struct session *s, const struct address *recipient)
 {
-	size_t n = strlen(s->to);
+	struct address mailbox = *recipient;
+	struct reply r, answer;
 
-	snprintf(s->to + n, sizeof s->to - n, "%s%s", n ? "," : "", a->email);
-	s->recipients++;
+	answer = hooks_ask(s, HOOK_RECIPIENT, recipient, &mailbox);
+	if (reply_refuses(&answer))
+		return answer;
+	r = s->envelope->ops->add_recipient(s->envelope, &mailbox);
+	if (r.code)
+		return r;
+	session_add_recipient(s, recipient->email);
 	s->phase = PHASE_RCPT;
+	return answer.code ? answer : reply_make(250, "2.1.5 Ok");
 }
 
 struct reply
@@ -206,13 +222,11 @@ transaction_rcpt(struct session *s, const char *arg)
 		r = take_parameters(s, rcpt_parameters, arg);
 	if (!r.code)
 		r = judge_recipient(s, &recipient);
-	if (r.code) {
-		if (s->phase == PHASE_MAIL)
-			s->phase = PHASE_REFUSED;
-		return r;
-	}
-	note_recipient(s, &recipient);
-	return reply_make(250, "2.1.5 Ok");
+	if (!r.code)
+		r = accept_recipient(s, &recipient);
+	if (reply_refuses(&r) && s->phase == PHASE_MAIL)
+		s->phase = PHASE_REFUSED;
+	return r;
 }
 
 /* Why the data that was read so far can't be kept, if so. */
@@ -285,7 +299,9 @@ transaction_data(struct session *s, const char *arg)
 	(void)arg;
 	if (s->phase == PHASE_REFUSED)
 		return reply_make(554, "5.5.1 No valid recipients");
-	r = s->envelope->ops->begin_data(s->envelope);
+	r = hooks_ask(s, HOOK_DATA, NULL, NULL);
+	if (!reply_refuses(&r))
+		r = s->envelope->ops->begin_data(s->envelope);
 	if (r.code) {
 		session_drop_envelope(s);
 		return r;

@@ -217,6 +217,12 @@ stream_open(struct stream *s, int in, int out,
 	return 0;
 }
 
+int
+stream_peer(const struct stream *s)
+{
+	return s->is_socket ? s->in_fd : -1;
+}
+
 void
 stream_expect_line(struct stream *s)
 {

@@ -62,6 +62,9 @@ struct stream {
 int stream_open(struct stream *, int in, int out,
     const struct stream_limits *);
 
+/* The socket, to watch for its end; -1 where it is a pipe. */
+int stream_peer(const struct stream *);
+
 /* The client has read_timeout from now for its next command line. */
 void stream_expect_line(struct stream *);
 

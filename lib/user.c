@@ -21,7 +21,10 @@ user_find(struct user *u, const char *spec)
 	free(name);
 	if (!pw)
 		return "user";
-	*u = (struct user){ pw->pw_name, pw->pw_uid, pw->pw_gid };
+	*u = (struct user){ strdup(pw->pw_name), strdup(pw->pw_dir),
+	    pw->pw_uid, pw->pw_gid };
+	if (!u->name || !u->home)
+		return "memory";
 	if (!colon)
 		return NULL;
 	gr = getgrnam(colon + 1);

@@ -5,14 +5,13 @@
 #include <sys/types.h>
 
 struct user {
-	const char *name;
+	const char *name, *home;
 	uid_t uid;
 	gid_t gid;
 };
 
 /*
- * Look up USER or USER:GROUP; the name stays where the C library keeps it or
- * in spec.  Returns NULL, or which part does not exist.
+ * Look up USER or USER:GROUP.  Returns NULL, or which part does not exist.
  */
 const char *user_find(struct user *, const char *spec);
 

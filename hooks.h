@@ -1,0 +1,47 @@
+/*
+ * The administrator's commands, asked at each event of a session
+ * (smtpd-hooks(7)): who is asked, what they are told, what their answer means.
+ */
+#ifndef HOOKS_H
+#define HOOKS_H
+
+#include "environment.h"
+#include "hook.h"
+#include "session.h"
+
+enum hook_event {
+	HOOK_CONNECTION, HOOK_HELLO, HOOK_MAIL, HOOK_RECIPIENT, HOOK_DATA,
+	HOOK_DISCONNECT, HOOK_EVENTS
+};
+
+struct hooks {
+	struct hook *list[HOOK_EVENTS];
+	unsigned n[HOOK_EVENTS];
+	long long timeout;		/* ms, of each check hook */
+	bool soft_bounce;		/* 5yz becomes 4yz */
+	struct environment environment;
+	const sigset_t *wait_mask;
+};
+
+/* The event's name: the option's, less its dashes. */
+const char *hooks_event_name(enum hook_event);
+
+/*
+ * Add a command to an event.  Returns NULL, or what is wrong with it, in
+ * words.  command must outlive the hooks.
+ */
+const char *hooks_add(struct hooks *, enum hook_event, const char *command);
+
+/* All are added: take the environment as it is.  0, or -1 with errno set. */
+int hooks_open(struct hooks *);
+
+/*
+ * Ask an event's commands in order until one refuses.  Replies that wait are
+ * sent first.  recipient is that at hand, or NULL, and mailbox becomes another
+ * one, if a command says that it takes the recipient's mail.  Returns a
+ * refusal, or 250 with a text that a command gave, or none.
+ */
+struct reply hooks_ask(struct session *, enum hook_event,
+    const struct address *recipient, struct address *mailbox);
+
+#endif

@@ -1,0 +1,350 @@
+/* One command of the administrator's. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "file.h"
+#include "hook.h"
+
+enum { LINE_KEPT = 1000 };	/* octets of a line of stderr */
+
+/* Its ends in this process, and what is being done about it. */
+struct running {
+	struct hook_run *run;
+	pid_t pid;
+	int out, err;		/* -1: at end of file */
+	long long deadline;	/* 0: none */
+	bool terminated;	/* SIGTERM was sent */
+	long long passed;	/* octets, to run->output */
+	int lines;		/* of stderr, so far */
+	size_t n_line;
+	char line[LINE_KEPT + 1];
+};
+
+static bool
+needs_shell(const char *command)
+{
+	const char *word = command + strspn(command, " \t");
+	const char *equals = strchr(word, '=');
+
+	if (strpbrk(command, "|&;<>()$`*?[]#~{}!\n\r"))
+		return true;
+	return equals && equals < word + strcspn(word, " \t\"'\\");
+}
+
+/* The next word, unquoted into out.  False where a quote has no end. */
+static bool
+take_word(const char **p, char **out)
+{
+	const char *s = *p;
+	char quote = '\0';
+
+	for (; *s && (quote || !strchr(" \t", *s)); s++) {
+		if (quote ? *s == quote : *s == '"' || *s == '\'') {
+			quote = quote ? '\0' : *s;
+			continue;
+		}
+		if (*s == '\\' && quote != '\'' && s[1] &&
+		    (!quote || strchr("\"\\", s[1])))
+			s++;
+		*(*out)++ = *s;
+	}
+	*(*out)++ = '\0';
+	*p = s + strspn(s, " \t");
+	return quote == '\0';
+}
+
+static const char *
+split(struct hook *h)
+{
+	const size_t len = strlen(h->command);
+	const char *p = h->command + strspn(h->command, " \t");
+	char *words = malloc(len + 2);
+	size_t n = 0;
+
+	h->argv = calloc(len / 2 + 2, sizeof *h->argv);
+	if (!words || !h->argv)
+		return "out of memory";
+	while (*p) {
+		h->argv[n++] = words;
+		if (!take_word(&p, &words))
+			return "a quote has no end";
+	}
+	return n ? NULL : "there is no command";
+}
+
+static bool
+is_executable(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+	    access(path, X_OK) == 0;
+}
+
+/* Replace the command's name by its path. */
+static const char *
+resolve(char **name)
+{
+	const char *dir = getenv("PATH"), *end;
+	char path[4096];
+
+	if (strchr(*name, '/'))
+		return is_executable(*name) ? NULL :
+		    "it is not there, or not executable";
+	for (dir = dir ? dir : "/usr/bin:/bin"; dir; dir = end) {
+		end = strchr(dir, ':');
+		snprintf(path, sizeof path, "%.*s/%s",
+		    end ? (int)(end - dir) : (int)strlen(dir), dir, *name);
+		if (is_executable(path)) {
+			*name = strdup(path);
+			return *name ? NULL : "out of memory";
+		}
+		end = end ? end + 1 : NULL;
+	}
+	return "there is no such command in PATH";
+}
+
+const char *
+hook_parse(struct hook *h, const char *command)
+{
+	const char *error;
+
+	*h = (struct hook){ .command = command };
+	if (needs_shell(command))
+		return NULL;
+	error = split(h);
+	return error ? error : resolve(&h->argv[0]);
+}
+
+/* Start it.  Returns 0, or an error number. */
+static int
+spawn(struct running *r, int out, int err)
+{
+	char *sh[] = { "sh", "-c", (char *)r->run->hook->command, NULL };
+	char **argv = r->run->hook->argv;
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attributes;
+	sigset_t none, all;
+	int error;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP |
+	    POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setpgroup(&attributes, 0);
+	posix_spawnattr_setsigdefault(&attributes, &all);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawn_file_actions_init(&files);
+	if (r->run->input < 0)
+		posix_spawn_file_actions_addopen(&files, STDIN_FILENO,
+		    "/dev/null", O_RDONLY, 0);
+	else
+		posix_spawn_file_actions_adddup2(&files, r->run->input,
+		    STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&files, err, STDERR_FILENO);
+	error = posix_spawn(&r->pid, argv ? argv[0] : "/bin/sh", &files,
+	    &attributes, argv ? argv : sh, r->run->environment);
+	posix_spawn_file_actions_destroy(&files);
+	posix_spawnattr_destroy(&attributes);
+	return error;
+}
+
+static int
+start(struct running *r)
+{
+	int out[2], err[2], error;
+
+	if (pipe2(out, O_CLOEXEC | O_NONBLOCK) < 0)
+		return errno;
+	if (pipe2(err, O_CLOEXEC | O_NONBLOCK) < 0) {
+		error = errno;
+		close(out[0]);
+		close(out[1]);
+		return error;
+	}
+	/* O_NONBLOCK is our ends' alone: commands don't expect EAGAIN */
+	fcntl(out[1], F_SETFL, 0);
+	fcntl(err[1], F_SETFL, 0);
+	error = spawn(r, out[1], err[1]);
+	close(out[1]);
+	close(err[1]);
+	r->out = out[0];
+	r->err = err[0];
+	return error;
+}
+
+static void
+end_line(struct running *r)
+{
+	r->line[r->n_line] = '\0';
+	r->n_line = 0;
+	if (r->lines++ < HOOK_STDERR_LINES)
+		r->run->complain(r->run->ctx, r->line);
+}
+
+static void
+take_stderr(struct running *r, const char *p, size_t n)
+{
+	r->run->complained = true;
+	for (; n > 0; p++, n--) {
+		if (*p == '\n')
+			end_line(r);
+		else if (r->n_line < LINE_KEPT)
+			r->line[r->n_line++] = *p;
+	}
+}
+
+static void
+give_up(struct running *r, const char *why)
+{
+	if (!r->run->failed)
+		r->run->failed = why;
+	if (!r->terminated) {
+		r->terminated = true;
+		r->deadline = clock_ms() + HOOK_GRACE;
+		kill(-r->pid, SIGTERM);
+	} else {
+		r->deadline = 0;
+		kill(-r->pid, SIGKILL);
+	}
+}
+
+static void
+take_stdout(struct running *r, const char *p, size_t n)
+{
+	struct hook_run *run = r->run;
+	size_t room = HOOK_OUTPUT_MAX - run->n_out;
+
+	if (run->output >= 0) {
+		r->passed += (long long)n;
+		if (run->failed)
+			return;
+		if (run->output_max && r->passed > run->output_max)
+			give_up(r, "its output is too large");
+		else if (file_write(run->output, p, n) < 0)
+			give_up(r, "its output could not be written");
+		return;
+	}
+	if (n > room)
+		n = room;
+	memcpy(run->out + run->n_out, p, n);
+	run->n_out += n;
+}
+
+/*
+ * Read some of what is there; all a pipe can hold, at most, so that a flood
+ * ends at its deadline.  The descriptor is closed at end of file.
+ */
+static void
+take(struct running *r, int *fd,
+    void (*with)(struct running *, const char *, size_t))
+{
+	char buf[65536];
+	ssize_t n;
+
+	if (*fd < 0)
+		return;
+	n = read(*fd, buf, sizeof buf);
+	if (n > 0) {
+		with(r, buf, (size_t)n);
+	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+		close(*fd);
+		*fd = -1;
+	}
+}
+
+static bool
+has_exited(const struct running *r)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	return waitid(P_PID, (id_t)r->pid, &info,
+	    WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != 0;
+}
+
+/* Wait for the next thing to happen, and see to it. */
+static void
+attend(struct running *r)
+{
+	struct pollfd p[] = {
+		{ .fd = r->out, .events = POLLIN },
+		{ .fd = r->err, .events = POLLIN },
+		{ .fd = r->terminated ? -1 : r->run->peer },
+	};
+	struct timespec t;
+	long long left = r->deadline ? r->deadline - clock_ms() : 0;
+	int ready;
+
+	if (r->deadline && left <= 0) {
+		give_up(r, "it took too long");
+		return;
+	}
+	t.tv_sec = (time_t)(left / 1000);
+	t.tv_nsec = (long)(left % 1000) * 1000000;
+	ready = ppoll(p, 3, r->deadline ? &t : NULL, r->run->wait_mask);
+	if (ready > 0 && p[2].revents & (POLLHUP | POLLERR))
+		give_up(r, "the connection is gone");
+	take(r, &r->out, take_stdout);
+	take(r, &r->err, take_stderr);
+}
+
+/* It has exited: end its children, take its last words, let it go. */
+static void
+reap(struct running *r)
+{
+	int status;
+
+	kill(-r->pid, SIGKILL);
+	take(r, &r->out, take_stdout);
+	take(r, &r->err, take_stderr);
+	if (r->n_line)
+		end_line(r);
+	while (waitpid(r->pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return;
+	if (WIFEXITED(status))
+		r->run->status = WEXITSTATUS(status);
+	else if (!r->run->failed)
+		r->run->failed = "it was killed by a signal";
+}
+
+void
+hook_run(struct hook_run *run)
+{
+	struct running r = {
+		.run = run, .out = -1, .err = -1,
+		.deadline = run->timeout ? clock_ms() + run->timeout : 0,
+	};
+	int error;
+
+	run->failed = NULL;
+	run->status = 0;
+	run->complained = false;
+	run->n_out = 0;
+	if (run->input >= 0)
+		lseek(run->input, 0, SEEK_SET);
+	error = start(&r);
+	if (error) {
+		run->failed = strerror(error);
+	} else {
+		while (!has_exited(&r))
+			attend(&r);
+		reap(&r);
+	}
+	if (r.out >= 0)
+		close(r.out);
+	if (r.err >= 0)
+		close(r.err);
+	run->out[run->n_out] = '\0';
+}

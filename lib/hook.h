@@ -1,0 +1,62 @@
+/*
+ * One command of the administrator's: started, fed, timed, and reaped.  What
+ * it says is returned as it is; what that means is for others to judge.
+ */
+#ifndef HOOK_H
+#define HOOK_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+	HOOK_OUTPUT_MAX = 16384,	/* octets of stdout that are kept */
+	HOOK_STDERR_LINES = 100,	/* that are logged */
+	HOOK_GRACE = 2000,		/* ms from SIGTERM to SIGKILL */
+};
+
+/* A command as it stands on the command line, read once. */
+struct hook {
+	const char *command;
+	char **argv;		/* run by exec; NULL: by /bin/sh -c */
+};
+
+/*
+ * Read a command: without shell metacharacters it is split into words, as
+ * sh(1) does with quotes and backslash.  Returns NULL, or what is wrong with
+ * it, in words; a command that is not there or not executable is.
+ */
+const char *hook_parse(struct hook *, const char *command);
+
+struct hook_run {
+	const struct hook *hook;
+	char **environment;
+	int input;		/* standard input, from its offset 0;
+				   -1: /dev/null */
+	int output;		/* where stdout goes; -1: it is kept */
+	long long output_max;	/* octets that may go there; 0: any number */
+	long long timeout;	/* ms; 0: none */
+	int peer;		/* its connection's end ends the command;
+				   -1: nothing does */
+	const sigset_t *wait_mask;	/* signals blocked while it waits */
+	/* A line of its stderr. */
+	void (*complain)(void *ctx, const char *line);
+	void *ctx;
+
+	/* What became of it. */
+	const char *failed;	/* it did not come to an end of its own:
+				   why, in words; else NULL */
+	int status;		/* its exit status, if so */
+	bool complained;	/* it wrote to stderr */
+	size_t n_out;
+	char out[HOOK_OUTPUT_MAX + 1];	/* stdout, with a NUL */
+};
+
+/*
+ * Run a command, in a process group of its own, and wait for it.  SIGCHLD
+ * must be blocked, not ignored, and have a handler.  When it exits, what is
+ * left of its group is killed.  Its fate is left in the struct.
+ */
+void hook_run(struct hook_run *);
+
+#endif
