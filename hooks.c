@@ -70,6 +70,8 @@ set_session(struct environment *e, const struct session *s)
 	    environment_set(e, "SMTP_HOSTNAME", s->options->hostname) |
 	    environment_set(e, "SMTP_LISTENER", "smtp") |
 	    environment_set(e, "SMTP_HELO", *s->helo ? s->helo : NULL) |
+	    environment_set(e, "SMTP_USER", *s->user ? s->user : NULL) |
+	    environment_set(e, "SMTP_AUTH", s->mechanism) |
 	    environment_set(e, "SMTP_PROTOCOL", s->protocol);
 }
 
@@ -138,7 +140,7 @@ log_complaint(void *ctx, const char *line)
 
 /* A command that gave no verdict: why, for the administrator. */
 static void
-log_failure(const struct session *s, enum hook_event event,
+log_failure(const struct session *s, const char *name,
     const struct hook_run *run)
 {
 	struct log_line l;
@@ -146,7 +148,7 @@ log_failure(const struct session *s, enum hook_event event,
 	session_log(s, &l, LEVEL_ERROR, "hook-failed");
 	if (*s->mail_id)
 		log_str(&l, "id", s->mail_id);
-	log_str(&l, "hook", events[event].name);
+	log_str(&l, "hook", name);
 	log_str(&l, "command", run->hook->command);
 	if (run->failed)
 		log_str(&l, "error", run->failed);
@@ -212,8 +214,24 @@ ask(struct session *s, struct hook_run *run, enum hook_event event,
 		r = reply_make(451, "4.3.0 Local error, try again later");
 	}
 	if (r.code == 451 && (run->failed || end.out[0] == '\0'))
-		log_failure(s, event, run);
+		log_failure(s, events[event].name, run);
 	return soften(s->options->hooks, r);
+}
+
+/* What all commands have in common.  Replies that wait are sent. */
+static void
+prepare(struct session *s, struct hook_run *run)
+{
+	const struct hooks *h = s->options->hooks;
+
+	fflush(s->stream->out);
+	run->input = run->output = run->credentials = -1;
+	run->output_max = 0;
+	run->timeout = h->timeout;
+	run->peer = stream_peer(s->stream);
+	run->wait_mask = h->wait_mask;
+	run->complain = log_complaint;
+	run->ctx = s;
 }
 
 struct reply
@@ -228,15 +246,9 @@ hooks_ask(struct session *s, enum hook_event event,
 
 	if (h->n[event] == 0)
 		return answer;
-	fflush(s->stream->out);
-	run.environment = NULL;
-	run.input = run.output = -1;
-	run.output_max = 0;
-	run.timeout = h->timeout;
-	run.peer = event == HOOK_DISCONNECT ? -1 : stream_peer(s->stream);
-	run.wait_mask = h->wait_mask;
-	run.complain = log_complaint;
-	run.ctx = s;
+	prepare(s, &run);
+	if (event == HOOK_DISCONNECT)
+		run.peer = -1;
 	for (i = 0; i < h->n[event] && !skip; i++) {
 		if (set_all(&h->environment, s, event, recipient) < 0)
 			return reply_make(451, "4.3.0 Out of memory");
@@ -249,4 +261,39 @@ hooks_ask(struct session *s, enum hook_event event,
 			break;
 	}
 	return answer;
+}
+
+const char *
+hooks_set_auth(struct hooks *h, const char *command)
+{
+	const char program[] = " /bin/true";
+	char *whole = malloc(strlen(command) + sizeof program);
+
+	if (!whole)
+		return "out of memory";
+	strcpy(whole, command);
+	strcat(whole, program);
+	return hook_parse(&h->auth, whole);
+}
+
+struct reply
+hooks_authenticate(struct session *s, int credentials)
+{
+	struct hooks *h = s->options->hooks;
+	struct hook_run run;
+
+	environment_clear(&h->environment);
+	if (set_session(&h->environment, s) < 0)
+		return reply_make(454, "4.7.0 Out of memory");
+	prepare(s, &run);
+	run.hook = &h->auth;
+	run.environment = h->environment.vars;
+	run.credentials = credentials;
+	hook_run(&run);
+	if (!run.failed && run.status == 0)
+		return reply_make(235, "2.7.0 Welcome");
+	if (!run.failed && (run.status == 1 || run.status == 100))
+		return reply_make(535, "5.7.8 Authentication failed");
+	log_failure(s, "auth", &run);
+	return reply_make(454, "4.7.0 Local error, try again later");
 }

@@ -19,6 +19,7 @@ struct hooks {
 	unsigned n[HOOK_EVENTS];
 	long long timeout;		/* ms, of each check hook */
 	bool soft_bounce;		/* 5yz becomes 4yz */
+	struct hook auth;		/* no command: there is no AUTH */
 	struct environment environment;
 	const sigset_t *wait_mask;
 };
@@ -31,6 +32,18 @@ const char *hooks_event_name(enum hook_event);
  * words.  command must outlive the hooks.
  */
 const char *hooks_add(struct hooks *, enum hook_event, const char *command);
+
+/*
+ * The checkpassword command, which gets /bin/true as the program to run.
+ * Returns NULL, or what is wrong with it, in words.
+ */
+const char *hooks_set_auth(struct hooks *, const char *command);
+
+/*
+ * Run it with these credentials on descriptor 3.  Returns 235, 535 5.7.8, or
+ * 454 4.7.0 where it gave no verdict.
+ */
+struct reply hooks_authenticate(struct session *, int credentials);
 
 /* All are added: take the environment as it is.  0, or -1 with errno set. */
 int hooks_open(struct hooks *);

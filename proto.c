@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "auth.h"
 #include "hooks.h"
 #include "transaction.h"
 
@@ -70,15 +71,16 @@ cmd_helo(struct session *s, const char *arg)
 static struct reply
 cmd_ehlo(struct session *s, const char *arg)
 {
-	struct reply r = greet(s, arg, "ESMTP");
+	struct reply r = greet(s, arg, *s->user ? "ESMTPA" : "ESMTP");
 	char size[32] = "";
 
 	if (r.code)
 		return r;
 	if (s->options->max_size)
 		snprintf(size, sizeof size, " %lld", s->options->max_size);
-	return reply_make(250, "%s\nPIPELINING\nSIZE%s\n8BITMIME\n"
-	    "ENHANCEDSTATUSCODES", s->options->hostname, size);
+	return reply_make(250, "%s\nPIPELINING\nSIZE%s\n8BITMIME\n%s"
+	    "ENHANCEDSTATUSCODES", s->options->hostname, size,
+	    auth_offered(s) ? "AUTH PLAIN LOGIN\n" : "");
 }
 
 static struct reply
@@ -137,6 +139,7 @@ cmd_foreign(struct session *s, const char *arg)
 static const struct command commands[] = {
 	{ "HELO", cmd_helo, ANY, ARG, true },
 	{ "EHLO", cmd_ehlo, ANY, ARG, true },
+	{ "AUTH", auth_command, IN(PHASE_HELLO), ARG, false },
 	{ "MAIL", transaction_mail, IN(PHASE_HELLO), ARG, false },
 	{ "RCPT", transaction_rcpt, IN(PHASE_MAIL) | IN(PHASE_REFUSED) |
 	    IN(PHASE_RCPT), ARG, false },
@@ -235,13 +238,16 @@ run_line(struct session *s, char *line)
 		line[--len] = '\0';
 	verb = strcspn(line, " \t");
 	c = find_command(line, verb);
-	if (len == 0)
+	if (len > COMMAND_MAX - 2 && c->run != auth_command)
+		r = reply_make(500, "5.5.2 The line is too long");
+	else if (len == 0)
 		r = reply_make(500, "5.5.2 An empty line is no command");
 	else
 		r = judge_line(s, c, line + verb + strspn(line + verb,
 		    " \t"));
 	r = economise(s, c, r);
-	telling = r.code >= 500 && c->run != transaction_data;
+	telling = r.code >= 500 && c->run != transaction_data &&
+	    c->run != auth_command && (c->run || !s->auth_tried);
 	if (reply_refuses(&r))
 		session_log_refusal(s, c->verb,
 		    telling || c->run == transaction_rcpt ? line : NULL, &r);
@@ -265,13 +271,16 @@ refuse_line(struct session *s, int code, const char *text)
 static struct reply
 next_reply(struct session *s)
 {
-	char line[COMMAND_MAX];
+	char line[AUTH_LINE_MAX];
 	struct reply r;
 
 	stream_expect_line(s->stream);
 	switch (line_read(&s->reader, line, sizeof line)) {
 	case LINE_OK:
-		return run_line(s, line);
+		r = run_line(s, line);
+		if (s->auth_tried)
+			explicit_bzero(line, sizeof line);
+		return r;
 	case LINE_MALFORMED:
 		return refuse_line(s, 500, "5.5.2 A line ends in CR LF and "
 		    "has no control octets");
@@ -334,5 +343,7 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	hooks_ask(&s, HOOK_DISCONNECT, NULL, NULL);
 	session_log_end(&s);
 	session_end(&s);
+	if (s.auth_tried)
+		stream_wipe(stream);
 	return r.code == 221;
 }

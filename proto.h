@@ -25,6 +25,8 @@ struct proto_options {
 	long long max_errors;		/* likewise */
 	bool accept_bare_newline;
 	bool strict;
+	bool require_auth;
+	bool plain_auth;		/* AUTH without encryption */
 
 	/*
 	 * A new mail.  Returns a reply that refuses it, or none and an

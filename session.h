@@ -13,6 +13,8 @@ enum {
 	SESSION_ID_MAX = 17,	/* octets with the NUL */
 	MAIL_ID_MAX = 40,	/* that, a dot and a number */
 	HELO_MAX = 255,		/* octets, RFC 5321 4.5.3.1.2 */
+	AUTH_LINE_MAX = 12288,	/* octets with CR LF, RFC 4954 4 */
+	USER_MAX = 255,		/* octets of a name that AUTH gave */
 	RECIPIENT_LIST_MAX = 100000,	/* octets */
 };
 
@@ -34,6 +36,10 @@ struct session {
 	enum phase phase;
 	char helo[HELO_MAX + 1];
 	const char *protocol;		/* RFC 3848 */
+
+	char user[USER_MAX + 1];	/* that AUTH found; "": nobody */
+	const char *mechanism;
+	bool auth_tried;		/* what follows may be a password */
 
 	long long mails, errors, idle_commands;
 

@@ -14,6 +14,7 @@ struct settings {
 	struct option_list commands[HOOK_EVENTS];
 	bool soft_bounce, allow_setuid;
 	long long hook_timeout;
+	const char *auth;
 	const char *hostname, *maildir, *delimiters, *user;
 	const char *bare_newline, *log;
 	long long workers, recycle_after, backlog, mask;

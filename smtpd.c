@@ -131,8 +131,13 @@ open_hooks(struct server *server)
 				    hooks_event_name(event),
 				    s->commands[event].values[i], error);
 		}
+	error = s->auth ? hooks_set_auth(&server->hooks, s->auth) : NULL;
+	if (error)
+		fatal(EX_UNAVAILABLE, "--auth '%s': %s", s->auth, error);
 	if (hooks_open(&server->hooks) < 0)
 		fatal(EX_OSERR, "environment: %s", strerror(errno));
+	if (s->auth && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		fatal(EX_OSERR, "not dumpable: %s", strerror(errno));
 	server->hooks.timeout = s->hook_timeout;
 	server->hooks.soft_bounce = s->soft_bounce;
 	if (!s->allow_setuid && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

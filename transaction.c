@@ -31,6 +31,17 @@ param_size(struct session *s, const struct param *p)
 	return reply_none();
 }
 
+/* RFC 4954 5: who it is from says less than who brings it. */
+static struct reply
+param_auth(struct session *s, const struct param *p)
+{
+	if (!s->options->hooks->auth.command)
+		return reply_make(555, "5.5.4 Unknown parameter");
+	if (p->len == 0)
+		return reply_make(501, "5.5.4 AUTH takes a mailbox or <>");
+	return reply_none();
+}
+
 static struct reply
 param_body(struct session *s, const struct param *p)
 {
@@ -51,6 +62,7 @@ struct parameter {
 static const struct parameter mail_parameters[] = {
 	{ "SIZE", param_size },		/* RFC 1870 */
 	{ "BODY", param_body },		/* RFC 6152 */
+	{ "AUTH", param_auth },		/* RFC 4954 */
 	{ NULL, NULL },
 };
 
@@ -126,6 +138,8 @@ transaction_mail(struct session *s, const char *arg)
 	struct address sender;
 	struct reply r, answer;
 
+	if (s->options->require_auth && !*s->user)
+		return reply_make(530, "5.7.0 Authentication is required");
 	s->declared_size = 0;
 	s->body = NULL;
 	r = take_path(s, &arg, "FROM:", ADDRESS_REVERSE, &sender);
@@ -189,7 +203,7 @@ judge_recipient(struct session *s, const struct address *a)
 	if ((most && s->recipients >= most) ||
 	    !session_has_room(s, a->email))
 		return reply_make(452, "4.5.3 Too many recipients");
-	if (!s->trusted && !is_our_domain(s, a->domain))
+	if (!s->trusted && !*s->user && !is_our_domain(s, a->domain))
 		return reply_make(550, "5.7.1 We take no mail for that domain");
 	return reply_none();
 }

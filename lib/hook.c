@@ -153,6 +153,9 @@ spawn(struct running *r, int out, int err)
 		    STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
 	posix_spawn_file_actions_adddup2(&files, err, STDERR_FILENO);
+	if (r->run->credentials >= 0)
+		posix_spawn_file_actions_adddup2(&files, r->run->credentials,
+		    STDERR_FILENO + 1);
 	error = posix_spawn(&r->pid, argv ? argv[0] : "/bin/sh", &files,
 	    &attributes, argv ? argv : sh, r->run->environment);
 	posix_spawn_file_actions_destroy(&files);

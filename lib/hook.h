@@ -33,6 +33,7 @@ struct hook_run {
 	char **environment;
 	int input;		/* standard input, from its offset 0;
 				   -1: /dev/null */
+	int credentials;	/* its descriptor 3; -1: it has none */
 	int output;		/* where stdout goes; -1: it is kept */
 	long long output_max;	/* octets that may go there; 0: any number */
 	long long timeout;	/* ms; 0: none */

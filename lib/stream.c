@@ -276,6 +276,13 @@ stream_unread(struct stream *s, const char *p, size_t n)
 	s->end = n + rest;
 }
 
+void
+stream_wipe(struct stream *s)
+{
+	explicit_bzero(s->buf, sizeof s->buf);
+	explicit_bzero(s->back, sizeof s->back);
+}
+
 /* A peer that is sent something unread sends a reset, if we close at once. */
 static void
 linger(struct stream *s)

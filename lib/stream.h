@@ -81,6 +81,9 @@ size_t stream_read_block(struct stream *, char *buf);
 /* Put back the last n octets of a block, to be read as lines. */
 void stream_unread(struct stream *, const char *, size_t n);
 
+/* Overwrite what was read: there was a password in it. */
+void stream_wipe(struct stream *);
+
 /*
  * Send what was written and free the streams.  With linger set, read away
  * what the peer still sends, for a second at most, so that the kernel does
