@@ -3,17 +3,20 @@
  * in the Maildir of each recipient before anybody hears 250.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "delivery.h"
 #include "envelope.h"
 #include "header.h"
 
 enum {
+	SEARCHED_MAX = 1 << 20,	/* octets where our Received must be found */
 	LOOKUPS_MAX = 1000,	/* Delivered-To fields that are looked at */
 	BEGIN_MAX = 256,	/* octets that header_begins() may want */
 };
@@ -37,6 +40,9 @@ struct basic {
 
 	struct delivery delivery;
 	char *buf;		/* of OUTFILE_BUFFER octets */
+	size_t n_headers;	/* of mail->headers, that are in the file */
+	unsigned filter;	/* that is at work */
+	struct reply answer;	/* of who was asked last */
 	long long hops;
 	unsigned lookups, above;	/* Delivered-To fields, recipients */
 	struct header header;
@@ -241,26 +247,23 @@ put_received(const struct basic *b, struct outfile *out)
 	outfile_printf(out, "; %s\n", date);
 }
 
-/* Which recipient is a copy for?  All of them, in the one Maildir. */
-static size_t
-recipient_of(const struct basic *b, const struct copy *c)
-{
-	return (size_t)(c - b->delivery.copies);
-}
-
-/* The trace header of a copy. */
+/* What stands above our Received, in the order of RFC 5321 4.4. */
 static void
-put_trace(const struct copy *c, struct outfile *out)
+put_header(void *ctx, const struct copy *c, struct outfile *out)
 {
-	const struct basic *b = c->ctx;
-	size_t i = recipient_of(b, c);
-	size_t end = c->path ? i + 1 : b->n_recipients;
+	const struct basic *b = ctx;
+	const struct delivery *d = &b->delivery;
+	size_t i = 0, end = 0;
 
 	outfile_printf(out, "Return-Path: <%s>\n", b->mail->sender);
-	for (; i < end && !b->delivery.hardlink; i++)
+	if (c && c->path)		/* his own */
+		end = (i = (size_t)(c - d->copies)) + 1;
+	else if (!b->options->store->per_user &&
+	    (!d->store->spool_only || b->n_recipients == 1))
+		end = b->n_recipients;
+	for (; i < end && !d->hardlink; i++)
 		outfile_printf(out, "Delivered-To: %s\n",
 		    b->recipients[i].email);
-	put_received(b, out);
 }
 
 static struct reply
@@ -270,17 +273,19 @@ begin_data(struct envelope *e)
 	struct delivery *d = &b->delivery;
 	size_t i;
 
-	d->n = b->options->store->per_user ? b->n_recipients : 1;
-	d->copies = calloc(d->n, sizeof *d->copies);
+	d->n = b->options->store->per_user ? b->n_recipients :
+	    !b->options->store->spool_only;
+	d->copies = calloc(d->n + 1, sizeof *d->copies);
 	b->buf = malloc(OUTFILE_BUFFER);
 	if (!d->copies || !b->buf)
 		return local_error(b, "data", errno);
-	for (i = 0; i < d->n; i++) {
+	for (i = 0; i < d->n; i++)
 		d->copies[i].path = b->recipients[i].path;
-		d->copies[i].ctx = b;
-	}
 	if (delivery_begin(d, b->buf) < 0)
 		return local_error(b, "tmp", errno);
+	put_received(b, &d->out);
+	b->n_headers = strlen(b->mail->headers);
+	outfile_put(&d->out, b->mail->headers, b->n_headers);
 	return reply_none();
 }
 
@@ -316,12 +321,20 @@ write_data(struct envelope *e, const char *s, size_t n)
 	outfile_put(&b->delivery.out, s, n);
 }
 
+/* The session wants to know what was kept, and may want to read it. */
 static void
-note_file(const struct basic *b)
+note_file(struct basic *b)
 {
-	snprintf(b->mail->file, sizeof b->mail->file, "%s/new/%s",
-	    b->recipients[0].path ? b->recipients[0].path :
-	    b->options->store->path, b->delivery.copies[0].file.name);
+	const struct delivery *d = &b->delivery;
+	struct mail *m = b->mail;
+
+	if (d->n)
+		snprintf(m->file, sizeof m->file, "%s/new/%s",
+		    b->recipients[0].path ? b->recipients[0].path :
+		    b->options->store->path, d->copies[0].file.name);
+	if (m->keep_open)
+		m->kept = fcntl(delivery_reader(&b->delivery),
+		    F_DUPFD_CLOEXEC, 0);
 }
 
 static struct reply
@@ -331,13 +344,21 @@ looped(void)
 }
 
 static struct reply
+accepted(const struct basic *b)
+{
+	if (b->answer.code == 250)
+		return b->answer;
+	return reply_make(250, "2.0.0 Ok: kept as %s", b->mail->id);
+}
+
+static struct reply
 verdict(struct basic *b, const struct copy *c)
 {
 	if (c->refused)
 		return looped();
 	if (c->failed)
 		return local_error(b, c->failed, c->error);
-	return reply_make(250, "2.0.0 Ok: kept as %s", b->mail->id);
+	return accepted(b);
 }
 
 /* One for all: the first that is not 250. */
@@ -350,7 +371,7 @@ verdict_for_all(struct basic *b)
 	for (i = 0; i < d->n; i++)
 		if (d->copies[i].refused || d->copies[i].failed)
 			return verdict(b, &d->copies[i]);
-	return verdict(b, &d->copies[0]);
+	return accepted(b);
 }
 
 static struct reply
@@ -360,6 +381,8 @@ verdict_for(struct basic *b, size_t recipient)
 
 	if (b->recipients[recipient].looped)
 		return looped();
+	if (d->n == 0)
+		return accepted(b);
 	return verdict(b, &d->copies[d->n > 1 ? recipient : 0]);
 }
 
@@ -383,10 +406,130 @@ refuse_loops(struct basic *b, bool together)
 		if (b->delivery.n > 1)
 			copies[i].refused = r->looped;
 	}
-	if (n < b->n_recipients && !(together && n))
-		return true;
-	copies[0].refused = true;
-	return false;
+	return n < b->n_recipients && !(together && n);
+}
+
+/* Where our Received ends in a message's header; -1 where it is not there. */
+static off_t
+find_received(const struct basic *b, int fd)
+{
+	const size_t most = SEARCHED_MAX;
+	char *text = malloc(most + 1), *p;
+	ssize_t n = text ? pread(fd, text, most, 0) : -1;
+	off_t end = -1;
+
+	if (n > 0) {
+		text[n] = '\0';
+		p = strstr(text, "\n\n");
+		if (p)
+			*p = '\0';
+		p = strstr(text, b->mail->id);
+		if (p && (p = strchr(p, '\n'))) {
+			while (p[1] == ' ' || p[1] == '\t')
+				if (!(p = strchr(p + 1, '\n')))
+					break;
+			if (p)
+				end = p + 1 - text;
+		}
+	}
+	free(text);
+	return end;
+}
+
+/* A filter makes a new message of the old one (delivery_replace). */
+static int
+make_filtered(void *ctx, int from, int to)
+{
+	struct basic *b = ctx;
+
+	b->answer = b->mail->filter(b->mail->ctx, b->filter, from, to);
+	if (reply_refuses(&b->answer))
+		return 1;
+	if (find_received(b, to) >= 0)
+		return 0;
+	b->answer = local_error(b, "filter: its output is not the message",
+	    EBADMSG);
+	return 1;
+}
+
+/* The message with the headers that came late (delivery_replace). */
+static int
+make_with_headers(void *ctx, int from, int to)
+{
+	const struct basic *b = ctx;
+	const char *late = b->mail->headers + b->n_headers;
+	const off_t end = find_received(b, from);
+
+	if (end < 0) {
+		errno = EBADMSG;
+		return -1;
+	}
+	return file_append_part(to, from, 0, end) < 0 ||
+	    file_write(to, late, strlen(late)) < 0 ||
+	    file_append(to, from, end) < 0 ? -1 : 0;
+}
+
+/* Ask the filters, and then the inspectors, of the message. */
+static struct reply
+examine(struct basic *b)
+{
+	struct delivery *d = &b->delivery;
+	struct mail *m = b->mail;
+	int made, fd;
+
+	for (b->filter = 0; b->filter < m->filters; b->filter++) {
+		made = delivery_replace(d, make_filtered, b);
+		if (made < 0)
+			return local_error(b, "filter", errno);
+		if (made > 0)
+			return b->answer;
+	}
+	if (m->inspect) {
+		fd = delivery_reader(d);
+		if (fd < 0)
+			return local_error(b, "open", errno);
+		b->answer = m->inspect(m->ctx, fd);
+		if (reply_refuses(&b->answer))
+			return b->answer;
+	}
+	if (m->headers[b->n_headers] &&
+	    delivery_replace(d, make_with_headers, b) < 0)
+		return local_error(b, "headers", errno);
+	return reply_none();
+}
+
+/* From the final dot to the disk.  Returns a refusal for all, or none. */
+static struct reply
+finish(struct basic *b, bool together)
+{
+	struct delivery *d = &b->delivery;
+	struct mail *m = b->mail;
+	struct reply r;
+	int fd;
+
+	if (!b->begun)
+		begin(b);
+	if (delivery_flush(d) < 0)
+		return local_error(b, "write", errno);
+	if (!refuse_loops(b, together))
+		return looped();
+	r = examine(b);
+	if (reply_refuses(&r))
+		return r;
+	if (delivery_sync(d) < 0)
+		return local_error(b, "fsync", errno);
+	fd = m->hand_on || m->keep_open ? delivery_reader(d) : -1;
+	if (fd < 0 && (m->hand_on || m->keep_open))
+		return local_error(b, "open", errno);
+	if (m->hand_on) {
+		r = m->hand_on(m->ctx, fd);
+		if (reply_refuses(&r))
+			return r;
+		if (r.code)
+			b->answer = r;
+	}
+	delivery_commit(d, together);
+	return reply_none();
 }
 
 static void
@@ -394,17 +537,14 @@ close_basic(struct envelope *e, struct reply *each, size_t n)
 {
 	struct basic *b = basic(e);
 	const bool together = n == 1;
+	struct reply r = finish(b, together);
 	size_t i;
 
-	if (!b->begun)
-		begin(b);
-	if (refuse_loops(b, together))
-		delivery_commit(&b->delivery, together);
-	note_file(b);
-	if (together)
-		*each = verdict_for_all(b);
-	for (i = 0; i < n && !together; i++)
-		each[i] = verdict_for(b, b->accepted[i]);
+	if (!reply_refuses(&r))
+		note_file(b);
+	for (i = 0; i < n; i++)
+		each[i] = reply_refuses(&r) ? r : together ?
+		    verdict_for_all(b) : verdict_for(b, b->accepted[i]);
 	release(b);
 }
 
@@ -435,8 +575,8 @@ basic_envelope_new(const struct basic_options *options, struct mail *mail,
 	b->mail = mail;
 	b->delivery = (struct delivery){
 		.store = options->store, .hostname = mail->hostname,
-		.hardlink = options->hardlink, .put_header = put_trace,
-		.fd = -1,
+		.hardlink = options->hardlink, .put_header = put_header,
+		.ctx = b, .fd = -1, .reader = -1,
 	};
 	header_init(&b->header, look_for_loop, b);
 	if (size < (unsigned long long)options->min_free)

@@ -21,9 +21,28 @@ struct mail {
 	const char *hostname;	/* ours */
 	char sender[ADDRESS_MAX + 1];
 
+	const char *headers;	/* that go above the message, as text */
+
+	/*
+	 * Who is asked of the whole message, in this order; NULL: nobody.
+	 * Each returns a refusal, or 250 with a text, or none.  All get a
+	 * descriptor to read it from.  filter is called `filters' times, and
+	 * writes to `to' what the message becomes; inspect may add to
+	 * headers; hand_on is called when the message is on the disk, and
+	 * before it has a name there.
+	 */
+	struct reply (*filter)(void *ctx, unsigned i, int from, int to);
+	unsigned filters;
+	struct reply (*inspect)(void *ctx, int message);
+	struct reply (*hand_on)(void *ctx, int message);
+	void *ctx;
+	bool keep_open;		/* set kept */
+
 	/* set by the envelope, for the log; "" where there is nothing to say */
 	char file[1024];	/* that was kept: the first one */
 	char error[256];	/* what failed on this machine */
+	int kept;		/* a descriptor of what was kept, which is
+				   the session's; -1: none */
 };
 
 struct envelope {

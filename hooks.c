@@ -3,20 +3,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "hooks.h"
 #include "verdict.h"
 
 /* What a refusal without words of its own becomes, event by event. */
 static const struct {
 	const char *name, *refusal;
+	bool delivers;		/* it goes on without the client; and status 1
+				   is no refusal */
 } events[] = {
-	[HOOK_CONNECTION] = { "on-new-connection", "554 5.7.1 Refused" },
-	[HOOK_HELLO] = { "on-hello", "550 5.7.1 Refused" },
-	[HOOK_MAIL] = { "on-new-mail", "550 5.7.1 Refused" },
+	[HOOK_CONNECTION] = { "on-new-connection", "554 5.7.1 Refused", false },
+	[HOOK_HELLO] = { "on-hello", "550 5.7.1 Refused", false },
+	[HOOK_MAIL] = { "on-new-mail", "550 5.7.1 Refused", false },
 	[HOOK_RECIPIENT] = { "on-recipient",
-	    "550 5.1.1 No such mailbox here" },
-	[HOOK_DATA] = { "on-data", "554 5.7.1 Refused" },
-	[HOOK_DISCONNECT] = { "on-disconnect", "554 5.7.1 Refused" },
+	    "550 5.1.1 No such mailbox here", false },
+	[HOOK_DATA] = { "on-data", "554 5.7.1 Refused", false },
+	[HOOK_FILTER] = { "filter", "554 5.7.1 Refused", true },
+	[HOOK_MESSAGE] = { "on-message", "554 5.7.1 Refused", false },
+	[HOOK_DELIVER] = { "deliver", "554 5.7.1 Refused", true },
+	[HOOK_MDA] = { "mda", "550 5.7.1 Refused", true },
+	[HOOK_DELIVERED] = { "on-delivered", "554 5.7.1 Refused", true },
+	[HOOK_DISCONNECT] = { "on-disconnect", "554 5.7.1 Refused", true },
 };
 
 const char *
@@ -46,6 +54,7 @@ hooks_open(struct hooks *h)
 		"EXTENSION", "DOMAIN", "ORIGINAL_RECIPIENT", "ENVID", NULL
 	};
 
+	hook_hide_descriptors();
 	return environment_open(&h->environment, dropped);
 }
 
@@ -62,10 +71,11 @@ set_session(struct environment *e, const struct session *s)
 	snprintf(local_port, sizeof local_port, "%u", local->port);
 	return environment_set(e, "PROTO", tcp ? "TCP" : NULL) |
 	    environment_set(e, "TCPREMOTEIP", tcp ? remote->ip : NULL) |
-	    environment_set(e, "TCPREMOTEPORT", tcp ? remote_port : NULL) |
+	    environment_set(e, "TCPREMOTEPORT",
+		remote->port ? remote_port : NULL) |
 	    environment_set(e, "TCPLOCALIP", *local->ip ? local->ip : NULL) |
 	    environment_set(e, "TCPLOCALPORT",
-		*local->ip ? local_port : NULL) |
+		local->port ? local_port : NULL) |
 	    environment_set(e, "SMTP_SESSION", s->id) |
 	    environment_set(e, "SMTP_HOSTNAME", s->options->hostname) |
 	    environment_set(e, "SMTP_LISTENER", "smtp") |
@@ -121,6 +131,14 @@ set_all(struct environment *e, const struct session *s, enum hook_event event,
 		return -1;
 	if (*s->mail_id && set_mail(e, s) < 0)
 		return -1;
+	if (event == HOOK_DELIVERED && environment_set(e, "SMTP_FILE",
+	    *s->mail.file ? s->mail.file : NULL) < 0)
+		return -1;
+	if ((event == HOOK_DELIVERED || event == HOOK_DISCONNECT) &&
+	    environment_set(e, "SMTP_REPLY", s->last_reply) < 0)
+		return -1;
+	if (event == HOOK_MDA && s->recipients == 1)
+		recipient = &s->recipient;
 	return recipient ? set_recipient(e, s, recipient) : 0;
 }
 
@@ -162,7 +180,7 @@ static bool
 take_mailbox(const struct hook_end *end, struct address *mailbox)
 {
 	char text[ADDRESS_MAX + 3];
-	const char *value, *p = text;
+	const char *value, *p;
 	struct address a;
 	size_t pos = 0, len;
 
@@ -170,6 +188,7 @@ take_mailbox(const struct hook_end *end, struct address *mailbox)
 		if (len > ADDRESS_MAX)
 			return false;
 		snprintf(text, sizeof text, "<%.*s>", (int)len, value);
+		p = text;
 		if (address_parse(&p, 0, &a) != ADDRESS_OK || *p)
 			return false;
 		*mailbox = a;
@@ -193,13 +212,41 @@ soften(const struct hooks *h, struct reply r)
 	return r;
 }
 
+/* "HEADER=Name: value" lines, for above the message. */
+static bool
+take_headers(struct session *s, const struct hook_end *end)
+{
+	const char *value;
+	size_t pos = 0, len;
+
+	while ((value = verdict_line(end, "HEADER", &pos, &len)))
+		if (session_add_header(s, value, len) < 0)
+			return false;
+	return true;
+}
+
+/* What an accepting check hook has to say beside its verdict. */
+static struct reply
+take_extras(struct session *s, struct hook_run *run,
+    const struct hook_end *end, struct address *mailbox)
+{
+	if (mailbox && !take_mailbox(end, mailbox))
+		run->failed = "MAILBOX= is no address";
+	else if (!take_headers(s, end))
+		run->failed = "HEADER= is no header field, or too many are";
+	return run->failed ?
+	    reply_make(451, "4.3.0 Local error, try again later") :
+	    reply_none();
+}
+
 /* Run one command, and judge how it ended; *skip: ask no other one. */
 static struct reply
 ask(struct session *s, struct hook_run *run, enum hook_event event,
     struct address *mailbox, bool *skip)
 {
+	const bool check = !events[event].delivers;
 	struct hook_end end;
-	struct reply r;
+	struct reply r, extras;
 
 	hook_run(run);
 	end = (struct hook_end){
@@ -208,59 +255,141 @@ ask(struct session *s, struct hook_run *run, enum hook_event event,
 		.len = run->n_out,
 	};
 	*skip = !run->failed && run->status == VERDICT_SKIP;
-	r = verdict_of(&end, true, events[event].refusal);
-	if (!reply_refuses(&r) && mailbox && !take_mailbox(&end, mailbox)) {
-		run->failed = "MAILBOX= is no address";
-		r = reply_make(451, "4.3.0 Local error, try again later");
+	r = verdict_of(&end, check, events[event].refusal);
+	if (check && !reply_refuses(&r)) {
+		extras = take_extras(s, run, &end, mailbox);
+		if (extras.code)
+			r = extras;
 	}
-	if (r.code == 451 && (run->failed || end.out[0] == '\0'))
+	if (run->failed || verdict_is_failure(&r))
 		log_failure(s, events[event].name, run);
 	return soften(s->options->hooks, r);
 }
 
+/* What is left of the time for the commands after the dot. */
+static long long
+time_left(const struct session *s)
+{
+	long long left;
+
+	if (!s->dot_deadline)
+		return s->options->hooks->timeout;
+	left = s->dot_deadline - clock_ms();
+	return left > 0 ? left : 1;
+}
+
 /* What all commands have in common.  Replies that wait are sent. */
 static void
-prepare(struct session *s, struct hook_run *run)
+prepare(struct session *s, enum hook_event event, struct hook_run *run)
 {
-	const struct hooks *h = s->options->hooks;
-
 	fflush(s->stream->out);
 	run->input = run->output = run->credentials = -1;
 	run->output_max = 0;
-	run->timeout = h->timeout;
-	run->peer = stream_peer(s->stream);
-	run->wait_mask = h->wait_mask;
+	run->timeout = time_left(s);
+	run->peer = events[event].delivers ? -1 : stream_peer(s->stream);
+	run->wait_mask = s->options->hooks->wait_mask;
 	run->complain = log_complaint;
 	run->ctx = s;
 }
 
-struct reply
-hooks_ask(struct session *s, enum hook_event event,
+/* Ask the i-th command of an event. */
+static struct reply
+ask_one(struct session *s, enum hook_event event, unsigned i,
+    struct hook_run *run, const struct address *recipient,
+    struct address *mailbox, bool *skip)
+{
+	struct hooks *h = s->options->hooks;
+
+	if (set_all(&h->environment, s, event, recipient) < 0)
+		return reply_make(451, "4.3.0 Out of memory");
+	run->hook = &h->list[event][i];
+	run->environment = h->environment.vars;
+	return ask(s, run, event, mailbox, skip);
+}
+
+static struct reply
+ask_all(struct session *s, enum hook_event event, int message,
     const struct address *recipient, struct address *mailbox)
 {
 	struct hooks *h = s->options->hooks;
-	struct reply r = reply_none(), answer = reply_none();
+	struct reply r, answer = reply_none();
 	struct hook_run run;
 	bool skip = false;
 	unsigned i;
 
 	if (h->n[event] == 0)
 		return answer;
-	prepare(s, &run);
-	if (event == HOOK_DISCONNECT)
-		run.peer = -1;
+	prepare(s, event, &run);
+	run.input = message;
 	for (i = 0; i < h->n[event] && !skip; i++) {
-		if (set_all(&h->environment, s, event, recipient) < 0)
-			return reply_make(451, "4.3.0 Out of memory");
-		run.hook = &h->list[event][i];
-		run.environment = h->environment.vars;
-		r = ask(s, &run, event, mailbox, &skip);
+		r = ask_one(s, event, i, &run, recipient, mailbox, &skip);
 		if (r.code)
 			answer = r;
 		if (reply_refuses(&r))
 			break;
 	}
 	return answer;
+}
+
+struct reply
+hooks_ask(struct session *s, enum hook_event event,
+    const struct address *recipient, struct address *mailbox)
+{
+	return ask_all(s, event, -1, recipient, mailbox);
+}
+
+void
+hooks_tell(struct session *s, enum hook_event event, int message)
+{
+	ask_all(s, event, message, NULL, NULL);
+}
+
+/* The next three are asked by the envelope (envelope.h). */
+static struct reply
+filter(void *ctx, unsigned i, int from, int to)
+{
+	struct session *s = ctx;
+	struct hook_run run;
+	bool skip;
+
+	prepare(s, HOOK_FILTER, &run);
+	run.input = from;
+	run.output = to;
+	run.output_max = s->options->max_size;
+	return ask_one(s, HOOK_FILTER, i, &run, NULL, NULL, &skip);
+}
+
+static struct reply
+inspect(void *ctx, int message)
+{
+	return ask_all(ctx, HOOK_MESSAGE, message, NULL, NULL);
+}
+
+static struct reply
+hand_on(void *ctx, int message)
+{
+	struct reply r, answer;
+
+	answer = ask_all(ctx, HOOK_DELIVER, message, NULL, NULL);
+	if (reply_refuses(&answer))
+		return answer;
+	r = ask_all(ctx, HOOK_MDA, message, NULL, NULL);
+	return r.code ? r : answer;
+}
+
+void
+hooks_attach(struct session *s, struct mail *mail)
+{
+	const struct hooks *h = s->options->hooks;
+
+	mail->ctx = s;
+	mail->filters = h->n[HOOK_FILTER];
+	mail->filter = filter;
+	if (h->n[HOOK_MESSAGE])
+		mail->inspect = inspect;
+	if (h->n[HOOK_DELIVER] || h->n[HOOK_MDA])
+		mail->hand_on = hand_on;
+	mail->keep_open = h->n[HOOK_DELIVERED] > 0;
 }
 
 const char *
@@ -285,7 +414,7 @@ hooks_authenticate(struct session *s, int credentials)
 	environment_clear(&h->environment);
 	if (set_session(&h->environment, s) < 0)
 		return reply_make(454, "4.7.0 Out of memory");
-	prepare(s, &run);
+	prepare(s, HOOK_HELLO, &run);
 	run.hook = &h->auth;
 	run.environment = h->environment.vars;
 	run.credentials = credentials;

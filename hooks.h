@@ -11,13 +11,15 @@
 
 enum hook_event {
 	HOOK_CONNECTION, HOOK_HELLO, HOOK_MAIL, HOOK_RECIPIENT, HOOK_DATA,
+	HOOK_FILTER, HOOK_MESSAGE, HOOK_DELIVER, HOOK_MDA, HOOK_DELIVERED,
 	HOOK_DISCONNECT, HOOK_EVENTS
 };
 
 struct hooks {
 	struct hook *list[HOOK_EVENTS];
 	unsigned n[HOOK_EVENTS];
-	long long timeout;		/* ms, of each check hook */
+	long long timeout;		/* ms, of each command */
+	long long dot_timeout;		/* of all of those after the dot */
 	bool soft_bounce;		/* 5yz becomes 4yz */
 	struct hook auth;		/* no command: there is no AUTH */
 	struct environment environment;
@@ -32,6 +34,18 @@ const char *hooks_event_name(enum hook_event);
  * words.  command must outlive the hooks.
  */
 const char *hooks_add(struct hooks *, enum hook_event, const char *command);
+
+/*
+ * Let the commands for whole messages be asked of this mail, when its
+ * envelope is closed.
+ */
+void hooks_attach(struct session *, struct mail *);
+
+/*
+ * Tell the commands of an event, whose answer changes nothing, of a message;
+ * descriptor -1: of none.
+ */
+void hooks_tell(struct session *, enum hook_event, int message);
 
 /*
  * The checkpassword command, which gets /bin/true as the program to run.

@@ -49,6 +49,7 @@ greet(struct session *s, const char *name, const char *protocol)
 	if (s->options->strict && !address_is_host(name, true))
 		return reply_make(501,
 		    "5.5.4 That is no domain and no address literal");
+	s->n_hello = s->n_connection;
 	session_reset(s);
 	s->phase = PHASE_NEW;
 	s->protocol = protocol;
@@ -56,6 +57,7 @@ greet(struct session *s, const char *name, const char *protocol)
 	r = hooks_ask(s, HOOK_HELLO, NULL, NULL);
 	if (reply_refuses(&r))
 		return r;
+	s->n_hello = s->n_headers;
 	s->phase = PHASE_HELLO;
 	return reply_none();
 }
@@ -252,8 +254,6 @@ run_line(struct session *s, char *line)
 		session_log_refusal(s, c->verb,
 		    telling || c->run == transaction_rcpt ? line : NULL, &r);
 	s->mail.error[0] = '\0';
-	if (!s->envelope && *s->mail_id)
-		session_reset(s);
 	return r;
 }
 
@@ -303,6 +303,7 @@ welcome(struct session *s)
 {
 	struct reply r = hooks_ask(s, HOOK_CONNECTION, NULL, NULL);
 
+	s->n_connection = s->n_hello = s->n_headers;
 	if (!reply_refuses(&r))
 		return reply_make(220, "%s ESMTP smtpd",
 		    s->options->hostname);
@@ -312,12 +313,32 @@ welcome(struct session *s)
 	return r;
 }
 
+static void
+say(struct session *s, const struct reply *r)
+{
+	reply_write(s->stream->out, r);
+	snprintf(s->last_reply, sizeof s->last_reply, "%d %.*s", r->code,
+	    (int)strcspn(r->text, "\n"), r->text);
+}
+
+/* The mail at hand has had its reply. */
+static void
+end_mail(struct session *s)
+{
+	if (s->envelope || !*s->mail_id)
+		return;
+	if (s->mail.kept >= 0)
+		hooks_tell(s, HOOK_DELIVERED, s->mail.kept);
+	session_reset(s);
+}
+
 /* Reply and read, until a reply ends the session or the client is gone. */
 static struct reply
 converse(struct session *s, struct reply r)
 {
 	do {
-		reply_write(s->stream->out, &r);
+		say(s, &r);
+		end_mail(s);
 		r = next_reply(s);
 	} while (r.code && !reply_closes(&r));
 	return r;
@@ -338,9 +359,9 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	if (!reply_refuses(&r))
 		r = converse(&s, r);
 	if (r.code)
-		reply_write(stream->out, &r);
+		say(&s, &r);
 	session_reset(&s);
-	hooks_ask(&s, HOOK_DISCONNECT, NULL, NULL);
+	hooks_tell(&s, HOOK_DISCONNECT, -1);
 	session_log_end(&s);
 	session_end(&s);
 	if (s.auth_tried)

@@ -6,6 +6,8 @@
 #include "clock.h"
 #include "session.h"
 
+enum { FOLD_AT = 70 };	/* columns of a header line */
+
 /* Eleven digits of time and five of the pid: no two sessions share it. */
 static void
 make_id(char *id)
@@ -89,7 +91,8 @@ session_log_mail(const struct session *s, unsigned long long size)
 	log_str(&l, "helo", s->helo);
 	log_str(&l, "protocol", s->protocol);
 	log_num(&l, "took_ms", clock_ms() - s->mail_began);
-	log_str(&l, "file", s->mail.file);
+	if (*s->mail.file)
+		log_str(&l, "file", s->mail.file);
 	log_end(&l);
 }
 
@@ -124,7 +127,16 @@ session_reset(struct session *s)
 	if (s->envelope)
 		s->envelope->ops->abort(s->envelope);
 	s->envelope = NULL;
-	s->mail = (struct mail){ .id = s->mail_id };
+	if (s->mail.kept >= 0)
+		close(s->mail.kept);
+	s->n_headers = s->n_hello;
+	if (s->headers)
+		s->headers[s->n_headers] = '\0';
+	s->mail = (struct mail){
+		.id = s->mail_id, .kept = -1,
+		.headers = s->headers ? s->headers : "",
+	};
+	s->dot_deadline = 0;
 	s->mail_id[0] = '\0';
 	s->recipients = 0;
 	s->recipient_octets = 0;
@@ -164,6 +176,7 @@ session_begin(struct session *s, const struct proto_options *options,
 	};
 	line_init(&s->reader, stream->in, options->accept_bare_newline);
 	make_id(s->id);
+	s->mail.kept = -1;
 	session_reset(s);
 	s->trusted = client->trusted;
 	for (i = 0; i < options->n_trusted; i++)
@@ -176,6 +189,7 @@ session_end(struct session *s)
 {
 	session_reset(s);
 	free(s->recipient_list);
+	free(s->headers);
 }
 
 bool
@@ -188,14 +202,63 @@ session_has_room(struct session *s, const char *email)
 }
 
 void
-session_add_recipient(struct session *s, const char *email)
+session_add_recipient(struct session *s, const struct address *a)
 {
-	const size_t len = strlen(email);
+	const size_t len = strlen(a->email);
 	size_t n = s->recipient_octets;
 
 	if (n)
 		s->recipient_list[n++] = '\n';
-	memcpy(s->recipient_list + n, email, len + 1);
+	memcpy(s->recipient_list + n, a->email, len + 1);
+	s->recipient = *a;
 	s->recipient_octets = n + len;
 	s->recipients++;
+}
+
+/* RFC 5322 2.2, as it may come from a command. */
+static bool
+is_field(const char *s, size_t len)
+{
+	const char *colon = memchr(s, ':', len);
+	size_t i;
+
+	if (!colon || colon == s)
+		return false;
+	for (i = 0; i < len; i++)
+		if (s + i < colon ? s[i] <= ' ' || s[i] >= 0x7f :
+		    ((unsigned char)s[i] < ' ' && s[i] != '\t') ||
+		    s[i] == 0x7f)
+			return false;
+	return true;
+}
+
+int
+session_add_header(struct session *s, const char *field, size_t len)
+{
+	size_t i, column = 0;
+	char *out;
+
+	if (!is_field(field, len))
+		return -1;
+	if (!s->headers && !(s->headers = malloc(HEADERS_MAX)))
+		return -1;
+	/* each octet may be a space that becomes a line end and a tab */
+	if (s->n_headers + 2 * len + 2 > HEADERS_MAX)
+		return -1;
+	out = s->headers + s->n_headers;
+	for (i = 0; i < len; i++, column++) {
+		if (column > FOLD_AT && field[i] == ' ' && i + 1 < len &&
+		    field[i + 1] != ' ' && field[i + 1] != '\t') {
+			*out++ = '\n';
+			*out++ = '\t';
+			column = 8;
+		} else {
+			*out++ = field[i];
+		}
+	}
+	*out++ = '\n';
+	*out = '\0';
+	s->n_headers = (size_t)(out - s->headers);
+	s->mail.headers = s->headers;
+	return 0;
 }

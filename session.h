@@ -15,6 +15,7 @@ enum {
 	HELO_MAX = 255,		/* octets, RFC 5321 4.5.3.1.2 */
 	AUTH_LINE_MAX = 12288,	/* octets with CR LF, RFC 4954 4 */
 	USER_MAX = 255,		/* octets of a name that AUTH gave */
+	HEADERS_MAX = 8192,	/* octets of fields that commands added */
 	RECIPIENT_LIST_MAX = 100000,	/* octets */
 };
 
@@ -53,6 +54,13 @@ struct session {
 	long long recipients;
 	char *recipient_list;		/* a line each; RECIPIENT_LIST_MAX */
 	size_t recipient_octets;
+	struct address recipient;	/* the last one */
+	long long dot_deadline;		/* of commands after the dot; 0: none */
+
+	char *headers;			/* for above the message; HEADERS_MAX */
+	size_t n_headers;		/* octets of them */
+	size_t n_connection, n_hello;	/* that last so long */
+	char last_reply[REPLY_LINE_MAX];
 };
 
 void session_begin(struct session *, const struct proto_options *,
@@ -65,7 +73,13 @@ void session_end(struct session *);
 bool session_has_room(struct session *, const char *email);
 
 /* Note a recipient that was accepted, and for whom there is room. */
-void session_add_recipient(struct session *, const char *email);
+void session_add_recipient(struct session *, const struct address *);
+
+/*
+ * Note a header field, "Name: value" of len octets, for above the message;
+ * -1 where it is none, or where there is no room for it.
+ */
+int session_add_header(struct session *, const char *field, size_t len);
 
 /* Forget the mail at hand, as RSET does (RFC 5321 4.1.1.5). */
 void session_reset(struct session *);

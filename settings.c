@@ -16,11 +16,11 @@ static void
 set_defaults(struct settings *s)
 {
 	*s = (struct settings){
-		.maildir = "./Maildir", .delimiters = "+",
+		.maildir = "./Maildir", .spool = "/var/tmp", .delimiters = "+",
 		.bare_newline = "reject", .log = "text",
 		.workers = 100, .recycle_after = 1000, .backlog = 1024,
 		.mask = 077, .ready_fd = -1, .max_hops = 100, .min_free = -1,
-		.drain_timeout = 30 * 1000, .hook_timeout = 60 * 1000,
+		.drain_timeout = 30 * 1000, .hook_timeout = -1,
 		.proto = {
 			.max_size = 10240000, .max_recipients = 1000,
 			.max_mails = 1000, .max_errors = 20,
@@ -46,6 +46,8 @@ parse(struct settings *s, int argc, char **argv)
 	    "the name to announce (the system's)" },
 	{ 'm', "maildir", OPTION_STRING, &s->maildir, "DIR",
 	    "keep mail there; {mailbox}, {domain} (./Maildir)" },
+	{ 0, "spool", OPTION_STRING, &s->spool, "DIR",
+	    "for messages in hand, with --maildir none (/var/tmp)" },
 	{ 0, "hardlink", OPTION_FLAG, &s->hardlink, NULL,
 	    "one file for all recipients, without Delivered-To" },
 	{ 0, "recipient-delimiter", OPTION_STRING, &s->delimiters, "CHARS",
@@ -100,6 +102,16 @@ parse(struct settings *s, int argc, char **argv)
 	    "ask at RCPT" },
 	{ 0, "on-data", OPTION_LIST, &s->commands[HOOK_DATA], "CMD",
 	    "ask at DATA" },
+	{ 0, "filter", OPTION_LIST, &s->commands[HOOK_FILTER], "CMD",
+	    "its output is the new message" },
+	{ 0, "on-message", OPTION_LIST, &s->commands[HOOK_MESSAGE], "CMD",
+	    "ask when the message is here" },
+	{ 0, "deliver", OPTION_LIST, &s->commands[HOOK_DELIVER], "CMD",
+	    "hand the message on, before 250" },
+	{ 0, "mda", OPTION_LIST, &s->commands[HOOK_MDA], "CMD",
+	    "the same, once a recipient" },
+	{ 0, "on-delivered", OPTION_LIST, &s->commands[HOOK_DELIVERED], "CMD",
+	    "tell after 250" },
 	{ 0, "on-disconnect", OPTION_LIST, &s->commands[HOOK_DISCONNECT], "CMD",
 	    "tell when the session is over" },
 	{ 0, "auth", OPTION_STRING, &s->auth, "CMD",
@@ -109,7 +121,7 @@ parse(struct settings *s, int argc, char **argv)
 	{ 0, "plain-auth", OPTION_FLAG, &s->proto.plain_auth, NULL,
 	    "offer AUTH though the connection is not encrypted" },
 	{ 0, "hook-timeout", OPTION_TIME, &s->hook_timeout, "TIME",
-	    "for each of them to end (60s)" },
+	    "for a hook (60s; 5m for all after the dot)" },
 	{ 0, "soft-bounce", OPTION_FLAG, &s->soft_bounce, NULL,
 	    "a hook's 5yz becomes 4yz" },
 	{ 0, "allow-setuid", OPTION_FLAG, &s->allow_setuid, NULL,
@@ -277,6 +289,10 @@ settings_read(struct settings *s, int argc, char **argv)
 	check_number("backlog", s->backlog, 1, 65535);
 	check_number("umask", s->mask, 0, 0777);
 	check_template(s->maildir);
+	if (strcmp(s->maildir, "none") == 0 &&
+	    !s->commands[HOOK_DELIVER].n && !s->commands[HOOK_MDA].n)
+		fatal(EX_USAGE, "--maildir none keeps nothing: it needs "
+		    "--deliver or --mda");
 	check_domains(&s->domains);
 	settle_listeners(s);
 	settle_hostname(s);

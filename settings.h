@@ -13,9 +13,9 @@ struct settings {
 	struct option_list listen, domains, trust;
 	struct option_list commands[HOOK_EVENTS];
 	bool soft_bounce, allow_setuid;
-	long long hook_timeout;
+	long long hook_timeout;		/* -1: that of each kind */
 	const char *auth;
-	const char *hostname, *maildir, *delimiters, *user;
+	const char *hostname, *maildir, *spool, *delimiters, *user;
 	const char *bare_newline, *log;
 	long long workers, recycle_after, backlog, mask;
 	long long ready_fd;		/* -1: none */

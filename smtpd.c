@@ -23,6 +23,11 @@
 #include "settings.h"
 #include "user.h"
 
+enum {
+	CHECK_TIMEOUT = 60 * 1000,	/* ms, for each command */
+	DOT_TIMEOUT = 5 * 60 * 1000,	/* ms, for all after the dot */
+};
+
 struct server {
 	struct settings settings;
 	struct store store;
@@ -84,6 +89,12 @@ open_store(struct server *server, const struct user *u)
 	const struct settings *s = &server->settings;
 	const struct maildir_owner owner = { u ? u->uid : 0, u ? u->gid : 0 };
 
+	if (strcmp(s->maildir, "none") == 0) {
+		if (store_open_spool(&server->store, s->spool) < 0)
+			fatal(EX_CANTCREAT, "--spool %s: %s", s->spool,
+			    strerror(errno));
+		return;
+	}
 	if (store_open(&server->store, s->maildir, s->delimiters,
 	    u ? &owner : NULL) == 0)
 		return;
@@ -138,7 +149,10 @@ open_hooks(struct server *server)
 		fatal(EX_OSERR, "environment: %s", strerror(errno));
 	if (s->auth && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		fatal(EX_OSERR, "not dumpable: %s", strerror(errno));
-	server->hooks.timeout = s->hook_timeout;
+	server->hooks.timeout = s->hook_timeout < 0 ? CHECK_TIMEOUT :
+	    s->hook_timeout;
+	server->hooks.dot_timeout = s->hook_timeout < 0 ? DOT_TIMEOUT :
+	    s->hook_timeout;
 	server->hooks.soft_bounce = s->soft_bounce;
 	if (!s->allow_setuid && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		fatal(EX_OSERR, "no_new_privs: %s; --allow-setuid goes "
@@ -238,7 +252,7 @@ local_endpoint(struct endpoint *e, int fd)
 static void
 sweep(const struct server *server)
 {
-	if (!server->store.per_user)
+	if (!server->store.per_user && !server->store.spool_only)
 		maildir_sweep(&server->store.one);
 }
 

@@ -159,6 +159,7 @@ transaction_mail(struct session *s, const char *arg)
 	answer = hooks_ask(s, HOOK_MAIL, NULL, NULL);
 	if (reply_refuses(&answer))
 		return answer;
+	hooks_attach(s, &s->mail);
 	r = s->options->new_envelope(s->options->ctx, &s->mail,
 	    s->declared_size, &s->envelope);
 	if (r.code)
@@ -201,6 +202,7 @@ judge_recipient(struct session *s, const struct address *a)
 	const long long most = s->options->max_recipients;
 
 	if ((most && s->recipients >= most) ||
+	    (s->options->hooks->n[HOOK_MDA] && s->recipients) ||
 	    !session_has_room(s, a->email))
 		return reply_make(452, "4.5.3 Too many recipients");
 	if (!s->trusted && !*s->user && !is_our_domain(s, a->domain))
@@ -220,7 +222,7 @@ accept_recipient(struct session *s, const struct address *recipient)
 	r = s->envelope->ops->add_recipient(s->envelope, &mailbox);
 	if (r.code)
 		return r;
-	session_add_recipient(s, recipient->email);
+	session_add_recipient(s, recipient);
 	s->phase = PHASE_RCPT;
 	return answer.code ? answer : reply_make(250, "2.1.5 Ok");
 }
@@ -304,6 +306,40 @@ abandon_data(struct session *s)
 	return session_farewell(s);
 }
 
+/* Ask whether the data may come.  A refusal, or none. */
+static struct reply
+begin_data(struct session *s)
+{
+	struct reply r;
+
+	if (s->phase == PHASE_REFUSED)
+		return reply_make(554, "5.5.1 No valid recipients");
+	r = hooks_ask(s, HOOK_DATA, NULL, NULL);
+	if (!reply_refuses(&r))
+		r = s->envelope->ops->begin_data(s->envelope);
+	if (!reply_refuses(&r))
+		return reply_none();
+	session_drop_envelope(s);
+	return r;
+}
+
+/* All of it is here, and nothing speaks against it yet. */
+static struct reply
+finish_data(struct session *s, const struct data *d)
+{
+	const long long timeout = s->options->hooks->dot_timeout;
+	struct reply r;
+
+	s->declared_size = d->octets;
+	s->dot_deadline = timeout ? clock_ms() + timeout : 0;
+	s->envelope->ops->close(s->envelope, &r, 1);
+	s->envelope = NULL;
+	s->dot_deadline = 0;
+	if (!reply_refuses(&r))
+		session_log_mail(s, d->octets);
+	return r;
+}
+
 struct reply
 transaction_data(struct session *s, const char *arg)
 {
@@ -311,15 +347,9 @@ transaction_data(struct session *s, const char *arg)
 	struct reply r;
 
 	(void)arg;
-	if (s->phase == PHASE_REFUSED)
-		return reply_make(554, "5.5.1 No valid recipients");
-	r = hooks_ask(s, HOOK_DATA, NULL, NULL);
-	if (!reply_refuses(&r))
-		r = s->envelope->ops->begin_data(s->envelope);
-	if (r.code) {
-		session_drop_envelope(s);
+	r = begin_data(s);
+	if (r.code)
 		return r;
-	}
 	r = reply_make(354, "End data with <CR><LF>.<CR><LF>");
 	reply_write(s->stream->out, &r);
 	data_init(&d);
@@ -328,11 +358,5 @@ transaction_data(struct session *s, const char *arg)
 	stream_end_data(s->stream);
 	if (!d.done)
 		return abandon_data(s);
-	if (!r.code) {
-		s->envelope->ops->close(s->envelope, &r, 1);
-		s->envelope = NULL;
-	}
-	if (!reply_refuses(&r))
-		session_log_mail(s, d.octets);
-	return r;
+	return r.code ? r : finish_data(s, &d);
 }

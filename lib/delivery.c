@@ -1,5 +1,12 @@
-/* One message on its way to many Maildirs. */
+/*
+ * One message on its way to many Maildirs.  It is spooled in the tmp/ of the
+ * first one; where there is one copy only, or all are links, that file itself
+ * is delivered, else copies of it.
+ */
 #include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "delivery.h"
@@ -30,20 +37,26 @@ any_lost(const struct delivery *d)
 	return false;
 }
 
-/* The Maildir that the first copy goes to. */
-static const struct maildir *
-first_maildir(const struct delivery *d)
+/* Has each copy a header of its own, so that none is the spooled file? */
+static bool
+are_apart(const struct delivery *d)
 {
-	return d->copies[0].path ? &d->first : &d->store->one;
+	return d->n > 1 && !d->hardlink;
 }
 
-/* A copy's Maildir, opened; that of the first copy is open anyway. */
+/* The Maildir that the message is spooled in. */
+static const struct maildir *
+spool_maildir(const struct delivery *d)
+{
+	return d->store->per_user ? &d->own : &d->store->one;
+}
+
 static int
 open_copy(struct delivery *d, size_t i, struct maildir *m)
 {
 	if (i > 0)
 		return store_open_user(d->store, d->copies[i].path, m);
-	*m = *first_maildir(d);
+	*m = *spool_maildir(d);		/* which is the first one's */
 	return 0;
 }
 
@@ -54,87 +67,172 @@ close_copy(size_t i, struct maildir *m)
 		maildir_close(m);
 }
 
-/* A Maildir whose directory was replaced meanwhile is opened again. */
+/* A file for the message; its descriptors are set.  0, or -1 with errno. */
 static int
-create_first(struct delivery *d)
+create_file(struct delivery *d)
 {
-	struct copy *c = &d->copies[0];
-	int fd;
+	const struct maildir *m = spool_maildir(d);
 
-	if (c->path) {
-		if (store_open_user(d->store, c->path, &d->first) < 0)
-			return -1;
-		maildir_sweep(&d->first);
-	}
-	fd = maildir_create(first_maildir(d), &c->file, d->hostname);
-	if (fd < 0 && errno == ENOENT && !c->path &&
+	d->reader = -1;
+	if (d->store->spool_only)
+		return store_create_unlinked(d->store, &d->fd, &d->reader);
+	d->fd = maildir_create(m, &d->file, d->hostname);
+	/* the Maildir's directory may be another one by now */
+	if (d->fd < 0 && errno == ENOENT && !d->store->per_user &&
 	    store_reopen(d->store) == 0)
-		fd = maildir_create(first_maildir(d), &c->file, d->hostname);
-	return fd;
+		d->fd = maildir_create(m, &d->file, d->hostname);
+	d->exists = d->fd >= 0;
+	return d->fd < 0 ? -1 : 0;
+}
+
+static void
+drop_file(struct delivery *d)
+{
+	if (d->exists)
+		maildir_discard(spool_maildir(d), &d->file);
+	d->exists = false;
+	if (d->fd >= 0)
+		close(d->fd);
+	if (d->reader >= 0)
+		close(d->reader);
+	d->fd = d->reader = -1;
 }
 
 int
 delivery_begin(struct delivery *d, char *buf)
 {
-	d->first = (struct maildir){ -1, -1, -1 };
-	d->fd = create_first(d);
-	if (d->fd < 0)
+	d->own = (struct maildir){ -1, -1, -1 };
+	if (d->store->per_user) {
+		if (store_open_user(d->store, d->copies[0].path,
+		    &d->own) < 0)
+			return -1;
+		maildir_sweep(&d->own);
+	}
+	if (create_file(d) < 0)
 		return -1;
-	d->copies[0].exists = true;
 	outfile_begin(&d->out, d->fd, buf);
-	d->put_header(&d->copies[0], &d->out);
-	d->header_size = d->out.size;
-	d->header_lines = d->out.lines;
+	d->put_header(d->ctx, are_apart(d) ? NULL : d->copies, &d->out);
+	d->head_size = d->out.size;
+	d->head_lines = d->out.lines;
 	return 0;
 }
 
-/* A failed fsync is never tried again: its pages may be gone by then. */
-static void
-finish_first(struct delivery *d)
+int
+delivery_flush(struct delivery *d)
 {
-	struct copy *c = &d->copies[0];
-
-	c->size = d->out.size;
-	c->lines = d->out.lines;
-	if (outfile_flush(&d->out) < 0)
-		fail(c, "write");
-	else if (fsync(d->fd) < 0)
-		fail(c, "fsync");
+	d->size = d->out.size;
+	d->lines = d->out.lines;
+	return outfile_flush(&d->out);
 }
 
-/* A copy has a header of its own, and the body of the first one. */
+int
+delivery_reader(struct delivery *d)
+{
+	if (d->reader < 0)
+		d->reader = openat(spool_maildir(d)->tmp, d->file.name,
+		    O_RDONLY | O_CLOEXEC);
+	return d->reader;
+}
+
+/* Count what somebody else wrote to the file. */
+static int
+measure(struct delivery *d)
+{
+	static const char head[] = "Return-Path:";
+	char *buf = d->out.buf;
+	const char *newline;
+	ssize_t n, i;
+
+	d->size = d->lines = d->head_size = d->head_lines = 0;
+	while ((n = pread(d->fd, buf, OUTFILE_BUFFER, (off_t)d->size)) > 0) {
+		newline = memchr(buf, '\n', (size_t)n);
+		if (d->size == 0 && newline && n > (ssize_t)sizeof head &&
+		    strncasecmp(buf, head, sizeof head - 1) == 0) {
+			d->head_size = (size_t)(newline + 1 - buf);
+			d->head_lines = 1;
+		}
+		for (i = 0; i < n; i++)
+			d->lines += buf[i] == '\n';
+		d->size += (unsigned long long)n;
+	}
+	return (int)n;
+}
+
+int
+delivery_replace(struct delivery *d, int (*make)(void *ctx, int from, int to),
+    void *ctx)
+{
+	struct delivery old = *d;
+	int made, error;
+
+	if (delivery_reader(&old) < 0)
+		return -1;
+	*d = old;
+	if (create_file(d) < 0) {
+		*d = old;
+		return -1;
+	}
+	made = make(ctx, old.reader, d->fd);
+	if (made == 0)
+		made = measure(d);
+	error = errno;
+	if (made == 0) {
+		drop_file(&old);
+	} else {
+		drop_file(d);
+		*d = old;
+	}
+	errno = error;
+	return made;
+}
+
+/* A failed fsync is never tried again: its pages may be gone by then. */
+int
+delivery_sync(struct delivery *d)
+{
+	return d->store->spool_only || are_apart(d) ? 0 : fsync(d->fd);
+}
+
+/* A copy has a header of its own, and the rest of the spooled file. */
 static void
 write_copy(struct delivery *d, struct copy *c, int fd)
 {
-	const struct copy *first = &d->copies[0];
-
 	outfile_begin(&d->out, fd, d->out.buf);
-	d->put_header(c, &d->out);
-	c->size = d->out.size + first->size - d->header_size;
-	c->lines = d->out.lines + first->lines - d->header_lines;
+	d->put_header(d->ctx, c, &d->out);
+	c->size = d->out.size + d->size - d->head_size;
+	c->lines = d->out.lines + d->lines - d->head_lines;
 	if (outfile_flush(&d->out) < 0 ||
-	    file_append(fd, d->fd, (off_t)d->header_size) < 0)
+	    file_append(fd, d->fd, (off_t)d->head_size) < 0)
 		fail(c, "write");
 	else if (fsync(fd) < 0)
 		fail(c, "fsync");
 }
 
-/* Make a copy a further name of the first file.  False where it can't be. */
+/* Make a copy a further name of the file.  False where it can't be. */
 static bool
 link_copy(struct delivery *d, struct copy *c, const struct maildir *m)
 {
-	const struct copy *first = &d->copies[0];
-
-	if (!d->hardlink || maildir_link(m, &c->file, first_maildir(d),
-	    first->file.name, d->hostname) < 0)
+	if (!d->hardlink || maildir_link(m, &c->file, spool_maildir(d),
+	    d->file.name, d->hostname) < 0)
 		return false;
 	c->exists = true;
-	c->size = first->size;
-	c->lines = first->lines;
+	c->size = d->size;
+	c->lines = d->lines;
 	return true;
 }
 
-/* Bring a further copy to the disk, in the tmp/ of its own Maildir. */
+/* The file itself is the only copy, or the first of the links. */
+static void
+take_file(struct delivery *d, struct copy *c)
+{
+	c->file = d->file;
+	c->exists = true;
+	c->size = d->size;
+	c->lines = d->lines;
+	d->exists = false;
+}
+
+/* Bring a copy to the disk, in the tmp/ of its own Maildir. */
 static void
 prepare(struct delivery *d, size_t i)
 {
@@ -201,14 +299,11 @@ delivery_commit(struct delivery *d, bool together)
 {
 	size_t i;
 
-	finish_first(d);
-	for (i = 1; i < d->n; i++) {
-		if (d->copies[0].failed)
-			d->copies[i].failed = d->copies[0].failed,
-			d->copies[i].error = d->copies[0].error;
-		else if (!d->copies[i].refused)
+	for (i = are_apart(d) ? 0 : 1; i < d->n; i++)
+		if (!d->copies[i].refused)
 			prepare(d, i);
-	}
+	if (d->n && !are_apart(d))
+		take_file(d, &d->copies[0]);
 	for (i = 0; i < d->n && !(together && any_lost(d)); i++)
 		if (!is_lost(&d->copies[i]))
 			publish(d, i);
@@ -221,11 +316,6 @@ delivery_commit(struct delivery *d, bool together)
 void
 delivery_end(struct delivery *d)
 {
-	if (d->fd < 0)
-		return;
-	if (!d->copies[0].file.published)
-		discard(d, 0);
-	close(d->fd);
-	d->fd = -1;
-	maildir_close(&d->first);
+	drop_file(d);
+	maildir_close(&d->own);
 }

@@ -1,5 +1,5 @@
 /*
- * One message on its way to many Maildirs: written once, copied in the
+ * One message on its way to many Maildirs: spooled once, copied in the
  * kernel, and given its names only when all of its content is on the disk.
  */
 #ifndef DELIVERY_H
@@ -11,10 +11,9 @@
 #include "file.h"
 #include "store.h"
 
-/* One file.  The caller sets the first three. */
+/* A message in a Maildir.  The caller sets the first two. */
 struct copy {
 	const char *path;	/* of its Maildir; NULL: the one Maildir */
-	void *ctx;
 	bool refused;		/* it is not to be delivered */
 
 	const char *failed;	/* what did, with errno in error; or NULL */
@@ -31,29 +30,56 @@ struct delivery {
 	const char *hostname;	/* for file names */
 	bool hardlink;		/* all copies are one file, if they can be */
 	struct copy *copies;
-	size_t n;
-	/* Put a copy's own header, which stands above the message. */
-	void (*put_header)(const struct copy *, struct outfile *);
+	size_t n;		/* 0 in a store that keeps nothing */
+	/*
+	 * Put what stands above the message: Return-Path, and what else is a
+	 * copy's own; c is NULL for a file that several copies are made of.
+	 */
+	void (*put_header)(void *ctx, const struct copy *c, struct outfile *);
+	void *ctx;
 
 	struct outfile out;	/* where the message goes */
 
 	/* private */
-	int fd;			/* of the first copy's file */
-	struct maildir first;	/* where that is, if it is a user's own */
-	unsigned long long header_size, header_lines;	/* of the first copy */
+	struct maildir own;	/* where the file is, if it is a user's */
+	struct maildir_file file;
+	bool exists;		/* there is a file to discard */
+	int fd, reader;		/* of the file */
+	unsigned long long size, lines;	/* of the file */
+	unsigned long long head_size, head_lines;	/* of its Return-Path */
 };
 
 /*
- * Begin with the file of the first copy; its header is put.  buf is for out,
- * and the caller's, as are copies.  Returns 0, or -1 with errno set.
+ * Begin: the header is put, and the message may be.  buf is for out, and the
+ * caller's, as are copies.  Returns 0, or -1 with errno set.
  */
 int delivery_begin(struct delivery *, char *buf);
 
+/* All of the message was put: write it.  Returns 0, or -1 with errno set. */
+int delivery_flush(struct delivery *);
+
 /*
- * All of the message was put: make it durable, file and name, for each copy
- * that is not refused; with together set, for all of them or for none.  What
- * failed is left in the copies.  Blocks on the disk.  Nothing is left of a
- * copy that failed.  The caller owes delivery_end().
+ * The spooled message, open for reading, at any offset.  Returns a descriptor
+ * that is good until delivery_end(), or -1 with errno set.
+ */
+int delivery_reader(struct delivery *);
+
+/*
+ * Replace the spooled message by what make() writes to a new file, with the
+ * old one to read.  Returns what make() did; the message stays as it was
+ * unless that is 0; -1, with errno set, where there could be no new file.
+ */
+int delivery_replace(struct delivery *, int (*make)(void *ctx, int from,
+    int to), void *ctx);
+
+/* fsync the spooled message.  Returns 0, or -1 with errno set. */
+int delivery_sync(struct delivery *);
+
+/*
+ * Make a synced message durable for each copy that is not refused, file and
+ * name; with together set, for all of them or for none.  What failed is left
+ * in the copies.  Blocks on the disk.  Nothing is left of a copy that failed.
+ * The caller owes delivery_end().
  */
 void delivery_commit(struct delivery *, bool together);
 

@@ -12,6 +12,8 @@ enum {
 	COPY_BUFFER = 32768,
 };
 
+static const off_t FILE_END = 1LL << 62;	/* further than any file */
+
 int
 file_write(int fd, const void *buf, size_t n)
 {
@@ -34,34 +36,46 @@ file_write(int fd, const void *buf, size_t n)
 }
 
 static int
-copy_by_hand(int to, int from, off_t offset)
+copy_by_hand(int to, int from, off_t offset, off_t end)
 {
 	char buf[COPY_BUFFER];
+	off_t left;
 	ssize_t got;
 
-	while ((got = pread(from, buf, sizeof buf, offset)) != 0) {
+	for (; (left = end - offset) > 0; offset += got) {
+		got = pread(from, buf, left < COPY_BUFFER ? (size_t)left :
+		    sizeof buf, offset);
 		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0 || file_write(to, buf, (size_t)got) < 0)
+			got = 0;
+		else if (got == 0)
+			return 0;
+		else if (got < 0 || file_write(to, buf, (size_t)got) < 0)
 			return -1;
-		offset += got;
 	}
 	return 0;
 }
 
 int
-file_append(int to, int from, off_t offset)
+file_append_part(int to, int from, off_t offset, off_t end)
 {
 	ssize_t copied;
+	off_t left;
 
-	do
-		copied = copy_file_range(from, &offset, to, NULL, COPY_CHUNK,
-		    0);
-	while (copied > 0 || (copied < 0 && errno == EINTR));
+	do {
+		left = end - offset;
+		copied = left <= 0 ? 0 : copy_file_range(from, &offset, to,
+		    NULL, left < COPY_CHUNK ? (size_t)left : COPY_CHUNK, 0);
+	} while (copied > 0 || (copied < 0 && errno == EINTR));
 	if (copied < 0 && (errno == EXDEV || errno == ENOSYS ||
 	    errno == EINVAL || errno == EOPNOTSUPP))
-		return copy_by_hand(to, from, offset);
+		return copy_by_hand(to, from, offset, end);
 	return (int)copied;
+}
+
+int
+file_append(int to, int from, off_t offset)
+{
+	return file_append_part(to, from, offset, FILE_END);
 }
 
 void

@@ -14,6 +14,9 @@ int file_write(int fd, const void *buf, size_t n);
  */
 int file_append(int to, int from, off_t offset);
 
+/* The same for a part of it, which ends before the offset end. */
+int file_append_part(int to, int from, off_t offset, off_t end);
+
 /*
  * A file that is written through a large buffer.  Writing never blames: the
  * first error sticks.

@@ -1,4 +1,5 @@
 /* One command of the administrator's. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -123,6 +124,24 @@ hook_parse(struct hook *h, const char *command)
 		return NULL;
 	error = split(h);
 	return error ? error : resolve(&h->argv[0]);
+}
+
+void
+hook_hide_descriptors(void)
+{
+	DIR *d = opendir("/dev/fd");
+	struct dirent *e;
+	int fd;
+
+	if (!d) {		/* those that a shell's user can name */
+		for (fd = STDERR_FILENO + 1; fd < 256; fd++)
+			fcntl(fd, F_SETFD, FD_CLOEXEC);
+		return;
+	}
+	while ((e = readdir(d)))
+		if ((fd = atoi(e->d_name)) > STDERR_FILENO)
+			fcntl(fd, F_SETFD, FD_CLOEXEC);
+	closedir(d);
 }
 
 /* Start it.  Returns 0, or an error number. */

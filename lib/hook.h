@@ -28,6 +28,12 @@ struct hook {
  */
 const char *hook_parse(struct hook *, const char *command);
 
+/*
+ * Let no command have a descriptor of this process, or of who started it, but
+ * 0, 1 and 2.
+ */
+void hook_hide_descriptors(void);
+
 struct hook_run {
 	const struct hook *hook;
 	char **environment;

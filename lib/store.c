@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "store.h"
 
 #ifndef O_SEARCH
@@ -54,9 +55,54 @@ store_open(struct store *s, const char *path, const char *delimiters,
 }
 
 int
+store_open_spool(struct store *s, const char *dir)
+{
+	*s = (struct store){ .path = dir, .spool_only = true };
+	s->base = open(dir, O_SEARCH | O_DIRECTORY | O_CLOEXEC);
+	return s->base < 0 ? -1 : 0;
+}
+
+int
+store_create_unlinked(const struct store *s, int *writer, int *reader)
+{
+	char name[64];
+	int error;
+
+	snprintf(name, sizeof name, "smtpd.%ld.%llx", (long)getpid(),
+	    (unsigned long long)clock_us());
+	*writer = openat(s->base, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+	    0600);
+	if (*writer < 0)
+		return -1;
+	*reader = openat(s->base, name, O_RDONLY | O_CLOEXEC);
+	error = errno;
+	unlinkat(s->base, name, 0);
+	if (*reader >= 0)
+		return 0;
+	close(*writer);
+	errno = error;
+	return -1;
+}
+
+static int
+check_spool(const struct store *s)
+{
+	int writer, reader;
+
+	if (store_create_unlinked(s, &writer, &reader) < 0)
+		return -1;
+	close(writer);
+	close(reader);
+	return 0;
+}
+
+int
 store_check(struct store *s)
 {
 	struct stat st;
+
+	if (s->spool_only)
+		return check_spool(s);
 
 	s->base_hidden = stat(s->base_path, &st) < 0 && errno == EACCES;
 	if (s->per_user)
@@ -184,7 +230,8 @@ store_room(const struct store *s, unsigned long long octets)
 {
 	struct statvfs vfs;
 
-	if (fstatvfs(s->per_user ? s->base : s->one.tmp, &vfs) < 0)
+	if (fstatvfs(s->per_user || s->spool_only ? s->base : s->one.tmp,
+	    &vfs) < 0)
 		return -1;
 	if ((unsigned long long)vfs.f_bavail * vfs.f_frsize < octets ||
 	    (vfs.f_files && vfs.f_favail == 0)) {

@@ -1,6 +1,7 @@
 /*
  * Where mail is kept: one Maildir for all of it, or a Maildir for each
- * recipient, whose path has {mailbox} or {domain} in it.
+ * recipient, whose path has {mailbox} or {domain} in it; or nowhere, but in a
+ * directory for files without a name, for as long as others look at them.
  */
 #ifndef STORE_H
 #define STORE_H
@@ -14,6 +15,7 @@ struct store {
 	const char *path;	/* as given: a path, or the template of one */
 	const char *delimiters;	/* each ends a mailbox: user+extension */
 	bool per_user;
+	bool spool_only;	/* path is a directory for unlinked files */
 	struct maildir one;	/* the Maildir, unless per_user */
 
 	/* private */
@@ -32,6 +34,9 @@ struct store {
  */
 int store_open(struct store *, const char *path, const char *delimiters,
     const struct maildir_owner *);
+
+/* Open one that keeps nothing; dir is for unlinked files.  As store_open(). */
+int store_open_spool(struct store *, const char *dir);
 
 /*
  * Check, as the user that will deliver, that it can be done.  Returns 0, or
@@ -61,6 +66,12 @@ enum store_status store_find(const struct store *, const char *local,
 
 /* Open it, as maildir_open() does.  The caller closes it. */
 int store_open_user(const struct store *, const char *path, struct maildir *);
+
+/*
+ * A file without a name, in a store that keeps nothing: *writer for reading
+ * and writing, *reader for reading.  Returns 0, or -1 with errno set.
+ */
+int store_create_unlinked(const struct store *, int *writer, int *reader);
 
 /*
  * Is there room for that many octets, and for a file?  Returns 0, or -1 with

@@ -6,6 +6,8 @@
 
 #include "verdict.h"
 
+enum { ENHANCED_MAX = 9 };	/* octets of "5.123.123" */
+
 static const char broken[] = "4.3.0 Local error, try again later";
 
 /* Which codes a hook may give; curl and wget print others in passing. */
@@ -16,13 +18,13 @@ is_reply_code(int code)
 	    code == 521 || (code >= 550 && code <= 559);
 }
 
-/* "250" and " " or "-" or the end of the line.  0 where there is none. */
+/* "250" and " " or "-" or the end of the line.  -1 where there is none. */
 static int
 take_code(const char *s)
 {
 	if (!isdigit((unsigned char)s[0]) || !isdigit((unsigned char)s[1]) ||
 	    !isdigit((unsigned char)s[2]) || !strchr(" -\r\n", s[3]))
-		return 0;
+		return -1;
 	return (s[0] - '0') * 100 + (s[1] - '0') * 10 + s[2] - '0';
 }
 
@@ -45,16 +47,21 @@ enhanced_length(const char *s)
 		if (i < 2 && *p++ != '.')
 			return 0;
 	}
-	return *p == '\0' || strchr(" \r\n", *p) ? (size_t)(p - s) : 0;
+	return strchr(" \r\n", *p) ? (size_t)(p - s) : 0;
 }
 
-/* Add a line to the reply, without control octets; *room is what is left. */
+/*
+ * Add a line to the reply, without control octets.  What has no room is cut,
+ * but not within an enhanced code.
+ */
 static void
 add_line(struct reply *r, const char *s, size_t len)
 {
 	size_t n = strlen(r->text);
 
-	if (n && n + 1 < sizeof r->text)
+	if (n + 1 + ENHANCED_MAX >= sizeof r->text)
+		return;
+	if (n)
 		r->text[n++] = '\n';
 	for (; len > 0 && n + 1 < sizeof r->text; s++, len--)
 		if ((unsigned char)*s >= ' ' && (unsigned char)*s < 0x7f)
@@ -70,10 +77,14 @@ standard_enhanced(int code)
 	return code < 500 ? "4.7.1" : "5.7.1";
 }
 
-/* A line of the reply: with its enhanced code, or one that fits the code. */
+/*
+ * A line of the reply: with its enhanced code, or that of the line before
+ * (RFC 2034 4), or one that fits the code.
+ */
 static void
 add_text(struct reply *r, const char *s, size_t len)
 {
+	const char *code = *r->text ? r->text : standard_enhanced(r->code);
 	size_t given = enhanced_length(s);
 	char line[REPLY_LINE_MAX];
 
@@ -85,7 +96,8 @@ add_text(struct reply *r, const char *s, size_t len)
 	len -= given;
 	while (len && *s == ' ')
 		s++, len--;
-	snprintf(line, sizeof line, "%s %.*s", standard_enhanced(r->code),
+	snprintf(line, sizeof line, "%.*s%s%.*s", (int)enhanced_length(code),
+	    code, len ? " " : "",
 	    len < sizeof line ? (int)len : (int)sizeof line - 1, s);
 	add_line(r, line, strlen(line));
 }
@@ -99,10 +111,12 @@ take_reply(const char *out)
 	bool more = true;
 	int lines;
 
+	if (take_code(s) < 0)
+		return r;
 	r.code = take_code(s);
-	if (r.code && !is_reply_code(r.code))
+	if (!is_reply_code(r.code))
 		return reply_make(451, "%s", broken);
-	for (lines = 0; r.code && more && lines < VERDICT_LINES &&
+	for (lines = 0; more && lines < VERDICT_LINES &&
 	    take_code(s) == r.code; lines++) {
 		more = s[3] == '-';
 		s += strchr(" -", s[3]) && s[3] ? 4 : 3;
@@ -168,6 +182,12 @@ verdict_of(const struct hook_end *end, bool check, const char *refusal)
 	if (r.code)
 		return r;
 	return by_status(end, check, code, refusal + 4);
+}
+
+bool
+verdict_is_failure(const struct reply *r)
+{
+	return r->code == 451 && strcmp(r->text, broken) == 0;
 }
 
 const char *

@@ -32,6 +32,9 @@ struct hook_end {
 struct reply verdict_of(const struct hook_end *, bool check,
     const char *refusal);
 
+/* Is this the verdict of a hook that failed, and so gave none of its own? */
+bool verdict_is_failure(const struct reply *);
+
 /*
  * The next line "NAME=value" in out behind *pos with this name, which starts
  * at 0.  Returns the value, not NUL-terminated, and its length; or NULL.

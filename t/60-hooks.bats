@@ -1,0 +1,440 @@
+# Running a command: how it is started, what it is given, and that nothing it
+# does, or leaves undone, costs more than its own answer.
+
+load helpers
+
+# hook NAME: an executable script from standard input, $tmp/NAME
+hook() {
+	{
+		printf '#!/bin/sh\ntmp=%s\n' "$tmp"
+		cat
+	} >"$tmp/$1"
+	chmod 755 "$tmp/$1"
+}
+
+# args: a hook that leaves its arguments, a line each, and its parent's name
+args() {
+	hook args <<-'EOT'
+		printf '%s\n' "$@" >"$tmp/args.out"
+		cat "/proc/$PPID/comm" >"$tmp/parent"
+	EOT
+}
+
+# hello OPTION...: say HELO to a server with these, and see it accepted
+hello() {
+	options=("$@")
+	say 'HELO c.example' QUIT
+	[[ $codes == '220 250 221' ]]
+}
+
+# given FILE LINE...: the file holds these lines
+given() {
+	printf '%s\n' "${@:2}" | diff - "$1"
+}
+
+# broken OPTION...: HELO gets the reply of a hook that is broken
+broken() {
+	options=("$@")
+	say 'HELO c.example' QUIT
+	[[ $codes == '220 451 221' ]]
+	[[ ${lines[1]} == '451 4.3.0 '* ]]
+	failure=$(events hook-failed)
+	[[ $failure == *' client=local session='*' hook=on-hello '* ]]
+}
+
+# ended FILE: the process whose id is there has ended
+ended() {
+	[[ -s $1 ]]
+	eventually gone "$(<"$1")"
+}
+
+@test "a command without metacharacters is split into words, and run without a shell" {
+	args
+	hello --on-hello "  $tmp/args one  two	three "
+	given "$tmp/args.out" one two three
+	given "$tmp/parent" smtpd
+}
+
+@test "quotes and backslash join words as in sh(1)" {
+	args
+	hello --on-hello "$tmp/args 'a  b' \"c \\\" \\\\ \\d 'e'\" f\\ g h'i'\"j\" '\\k' ''"
+	given "$tmp/args.out" 'a  b' "c \" \\ \\d 'e'" 'f g' hij '\k' ''
+	given "$tmp/parent" smtpd
+}
+
+@test "a percent sign, a comma, an equals sign in an argument need no shell" {
+	args
+	hello --on-hello "$tmp/args a=b %s x,y @:/+-_^"
+	given "$tmp/args.out" a=b %s x,y @:/+-_^
+	given "$tmp/parent" smtpd
+}
+
+@test "a command with a metacharacter is given whole to /bin/sh -c" {
+	args
+	hello --on-hello "echo \"\$0\" >$tmp/name; $tmp/args a\ b 'c'"
+	given "$tmp/name" sh
+	given "$tmp/args.out" 'a b' c
+	given "$tmp/parent" sh
+}
+
+@test "the shell sees redirections, pipes, expansions, comments and newlines" {
+	args
+	hello --on-hello "$tmp/args ~ # comment"
+	given "$tmp/args.out" "$HOME"
+	hello --on-hello "$tmp/args $tmp/arg*"
+	[[ $(<"$tmp/args.out") == *"$tmp/args"* ]]
+	hello --on-hello "$tmp/args \$((1 + 2))"
+	given "$tmp/args.out" 3
+	hello --on-hello "$tmp/args \`echo 4\`"
+	given "$tmp/args.out" 4
+	hello --on-hello "echo x | cat >$tmp/piped"
+	given "$tmp/piped" x
+	hello --on-hello "true"$'\n'"$tmp/args 5"
+	given "$tmp/args.out" 5
+}
+
+@test "a command that begins with an assignment is given to the shell" {
+	hook show <<-'EOT'
+		echo "$GREETING" >"$tmp/shown"
+	EOT
+	hello --on-hello "GREETING=hello $tmp/show"
+	given "$tmp/shown" hello
+}
+
+@test "a name without a slash is looked for in PATH" {
+	args
+	environment=(PATH="$tmp/nowhere:$tmp:$PATH")
+	hello --on-hello 'args x'
+	given "$tmp/args.out" x
+}
+
+@test "a command that is not there is an error at start-up, status 69" {
+	local bad
+	mkdir "$tmp/directory"
+	touch "$tmp/file"
+	chmod 644 "$tmp/file"
+	for bad in "$tmp/missing -x" "$tmp/directory" "$tmp/file" \
+	    no-such-command-anywhere '' ' ' "true 'x" 'true "x'; do
+		run -69 ./smtpd -i -m "$dir" "${user[@]}" --on-data true \
+		    --on-data "$bad" </dev/null
+		echo "$output"
+		((${#lines[@]} == 1))
+		[[ $output == "smtpd: --on-data '$bad': "* ]]
+	done
+}
+
+@test "the daemon does not start when a command is not there" {
+	run -69 timeout 10 ./smtpd --listen "$tmp/sock" -m "$dir" "${user[@]}" \
+	    --on-new-connection "$tmp/missing" </dev/null
+	[[ ${#lines[@]} == 1 && $output == *"$tmp/missing"* ]]
+}
+
+@test "a command that vanishes later is 451 and a log line, and asked for again" {
+	hook late </dev/null
+	options=(--on-new-mail "$tmp/late")
+	talk reply:220 say:'HELO c.example' reply:250 \
+	    say:'MAIL FROM:<a@c.example>' reply:250 say:RSET reply:250 \
+	    run:"mv $tmp/late $tmp/away" \
+	    say:'MAIL FROM:<a@c.example>' reply:'451 4.3.0 ' \
+	    run:"mv $tmp/away $tmp/late" \
+	    say:'MAIL FROM:<a@c.example>' reply:250 say:QUIT reply:221
+	[[ $(events hook-failed) == *" hook=on-new-mail command=$tmp/late error="*'No such file'* ]]
+	[[ $(events hook-failed | wc -l) == 1 ]]
+}
+
+@test "a script that names no interpreter is 451 and a log line" {
+	echo 'exit 0' >"$tmp/bare"
+	chmod 755 "$tmp/bare"
+	broken --on-hello "$tmp/bare"
+	[[ $failure == *'error="Exec format error"' ]]
+}
+
+@test "a command runs in the server's directory" {
+	hello --on-hello "pwd >$tmp/pwd;"
+	given "$tmp/pwd" "$PWD"
+}
+
+@test "standard input is empty" {
+	hello --on-hello "cat >$tmp/in; readlink /proc/self/fd/0 >$tmp/name"
+	[[ -f $tmp/in && ! -s $tmp/in ]]
+	given "$tmp/name" /dev/null
+}
+
+@test "a command has the descriptors 0, 1 and 2, and none that the server or its parent had" {
+	local sh="(cd /proc/self/fd && echo * >$tmp/fds)"
+	# the shell that expands * has the directory open, and nothing else
+	hello --on-hello "$sh" 7</etc/passwd 9>"$tmp/other" 200</dev/null
+	echo "descriptors: $(<"$tmp/fds")"
+	[[ $(<"$tmp/fds") == '0 1 2 3' ]]
+}
+
+@test "in the pool, too, it has neither listener nor connection" {
+	mkdir "$tmp/out"
+	chmod 777 "$tmp/out"
+	chmod 711 "$tmp" "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
+	serve --listen 127.0.0.1:0 --listen 127.0.0.1:0 --workers 1 \
+	    --on-hello "(cd /proc/self/fd && echo * >$tmp/out/fds)" \
+	    7</etc/passwd
+	dial "${addr[0]}" reply:220 say:'HELO c.example' reply:250 say:QUIT \
+	    reply:221 eof
+	[[ $(<"$tmp/out/fds") == '0 1 2 3' ]]
+}
+
+@test "a command leads a process group of its own" {
+	hello --on-hello "read -r pid name state ppid group rest </proc/\$\$/stat; echo \$pid \$group >$tmp/group"
+	read -r pid group <"$tmp/group"
+	[[ $pid == "$group" ]]
+}
+
+@test "a command has default signals, none blocked" {
+	hello --on-hello "exec grep -E '^Sig(Ign|Blk)' /proc/self/status >$tmp/signals"
+	# but for those that libc keeps for itself
+	[[ $(wc -l <"$tmp/signals") == 2 ]]
+	lacks -vE $':\t[0-9a-f]{8}[08]0{7}$' "$tmp/signals"
+}
+
+@test "a command gains no privileges by set-user-id, unless --allow-setuid says so" {
+	local ours
+	ours=$(grep NoNewPrivs /proc/self/status)
+	hello --on-hello "grep NoNewPrivs /proc/self/status >$tmp/privileges"
+	given "$tmp/privileges" $'NoNewPrivs:\t1'
+	hello --on-hello "grep NoNewPrivs /proc/self/status >$tmp/privileges" \
+	    --allow-setuid
+	given "$tmp/privileges" "$ours"
+}
+
+@test "replies that wait are sent before a command runs" {
+	mkfifo "$tmp/go"
+	options=(--on-new-mail "read -r go <$tmp/go")
+	talk reply:220 send:'HELO c.example\r\nMAIL FROM:<a@c.example>\r\nQUIT\r\n' \
+	    reply:250 run:"echo go >$tmp/go" reply:250 reply:221
+}
+
+@test "at --hook-timeout the command and its children get SIGTERM; whatever they say then, it is 451" {
+	hook slow <<-'EOT'
+		sleep 60 &
+		echo $! >"$tmp/child"
+		echo $$ >"$tmp/pid"
+		trap 'echo "250 2.0.0 Fine"; echo TERM >"$tmp/told"; exit 0' TERM
+		wait
+		wait
+	EOT
+	broken --hook-timeout 1 --on-hello "$tmp/slow"
+	[[ $failure == *'error="it took too long"' ]]
+	given "$tmp/told" TERM
+	ended "$tmp/pid"
+	ended "$tmp/child"
+}
+
+@test "two seconds later they get SIGKILL, stopped ones too" {
+	hook stubborn <<-'EOT'
+		sh -c 'kill -STOP $$' &
+		echo $! >"$tmp/child"
+		trap '' TERM
+		echo $$ >"$tmp/pid"
+		exec sleep 60
+	EOT
+	broken --hook-timeout 1 --on-hello "$tmp/stubborn"
+	[[ $failure == *'error="it took too long"' ]]
+	ended "$tmp/pid"
+	ended "$tmp/child"
+}
+
+@test "--hook-timeout is for each command, and 0 is none" {
+	run -64 ./smtpd -i "${user[@]}" --hook-timeout soon </dev/null
+	[[ $output == *hook-timeout* ]]
+	hello --hook-timeout 0 --on-hello true
+}
+
+@test "much on standard output is read away" {
+	hello --on-hello "head -c 20000000 /dev/zero; echo end >$tmp/end"
+	given "$tmp/end" end
+}
+
+@test "output without an end lasts until --hook-timeout" {
+	hook flood <<-'EOT'
+		echo $$ >"$tmp/pid"
+		exec yes '250 2.0.0 Yes'
+	EOT
+	broken --hook-timeout 1 --on-hello "$tmp/flood"
+	[[ $failure == *'error="it took too long"' ]]
+	ended "$tmp/pid"
+}
+
+@test "standard error goes to the log, a line each, with the session" {
+	hello --on-hello "printf 'one\\ntwo \"x\"\\n\\nlast' >&2;"
+	events hook-said | sed 's/.* text=/text=/' >"$tmp/said"
+	given "$tmp/said" text=one 'text="two \"x\""' 'text=""' text=last
+	[[ $(events hook-said | grep -c ' client=local session=') == 4 ]]
+}
+
+@test "within a transaction the line has its id, too" {
+	options=(--on-recipient 'echo "$SMTP_ID" >&2;')
+	say "${to_bob[@]}" QUIT
+	[[ $(events hook-said) =~ \ id=([^ ]+)\ .*text=([^ ]+)$ ]]
+	[[ ${BASH_REMATCH[1]} == "${BASH_REMATCH[2]}" ]]
+}
+
+@test "control octets on standard error are escaped in the log" {
+	hello --on-hello "printf 'a\\r\\033[1mb\\377 event=message\\n' >&2;"
+	[[ $(events hook-said) == *'text="a\x0d\x1b[1mb\xff event=message"' ]]
+	lacks '[^ -~]' "$log"
+}
+
+@test "a hundred lines of standard error are logged, the others read away" {
+	hello --on-hello "yes x | head -n 300000 >&2; echo end >$tmp/end"
+	given "$tmp/end" end
+	[[ $(events hook-said | wc -l) == 100 ]]
+}
+
+@test "a line of standard error is cut at 1,000 octets" {
+	hello --on-hello "head -c 200000 /dev/zero | tr '\\0' x >&2; echo >&2; echo y >&2"
+	events hook-said | sed 's/.* text=//' >"$tmp/said"
+	(($(wc -l <"$tmp/said") == 2))
+	(($(head -n 1 "$tmp/said" | tr -dc x | wc -c) == 1000))
+	[[ $(tail -n 1 "$tmp/said") == y ]]
+}
+
+@test "a child that keeps standard output open does not hold the session, and is ended" {
+	hook leave <<-'EOT'
+		sleep 60 &
+		echo $! >"$tmp/child"
+	EOT
+	hello --on-hello "$tmp/leave"
+	ended "$tmp/child"
+}
+
+@test "neither does one that has left the process group, which lives on" {
+	mkfifo "$tmp/up"
+	hook leave <<-'EOT'
+		setsid sh -c 'echo up >"$0/up"; exec sleep 60' "$tmp" &
+		echo $! >"$tmp/child"
+		read -r up <"$tmp/up"
+	EOT
+	hello --on-hello "$tmp/leave"
+	[[ -s $tmp/child ]]
+	child=$(<"$tmp/child")
+	lives=0
+	gone "$child" || lives=1
+	kill -KILL "$child"
+	((lives))
+}
+
+@test "a hundred children are ended with their parent" {
+	hook swarm <<-'EOT'
+		for i in 1 2 3 4 5 6 7 8 9 10; do
+			for j in 1 2 3 4 5 6 7 8 9 10; do
+				sleep 60 &
+				echo $!
+			done
+		done >"$tmp/children"
+		kill -SEGV $$
+	EOT
+	broken --on-hello "$tmp/swarm"
+	[[ $failure == *'error="it was killed by a signal"' ]]
+	mapfile -t pids <"$tmp/children"
+	((${#pids[@]} == 100))
+	eventually gone "${pids[@]}"
+}
+
+# waiting: a hook that waits to be ended, and says that it was
+waiting() {
+	hook waiting <<-'EOT'
+		trap 'echo ended >"$tmp/told"; kill $!; exit 0' TERM
+		sleep 60 &
+		echo $$ >"$tmp/pid"
+		wait
+	EOT
+	wait_pid="until [ -s $tmp/pid ]; do :; done"
+}
+
+@test "a connection that is gone ends a command that was asked" {
+	waiting
+	options=(--on-new-mail "$tmp/waiting")
+	talk reply:220 say:'HELO c.example' reply:250 \
+	    say:'MAIL FROM:<a@c.example>' run:"$wait_pid" close exit:0
+	ended "$tmp/pid"
+	given "$tmp/told" ended
+	[[ $(events hook-failed) == *'error="the connection is gone"' ]]
+}
+
+@test "so does a reset of a TCP connection" {
+	waiting
+	via=-t
+	options=(--on-new-connection "$tmp/waiting")
+	talk run:"$wait_pid" reset exit:0
+	ended "$tmp/pid"
+	given "$tmp/told" ended
+}
+
+@test "a client that only closed its sending side is served (RFC 5321 4.1.1.10)" {
+	mkfifo "$tmp/go"
+	options=(--on-new-mail "read -r go <$tmp/go")
+	for via in -s -t; do
+		talk reply:220 \
+		    send:'HELO c.example\r\nMAIL FROM:<a@c.example>\r\nQUIT\r\n' \
+		    shut reply:250 run:"echo go >$tmp/go" reply:250 reply:221 eof
+	done
+}
+
+@test "--on-disconnect runs whatever ended the session, and changes nothing" {
+	options=(--on-disconnect "echo \$SMTP_HELO >>$tmp/bye; echo 550 no; exit 77"
+	    --max-errors 1)
+	say 'HELO quit.example' QUIT
+	[[ $codes == '220 250 221' ]]
+	say 'HELO end.example'
+	[[ $codes == '220 250' ]]
+	say 'HELO error.example' BOGUS
+	[[ $codes == '220 250 421' ]]
+	talk reply:220 say:'HELO gone.example' reply:250 close exit:0
+	given "$tmp/bye" quit.example end.example error.example gone.example
+}
+
+@test "--on-disconnect is not ended by the end of the connection" {
+	mkfifo "$tmp/go"
+	options=(--on-disconnect "read -r go <$tmp/go; echo \$go >$tmp/went")
+	talk reply:220 close run:"echo on >$tmp/go" exit:0
+	given "$tmp/went" on
+}
+
+@test "--on-disconnect runs after a refusal at connect, too" {
+	options=(--on-new-connection false --on-disconnect "echo bye >$tmp/bye;")
+	talk reply:554 eof exit:0
+	given "$tmp/bye" bye
+}
+
+@test "a server that is asked to stop lets a command come to its end" {
+	mkfifo "$tmp/go"
+	options=(--on-new-mail "read -r go <$tmp/go; echo 250 2.1.0 Seen")
+	talk reply:220 say:'HELO c.example' reply:250 \
+	    say:'MAIL FROM:<a@c.example>' run:'kill -TERM "$SMTPC_PID"' \
+	    run:"echo go >$tmp/go" reply:'250 2.1.0 Seen' reply:'421 4.3.2 ' eof
+}
+
+@test "a worker has no child and no more descriptors after many commands" {
+	local worker i fds='' now dialogue=()
+	serve --listen 127.0.0.1:0 --workers 1 --on-hello 'true' \
+	    --on-hello 'echo a | cat;' --on-hello 'sleep 60 &'
+	worker=$(children "$master")
+	[[ $worker =~ ^[0-9]+$ ]]
+	for ((i = 0; i < 20; i++)); do
+		dialogue+=(say:'HELO c.example' reply:250)
+	done
+	for i in 1 2; do
+		dial "${addr[0]}" reply:220 "${dialogue[@]}" say:QUIT reply:221 eof
+		[[ -z $(children "$worker") ]]
+		now=$(find "/proc/$worker/fd" -mindepth 1 | wc -l)
+		[[ -z $fds || $fds == "$now" ]]
+		fds=$now
+	done
+}
+
+@test "--help and the command line take each of these options more than once" {
+	local o args=()
+	for o in new-connection hello new-mail recipient data disconnect; do
+		args+=("--on-$o" true "--on-$o" "echo $o >>$tmp/ran;")
+	done
+	options=("${args[@]}")
+	deliver 'Subject: x' '' body
+	given "$tmp/ran" new-connection hello new-mail recipient data disconnect
+}
