@@ -1,5 +1,6 @@
 # smtpd needs a C compiler and libc.  Targets: all check check-real torture
-# bench install uninstall clean; CC, CFLAGS, LDFLAGS, DESTDIR and PREFIX are honoured.
+# bench install uninstall clean; CC, CFLAGS, LDFLAGS, DESTDIR and PREFIX are
+# honoured.
 
 PREFIX = /usr/local
 SBINDIR = $(PREFIX)/sbin

@@ -576,8 +576,9 @@ basic_envelope_new(const struct basic_options *options, struct mail *mail,
 	b->delivery = (struct delivery){
 		.store = options->store, .hostname = mail->hostname,
 		.hardlink = options->hardlink, .put_header = put_header,
-		.ctx = b, .fd = -1, .reader = -1,
+		.ctx = b,
 	};
+	delivery_init(&b->delivery);
 	header_init(&b->header, look_for_loop, b);
 	if (size < (unsigned long long)options->min_free)
 		size = (unsigned long long)options->min_free;

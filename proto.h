@@ -13,7 +13,7 @@ struct hooks;
 
 struct proto_options {
 	const char *hostname;
-	const char *delimiters;		/* each ends a mailbox: user+extension */
+	const char *delimiters;		/* each ends a mailbox: user+ext */
 	struct hooks *hooks;
 	const char **domains;		/* ours; "*" is any */
 	unsigned n_domains;

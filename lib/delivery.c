@@ -98,10 +98,16 @@ drop_file(struct delivery *d)
 	d->fd = d->reader = -1;
 }
 
+void
+delivery_init(struct delivery *d)
+{
+	d->own = (struct maildir){ -1, -1, -1 };
+	d->fd = d->reader = -1;
+}
+
 int
 delivery_begin(struct delivery *d, char *buf)
 {
-	d->own = (struct maildir){ -1, -1, -1 };
 	if (d->store->per_user) {
 		if (store_open_user(d->store, d->copies[0].path,
 		    &d->own) < 0)

@@ -49,6 +49,9 @@ struct delivery {
 	unsigned long long head_size, head_lines;	/* of its Return-Path */
 };
 
+/* Nothing is open yet: delivery_end() may be called from now on. */
+void delivery_init(struct delivery *);
+
 /*
  * Begin: the header is put, and the message may be.  buf is for out, and the
  * caller's, as are copies.  Returns 0, or -1 with errno set.

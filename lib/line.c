@@ -83,6 +83,41 @@ copy_text(struct data *d, const char *in, size_t n, char *out)
 	return n;
 }
 
+/*
+ * One octet at the beginning of a line, or behind a CR; *o gets what it turns
+ * out to be.  False where it is for the next state to look at.
+ */
+static bool
+step(struct data *d, char c, char **o)
+{
+	switch (d->state) {
+	case DATA_BEGIN_LINE:
+		d->state = c == '.' ? DATA_DOT : DATA_TEXT;
+		return c == '.';
+	case DATA_DOT:
+		d->state = c == '\r' ? DATA_DOT_CR : DATA_TEXT;
+		return c == '\r';
+	case DATA_DOT_CR:
+		d->done = c == '\n';
+		d->state = DATA_CR;
+		return d->done;
+	case DATA_CR:
+		if (c == '\n') {
+			*(*o)++ = '\n';
+			d->octets++;
+			d->state = DATA_BEGIN_LINE;
+			return true;
+		}
+		*(*o)++ = '\r';
+		d->bare_cr = true;
+		d->state = DATA_TEXT;
+		return false;
+	case DATA_TEXT:
+		break;
+	}
+	return false;
+}
+
 size_t
 data_decode(struct data *d, const char *in, size_t n, char *out, size_t *len)
 {
@@ -91,52 +126,16 @@ data_decode(struct data *d, const char *in, size_t n, char *out, size_t *len)
 	size_t copied;
 
 	while (p < end && !d->done) {
-		switch (d->state) {
-		case DATA_BEGIN_LINE:
-			if (*p == '.') {
-				d->state = DATA_DOT;
-				p++;
-			} else {
-				d->state = DATA_TEXT;
-			}
-			break;
-		case DATA_DOT:
-			if (*p == '\r') {
-				d->state = DATA_DOT_CR;
-				p++;
-			} else {
-				d->state = DATA_TEXT;
-			}
-			break;
-		case DATA_DOT_CR:
-			if (*p == '\n') {
-				d->done = true;
-				p++;
-			} else {
-				d->state = DATA_CR;
-			}
-			break;
-		case DATA_TEXT:
-			copied = copy_text(d, p, (size_t)(end - p), o);
-			p += copied;
-			o += copied;
-			if (p < end) {
-				d->state = DATA_CR;
-				p++;
-			}
-			break;
-		case DATA_CR:
-			if (*p == '\n') {
-				*o++ = '\n';
-				d->octets++;
-				d->state = DATA_BEGIN_LINE;
-				p++;
-			} else {
-				*o++ = '\r';
-				d->bare_cr = true;
-				d->state = DATA_TEXT;
-			}
-			break;
+		if (d->state != DATA_TEXT) {
+			p += step(d, *p, &o);
+			continue;
+		}
+		copied = copy_text(d, p, (size_t)(end - p), o);
+		p += copied;
+		o += copied;
+		if (p < end) {
+			d->state = DATA_CR;
+			p++;
 		}
 	}
 	*len = (size_t)(o - out);

@@ -61,7 +61,7 @@ add(struct option_list *list, const char *value)
 }
 
 static void
-set_number(const struct option *o, const char *value)
+set_number(const struct option *o, long long *number, const char *value)
 {
 	static const struct {
 		int base;
@@ -81,25 +81,27 @@ set_number(const struct option *o, const char *value)
 	if (n < 0)
 		fatal(EX_USAGE, "--%s takes %s, not '%s'", o->name,
 		    forms[o->type].takes, value);
-	*(long long *)o->value = n;
+	*number = n;
 }
 
 static void
-set(const struct option *o, const char *value)
+set(const struct option *o, void *base, const char *value)
 {
+	void *field = (char *)base + o->offset;
+
 	if (o->type == OPTION_FLAG)
-		*(bool *)o->value = true;
+		*(bool *)field = true;
 	else if (o->type == OPTION_STRING)
-		*(const char **)o->value = value;
+		*(const char **)field = value;
 	else if (o->type == OPTION_LIST)
-		add(o->value, value);
+		add(field, value);
 	else
-		set_number(o, value);
+		set_number(o, field, value);
 }
 
 /* --name, --name=value or --name value.  Returns the arguments used. */
 static int
-parse_long(const struct option *table, char **argv)
+parse_long(const struct option *table, void *base, char **argv)
 {
 	const char *arg = *argv + 2;
 	size_t len = strcspn(arg, "=");
@@ -114,19 +116,19 @@ parse_long(const struct option *table, char **argv)
 	if (!o->argument && arg[len])
 		fatal(EX_USAGE, "--%s takes no value", o->name);
 	if (!o->argument || arg[len]) {
-		set(o, arg[len] ? arg + len + 1 : NULL);
+		set(o, base, arg[len] ? arg + len + 1 : NULL);
 		return 1;
 	}
 	if (!argv[1])
 		fatal(EX_USAGE, "--%s needs a value: --%s %s", o->name,
 		    o->name, o->argument);
-	set(o, argv[1]);
+	set(o, base, argv[1]);
 	return 2;
 }
 
 /* -abc, -l value or -lvalue.  Returns the arguments used. */
 static int
-parse_short(const struct option *table, char **argv)
+parse_short(const struct option *table, void *base, char **argv)
 {
 	const char *arg = *argv + 1;
 	const struct option *o;
@@ -141,24 +143,24 @@ parse_short(const struct option *table, char **argv)
 			fatal(EX_USAGE, "-%c needs a value: -%c %s",
 			    o->letter, o->letter, o->argument);
 		if (o->argument) {
-			set(o, arg[1] ? arg + 1 : argv[1]);
+			set(o, base, arg[1] ? arg + 1 : argv[1]);
 			return arg[1] ? 1 : 2;
 		}
-		set(o, NULL);
+		set(o, base, NULL);
 	}
 	return 1;
 }
 
 void
-option_parse(const struct option *table, int argc, char **argv)
+option_parse(const struct option *table, void *base, int argc, char **argv)
 {
 	int i = 1;
 
 	while (i < argc) {
 		if (strncmp(argv[i], "--", 2) == 0 && argv[i][2])
-			i += parse_long(table, argv + i);
+			i += parse_long(table, base, argv + i);
 		else if (argv[i][0] == '-' && argv[i][1] != '-' && argv[i][1])
-			i += parse_short(table, argv + i);
+			i += parse_short(table, base, argv + i);
 		else
 			fatal(EX_USAGE, "smtpd takes options only, not '%s'; "
 			    "see smtpd --help", argv[i]);

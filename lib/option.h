@@ -5,6 +5,8 @@
 #ifndef OPTION_H
 #define OPTION_H
 
+#include <stddef.h>
+
 enum option_type {
 	OPTION_FLAG,		/* bool */
 	OPTION_STRING,		/* const char * */
@@ -24,16 +26,16 @@ struct option {
 	char letter;		/* 0: none */
 	const char *name;
 	enum option_type type;
-	void *value;
+	size_t offset;		/* of the value, in the caller's struct */
 	const char *argument;	/* its name for --help; NULL: a flag */
 	const char *help;
 };
 
 /*
- * Read argv into what the table, which ends with a NULL name, points to.
+ * Read argv into the struct at base, by a table that ends with a NULL name.
  * Exits by fatal() with EX_USAGE where it can't be read.
  */
-void option_parse(const struct option *, int argc, char **argv);
+void option_parse(const struct option *, void *base, int argc, char **argv);
 
 /* Print a line for each option to standard output. */
 void option_help(const struct option *);
