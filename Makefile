@@ -67,12 +67,17 @@ bench: smtpd
 	t/bench/memory
 
 install: smtpd
-	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
+	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man7 \
+	    $(DESTDIR)$(MANDIR)/man8
 	install -m 755 smtpd $(DESTDIR)$(SBINDIR)/smtpd
+	install -m 644 man/smtpd-hooks.7 \
+	    $(DESTDIR)$(MANDIR)/man7/smtpd-hooks.7
 	install -m 644 man/smtpd.8 $(DESTDIR)$(MANDIR)/man8/smtpd.8
 
 uninstall:
-	rm -f $(DESTDIR)$(SBINDIR)/smtpd $(DESTDIR)$(MANDIR)/man8/smtpd.8
+	rm -f $(DESTDIR)$(SBINDIR)/smtpd \
+	    $(DESTDIR)$(MANDIR)/man7/smtpd-hooks.7 \
+	    $(DESTDIR)$(MANDIR)/man8/smtpd.8
 
 clean:
 	rm -f smtpd $(OBJECTS) $(TOOLS)

@@ -196,7 +196,7 @@ authenticate(struct session *s, struct login *l, const char *initial)
 	if (r.code || s->stream->state != STREAM_OPEN)
 		return r;
 	r = judge(s, l);
-	if (r.code != 235)
+	if (r.code == 535)	/* 454 is no fault of the client's */
 		log_failure(s, l, &r);
 	return r;
 }
@@ -229,7 +229,6 @@ auth_command(struct session *s, const char *arg)
 	else
 		return reply_make(504, "5.5.4 The mechanisms are PLAIN and "
 		    "LOGIN");
-	s->auth_tried = true;
 	r = authenticate(s, &login, initial);
 	explicit_bzero(&login, sizeof login);
 	return r;

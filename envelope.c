@@ -327,11 +327,12 @@ note_file(struct basic *b)
 {
 	const struct delivery *d = &b->delivery;
 	struct mail *m = b->mail;
+	const char *own = b->recipients[0].path;
 
 	if (d->n)
-		snprintf(m->file, sizeof m->file, "%s/new/%s",
-		    b->recipients[0].path ? b->recipients[0].path :
-		    b->options->store->path, d->copies[0].file.name);
+		snprintf(m->file, sizeof m->file, "%s%s/new/%s",
+		    own ? store_prefix(d->store) : "",
+		    own ? own : d->store->path, d->copies[0].file.name);
 	if (m->keep_open)
 		m->kept = fcntl(delivery_reader(&b->delivery),
 		    F_DUPFD_CLOEXEC, 0);
@@ -443,7 +444,7 @@ make_filtered(void *ctx, int from, int to)
 	struct basic *b = ctx;
 
 	b->answer = b->mail->filter(b->mail->ctx, b->filter, from, to);
-	if (reply_refuses(&b->answer))
+	if (reply_refuses(&b->answer) || b->mail->filters <= b->filter)
 		return 1;
 	if (find_received(b, to) >= 0)
 		return 0;
@@ -475,22 +476,25 @@ examine(struct basic *b)
 {
 	struct delivery *d = &b->delivery;
 	struct mail *m = b->mail;
+	struct reply r;
 	int made, fd;
 
 	for (b->filter = 0; b->filter < m->filters; b->filter++) {
 		made = delivery_replace(d, make_filtered, b);
 		if (made < 0)
 			return local_error(b, "filter", errno);
-		if (made > 0)
+		if (made > 0 && reply_refuses(&b->answer))
 			return b->answer;
 	}
 	if (m->inspect) {
 		fd = delivery_reader(d);
 		if (fd < 0)
 			return local_error(b, "open", errno);
-		b->answer = m->inspect(m->ctx, fd);
-		if (reply_refuses(&b->answer))
-			return b->answer;
+		r = m->inspect(m->ctx, fd);
+		if (reply_refuses(&r))
+			return r;
+		if (r.code)
+			b->answer = r;
 	}
 	if (m->headers[b->n_headers] &&
 	    delivery_replace(d, make_with_headers, b) < 0)
@@ -521,7 +525,7 @@ finish(struct basic *b, bool together)
 	fd = m->hand_on || m->keep_open ? delivery_reader(d) : -1;
 	if (fd < 0 && (m->hand_on || m->keep_open))
 		return local_error(b, "open", errno);
-	if (m->hand_on) {
+	if (m->hand_on && !(together && delivery_is_short(d))) {
 		r = m->hand_on(m->ctx, fd);
 		if (reply_refuses(&r))
 			return r;
@@ -538,13 +542,16 @@ close_basic(struct envelope *e, struct reply *each, size_t n)
 	struct basic *b = basic(e);
 	const bool together = n == 1;
 	struct reply r = finish(b, together);
+	bool kept = false;
 	size_t i;
 
-	if (!reply_refuses(&r))
-		note_file(b);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		each[i] = reply_refuses(&r) ? r : together ?
 		    verdict_for_all(b) : verdict_for(b, b->accepted[i]);
+		kept = kept || !reply_refuses(&each[i]);
+	}
+	if (kept)
+		note_file(b);
 	release(b);
 }
 
@@ -575,6 +582,7 @@ basic_envelope_new(const struct basic_options *options, struct mail *mail,
 	b->mail = mail;
 	b->delivery = (struct delivery){
 		.store = options->store, .hostname = mail->hostname,
+		.id = mail->id,
 		.hardlink = options->hardlink, .put_header = put_header,
 		.ctx = b,
 	};

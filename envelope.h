@@ -27,7 +27,8 @@ struct mail {
 	 * Who is asked of the whole message, in this order; NULL: nobody.
 	 * Each returns a refusal, or 250 with a text, or none.  All get a
 	 * descriptor to read it from.  filter is called `filters' times, and
-	 * writes to `to' what the message becomes; inspect may add to
+	 * writes to `to' what the message becomes; it sets `filters' to i to
+	 * leave the message as it is and be the last one; inspect may add to
 	 * headers; hand_on is called when the message is on the disk, and
 	 * before it has a name there.
 	 */

@@ -1,7 +1,7 @@
 /* The administrator's commands, asked at each event of a session. */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "clock.h"
 #include "hooks.h"
@@ -103,19 +103,13 @@ static int
 set_recipient(struct environment *e, const struct session *s,
     const struct address *a)
 {
-	const char *delimiters = s->options->delimiters;
-	const size_t cut = strcspn(a->local, delimiters);
-	char mailbox[sizeof a->local];
-	size_t i;
+	char mailbox[ADDRESS_MAX + 1];
+	const char *extension = address_mailbox(a->local,
+	    s->options->delimiters, mailbox);
 
-	for (i = 0; i < cut; i++)
-		mailbox[i] = (char)((unsigned char)a->local[i] < 0x80 ?
-		    tolower((unsigned char)a->local[i]) : a->local[i]);
-	mailbox[i] = '\0';
 	return environment_set(e, "RECIPIENT", a->email) |
 	    environment_set(e, "LOCAL", a->local) |
-	    environment_set(e, "EXTENSION",
-		a->local[cut] ? a->local + cut + 1 : NULL) |
+	    environment_set(e, "EXTENSION", *extension ? extension : NULL) |
 	    environment_set(e, "DOMAIN",
 		*a->domain ? a->domain : s->options->hostname) |
 	    environment_set(e, "SMTP_MAILBOX", mailbox);
@@ -254,6 +248,10 @@ ask(struct session *s, struct hook_run *run, enum hook_event event,
 		.complained = run->complained, .out = run->out,
 		.len = run->n_out,
 	};
+	if (event == HOOK_FILTER && run->status == 0) {
+		end.out = "";		/* it is the message */
+		end.len = 0;
+	}
 	*skip = !run->failed && run->status == VERDICT_SKIP;
 	r = verdict_of(&end, check, events[event].refusal);
 	if (check && !reply_refuses(&r)) {
@@ -349,14 +347,22 @@ static struct reply
 filter(void *ctx, unsigned i, int from, int to)
 {
 	struct session *s = ctx;
+	const long long most = s->options->max_size;
 	struct hook_run run;
-	bool skip;
+	struct reply r;
+	struct stat st;
+	bool skip = false;
 
 	prepare(s, HOOK_FILTER, &run);
 	run.input = from;
 	run.output = to;
-	run.output_max = s->options->max_size;
-	return ask_one(s, HOOK_FILTER, i, &run, NULL, NULL, &skip);
+	if (most && fstat(from, &st) == 0)	/* our header is none of it */
+		run.output_max = HEADERS_MAX +
+		    (st.st_size > most ? st.st_size : most);
+	r = ask_one(s, HOOK_FILTER, i, &run, NULL, NULL, &skip);
+	if (skip)
+		s->mail.filters = i;
+	return r;
 }
 
 static struct reply

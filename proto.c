@@ -240,6 +240,8 @@ run_line(struct session *s, char *line)
 		line[--len] = '\0';
 	verb = strcspn(line, " \t");
 	c = find_command(line, verb);
+	if (c->run == auth_command)
+		s->auth_tried = true;
 	if (len > COMMAND_MAX - 2 && c->run != auth_command)
 		r = reply_make(500, "5.5.2 The line is too long");
 	else if (len == 0)
@@ -249,7 +251,8 @@ run_line(struct session *s, char *line)
 		    " \t"));
 	r = economise(s, c, r);
 	telling = r.code >= 500 && c->run != transaction_data &&
-	    c->run != auth_command && (c->run || !s->auth_tried);
+	    c->run != auth_command &&
+	    !(s->auth_tried && (c == &unknown || c == &header_field));
 	if (reply_refuses(&r))
 		session_log_refusal(s, c->verb,
 		    telling || c->run == transaction_rcpt ? line : NULL, &r);

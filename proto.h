@@ -42,6 +42,7 @@ struct client {
 	struct endpoint remote;
 	struct endpoint local;	/* that it reached */
 	bool trusted;		/* whatever its address */
+	bool remote_unknown;	/* it came over a network, all the same */
 };
 
 /*

@@ -6,7 +6,7 @@
 #include "clock.h"
 #include "session.h"
 
-enum { FOLD_AT = 70 };	/* columns of a header line */
+enum { FOLD_AT = 70, TAB_WIDTH = 8 };	/* columns of a header line */
 
 /* Eleven digits of time and five of the pid: no two sessions share it. */
 static void
@@ -55,12 +55,14 @@ log_recipients(const struct session *s, struct log_line *l)
 }
 
 void
-session_log_refusal(const struct session *s, const char *command,
+session_log_refusal(struct session *s, const char *command,
     const char *line, const struct reply *r)
 {
 	char text[REPLY_TEXT_MAX + 8];
 	struct log_line l;
 
+	if (++s->refusals > REFUSALS_LOGGED)
+		return;
 	session_log(s, &l, LEVEL_INFO, "refused");
 	log_str(&l, "command", command);
 	snprintf(text, sizeof text, "%d %s", r->code, r->text);
@@ -106,10 +108,12 @@ session_log_end(const struct session *s)
 	};
 	struct log_line l;
 
-	session_log(s, &l, LEVEL_DEBUG, "disconnected");
+	session_log(s, &l, s->refusals > REFUSALS_LOGGED ? LEVEL_INFO :
+	    LEVEL_DEBUG, "disconnected");
 	log_str(&l, "how", how[s->stream->state]);
 	log_num(&l, "mails", s->mails);
 	log_num(&l, "errors", s->errors);
+	log_num(&l, "refused", s->refusals);
 	log_end(&l);
 }
 
@@ -125,8 +129,7 @@ void
 session_reset(struct session *s)
 {
 	if (s->envelope)
-		s->envelope->ops->abort(s->envelope);
-	s->envelope = NULL;
+		session_drop_envelope(s);
 	if (s->mail.kept >= 0)
 		close(s->mail.kept);
 	s->n_headers = s->n_hello;
@@ -242,8 +245,9 @@ session_add_header(struct session *s, const char *field, size_t len)
 		return -1;
 	if (!s->headers && !(s->headers = malloc(HEADERS_MAX)))
 		return -1;
-	/* each octet may be a space that becomes a line end and a tab */
-	if (s->n_headers + 2 * len + 2 > HEADERS_MAX)
+	/* a fold makes two octets of a space */
+	if (s->n_headers + len + len / (FOLD_AT - TAB_WIDTH) + 2 >
+	    HEADERS_MAX)
 		return -1;
 	out = s->headers + s->n_headers;
 	for (i = 0; i < len; i++, column++) {
@@ -251,7 +255,7 @@ session_add_header(struct session *s, const char *field, size_t len)
 		    field[i + 1] != ' ' && field[i + 1] != '\t') {
 			*out++ = '\n';
 			*out++ = '\t';
-			column = 8;
+			column = TAB_WIDTH;
 		} else {
 			*out++ = field[i];
 		}

@@ -15,6 +15,7 @@ enum {
 	HELO_MAX = 255,		/* octets, RFC 5321 4.5.3.1.2 */
 	AUTH_LINE_MAX = 12288,	/* octets with CR LF, RFC 4954 4 */
 	USER_MAX = 255,		/* octets of a name that AUTH gave */
+	REFUSALS_LOGGED = 200,	/* of a session; more are counted */
 	HEADERS_MAX = 8192,	/* octets of fields that commands added */
 	RECIPIENT_LIST_MAX = 100000,	/* octets */
 };
@@ -43,6 +44,7 @@ struct session {
 	bool auth_tried;		/* what follows may be a password */
 
 	long long mails, errors, idle_commands;
+	long long refusals;		/* that were logged, or not */
 
 	/* of the mail at hand */
 	struct envelope *envelope;
@@ -99,9 +101,9 @@ void session_log(const struct session *, struct log_line *, enum log_level,
 
 /*
  * Log a refusal: which command, what it was told, and what the client sent,
- * if line is not NULL.
+ * if line is not NULL; the first REFUSALS_LOGGED of them.
  */
-void session_log_refusal(const struct session *, const char *command,
+void session_log_refusal(struct session *, const char *command,
     const char *line, const struct reply *);
 
 /* Log that a message was kept; size is in octets, as RFC 1870 counts. */

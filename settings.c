@@ -13,6 +13,8 @@
 
 #define VERSION "0.1"
 
+enum { HOSTNAME_MAX = 255 };	/* octets, RFC 1035 2.3.4 */
+
 #define AT(field) offsetof(struct settings, field)
 
 static const struct option options[] = {
@@ -240,7 +242,8 @@ settle_hostname(struct settings *s)
 			fatal(EX_OSERR, "gethostname: %s", strerror(errno));
 		s->hostname = s->system_name;
 	}
-	if (!address_is_host(s->hostname, false))
+	if (!address_is_host(s->hostname, false) ||
+	    strlen(s->hostname) > HOSTNAME_MAX)
 		fatal(EX_USAGE, "the hostname '%s' is no domain name; give "
 		    "one with --hostname", s->hostname);
 	s->proto.hostname = s->hostname;
@@ -277,6 +280,9 @@ settle_ready_fd(const struct settings *s)
 {
 	if (s->ready_fd < 0)
 		return;
+	if (s->ready_fd == STDIN_FILENO || s->ready_fd == STDERR_FILENO)
+		fatal(EX_USAGE, "--ready-fd %lld: that is standard input, or "
+		    "the log; take 1, or 3 and up", s->ready_fd);
 	if (s->ready_fd > INT_MAX ||
 	    fcntl((int)s->ready_fd, F_SETFD, FD_CLOEXEC) < 0)
 		fatal(EX_USAGE, "--ready-fd %lld: that descriptor is not "

@@ -57,9 +57,9 @@ find_user(const struct settings *s, struct user *u)
 		    missing);
 	if (geteuid() == 0)
 		return true;
-	if (u->uid != geteuid())
+	if (u->uid != geteuid() || u->gid != getegid())
 		fatal(EX_NOPERM, "--user %s: only root can become another "
-		    "user", s->user);
+		    "user or group", s->user);
 	return false;
 }
 
@@ -98,11 +98,23 @@ open_store(struct server *server, const struct user *u)
 	if (store_open(&server->store, s->maildir, s->delimiters,
 	    u ? &owner : NULL) == 0)
 		return;
+	fatal(EX_CANTCREAT, "maildir %s: %s%s", s->maildir, strerror(errno),
+	    errno == ENOENT ? "; make the directory above it first" : "");
+}
+
+/* Say why mail can't be kept, and exit. */
+static void
+store_failed(const struct settings *s, const struct store *store)
+{
+	if (store->spool_only)
+		fatal(EX_CANTCREAT, "--spool %s: %s for uid %ld", s->spool,
+		    strerror(errno), (long)geteuid());
 	if (errno == EXDEV)
 		fatal(EX_CONFIG, "maildir %s: tmp and new are on different "
 		    "devices", s->maildir);
-	fatal(EX_CANTCREAT, "maildir %s: %s%s", s->maildir, strerror(errno),
-	    errno == ENOENT ? "; make the directory above it first" : "");
+	fatal(EX_CANTCREAT, "maildir %s: %s for uid %ld; give it to that "
+	    "user, or run as its owner with --user", s->maildir,
+	    strerror(errno), (long)geteuid());
 }
 
 /* After this, nothing is done as root. */
@@ -120,9 +132,7 @@ drop_privileges(struct server *server, const struct user *u)
 		setenv("LOGNAME", u->name, 1);
 	}
 	if (store_check(&server->store) < 0)
-		fatal(EX_CANTCREAT, "maildir %s: %s for uid %ld; give it to "
-		    "that user, or run as its owner with --user", s->maildir,
-		    strerror(errno), (long)geteuid());
+		store_failed(s, &server->store);
 }
 
 /* The commands, checked as the user that will run them. */
@@ -273,8 +283,10 @@ identify_client(struct client *client, bool is_socket)
 	client->trusted = getenv("RELAYCLIENT") != NULL;
 	if (client->remote.family != AF_UNSPEC)
 		return;
-	if ((ip = getenv("TCPREMOTEIP")) || (ip = getenv("REMOTE_HOST")))
+	if ((ip = getenv("TCPREMOTEIP")) || (ip = getenv("REMOTE_HOST"))) {
+		client->remote_unknown = true;
 		endpoint_parse(&client->remote, ip);
+	}
 	if ((ip = getenv("TCPLOCALIP")))
 		endpoint_parse(&client->local, ip);
 }
@@ -300,7 +312,7 @@ static int
 run_inetd(struct server *server)
 {
 	struct settings *s = &server->settings;
-	struct client client;
+	struct client client = { .trusted = false };
 	struct stat st;
 	sigset_t waiting;
 	bool is_socket;
@@ -369,13 +381,26 @@ accept_failed(void)
 	const struct timespec pause = { 0, 100 * 1000 * 1000 };
 
 	switch (errno) {
-	case EMFILE:
-	case ENFILE:
-	case ENOBUFS:
-	case ENOMEM:
+	case EINTR:
+	case EAGAIN:
+	case EBADF:		/* the signal handler closed it */
+	case ECONNABORTED:
+	case EPROTO:
+		break;
+	default:
 		log_errno("accept-failed", "what", "connection");
 		nanosleep(&pause, NULL);
 	}
+}
+
+/* Its reader waits for the end.  Descriptor 1 must not become a client's. */
+static void
+close_ready_fd(const struct settings *s)
+{
+	if (s->ready_fd == STDOUT_FILENO)
+		dup2(STDIN_FILENO, STDOUT_FILENO);
+	else if (s->ready_fd >= 0)
+		close((int)s->ready_fd);
 }
 
 /* A worker's life (pool.h). */
@@ -389,8 +414,7 @@ work(void *ctx)
 	long long served = 0;
 	int fd, epoll = -1;
 
-	if (s->ready_fd >= 0)		/* its reader waits for the end */
-		close((int)s->ready_fd);
+	close_ready_fd(s);
 	listening = &server->listeners;
 	prepare_signals(server, &waiting);
 	sweep(server);
@@ -431,8 +455,7 @@ announce(void *ctx)
 			dprintf((int)s->ready_fd, "%s\n",
 			    server->listeners.all[i].address);
 	}
-	if (s->ready_fd >= 0)
-		close((int)s->ready_fd);
+	close_ready_fd(s);
 }
 
 static void
@@ -455,12 +478,12 @@ run_pool(struct server *server)
 		.ctx = server,
 	};
 	struct log_line l;
-	int status = pool_run(&options);
+	unsigned killed = pool_run(&options);
 
 	log_begin(&l, LEVEL_INFO, "stopped");
-	log_num(&l, "status", status);
+	log_num(&l, "killed", killed);
 	log_end(&l);
-	return status;
+	return EX_OK;
 }
 
 /* Else a socket of ours could become descriptor 2, and read the log. */

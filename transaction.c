@@ -173,7 +173,7 @@ static bool
 is_local(const struct client *c)
 {
 	if (c->local.family == AF_UNSPEC)
-		return c->remote.family == AF_UNSPEC;
+		return c->remote.family == AF_UNSPEC && !c->remote_unknown;
 	return endpoint_is_loopback(&c->local);
 }
 

@@ -278,6 +278,19 @@ address_parse(const char **p, unsigned flags, struct address *a)
 	return check_charset(begin, s);
 }
 
+const char *
+address_mailbox(const char *local, const char *delimiters, char *out)
+{
+	const size_t cut = strcspn(local, delimiters);
+	size_t i;
+
+	for (i = 0; i < cut && i < ADDRESS_MAX; i++)
+		out[i] = (char)(is_utf8((unsigned char)local[i]) ? local[i] :
+		    tolower((unsigned char)local[i]));
+	out[i] = '\0';
+	return local + cut + (local[cut] != '\0');
+}
+
 bool
 address_same(const char *email, const char *other)
 {

@@ -44,6 +44,14 @@ enum address_status address_parse(const char **p, unsigned flags,
  */
 bool address_is_host(const char *s, bool strict);
 
+/*
+ * The mailbox of a local part: in lower case, and without what follows the
+ * first of the delimiters.  out has room for ADDRESS_MAX + 1 octets.  Returns
+ * the extension, which is "" where there is none.
+ */
+const char *address_mailbox(const char *local, const char *delimiters,
+    char *out);
+
 /* The same mailbox?  The local part to the octet, the domain in any case. */
 bool address_same(const char *email, const char *other);
 

@@ -26,8 +26,8 @@ is_lost(const struct copy *c)
 	return c->failed || c->refused;
 }
 
-static bool
-any_lost(const struct delivery *d)
+bool
+delivery_is_short(const struct delivery *d)
 {
 	size_t i;
 
@@ -67,6 +67,17 @@ close_copy(size_t i, struct maildir *m)
 		maildir_close(m);
 }
 
+/* The one Maildir's directories may be other ones by now. */
+static int
+reopen(struct delivery *d, struct maildir *m)
+{
+	if (d->store->per_user || store_reopen(d->store) < 0)
+		return -1;
+	if (m)
+		*m = d->store->one;
+	return 0;
+}
+
 /* A file for the message; its descriptors are set.  0, or -1 with errno. */
 static int
 create_file(struct delivery *d)
@@ -77,19 +88,31 @@ create_file(struct delivery *d)
 	if (d->store->spool_only)
 		return store_create_unlinked(d->store, &d->fd, &d->reader);
 	d->fd = maildir_create(m, &d->file, d->hostname);
-	/* the Maildir's directory may be another one by now */
-	if (d->fd < 0 && errno == ENOENT && !d->store->per_user &&
-	    store_reopen(d->store) == 0)
+	if (d->fd < 0 && errno == ENOENT && reopen(d, NULL) == 0)
 		d->fd = maildir_create(m, &d->file, d->hostname);
 	d->exists = d->fd >= 0;
 	return d->fd < 0 ? -1 : 0;
 }
 
+/* A file is still there that should not be. */
+static void
+log_leftover(const struct delivery *d, const struct maildir_file *f)
+{
+	struct log_line l;
+	int error = errno;
+
+	log_begin(&l, LEVEL_ERROR, "discard-failed");
+	log_str(&l, "id", d->id);
+	log_str(&l, "file", f->name);
+	log_str(&l, "error", strerror(error));
+	log_end(&l);
+}
+
 static void
 drop_file(struct delivery *d)
 {
-	if (d->exists)
-		maildir_discard(spool_maildir(d), &d->file);
+	if (d->exists && maildir_discard(spool_maildir(d), &d->file) < 0)
+		log_leftover(d, &d->file);
 	d->exists = false;
 	if (d->fd >= 0)
 		close(d->fd);
@@ -192,13 +215,6 @@ delivery_replace(struct delivery *d, int (*make)(void *ctx, int from, int to),
 	return made;
 }
 
-/* A failed fsync is never tried again: its pages may be gone by then. */
-int
-delivery_sync(struct delivery *d)
-{
-	return d->store->spool_only || are_apart(d) ? 0 : fsync(d->fd);
-}
-
 /* A copy has a header of its own, and the rest of the spooled file. */
 static void
 write_copy(struct delivery *d, struct copy *c, int fd)
@@ -264,18 +280,36 @@ prepare(struct delivery *d, size_t i)
 	close_copy(i, &m);
 }
 
+/* A failed fsync is never tried again: its pages may be gone by then. */
+int
+delivery_sync(struct delivery *d)
+{
+	size_t i;
+
+	if (!d->store->spool_only && !are_apart(d) && fsync(d->fd) < 0)
+		return -1;
+	for (i = are_apart(d) ? 0 : 1; i < d->n; i++)
+		if (!d->copies[i].refused)
+			prepare(d, i);
+	return 0;
+}
+
 /* Give a copy its name in new/, durably. */
 static void
 publish(struct delivery *d, size_t i)
 {
 	struct copy *c = &d->copies[i];
 	struct maildir m;
+	int published;
 
 	if (open_copy(d, i, &m) < 0) {
 		fail(c, "maildir");
 		return;
 	}
-	if (maildir_publish(&m, &c->file, c->size, c->lines) < 0)
+	published = maildir_publish(&m, &c->file, c->size, c->lines);
+	if (published < 0 && errno == ENOENT && reopen(d, &m) == 0)
+		published = maildir_publish(&m, &c->file, c->size, c->lines);
+	if (published < 0)
 		fail(c, "name in new");
 	else if (maildir_sync(&m) < 0)
 		fail(c, "fsync of new");
@@ -290,12 +324,13 @@ discard(struct delivery *d, size_t i)
 
 	if (!c->exists)
 		return;
+	c->exists = false;
 	if (open_copy(d, i, &m) < 0) {
-		log_errno("discard-failed", "file", c->file.name);
+		log_leftover(d, &c->file);
 		return;
 	}
-	maildir_discard(&m, &c->file);
-	c->exists = false;
+	if (maildir_discard(&m, &c->file) < 0)
+		log_leftover(d, &c->file);
 	close_copy(i, &m);
 }
 
@@ -305,15 +340,13 @@ delivery_commit(struct delivery *d, bool together)
 {
 	size_t i;
 
-	for (i = are_apart(d) ? 0 : 1; i < d->n; i++)
-		if (!d->copies[i].refused)
-			prepare(d, i);
 	if (d->n && !are_apart(d))
 		take_file(d, &d->copies[0]);
-	for (i = 0; i < d->n && !(together && any_lost(d)); i++)
+	for (i = 0; i < d->n && !(together && delivery_is_short(d));
+	    i++)
 		if (!is_lost(&d->copies[i]))
 			publish(d, i);
-	together = together && any_lost(d);
+	together = together && delivery_is_short(d);
 	for (i = 0; i < d->n; i++)
 		if (together || is_lost(&d->copies[i]))
 			discard(d, i);
@@ -322,6 +355,11 @@ delivery_commit(struct delivery *d, bool together)
 void
 delivery_end(struct delivery *d)
 {
+	size_t i;
+
+	for (i = 0; d->copies && i < d->n; i++)
+		if (!d->copies[i].file.published)
+			discard(d, i);
 	drop_file(d);
 	maildir_close(&d->own);
 }

@@ -28,6 +28,7 @@ struct copy {
 struct delivery {
 	struct store *store;
 	const char *hostname;	/* for file names */
+	const char *id;		/* for the log */
 	bool hardlink;		/* all copies are one file, if they can be */
 	struct copy *copies;
 	size_t n;		/* 0 in a store that keeps nothing */
@@ -75,14 +76,20 @@ int delivery_reader(struct delivery *);
 int delivery_replace(struct delivery *, int (*make)(void *ctx, int from,
     int to), void *ctx);
 
-/* fsync the spooled message.  Returns 0, or -1 with errno set. */
+/*
+ * Bring the message to the disk, for each copy that is not refused.  Blocks
+ * on the disk.  Returns 0, or -1 with errno set; what failed of one copy alone
+ * is left in that.
+ */
 int delivery_sync(struct delivery *);
 
+/* Did anything fail, or was refused, of a copy? */
+bool delivery_is_short(const struct delivery *);
+
 /*
- * Make a synced message durable for each copy that is not refused, file and
- * name; with together set, for all of them or for none.  What failed is left
- * in the copies.  Blocks on the disk.  Nothing is left of a copy that failed.
- * The caller owes delivery_end().
+ * Give a synced message its names, durably; with together set, for all copies
+ * or for none.  What failed is left in the copies.  Blocks on the disk.
+ * Nothing is left of a copy that failed.  The caller owes delivery_end().
  */
 void delivery_commit(struct delivery *, bool together);
 

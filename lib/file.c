@@ -66,10 +66,8 @@ file_append_part(int to, int from, off_t offset, off_t end)
 		copied = left <= 0 ? 0 : copy_file_range(from, &offset, to,
 		    NULL, left < COPY_CHUNK ? (size_t)left : COPY_CHUNK, 0);
 	} while (copied > 0 || (copied < 0 && errno == EINTR));
-	if (copied < 0 && (errno == EXDEV || errno == ENOSYS ||
-	    errno == EINVAL || errno == EOPNOTSUPP))
-		return copy_by_hand(to, from, offset, end);
-	return (int)copied;
+	/* not every kernel can, and some say 0 where there is more to copy */
+	return copy_by_hand(to, from, offset, end);
 }
 
 int

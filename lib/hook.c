@@ -248,15 +248,12 @@ take_stdout(struct running *r, const char *p, size_t n)
 	struct hook_run *run = r->run;
 	size_t room = HOOK_OUTPUT_MAX - run->n_out;
 
-	if (run->output >= 0) {
-		r->passed += (long long)n;
-		if (run->failed)
-			return;
+	r->passed += (long long)n;
+	if (run->output >= 0 && !run->failed) {
 		if (run->output_max && r->passed > run->output_max)
 			give_up(r, "its output is too large");
 		else if (file_write(run->output, p, n) < 0)
 			give_up(r, "its output could not be written");
-		return;
 	}
 	if (n > room)
 		n = room;

@@ -40,7 +40,7 @@ struct hook_run {
 	int input;		/* standard input, from its offset 0;
 				   -1: /dev/null */
 	int credentials;	/* its descriptor 3; -1: it has none */
-	int output;		/* where stdout goes; -1: it is kept */
+	int output;		/* where stdout goes, all of it; -1: nowhere */
 	long long output_max;	/* octets that may go there; 0: any number */
 	long long timeout;	/* ms; 0: none */
 	int peer;		/* its connection's end ends the command;
@@ -56,7 +56,7 @@ struct hook_run {
 	int status;		/* its exit status, if so */
 	bool complained;	/* it wrote to stderr */
 	size_t n_out;
-	char out[HOOK_OUTPUT_MAX + 1];	/* stdout, with a NUL */
+	char out[HOOK_OUTPUT_MAX + 1];	/* how stdout begins, with a NUL */
 };
 
 /*

@@ -212,7 +212,7 @@ remove_stale(const struct sockaddr_un *sa)
 	return -1;
 }
 
-/* It is made closed to everybody, and opened when it has its owner. */
+/* Nobody can connect before listen, which is last. */
 static int
 bind_unix(const struct attempt *a, const struct sockaddr_un *sa, mode_t mode,
     gid_t gid)
@@ -225,12 +225,11 @@ bind_unix(const struct attempt *a, const struct sockaddr_un *sa, mode_t mode,
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
-	mask = umask(0777);
+	mask = umask(~mode & 0777);
 	bound = bind(fd, (const struct sockaddr *)sa, sizeof *sa);
 	umask(mask);
 	if (bound == 0 &&
 	    lchown(sa->sun_path, a->options->uid, gid) == 0 &&
-	    chmod(sa->sun_path, mode) == 0 &&
 	    listen(fd, a->options->backlog) == 0)
 		return fd;
 	error = errno;

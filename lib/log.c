@@ -16,6 +16,7 @@ static struct {		/* set once, at start-up */
 	struct log_options options;
 	bool to_syslog;
 	bool to_journal;
+	bool to_stranger;	/* descriptor 2 may be the client's */
 } sink;
 
 static bool
@@ -35,8 +36,8 @@ find_sink(bool want_syslog)
 	bool known = fstat(STDERR_FILENO, &st) == 0;
 
 	sink.to_journal = known && is_journal(&st);
-	sink.to_syslog = want_syslog ||
-	    (known && S_ISSOCK(st.st_mode) && !sink.to_journal);
+	sink.to_stranger = known && S_ISSOCK(st.st_mode) && !sink.to_journal;
+	sink.to_syslog = want_syslog || sink.to_stranger;
 	if (sink.to_syslog)
 		openlog("smtpd", LOG_PID | LOG_NDELAY, LOG_MAIL);
 }
@@ -221,7 +222,7 @@ fatal(int status, const char *fmt, ...)
 		find_sink(false);
 	if (sink.to_syslog)
 		syslog(LOG_ERR, "%s", text);
-	else
+	if (!sink.to_stranger)
 		dprintf(STDERR_FILENO, "smtpd: %s\n", text);
 	exit(status);
 }

@@ -38,7 +38,7 @@ make_dir(int at, const char *path, const struct maildir_owner *owner)
 }
 
 static int
-make_parts(const struct maildir *m, const struct maildir_owner *owner)
+make_parts(const struct maildir *m)
 {
 	static const char *const parts[] = { "tmp", "new", "cur" };
 	struct stat st;
@@ -49,31 +49,11 @@ make_parts(const struct maildir *m, const struct maildir_owner *owner)
 		if (fstatat(m->dir, parts[i], &st, 0) == 0)
 			continue;
 		if (errno != ENOENT ||
-		    (made = make_dir(m->dir, parts[i], owner)) < 0)
+		    (made = make_dir(m->dir, parts[i], NULL)) < 0)
 			return -1;
 		any |= made;
 	}
 	return any ? fsync(m->dir) : 0;
-}
-
-static int
-open_parts(struct maildir *m, const struct maildir_owner *owner)
-{
-	struct stat tmp, new;
-
-	if (make_parts(m, owner) < 0)
-		return -1;
-	m->tmp = open_dir(m->dir, "tmp");
-	if (m->tmp < 0)
-		return -1;
-	m->new = open_dir(m->dir, "new");
-	if (m->new < 0 || fstat(m->tmp, &tmp) < 0 || fstat(m->new, &new) < 0)
-		return -1;
-	if (tmp.st_dev != new.st_dev) {
-		errno = EXDEV;
-		return -1;
-	}
-	return 0;
 }
 
 int
@@ -91,22 +71,6 @@ maildir_make(int at, const char *name, const struct maildir_owner *owner)
 	return failed;
 }
 
-int
-maildir_open(struct maildir *m, int at, const char *path,
-    const struct maildir_owner *owner)
-{
-	int error;
-
-	*m = (struct maildir){ .dir = -1, .tmp = -1, .new = -1 };
-	m->dir = open_dir(at, path);
-	if (m->dir >= 0 && open_parts(m, owner) == 0)
-		return 0;
-	error = errno;
-	maildir_close(m);
-	errno = error;
-	return -1;
-}
-
 static void
 close_fd(int *fd)
 {
@@ -121,6 +85,55 @@ maildir_close(struct maildir *m)
 	close_fd(&m->dir);
 	close_fd(&m->tmp);
 	close_fd(&m->new);
+}
+
+int
+maildir_open_dir(struct maildir *m, int at, const char *path)
+{
+	*m = (struct maildir){ .dir = -1, .tmp = -1, .new = -1 };
+	m->dir = open_dir(at, path);
+	return m->dir < 0 ? -1 : 0;
+}
+
+static int
+open_parts(struct maildir *m)
+{
+	struct stat tmp, new;
+
+	if (make_parts(m) < 0)
+		return -1;
+	m->tmp = open_dir(m->dir, "tmp");
+	if (m->tmp < 0)
+		return -1;
+	m->new = open_dir(m->dir, "new");
+	if (m->new < 0 || fstat(m->tmp, &tmp) < 0 || fstat(m->new, &new) < 0)
+		return -1;
+	if (tmp.st_dev != new.st_dev) {
+		errno = EXDEV;
+		return -1;
+	}
+	return 0;
+}
+
+int
+maildir_open_parts(struct maildir *m)
+{
+	int error;
+
+	if (open_parts(m) == 0)
+		return 0;
+	error = errno;
+	maildir_close(m);
+	errno = error;
+	return -1;
+}
+
+int
+maildir_open(struct maildir *m, int at, const char *path)
+{
+	if (maildir_open_dir(m, at, path) < 0)
+		return -1;
+	return maildir_open_parts(m);
 }
 
 int
@@ -205,10 +218,13 @@ maildir_sync(const struct maildir *m)
 	return fsync(m->new);
 }
 
-void
+int
 maildir_discard(const struct maildir *m, const struct maildir_file *f)
 {
-	unlinkat(f->published ? m->new : m->tmp, f->name, 0);
+	if (unlinkat(f->published ? m->new : m->tmp, f->name, 0) < 0 &&
+	    errno != ENOENT)
+		return -1;
+	return 0;
 }
 
 /* Skip digits of a base; false where there are none. */

@@ -42,8 +42,14 @@ int maildir_make(int at, const char *name, const struct maildir_owner *);
  * set: ENOENT when there is no such directory, EXDEV when tmp/ and new/ are
  * on different devices.
  */
-int maildir_open(struct maildir *, int at, const char *path,
-    const struct maildir_owner *);
+int maildir_open(struct maildir *, int at, const char *path);
+
+/*
+ * The same in two steps, for a process that can open the directory as another
+ * user than the one it makes the rest as.  Both as above.
+ */
+int maildir_open_dir(struct maildir *, int at, const char *path);
+int maildir_open_parts(struct maildir *);
 void maildir_close(struct maildir *);
 
 /* Can this process deliver there?  Returns 0, or -1 with errno set. */
@@ -74,8 +80,11 @@ int maildir_publish(const struct maildir *, struct maildir_file *,
 /* fsync new/.  0, or -1 with errno set. */
 int maildir_sync(const struct maildir *);
 
-/* Remove the file from tmp/, or take its name in new/ back. */
-void maildir_discard(const struct maildir *, const struct maildir_file *);
+/*
+ * Remove the file from tmp/, or take its name in new/ back, unless a reader
+ * has taken it.  Returns 0, or -1 with errno set.
+ */
+int maildir_discard(const struct maildir *, const struct maildir_file *);
 
 /* Remove from tmp/ what this program left there MAILDIR_TMP_AGE ago. */
 void maildir_sweep(const struct maildir *);

@@ -39,11 +39,13 @@ endpoint_set(struct endpoint *e, const struct sockaddr *sa)
 }
 
 void
-endpoint_parse(struct endpoint *e, const char *ip)
+endpoint_parse(struct endpoint *e, const char *text)
 {
+	char ip[INET6_ADDRSTRLEN];
 	struct sockaddr_in v4 = { .sin_family = AF_INET };
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
 
+	snprintf(ip, sizeof ip, "%.*s", (int)strcspn(text, "%"), text);
 	if (inet_pton(AF_INET, ip, &v4.sin_addr) == 1)
 		endpoint_set(e, (struct sockaddr *)&v4);
 	else if (inet_pton(AF_INET6, ip, &v6.sin6_addr) == 1)

@@ -23,7 +23,7 @@ struct network {
 
 void endpoint_set(struct endpoint *, const struct sockaddr *);
 
-/* The same from text; no address where it is none. */
+/* The same from text, less a scope ("%eth0"); no address where it is none. */
 void endpoint_parse(struct endpoint *, const char *ip);
 bool endpoint_is_loopback(const struct endpoint *);
 

@@ -16,6 +16,7 @@ enum {
 	YOUNG = 1000,			/* ms */
 	BACK_OFF_LEAST = 100,		/* ms */
 	BACK_OFF_MOST = 1000,		/* ms: one slot, one fork a second */
+	SAME_SIGNAL = 1000,	/* ms: timeout(1) and others send it twice */
 	DRAIN_GRACE = 3 * 1000,		/* ms to end by themselves */
 };
 
@@ -31,6 +32,8 @@ struct pool {
 	struct worker *workers;
 	unsigned alive;
 	bool draining;
+	long long drain_began;
+	unsigned killed;	/* workers that did not end by themselves */
 	long long kill_at;	/* 0: never */
 	sigset_t signals;
 };
@@ -135,6 +138,7 @@ begin_drain(struct pool *p, int sig)
 	struct log_line l;
 
 	p->draining = true;
+	p->drain_began = clock_ms();
 	if (p->options->drain_timeout)
 		p->kill_at = clock_ms() + p->options->drain_timeout +
 		    DRAIN_GRACE;
@@ -183,10 +187,10 @@ handle(struct pool *p, int sig)
 {
 	if (sig == SIGCHLD)
 		reap(p);
-	else if (sig && p->draining)
-		p->kill_at = clock_ms();
-	else if (sig)
+	else if (sig && !p->draining)
 		begin_drain(p, sig);
+	else if (sig && clock_ms() - p->drain_began >= SAME_SIGNAL)
+		p->kill_at = clock_ms();
 }
 
 static void
@@ -207,6 +211,7 @@ drain(struct pool *p)
 			left = p->kill_at - clock_ms();
 			if (left <= 0) {
 				signal_workers(p, SIGKILL);
+				p->killed = p->alive;
 				left = BACK_OFF_LEAST;
 			}
 		}
@@ -215,7 +220,7 @@ drain(struct pool *p)
 	}
 }
 
-int
+unsigned
 pool_run(const struct pool_options *options)
 {
 	struct pool p = { .options = options };
@@ -223,6 +228,7 @@ pool_run(const struct pool_options *options)
 	p.workers = calloc(options->workers, sizeof *p.workers);
 	if (!p.workers)
 		fatal(EX_OSERR, "no memory for %u workers", options->workers);
+	signal(SIGCHLD, SIG_DFL);	/* it may have been ignored for us */
 	sigemptyset(&p.signals);
 	sigaddset(&p.signals, SIGTERM);
 	sigaddset(&p.signals, SIGINT);
@@ -233,5 +239,5 @@ pool_run(const struct pool_options *options)
 	run(&p);
 	drain(&p);
 	free(p.workers);
-	return 0;
+	return p.killed;
 }

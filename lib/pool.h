@@ -24,10 +24,11 @@ struct pool_options {
 
 /*
  * Run the pool until SIGTERM or SIGINT, and until the last worker has gone; a
- * second one, or drain_timeout, kills them.  Workers that exit with 0 are
+ * second one (a second later, for some senders signal twice), or
+ * drain_timeout, kills them.  Workers that exit with 0 are
  * replaced at once, those that die are logged, and replaced later and later
- * if they die young.  Returns an exit status.
+ * if they die young.  Returns how many had to be killed.
  */
-int pool_run(const struct pool_options *);
+unsigned pool_run(const struct pool_options *);
 
 #endif

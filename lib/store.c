@@ -1,5 +1,4 @@
 /* Where mail is kept. */
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,6 +6,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "clock.h"
 #include "store.h"
 
@@ -51,7 +51,7 @@ store_open(struct store *s, const char *path, const char *delimiters,
 		return 0;
 	if (maildir_make(s->base, s->rest, owner) < 0)
 		return -1;
-	return maildir_open(&s->one, s->base, s->rest, owner);
+	return maildir_open_dir(&s->one, s->base, s->rest);
 }
 
 int
@@ -107,6 +107,8 @@ store_check(struct store *s)
 	s->base_hidden = stat(s->base_path, &st) < 0 && errno == EACCES;
 	if (s->per_user)
 		return faccessat(s->base, ".", X_OK, 0);
+	if (maildir_open_parts(&s->one) < 0)
+		return -1;
 	return maildir_check(&s->one);
 }
 
@@ -115,23 +117,11 @@ store_reopen(struct store *s)
 {
 	struct maildir m;
 
-	if (maildir_open(&m, s->base, s->rest, NULL) < 0)
+	if (maildir_open(&m, s->base, s->rest) < 0)
 		return -1;
 	maildir_close(&s->one);
 	s->one = m;
 	return 0;
-}
-
-void
-store_mailbox(const struct store *s, const char *local, char *mailbox,
-    size_t size)
-{
-	size_t i, len = strcspn(local, s->delimiters);
-
-	for (i = 0; i < len && i + 1 < size; i++)
-		mailbox[i] = (char)((unsigned char)local[i] < 0x80 ?
-		    tolower((unsigned char)local[i]) : local[i]);
-	mailbox[i] = '\0';
 }
 
 static bool
@@ -163,11 +153,11 @@ static bool
 expand(const struct store *s, const char *local, const char *domain,
     char *path)
 {
-	char mailbox[NAME_MAX + 1];
+	char mailbox[ADDRESS_MAX + 1];
 	const char *p = s->rest, *value;
 	size_t n, len = 0;
 
-	store_mailbox(s, local, mailbox, sizeof mailbox);
+	address_mailbox(local, s->delimiters, mailbox);
 	path[0] = '\0';
 	for (; *p; p += n) {
 		if (strncmp(p, "{mailbox}", n = 9) == 0)
@@ -222,7 +212,13 @@ store_find(const struct store *s, const char *local, const char *domain,
 int
 store_open_user(const struct store *s, const char *path, struct maildir *m)
 {
-	return maildir_open(m, s->base, path, NULL);
+	return maildir_open(m, s->base, path);
+}
+
+const char *
+store_prefix(const struct store *s)
+{
+	return strcmp(s->base_path, ".") == 0 ? "" : s->base_path;
 }
 
 int

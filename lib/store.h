@@ -28,9 +28,9 @@ struct store {
 
 /*
  * Open the store, path being relative to the working directory.  The one
- * Maildir is made if it is missing, and what was made is given to owner (may
- * be NULL).  path and delimiters must outlive the store.  Returns 0, or -1
- * with errno set.
+ * Maildir's directory is made if it is missing, and given to owner (may be
+ * NULL) then.  path and delimiters must outlive the store.  Returns 0, or -1
+ * with errno set.  store_check() must follow.
  */
 int store_open(struct store *, const char *path, const char *delimiters,
     const struct maildir_owner *);
@@ -39,17 +39,13 @@ int store_open(struct store *, const char *path, const char *delimiters,
 int store_open_spool(struct store *, const char *dir);
 
 /*
- * Check, as the user that will deliver, that it can be done.  Returns 0, or
- * -1 with errno set.
+ * Check, as the user that will deliver, that it can be done, and make what is
+ * missing below the one Maildir.  Returns 0, or -1 with errno set.
  */
 int store_check(struct store *);
 
 /* Open the one Maildir anew, for its directory may be another one by now. */
 int store_reopen(struct store *);
-
-/* A recipient's mailbox: the local part without extension, in lower case. */
-void store_mailbox(const struct store *, const char *local, char *mailbox,
-    size_t size);
 
 enum store_status {
 	STORE_FOUND,
@@ -72,6 +68,9 @@ int store_open_user(const struct store *, const char *path, struct maildir *);
  * and writing, *reader for reading.  Returns 0, or -1 with errno set.
  */
 int store_create_unlinked(const struct store *, int *writer, int *reader);
+
+/* What to put before a recipient's path to have it whole: "/var/mail/". */
+const char *store_prefix(const struct store *);
 
 /*
  * Is there room for that many octets, and for a file?  Returns 0, or -1 with

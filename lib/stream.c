@@ -146,6 +146,21 @@ cookie_read(void *cookie, char *buf, size_t n)
 	return (ssize_t)n;
 }
 
+/* As wait_fd, but a session that is over waits for LINGER_TIME at most. */
+static int
+wait_output(struct stream *s, long long deadline)
+{
+	const long long now = clock_ms();
+	long long over = s->session_deadline;
+
+	if (*s->limits->stop && !s->data_start)
+		over = now;
+	if (over && over < now + LINGER_TIME)
+		over = s->last_words = earlier(s->last_words,
+		    now + LINGER_TIME);
+	return wait_fd(s, s->out_fd, POLLOUT, earlier(deadline, over));
+}
+
 /* The cookie stream's write function: all of it, or the stream is broken. */
 static ssize_t
 cookie_write(void *cookie, const char *buf, size_t n)
@@ -164,7 +179,7 @@ cookie_write(void *cookie, const char *buf, size_t n)
 			sent = send(s->out_fd, buf + done, n - done,
 			    MSG_DONTWAIT | MSG_NOSIGNAL);
 		} else {
-			ready = wait_fd(s, s->out_fd, POLLOUT, deadline);
+			ready = wait_output(s, deadline);
 			sent = ready > 0 ? write(s->out_fd, buf + done,
 			    n - done < PIPE_BUF ? n - done : PIPE_BUF) : -1;
 		}
@@ -173,7 +188,7 @@ cookie_write(void *cookie, const char *buf, size_t n)
 			continue;
 		}
 		if (s->is_socket && (errno == EAGAIN || errno == EWOULDBLOCK))
-			ready = wait_fd(s, s->out_fd, POLLOUT, deadline);
+			ready = wait_output(s, deadline);
 		else if (ready > 0 && errno != EINTR && errno != EAGAIN)
 			ready = -2;
 		if (ready == 0 || ready == -2 ||
@@ -199,7 +214,8 @@ stream_open(struct stream *s, int in, int out,
 	s->is_socket = fstat(out, &st) == 0 && S_ISSOCK(st.st_mode);
 	s->broken = s->block_mode = s->paused = false;
 	s->session_deadline = after(clock_ms(), limits->session_timeout);
-	s->stop_deadline = s->data_start = s->data_octets = 0;
+	s->last_words = s->stop_deadline = 0;
+	s->data_start = s->data_octets = 0;
 	s->pos = s->end = 0;
 	s->in = fopencookie(s, "r",
 	    (cookie_io_functions_t){ .read = cookie_read });

@@ -48,6 +48,7 @@ struct stream {
 	bool broken;		/* nothing more can be written */
 	bool block_mode, paused;
 	long long line_deadline, session_deadline, stop_deadline;
+	long long last_words;	/* deadline of what is said at the end */
 	long long data_start, data_octets;
 	size_t pos, end;	/* what of back is to be read again */
 	char back[2 * STREAM_BUFFER];
