@@ -423,7 +423,7 @@ find_received(const struct basic *b, int fd)
 		text[n] = '\0';
 		p = strstr(text, "\n\n");
 		if (p)
-			*p = '\0';
+			p[1] = '\0';
 		p = strstr(text, b->mail->id);
 		if (p && (p = strchr(p, '\n'))) {
 			while (p[1] == ' ' || p[1] == '\t')

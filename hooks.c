@@ -46,16 +46,21 @@ hooks_add(struct hooks *h, enum hook_event event, const char *command)
 }
 
 int
-hooks_open(struct hooks *h)
+hooks_open(struct hooks *h, bool inetd)
 {
+	/* what a super-server says of the connection stays, if it is one */
 	static const char *const dropped[] = {
-		"NOTIFY_SOCKET", "WATCHDOG_*", "LISTEN_*", "PROTO", "TCP*",
-		"SMTP_*", "SSL_*", "SENDER", "RECIPIENT", "LOCAL",
-		"EXTENSION", "DOMAIN", "ORIGINAL_RECIPIENT", "ENVID", NULL
+		"TCPREMOTEHOST", "TCPREMOTEINFO", "TCPLOCALHOST",
+		"SSL_PROTOCOL", "SSL_CIPHER", "SSL_PEER_CERT_SUBJECT",
+		"SSL_TLS_SNI_SERVERNAME",
+		"NOTIFY_SOCKET", "WATCHDOG_*", "LISTEN_*", "PROTO",
+		"TCPREMOTEIP", "TCPREMOTEPORT", "TCPLOCALIP", "TCPLOCALPORT",
+		"SMTP_*", "SENDER", "RECIPIENT", "LOCAL", "EXTENSION",
+		"DOMAIN", "ORIGINAL_RECIPIENT", "ENVID", NULL
 	};
 
 	hook_hide_descriptors();
-	return environment_open(&h->environment, dropped);
+	return environment_open(&h->environment, dropped + (inetd ? 7 : 0));
 }
 
 /* What is known at an event, in the words of ucspi-tcp and of our own. */
@@ -144,6 +149,7 @@ log_complaint(void *ctx, const char *line)
 	struct log_line l;
 
 	session_log(s, &l, LEVEL_WARNING, "hook-said");
+	log_str(&l, "hook", s->asked);
 	if (*s->mail_id)
 		log_str(&l, "id", s->mail_id);
 	log_str(&l, "text", line);
@@ -281,6 +287,7 @@ static void
 prepare(struct session *s, enum hook_event event, struct hook_run *run)
 {
 	fflush(s->stream->out);
+	s->asked = events[event].name;
 	run->input = run->output = run->credentials = -1;
 	run->output_max = 0;
 	run->timeout = time_left(s);
@@ -421,6 +428,7 @@ hooks_authenticate(struct session *s, int credentials)
 	if (set_session(&h->environment, s) < 0)
 		return reply_make(454, "4.7.0 Out of memory");
 	prepare(s, HOOK_HELLO, &run);
+	s->asked = "auth";
 	run.hook = &h->auth;
 	run.environment = h->environment.vars;
 	run.credentials = credentials;

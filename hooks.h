@@ -59,8 +59,11 @@ const char *hooks_set_auth(struct hooks *, const char *command);
  */
 struct reply hooks_authenticate(struct session *, int credentials);
 
-/* All are added: take the environment as it is.  0, or -1 with errno set. */
-int hooks_open(struct hooks *);
+/*
+ * All are added: take the environment as it is, less what is of no use to
+ * them; under inetd it is of the connection.  0, or -1 with errno set.
+ */
+int hooks_open(struct hooks *, bool inetd);
 
 /*
  * Ask an event's commands in order until one refuses.  Replies that wait are

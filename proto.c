@@ -310,8 +310,8 @@ welcome(struct session *s)
 	if (!reply_refuses(&r))
 		return reply_make(220, "%s ESMTP smtpd",
 		    s->options->hostname);
-	if (r.code < 500)
-		r.code = 421;
+	if (r.code != 521)
+		r.code = r.code < 500 ? 421 : 554;
 	session_log_refusal(s, "connect", NULL, &r);
 	return r;
 }
@@ -364,6 +364,8 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	if (r.code)
 		say(&s, &r);
 	session_reset(&s);
+	if (options->hooks->n[HOOK_DISCONNECT])
+		stream_hang_up(stream);
 	hooks_tell(&s, HOOK_DISCONNECT, -1);
 	session_log_end(&s);
 	session_end(&s);

@@ -57,6 +57,7 @@ struct session {
 	char *recipient_list;		/* a line each; RECIPIENT_LIST_MAX */
 	size_t recipient_octets;
 	struct address recipient;	/* the last one */
+	const char *asked;		/* the event whose command runs */
 	long long dot_deadline;		/* of commands after the dot; 0: none */
 
 	char *headers;			/* for above the message; HEADERS_MAX */

@@ -102,7 +102,7 @@ static const struct option options[] = {
 	{ 0, "plain-auth", OPTION_FLAG, AT(proto.plain_auth), NULL,
 	    "offer AUTH though the connection is not encrypted" },
 	{ 0, "hook-timeout", OPTION_TIME, AT(hook_timeout), "TIME",
-	    "for a hook (60s; 5m for all after the dot)" },
+	    "for a hook; 5m for all after the dot (60s)" },
 	{ 0, "soft-bounce", OPTION_FLAG, AT(soft_bounce), NULL,
 	    "a hook's 5yz becomes 4yz" },
 	{ 0, "allow-setuid", OPTION_FLAG, AT(allow_setuid), NULL,

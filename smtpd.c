@@ -155,7 +155,7 @@ open_hooks(struct server *server)
 	error = s->auth ? hooks_set_auth(&server->hooks, s->auth) : NULL;
 	if (error)
 		fatal(EX_UNAVAILABLE, "--auth '%s': %s", s->auth, error);
-	if (hooks_open(&server->hooks) < 0)
+	if (hooks_open(&server->hooks, s->inetd) < 0)
 		fatal(EX_OSERR, "environment: %s", strerror(errno));
 	if (s->auth && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		fatal(EX_OSERR, "not dumpable: %s", strerror(errno));
@@ -266,6 +266,16 @@ sweep(const struct server *server)
 		maildir_sweep(&server->store.one);
 }
 
+/* The port in a super-server's variable; 0 where there is none. */
+static unsigned
+port_from(const char *variable)
+{
+	const char *text = getenv(variable);
+	long n = text ? strtol(text, NULL, 10) : 0;
+
+	return n > 0 && n <= 65535 ? (unsigned)n : 0;
+}
+
 /* Who is it, by the socket or else by the super-server's variables? */
 static void
 identify_client(struct client *client, bool is_socket)
@@ -289,6 +299,10 @@ identify_client(struct client *client, bool is_socket)
 	}
 	if ((ip = getenv("TCPLOCALIP")))
 		endpoint_parse(&client->local, ip);
+	if (client->remote.family != AF_UNSPEC) {
+		client->remote.port = port_from("TCPREMOTEPORT");
+		client->local.port = port_from("TCPLOCALPORT");
+	}
 }
 
 /* A limit that tcpserver's rules set for this client. */

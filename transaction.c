@@ -31,13 +31,34 @@ param_size(struct session *s, const struct param *p)
 	return reply_none();
 }
 
+/* RFC 3461 4, and nothing hidden in it that ends a line or a string. */
+static bool
+is_xtext(const char *s, size_t len)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		if (s[i] == '=')
+			return false;
+		if (s[i] != '+')
+			continue;
+		if (len - i < 3 || !memchr(digits, s[i + 1], 16) ||
+		    !memchr(digits, s[i + 2], 16) ||
+		    (s[i + 1] == '0' && strchr("0AD", s[i + 2])))
+			return false;
+		i += 2;
+	}
+	return len > 0;
+}
+
 /* RFC 4954 5: who it is from says less than who brings it. */
 static struct reply
 param_auth(struct session *s, const struct param *p)
 {
 	if (!s->options->hooks->auth.command)
 		return reply_make(555, "5.5.4 Unknown parameter");
-	if (p->len == 0)
+	if (!is_xtext(p->value, p->len))
 		return reply_make(501, "5.5.4 AUTH takes a mailbox or <>");
 	return reply_none();
 }

@@ -330,8 +330,10 @@ reap(struct running *r)
 	if (r->n_line)
 		end_line(r);
 	while (waitpid(r->pid, &status, 0) < 0)
-		if (errno != EINTR)
+		if (errno != EINTR) {
+			r->run->failed = strerror(errno);
 			return;
+		}
 	if (WIFEXITED(status))
 		r->run->status = WEXITSTATUS(status);
 	else if (!r->run->failed)

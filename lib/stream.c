@@ -299,6 +299,14 @@ stream_wipe(struct stream *s)
 	explicit_bzero(s->back, sizeof s->back);
 }
 
+void
+stream_hang_up(struct stream *s)
+{
+	fflush(s->out);
+	if (s->is_socket)
+		shutdown(s->out_fd, SHUT_WR);
+}
+
 /* A peer that is sent something unread sends a reset, if we close at once. */
 static void
 linger(struct stream *s)
@@ -307,8 +315,6 @@ linger(struct stream *s)
 	ssize_t got;
 	size_t total = 0;
 
-	if (shutdown(s->out_fd, SHUT_WR) < 0)
-		return;
 	while (total < LINGER_OCTETS &&
 	    wait_fd(s, s->in_fd, POLLIN, deadline) > 0) {
 		got = read(s->in_fd, s->buf, sizeof s->buf);
@@ -321,7 +327,7 @@ linger(struct stream *s)
 void
 stream_close(struct stream *s, bool lingering)
 {
-	fflush(s->out);
+	stream_hang_up(s);
 	if (lingering && !s->broken && s->is_socket)
 		linger(s);
 	fclose(s->in);

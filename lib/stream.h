@@ -85,6 +85,9 @@ void stream_unread(struct stream *, const char *, size_t n);
 /* Overwrite what was read: there was a password in it. */
 void stream_wipe(struct stream *);
 
+/* Send what was written; the peer of a socket sees the end of file. */
+void stream_hang_up(struct stream *);
+
 /*
  * Send what was written and free the streams.  With linger set, read away
  * what the peer still sends, for a second at most, so that the kernel does

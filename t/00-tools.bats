@@ -53,6 +53,12 @@ server() {
 	[[ $(paste -sd ' ' "$tmp/got") == '1 2 1 1' ]]
 }
 
+@test "t/smtpc chokes a server that waits for it to read, no other" {
+	server 0 'exec cat' choke:"220 $(printf '%0500d' 0)\r\n" shut eof exit:0
+	[[ $output == 220* ]]
+	run -124 t/smtpc -T 1 -s sh -c 'exec cat >/dev/null' -- choke:x
+}
+
 @test "t/fail.so fails the call that it is told to, and says so" {
 	shim open:2:ENOSPC
 	run env "${environment[@]}" sh -c "echo 1 >'$tmp/1'; echo 2 >'$tmp/2'; echo 3 >'$tmp/3'"
@@ -61,6 +67,16 @@ server() {
 	[[ $output == *2* ]]
 	failed open
 	(($(wc -l <"$tmp/failed") == 1))
+}
+
+@test "t/fail.so writes half of the octets, or none, where it is told to" {
+	printf '%s' abcdef >"$tmp/from"
+	shim write:1:zero,write:2:short
+	run -0 env "${environment[@]}" perl -e 'open(F, ">", $ARGV[0]) or die;
+		print syswrite(F, "abcdef"), syswrite(F, "ghijkl"),
+		syswrite(F, "mnopqr")' "$tmp/to"
+	[[ $output == 036 ]]
+	[[ $(<"$tmp/to") == ghimnopqr ]]
 }
 
 @test "t/fail.so fails nothing while it is not armed" {

@@ -173,3 +173,20 @@ name='^([0-9]+)\.M[0-9]+P[0-9]+Q[0-9]+R[0-9a-f]+\.mx\.example,S=([0-9]+),W=([0-9
 	(($(<"$tmp/1") > 2))
 	(($(<"$tmp/1") == $(<"$tmp/2")))
 }
+
+@test "nor by messages that could not be begun, or kept, in a Maildir of its own" {
+	local i actions=(reply say:'HELO c.example' reply:250)
+	mkdir -p "$dir"/bob/{tmp,new,cur}
+	dir=$dir/{mailbox}
+	shim open:1+:EACCES
+	for i in {1..30}; do
+		actions+=("${data_bob[@]:3:5}" reply:451 say:RSET reply:250)
+		((i != 1)) ||
+		    actions+=(run:'ls /proc/$SMTPC_PID/fd | wc -l >'"$tmp/1")
+	done
+	talk "${actions[@]}" run:'ls /proc/$SMTPC_PID/fd | wc -l >'"$tmp/2" \
+	    say:QUIT reply:221 eof
+	(($(grep -c '^open' "$tmp/failed") == 30))
+	(($(<"$tmp/1") > 2))
+	(($(<"$tmp/1") == $(<"$tmp/2")))
+}

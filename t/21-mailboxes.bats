@@ -246,6 +246,30 @@ to() {
 	keeps 0 "$base/bob"
 }
 
+@test "what can't be taken back is logged, with its id and its file" {
+	local id line
+	users bob eve
+	shim rename:2:EIO,unlink:1+:EROFS
+	to bob@mx.example eve@mx.example
+	say "${dialogue[@]}" DATA x . QUIT
+	[[ $codes == '220 250 250 250 250 354 451 221' ]]
+	failed rename
+	failed unlink
+	id=$(events refused | grep -o ' id=[^ ]*')
+	while read -r line; do
+		[[ $line == *"$id file="*' error="Read-only file system"' ]]
+		line=${line##* file=}
+		line=${line%% error=*}
+		# a name with sizes has an equals sign, and so quotes
+		line=${line//\"/}
+		[[ -e $base/bob/new/$line || -e $base/bob/tmp/$line ||
+		    -e $base/eve/tmp/$line ]]
+	done < <(events discard-failed)
+	# as many as there are files that nobody was to find
+	[[ $(events discard-failed | wc -l) == $(find "$base" -type f | wc -l) ]]
+	[[ -n $(find "$base/bob/new" -type f) ]]
+}
+
 @test "a large message is the same in every copy" {
 	local name
 	users bob eve dan
@@ -263,6 +287,33 @@ to() {
 	for name in bob eve dan; do
 		keeps 1 "$base/$name"
 		stored "$tmp/expected" "$(message "$base/$name")"
+	done
+}
+
+@test "a kernel that can't copy, or says that nothing was left, truncates no copy" {
+	local rule name
+	users bob eve
+	printf '%0100d\r\n' {1..2000} >"$tmp/in"
+	{
+		printf 'X: y\n\n'
+		tr -d '\r' <"$tmp/in"
+	} >"$tmp/expected"
+	for rule in copy:1+:zero copy:1+:EPERM copy:1:short,copy:2+:zero \
+	    copy:1:short,copy:2+:EIO; do
+		rm -rf "$base"
+		users bob eve
+		shim "$rule"
+		talk reply say:'HELO c.example' reply:250 \
+		    say:'MAIL FROM:<a@c.example>' reply:250 \
+		    say:'RCPT TO:<bob@mx.example>' reply:250 \
+		    say:'RCPT TO:<eve@mx.example>' reply:250 say:DATA \
+		    reply:354 send:'X: y\r\n\r\n' file:"$tmp/in" \
+		    send:'.\r\n' reply:250 say:QUIT reply:221 eof
+		failed copy
+		for name in bob eve; do
+			keeps 1 "$base/$name"
+			stored "$tmp/expected" "$(message "$base/$name")"
+		done
 	done
 }
 

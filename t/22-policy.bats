@@ -146,6 +146,26 @@ rcpt() {
 	grep -F ' client=192.0.2.7 ' "$log"
 }
 
+@test "a client whose address inetd's environment does not know came over a network" {
+	local variable
+	for variable in TCPREMOTEIP=unknown REMOTE_HOST=unknown TCPREMOTEIP= \
+	    TCPREMOTEIP=192.0.2; do
+		environment=("$variable")
+		rcpt bob@mx.example bob@else.example
+		[[ $accepted == bob@mx.example ]]
+	done
+}
+
+@test "an IPv6 client with a scope is its address, without it" {
+	environment=(TCPREMOTEIP=fe80::1%eth0)
+	rcpt bob@mx.example bob@else.example
+	[[ $accepted == bob@mx.example ]]
+	events refused | grep -F ' client=fe80::1 '
+	options=(--trust fe80::/10)
+	rcpt bob@else.example
+	[[ $accepted ]]
+}
+
 @test "over TCP it is the peer's address that is trusted" {
 	via=-t
 	options=(--domain one.example --trust 127.0.0.1)

@@ -167,6 +167,19 @@ broken_then_whole() {
 	fi
 }
 
+@test "new/ that was removed and made anew gets the next mail, and what is on its way" {
+	local anew="rmdir '$dir/new' && mkdir '$dir/new'"
+	user=("${nobody[@]}")
+	[[ $EUID != 0 ]] || anew+=" && chown nobody '$dir/new'"
+	talk reply say:'HELO c.example' reply:250 run:"$anew" \
+	    "${data_bob[@]:3}" send:'x\r\n.\r\n' reply:250 say:QUIT reply:221 eof
+	keeps 1
+	rm "$dir"/new/*
+	talk "${data_bob[@]}" send:'some\r\n' settle run:"$anew" \
+	    send:'more\r\n.\r\n' reply:250 say:QUIT reply:221 eof
+	keeps 1
+}
+
 @test "a Maildir that can't be written any more: 4xx, and then it works again" {
 	user=("${nobody[@]}")
 	talk reply say:'HELO c.example' reply:250 run:"chmod 500 '$dir/tmp'" \

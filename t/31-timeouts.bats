@@ -111,6 +111,15 @@ clock() {
 	keeps 0
 }
 
+@test "--session-timeout ends the session of a client that reads no replies, too" {
+	options=(--session-timeout 1s -w 0 -r 0 --max-recipients 0)
+	for via in -s -t -p; do
+		talk "${data_bob[@]:0:7}" deaf:'RCPT TO:<bob@mx.example>\r\n' close \
+		    exit:0
+	done
+	keeps 0
+}
+
 @test "0 is no time-out" {
 	options=(-r 0 -w 0 --session-timeout 0 --min-rate 0)
 	clock 100000

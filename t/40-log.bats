@@ -37,6 +37,19 @@ value() {
 	[[ $(value id "$l") == "$(value session "$l")".* ]]
 }
 
+@test "file is the whole path where each recipient has a Maildir, too" {
+	mkdir -p "$tmp"/mail/{bob,eve}/Maildir
+	dir=$tmp/mail/{mailbox}/Maildir
+	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA x . QUIT
+	[[ $codes == '220 250 250 250 250 354 250 221' ]]
+	[[ $(value file "$(events message)") == "$(message "$tmp/mail/bob/Maildir")" ]]
+	: >"$log"
+	options=(--hardlink)
+	say "${to_bob[@]:0:2}" 'RCPT TO:<eve@mx.example>' DATA x . QUIT
+	[[ -f $(value file "$(events message)") ]]
+	[[ $(value file "$(events message)") == "$tmp"/mail/eve/Maildir/new/* ]]
+}
+
 @test "a message for several names them all" {
 	local l
 	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA x . QUIT
@@ -79,6 +92,22 @@ value() {
 	[[ $codes == '220 500 500 501 503 250 501 552 250 550 250 354 552 502 221' ]]
 	l=$(events refused | sed -nE 's/.* reply="([0-9]{3}) .*/\1/p' | paste -sd ' ')
 	[[ $l == '500 500 501 503 501 552 550 552 502' ]]
+}
+
+@test "after 200 refusals of a session they are only counted, in its last line" {
+	local noise
+	options=(--max-errors 0)
+	mapfile -t noise < <(yes FROB | head -n 200)
+	say "${noise[@]}" QUIT
+	[[ $(events refused | wc -l) == 200 ]]
+	[[ -z $(events disconnected) ]]
+	: >"$log"
+	say "${noise[@]}" FROB "${to_bob[@]}" DATA x . FROB QUIT
+	well_formed
+	[[ $(events refused | wc -l) == 200 ]]
+	[[ $(value refused "$(events disconnected)") == 202 ]]
+	[[ $(value mails "$(events disconnected)") == 1 ]]
+	events message
 }
 
 @test "what is served is not called refused" {
@@ -235,6 +264,16 @@ value() {
 	[[ $codes == '220 500 250 250 250 354 250 221' ]]
 	[[ ! -s $log ]]
 	keeps 1
+}
+
+@test "with --syslog a start-up error is on standard error all the same, unless that is a socket" {
+	local cmd
+	dir=$tmp/no/such options=(--syslog)
+	command_line
+	run -73 --separate-stderr timeout 10 "${cmd[@]}" </dev/null
+	[[ -z $output && $stderr == 'smtpd: '*"$dir"* ]]
+	t/smtpc -s -e - "${cmd[@]}" -- eof exit:73 >"$tmp/replies"
+	[[ ! -s $tmp/replies ]]
 }
 
 @test "a log that can't be written stops no mail" {

@@ -55,6 +55,18 @@ listen=(--listen 127.0.0.1:0)
 	refused 77 -m "$dir" "${listen[@]}" --user root
 }
 
+@test "nor can others take another group: 77" {
+	local group
+	((EUID != 0)) || skip 'this is for other users'
+	group=$(id -gn)
+	serve "${listen[@]}" --workers 1 --user "$(id -un):$group"
+	end_daemon
+	for group in root daemon; do
+		[[ $group == "$(id -gn)" ]] ||
+		    refused 77 -m "$dir" "${listen[@]}" --user "$(id -un):$group"
+	done
+}
+
 @test "a user or a group that does not exist: 67" {
 	((EUID == 0)) || skip 'only root can name a user'
 	refused 67 -m "$dir" "${listen[@]}" --user no-such-user-here
@@ -169,9 +181,28 @@ listen=(--listen 127.0.0.1:0)
 	done
 }
 
+@test "a hostname of 255 octets will do, a longer one is a usage error: 64" {
+	local name
+	name=$(printf 'a.%.0s' {1..127})
+	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --hostname "${name}ab"
+	refused 64 -m "$dir" "${user[@]}" -i --hostname "$name$name"
+	[[ ! -e $dir ]]
+	options=(--hostname "${name}a")
+	command_line
+	run -0 timeout 10 "${cmd[@]}" < <(printf '%s\r\n' "${to_bob[@]}" DATA x . QUIT)
+	[[ $output == "220 ${name}a "* ]]
+	keeps 1
+}
+
 @test "a descriptor for --ready-fd that is not open is a usage error: 64" {
 	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --ready-fd 77
 	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --ready-fd x
+}
+
+@test "nor can it be standard input, or the log: 64" {
+	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --ready-fd 0
+	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --ready-fd 2
+	[[ ! -e $dir ]]
 }
 
 @test "a Maildir that can't be written: 73" {
@@ -191,6 +222,18 @@ listen=(--listen 127.0.0.1:0)
 	chmod 0777 "$tmp"/ro/tmp "$tmp/ro/cur"
 	chmod 0555 "$tmp/ro/new"
 	refused 73 -m "$tmp/ro" "${nobody[@]}" "${listen[@]}"
+}
+
+@test "as root nothing is made in a Maildir that is a link to another user's directory: 73" {
+	((EUID == 0)) || skip 'only root could'
+	mkdir -m 0700 "$tmp/other"
+	chown daemon "$tmp/other"
+	chmod 711 "$tmp"
+	ln -s other "$dir"
+	refused 73 -m "$dir" "${nobody[@]}" "${listen[@]}"
+	refused 73 -m "$dir" "${nobody[@]}" -i
+	[[ -z $(ls -A "$tmp/other") ]]
+	[[ $(stat -c %U "$tmp/other") == daemon ]]
 }
 
 @test "a Maildir that is a file, or below one: 73" {

@@ -39,6 +39,24 @@ pool_without() {
 	keeps 1
 }
 
+@test "--ready-fd may be standard output, which no connection takes the place of" {
+	local i
+	mkfifo "$tmp/ready"
+	./smtpd -m "$dir" -H mx.example "${nobody[@]}" --ready-fd 1 -v \
+	    --listen 127.0.0.1:0 --workers 1 2>>"$log" >"$tmp/ready" \
+	    </dev/null 3>&- 4>&- &
+	master=$!
+	mapfile -t addr < <(timeout 10 cat "$tmp/ready")
+	((${#addr[@]} == 1))
+	for i in 1 2 3; do
+		dial "${addr[0]}" reply say:FROB reply:500 "${data_bob[@]:1}" \
+		    run:"test ! -S /proc/$(workers)/fd/1" \
+		    say:x say:. reply:250 say:QUIT reply:221 eof
+		[[ $codes == '220 500 250 250 250 354 250 221' ]]
+	done
+	keeps 3
+}
+
 @test "the pool has the size of --workers, before, while and after it serves" {
 	serve --listen 127.0.0.1:0 --workers 3
 	pool 3
@@ -83,6 +101,23 @@ pool_without() {
 	events worker-died | grep -E 'KILL|[Kk]illed|signal=9'
 	send_one "${addr[0]}"
 	keeps 1
+}
+
+@test "so is it where SIGCHLD was ignored at the start, and SIGTERM ends all" {
+	local victim pids
+	# shellcheck disable=SC2016 # for that shell
+	environment=(sh -c 'trap "" CHLD; exec "$@"' sh)
+	serve --listen 127.0.0.1:0 --workers 2
+	victim=$(workers | head -n 1)
+	kill -KILL "$victim"
+	eventually pool_without 2 "$victim"
+	send_one "${addr[0]}"
+	keeps 1
+	mapfile -t pids < <(workers)
+	kill -TERM "$master"
+	eventually gone "$master" "${pids[@]}"
+	wait "$master"
+	master=''
 }
 
 @test "a worker that is killed in a session takes that session alone with it" {
@@ -148,6 +183,25 @@ pool_without() {
 		keeps 1
 		end_daemon
 	done
+}
+
+@test "an accept that keeps failing is logged each time, and tried ten times a second" {
+	five() {
+		(($(events accept-failed | wc -l) >= 5))
+	}
+	shim accept:1+:EPERM
+	serve --listen 127.0.0.1:0 --workers 1
+	eventually five
+	disarm
+	send_one "${addr[0]}"
+	events accept-failed | grep -F 'Operation not permitted'
+	(($(grep -c '^accept' "$tmp/failed") == $(events accept-failed | wc -l)))
+	# the lines of each second of the log
+	events accept-failed | grep -o '^time=[^.]*' | uniq -c >"$tmp/seconds"
+	cat "$tmp/seconds"
+	awk '$1 > 11 { exit 1 }' "$tmp/seconds"
+	[[ -z $(events worker-died) ]]
+	keeps 1
 }
 
 @test "workers go when the master is killed" {

@@ -113,6 +113,17 @@ ended() {
 	master=''
 	[[ $codes == '220 250 250 250 354' || $codes == '220 250 250 250 354 421' ]]
 	[[ $(kept) == 0 ]]
+	events stopped | grep -E ' killed=1$'
+}
+
+@test "SIGTERM sent several times at once (timeout sends it twice) drains all the same" {
+	serve --listen 127.0.0.1:0 --workers 2
+	dial "${addr[0]}" "${data_bob[@]}" send:'x\r\n' settle \
+	    run:"i=0; while test \$((i += 1)) -lt 500; do kill -TERM $master; done" \
+	    send:'y\r\n' settle send:'.\r\n' reply:'250 2.' reply:'421 4.3.2 ' eof
+	ended 0
+	keeps 1
+	events stopped | grep -E ' killed=0$'
 }
 
 @test "a worker that gets the signal too (systemd sends it to all) drains once" {
@@ -145,6 +156,16 @@ ended() {
 		    reply:'421 4.3.2 ' eof exit:0
 	done
 	keeps 2
+}
+
+@test "a client that reads no replies holds nothing up" {
+	options=(-w 0 -r 0 --session-timeout 0 --max-recipients 0)
+	for via in -s -p; do
+		talk "${data_bob[@]:0:7}" choke:'RCPT TO:<bob@mx.example>\r\n' \
+		    run:'kill -TERM $SMTPC_PID' \
+		    deaf:'RCPT TO:<bob@mx.example>\r\n' close exit:0
+	done
+	keeps 0
 }
 
 @test "SIGPIPE, SIGHUP to a worker's client and the like end nothing else" {

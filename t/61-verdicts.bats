@@ -42,7 +42,7 @@ verdicts() {
 		rcpt+=("RCPT TO:<$((n - 1))@mx.example>")
 		shift 2
 	done >>"$tmp/hook"
-	echo esac >>"$tmp/hook"
+	echo 'esac' >>"$tmp/hook"
 	chmod 755 "$tmp/hook"
 	options=(--on-recipient "$tmp/hook" --max-errors 0)
 	say 'HELO c.example' 'MAIL FROM:<a@c.example>' "${rcpt[@]}" QUIT

@@ -6,7 +6,8 @@
  *	FAIL=RULE[,RULE...]	RULE is NAME[@KIND]:K[+]:ERRNO: the K-th call
  *				of NAME (with + all from the K-th on) fails.
  *				Each process counts its own.  ERRNO may be
- *				"short": half of the octets are written; or
+ *				"short": half of the octets are written;
+ *				"zero": none are, and 0 is returned; or
  *				"kill": the process dies there, by SIGKILL.
  *	FAIL_CLOCK=SECONDS	the monotonic clock is that much ahead
  *	FAIL_WHEN=FILE		both only while FILE's first octet is '1'; only
@@ -50,7 +51,7 @@
 #define RULES_MAX	16
 #define LOG_FD		900	/* out of the program's way */
 
-enum { SHORT = -1, KILL = -2 };	/* stand where an errno does */
+enum { SHORT = -1, KILL = -2, ZERO = -3 };	/* stand where an errno does */
 
 #ifdef __GLIBC__
 #define SOCKADDR	__SOCKADDR_ARG	/* a union, with _GNU_SOURCE */
@@ -69,7 +70,7 @@ static const struct {
 	const char *name;
 	int value;
 } errors[] = {
-	{ "short", SHORT }, { "kill", KILL },
+	{ "short", SHORT }, { "kill", KILL }, { "zero", ZERO },
 	{ "EACCES", EACCES }, { "EAGAIN", EAGAIN }, { "EBUSY", EBUSY },
 	{ "ECONNABORTED", ECONNABORTED },
 	{ "EDQUOT", EDQUOT }, { "EEXIST", EEXIST }, { "EFBIG", EFBIG },
@@ -232,7 +233,7 @@ meant(const struct rule *r, int fd, const char *kind)
 
 /*
  * A call of a function begins, on a descriptor or on -1.  Returns 0 if it is
- * to go on, else an errno, which is set, or SHORT.
+ * to go on, else an errno, which is set, or SHORT or ZERO.
  */
 static int
 broken(const char *name, int fd)
@@ -255,7 +256,7 @@ broken(const char *name, int fd)
 		note(log_fd, name, kind);
 		if (r->error == KILL)
 			raise(SIGKILL);
-		if (r->error != SHORT)
+		if (r->error > 0)
 			errno = r->error;
 		return r->error;
 	}
@@ -299,7 +300,7 @@ function params								\
 	return real args;						\
 }
 
-/* One that writes len octets to fd, and may write half of them. */
+/* One that writes len octets to fd, and may write half of them, or none. */
 #define WRAP_WRITE(function, params, args, name)			\
 ssize_t function params;						\
 ssize_t									\
@@ -310,6 +311,8 @@ function params								\
 									\
 	if (error == SHORT)						\
 		len -= len / 2;						\
+	else if (error == ZERO)						\
+		return 0;						\
 	else if (error != 0)						\
 		return -1;						\
 	if (real == NULL)						\

@@ -26,6 +26,8 @@
  *			the peer says something or closes
  *	deaf:TEXT	send the octets over and over, reading nothing, until
  *			the peer closes
+ *	choke:TEXT	send the octets over and over, reading nothing, until
+ *			a server of ours waits for us to read
  *	reply[:PREFIX]	wait for a reply, of several lines perhaps, print it;
  *			its last line must begin with PREFIX
  *	packet		print what one read(2) brings (with -p: one write of the
@@ -450,6 +452,44 @@ act_deaf(struct peer *p, const char *arg)
 	free(t.octets);
 }
 
+/* Does the server of ours wait for something? */
+static int
+is_asleep(void)
+{
+	char name[64], state = '?';
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%ld/stat", (long)child);
+	if ((f = fopen(name, "r")) == NULL || fscanf(f, "%*d (%*[^)]) %c",
+	    &state) != 1)
+		fail("%s: %s", name, strerror(errno));
+	fclose(f);
+	return state == 'S';
+}
+
+/*
+ * It can't wait for input while we find, before and after the look at it,
+ * that there is no room for more of ours.
+ */
+static void
+act_choke(struct peer *p, const char *arg)
+{
+	struct text t = decode(arg);
+	int full = 0, asleep = 0;
+
+	if (child == -1)
+		fail("choke needs a server of ours");
+	while (!full || !asleep) {
+		asleep = full && is_asleep();
+		full = write(p->out, t.octets, t.len) == -1;
+		if (full && errno != EAGAIN)
+			fail("write: %s", strerror(errno));
+		if (full && !asleep)
+			sched_yield();
+	}
+	free(t.octets);
+}
+
 static void
 act_reply(struct peer *p, const char *arg)
 {
@@ -622,6 +662,7 @@ static const struct action actions[] = {
 	{ "bytes", act_bytes, ARG },
 	{ "drip", act_drip, ARG },
 	{ "deaf", act_deaf, ARG },
+	{ "choke", act_choke, ARG },
 	{ "reply", act_reply, OPT_ARG },
 	{ "packet", act_packet, NO_ARG },
 	{ "settle", act_settle, NO_ARG },

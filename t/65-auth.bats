@@ -1,0 +1,458 @@
+# AUTH (RFC 4954): PLAIN and LOGIN, judged by a checkpassword command.  And
+# that a password is seen by this command, and by nobody and nothing else.
+
+load helpers
+
+# hook NAME: an executable script from standard input, $tmp/NAME
+hook() {
+	{
+		printf '#!/bin/sh\ntmp=%s\n' "$tmp"
+		cat
+	} >"$tmp/$1"
+	chmod 755 "$tmp/$1"
+}
+
+# given FILE LINE...: the file holds these lines
+given() {
+	printf '%s\n' "${@:2}" | diff - "$1"
+}
+
+# b64 TEXT: in base64, escapes undone
+b64() {
+	printf '%b' "$1" | base64 -w 0
+}
+
+# filler N: so many octets
+filler() {
+	printf "%0$1d" 0 | tr 0 x
+}
+
+# with_auth: a checkpassword command that knows one user, and says what it got
+with_auth() {
+	hook check <<-'EOT'
+		tr '\0' '\n' <&3 >"$tmp/credentials"
+		echo "$@" >"$tmp/args"
+		env >"$tmp/env"
+		{ read -r name; read -r password; } <"$tmp/credentials"
+		[ "$name" = alice ] && [ "$password" = s3kr3t+pw ] && exec "$@"
+		exit 1
+	EOT
+	options=(--auth "$tmp/check" --plain-auth "$@")
+}
+
+# says STATUS [COMMAND]: a checkpassword command that ends so
+says() {
+	options=(--auth "${2:-true}; exit $1;:" --plain-auth)
+}
+
+good=$(b64 '\0alice\0s3kr3t+pw')
+wrong=$(b64 '\0alice\0wr0ng+pw')
+name=$(b64 alice)
+password=$(b64 s3kr3t+pw)
+ehlo='EHLO c.example'
+
+@test "PLAIN with an initial response (RFC 4954 4, RFC 4616)" {
+	with_auth
+	say "$ehlo" "AUTH PLAIN $good" QUIT
+	[[ $codes == '220 250 235 221' ]]
+	[[ ${lines[*]} == *'235 2.7.0 '* ]]
+	given "$tmp/args" /bin/true
+	(($(wc -l <"$tmp/credentials") == 3))
+	[[ $(head -n 2 "$tmp/credentials") == $'alice\ns3kr3t+pw' ]]
+	now=$(date +%s)
+	(($(tail -n 1 "$tmp/credentials") + 60 > now))
+}
+
+@test "PLAIN with a continuation" {
+	with_auth
+	talk reply:220 say:"$ehlo" reply:250 say:'AUTH PLAIN' reply:'334 ' \
+	    say:"$good" reply:235 say:QUIT reply:221 eof
+	grep -q $'^334 \r*$' "$tmp/replies"
+}
+
+@test "LOGIN prompts for name and password" {
+	with_auth
+	talk reply:220 say:"$ehlo" reply:250 say:'AUTH LOGIN' \
+	    reply:'334 VXNlcm5hbWU6' say:"$name" reply:'334 UGFzc3dvcmQ6' \
+	    say:"$password" reply:'235 2.7.0 ' say:QUIT reply:221 eof
+	[[ $(head -n 2 "$tmp/credentials") == $'alice\ns3kr3t+pw' ]]
+}
+
+@test "LOGIN takes the name as an initial response" {
+	with_auth
+	talk reply:220 say:"$ehlo" reply:250 say:"AUTH LOGIN $name" \
+	    reply:'334 UGFzc3dvcmQ6' say:"$password" reply:235 say:QUIT \
+	    reply:221 eof
+}
+
+@test "all of it may come at once, and stays in step" {
+	with_auth
+	say "$ehlo" 'AUTH LOGIN' "$name" "$(b64 wr0ng)" 'AUTH PLAIN' "$wrong" \
+	    NOOP "auth login $name" "$password" NOOP QUIT
+	[[ $codes == '220 250 334 334 535 334 535 250 334 235 250 221' ]]
+}
+
+@test "the name of the mechanism has any case, another one is 504" {
+	with_auth
+	say "$ehlo" 'AUTH CRAM-MD5' 'AUTH PLAINTEXT' "aUtH pLaIn $good" QUIT
+	[[ $codes == '220 250 504 504 235 221' ]]
+	[[ ${lines[*]} == *'504 5.5.4 '* ]]
+	say "$ehlo" AUTH QUIT
+	[[ $codes == '220 250 501 221' ]]
+}
+
+@test "PLAIN may have an identity to act as, which counts for nothing" {
+	with_auth
+	say "$ehlo" "AUTH PLAIN $(b64 'root\0alice\0s3kr3t+pw')" QUIT
+	[[ $codes == '220 250 235 221' ]]
+	[[ $(head -n 1 "$tmp/credentials") == alice ]]
+}
+
+@test "* cancels: 501 5.7.0, and the session goes on (RFC 4954 4)" {
+	with_auth
+	say "$ehlo" 'AUTH PLAIN' '*' 'AUTH LOGIN' '*' "AUTH LOGIN $name" '*' \
+	    "AUTH PLAIN $good" QUIT
+	[[ $codes == '220 250 334 501 334 501 334 501 235 221' ]]
+	(($(grep -c '^501 5\.7\.0 ' "$tmp/replies") == 3))
+}
+
+@test "what is no base64 is 501 5.5.2, and nobody is asked" {
+	local bad
+	with_auth
+	for bad in A AA AAA 'A===' 'AA=A' '!!!!' 'AAAA=' "$good=" "$good x" \
+	    '====' 'QUFB-_==' 'A A='; do
+		say "$ehlo" "AUTH PLAIN $bad" 'AUTH LOGIN' "$bad" NOOP QUIT
+		[[ $codes == '220 250 501 334 501 250 221' ]]
+		(($(grep -c '^501 5\.5\.2 ' "$tmp/replies") == 2))
+	done
+	[[ ! -e $tmp/args ]]
+}
+
+@test "= is an empty response (RFC 4954 4), and no name or password" {
+	with_auth
+	say "$ehlo" 'AUTH PLAIN =' 'AUTH LOGIN =' "$password" \
+	    "AUTH LOGIN $name" = "AUTH LOGIN $name" '' QUIT
+	[[ $codes == '220 250 501 334 535 334 535 334 535 221' ]]
+	[[ ! -e $tmp/args ]]
+}
+
+@test "PLAIN that is not name and password is 501, an empty one of them 535" {
+	with_auth
+	say "$ehlo" "AUTH PLAIN $(b64 alice)" "AUTH PLAIN $(b64 '\0alice')" \
+	    "AUTH PLAIN $(b64 '\0alice\0a\0b')" "AUTH PLAIN $(b64 '\0alice\0')" \
+	    "AUTH PLAIN $(b64 '\0\0s3kr3t+pw')" QUIT
+	[[ $codes == '220 250 501 501 501 535 535 221' ]]
+	[[ ! -e $tmp/args ]]
+}
+
+@test "a name with control octets, or over 255 octets, is 535, and nobody is asked" {
+	with_auth
+	say "$ehlo" "AUTH PLAIN $(b64 '\0alice\n\0s3kr3t+pw')" \
+	    "AUTH PLAIN $(b64 '\0a\x7fb\0s3kr3t+pw')" \
+	    "AUTH PLAIN $(b64 "\\0$(filler 256)\\0x")" \
+	    "AUTH LOGIN $(b64 'a\0b')" "$password" QUIT
+	[[ $codes == '220 250 535 535 535 334 501 221' ]]
+	[[ ! -e $tmp/args ]]
+}
+
+@test "status 1 and 100 are 535 5.7.8, whatever was said on standard error or output" {
+	local n
+	for n in 1 100; do
+		for said in true 'echo oops >&2' 'echo 250 2.0.0 Fine'; do
+			says "$n" "$said"
+			say "$ehlo" "AUTH PLAIN $wrong" NOOP QUIT
+			[[ $codes == '220 250 535 250 221' ]]
+			[[ ${lines[*]} == *'535 5.7.8 '* ]]
+		done
+	done
+	[[ -z $(events hook-failed) ]]
+}
+
+@test "all other statuses, and a signal, are 454 4.7.0, logged as our failure" {
+	local n
+	for n in 2 75 77 99 111 126 127; do
+		says "$n"
+		say "$ehlo" "AUTH PLAIN $good" NOOP QUIT
+		[[ $codes == '220 250 454 250 221' ]]
+		[[ ${lines[*]} == *'454 4.7.0 '* ]]
+	done
+	says 0 'kill -SEGV $$'
+	say "$ehlo" "AUTH PLAIN $good" QUIT
+	[[ $codes == '220 250 454 221' ]]
+	[[ $(events hook-failed | grep -c ' hook=auth ') == 8 ]]
+	# a watcher of the log bans nobody for it
+	[[ -z $(events auth-failed) ]]
+}
+
+@test "a command that takes longer than --hook-timeout is 454" {
+	says 0 'sleep 60'
+	options+=(--hook-timeout 1)
+	say "$ehlo" "AUTH PLAIN $good" QUIT
+	[[ $codes == '220 250 454 221' ]]
+	[[ $(events hook-failed) == *' error="it took too long"' ]]
+}
+
+@test "a command that does not read descriptor 3 is judged all the same" {
+	says 0
+	say "$ehlo" "AUTH PLAIN $(b64 "\\0alice\\0$(filler 8000)")" QUIT
+	[[ $codes == '220 250 235 221' ]]
+}
+
+@test "a command that is missing is an error at start-up, status 69" {
+	run -69 ./smtpd -i -m "$dir" "${user[@]}" --auth "$tmp/missing" </dev/null
+	[[ ${#lines[@]} == 1 && $output == "smtpd: --auth '$tmp/missing': "* ]]
+}
+
+@test "a second AUTH, one in a transaction and one before HELO are 503 5.5.1" {
+	with_auth
+	say "AUTH PLAIN $good" "$ehlo" 'MAIL FROM:<a@c.example>' \
+	    "AUTH PLAIN $good" RSET "AUTH PLAIN $good" "AUTH PLAIN $good" \
+	    "$ehlo" "AUTH PLAIN $good" QUIT
+	[[ $codes == '220 503 250 250 503 250 235 503 250 503 221' ]]
+	(($(grep -c '^503 5\.5\.1 ' "$tmp/replies") == 4))
+}
+
+@test "AUTH after HELO, which offers nothing, is 503" {
+	with_auth
+	say 'HELO c.example' "AUTH PLAIN $good" QUIT
+	[[ $codes == '220 250 503 221' ]]
+	[[ ! -e $tmp/args ]]
+}
+
+@test "AUTH is offered with --plain-auth, until it is done" {
+	with_auth
+	say "$ehlo" "AUTH PLAIN $good" "$ehlo" QUIT
+	(($(grep -c '^250[ -]AUTH ' "$tmp/replies") == 1))
+	grep -q $'^250-AUTH PLAIN LOGIN\r*$' "$tmp/replies"
+}
+
+@test "without --plain-auth it is not offered, and 538 5.7.11" {
+	with_auth
+	options=("${options[@]:0:2}")
+	say "$ehlo" "AUTH PLAIN $good" 'AUTH LOGIN' QUIT
+	[[ $codes == '220 250 538 538 221' ]]
+	(($(grep -c '^538 5\.7\.11 ' "$tmp/replies") == 2))
+	lacks '^250[ -]AUTH' "$tmp/replies"
+	[[ ! -e $tmp/args ]]
+}
+
+@test "without --auth it is not offered, and 502" {
+	options=(--plain-auth)
+	say "$ehlo" "AUTH PLAIN $good" QUIT
+	[[ $codes == '220 250 502 221' ]]
+	lacks '^250[ -]AUTH' "$tmp/replies"
+}
+
+@test "--require-auth: MAIL is 530 5.7.0 before it, and taken after it" {
+	with_auth --require-auth
+	say "$ehlo" 'MAIL FROM:<a@c.example>' "AUTH PLAIN $wrong" \
+	    'MAIL FROM:<a@c.example>' "AUTH PLAIN $good" \
+	    'MAIL FROM:<a@c.example>' QUIT
+	[[ $codes == '220 250 530 535 530 235 250 221' ]]
+	(($(grep -c '^530 5\.7\.0 ' "$tmp/replies") == 2))
+}
+
+@test "an authenticated client may send to any domain, another may not" {
+	with_auth --domain mx.example
+	say "$ehlo" 'MAIL FROM:<a@c.example>' 'RCPT TO:<x@other.example>' RSET \
+	    "AUTH PLAIN $wrong" 'MAIL FROM:<a@c.example>' \
+	    'RCPT TO:<x@other.example>' RSET "AUTH PLAIN $good" \
+	    'MAIL FROM:<a@c.example>' 'RCPT TO:<x@other.example>' DATA x . QUIT
+	[[ $codes == '220 250 250 550 250 535 250 550 250 235 250 250 354 250 221' ]]
+	keeps 1
+}
+
+@test "Received says ESMTPA (RFC 3848), and hooks and the log who it was" {
+	with_auth --on-new-mail "echo \"\$SMTP_USER \$SMTP_AUTH \$SMTP_PROTOCOL\" >$tmp/who"
+	say "$ehlo" "AUTH LOGIN $name" "$password" 'MAIL FROM:<a@c.example>' \
+	    'RCPT TO:<bob@mx.example>' DATA x . QUIT
+	[[ $codes == '220 250 334 235 250 250 354 250 221' ]]
+	[[ $(header Received) == *' with ESMTPA id '* ]]
+	given "$tmp/who" 'alice LOGIN ESMTPA'
+	[[ $(events message) == *' protocol=ESMTPA '* ]]
+}
+
+@test "EHLO after AUTH forgets nothing" {
+	with_auth
+	say "$ehlo" "AUTH PLAIN $good" "$ehlo" "${to_bob[@]:1}" DATA x . QUIT
+	[[ $codes == '220 250 235 250 250 250 354 250 221' ]]
+	[[ $(header Received) == *' with ESMTPA id '* ]]
+}
+
+@test "AUTH= on MAIL is taken, its xtext checked (RFC 4954 5)" {
+	local bad
+	with_auth
+	say "$ehlo" 'MAIL FROM:<a@c.example> AUTH=<>' RSET \
+	    'MAIL FROM:<a@c.example> SIZE=1 auth=e+3Dmc2@c.example' RSET QUIT
+	[[ $codes == '220 250 250 250 250 250 221' ]]
+	for bad in AUTH AUTH= AUTH=+ AUTH=a+3 AUTH=+zz AUTH=+3d AUTH=a=b \
+	    AUTH=a+0Db AUTH=+0A AUTH=+00 'AUTH=<> AUTH=<>'; do
+		say "$ehlo" "MAIL FROM:<a@c.example> $bad" QUIT
+		[[ $codes == '220 250 501 221' && ${lines[*]} == *'501 5.5.4 '* ]]
+	done
+	options=()
+	say "$ehlo" 'MAIL FROM:<a@c.example> AUTH=<>' QUIT
+	[[ $codes == '220 250 555 221' ]]
+}
+
+@test "a line of AUTH, or of what follows, may have 12,288 octets (RFC 4954 4)" {
+	local long
+	says 0
+	# 12,275 octets, and CR LF
+	long="AUTH PLAIN $(b64 "\\0alice\\0$(filler 9190)")"
+	((${#long} == 12275))
+	say "$ehlo" "$long           " QUIT	# and 11 spaces
+	[[ $codes == '220 250 235 221' ]]
+	say "$ehlo" "$long            " NOOP QUIT
+	[[ $codes == '220 250 500 250 221' && ${lines[*]} == *'500 5.5.2 '* ]]
+	long=$(b64 "\\0alice\\0$(filler 9206)")
+	((${#long} == 12284))
+	say "$ehlo" 'AUTH PLAIN' "$long" QUIT
+	[[ $codes == '220 250 334 235 221' ]]
+	say "$ehlo" 'AUTH PLAIN' "${long}AAAA" NOOP QUIT
+	[[ $codes == '220 250 334 500 250 221' ]]
+}
+
+@test "a response with NUL, or without CR, is 500, and the session in step" {
+	with_auth
+	talk reply:220 say:"$ehlo" reply:250 say:'AUTH PLAIN' reply:334 \
+	    send:'AAAA\0AAA\r\n' reply:500 say:'AUTH PLAIN' reply:334 \
+	    send:'AAAA\nAAAA\r\n' reply:500 say:NOOP reply:250 \
+	    say:QUIT reply:221 eof
+}
+
+@test "a client that goes away, or is silent, in the middle is let go" {
+	with_auth
+	talk reply:220 say:"$ehlo" reply:250 say:'AUTH LOGIN' reply:334 close exit:0
+	options+=(--read-timeout 1)
+	talk reply:220 say:"$ehlo" reply:250 say:'AUTH LOGIN' reply:334 \
+	    reply:'421 4.4.2 ' eof
+}
+
+@test "failed attempts count as errors" {
+	with_auth --max-errors 3
+	say "$ehlo" "AUTH PLAIN $wrong" 'AUTH PLAIN !' "AUTH PLAIN $wrong" NOOP
+	[[ $codes == '220 250 535 501 421' ]]
+	[[ $(events auth-failed | wc -l) == 2 ]]
+}
+
+@test "a failed attempt is a line that begins with event and client" {
+	local line
+	with_auth
+	environment=(TCPREMOTEIP=192.0.2.7)
+	say "$ehlo" "AUTH PLAIN $wrong" "AUTH PLAIN $good" QUIT
+	line=$(events auth-failed)
+	[[ $line =~ ^time=[^\ ]+\ event=auth-failed\ client=192.0.2.7\ session=[^\ ]+\ mechanism=PLAIN\ user=alice\ reply=\"535\ 5.7.8\ [^\"]*\"$ ]]
+}
+
+@test "a user's name can't forge a line of the log, or a pair" {
+	with_auth
+	options+=(--auth 'exit 1;')
+	say "$ehlo" "AUTH PLAIN $(b64 '\0a event=auth-failed client=192.0.2.1\0x')" \
+	    "AUTH PLAIN $(b64 '\0a\nevent=auth-failed client=192.0.2.1\0x')" \
+	    "AUTH PLAIN $(b64 '\0a" b\0x')" QUIT
+	(($(events auth-failed | wc -l) == 3))
+	lacks 'client=192.0.2.1 ' "$log"
+	[[ $(events auth-failed | grep -c 'client=local session=') == 3 ]]
+}
+
+# hides: the password is in none of these, as it is or in base64
+hides() {
+	lacks -aF -e s3kr3t -e wr0ng -e "$password" -e "$good" -e "$wrong" \
+	    -e "$(b64 wr0ng+pw)" "$@"
+}
+
+@test "the password is in no hook's environment, nor the server's, nor in a file" {
+	local event
+	hook spy <<-'EOT'
+		env >>"$tmp/spied"
+		cat "/proc/$PPID/environ" "/proc/$PPID/cmdline" >>"$tmp/spied" \
+		    2>/dev/null || true
+		cat >>"$tmp/spied"
+	EOT
+	with_auth
+	for event in hello new-mail recipient data message delivered disconnect; do
+		options+=("--on-$event" "$tmp/spy")
+	done
+	say "$ehlo" "AUTH PLAIN $wrong" 'AUTH LOGIN' "$name" "$password" \
+	    "${to_bob[@]:1}" DATA x . QUIT
+	[[ $codes == '220 250 535 334 334 235 250 250 354 250 221' ]]
+	grep -q '^SMTP_USER=alice' "$tmp/spied"
+	hides "$tmp/spied" "$tmp/env" "$log" "$tmp/replies" "$(message)"
+}
+
+@test "the password is not in the log, whatever else was wrong" {
+	local auth
+	# in turn: accepted, not encrypted, no --auth at all
+	for auth in "--auth $tmp/check --plain-auth" "--auth $tmp/check" ''; do
+		with_auth
+		# shellcheck disable=SC2206 # words
+		options=($auth --verbose --max-errors 0)
+		say "AUTH PLAIN $good" 'AUTH LOGIN' "$name" "$password" "$ehlo" \
+		    "AUTH BOGUS $good" "$password" "AUTH PLAIN $good=" \
+		    "AUTH PLAIN ${good:0:-1}" "AUTH PLAIN =" "$good" 'AUTH PLAIN' \
+		    "$wrong" "x$password" 'AUTH LOGIN' "$name" "$password!" \
+		    "$password" "AUTH LOGIN $name" '*' "$password" \
+		    "$password x" "pass:$password" QUIT
+		hides "$log" "$tmp/replies"
+		[[ $(events refused) ]]
+	done
+}
+
+@test "the password is not on the log's lines for a command that fails" {
+	says 3 'cat <&3 >/dev/null; echo failed >&2'
+	say "$ehlo" "AUTH PLAIN $good" QUIT
+	[[ $(events hook-said) == *' text=failed' ]]
+	hides "$log"
+}
+
+@test "with --auth the process is not dumpable, and others can't look into it" {
+	local with owner
+	as=() owner=$EUID
+	mkdir -p "$dir"/{tmp,new,cur}
+	if ((EUID == 0)); then
+		owner=$(id -u nobody)
+		chown -R nobody "$dir"
+		chmod 755 "$tmp" "$BATS_RUN_TMPDIR" "${tmp%/*}"
+		as=(setpriv --reuid nobody --clear-groups)
+	fi
+	for with in '' '--auth true'; do
+		# shellcheck disable=SC2086 # words
+		t/smtpc -s -e "$log" "${as[@]}" ./smtpd -i -m "$dir" \
+		    -H mx.example $with -- reply:220 \
+		    run:"stat -c %u /proc/\$SMTPC_PID/maps >$tmp/owner" \
+		    say:QUIT reply:221 eof
+		if [[ $with ]]; then
+			# what can't be dumped belongs to root
+			[[ $(<"$tmp/owner") != "$owner" ]]
+		else
+			[[ $(<"$tmp/owner") == "$owner" ]]
+		fi
+	done
+}
+
+@test "a worker remembers no one: the next session is not authenticated" {
+	with_auth --require-auth
+	serve --listen 127.0.0.1:0 --workers 1 "${options[@]/"$tmp/check"/'exit 0;'}"
+	dial "${addr[0]}" reply:220 say:"$ehlo" reply:250 say:"AUTH PLAIN $good" \
+	    reply:235 say:'MAIL FROM:<a@c.example>' reply:250 say:QUIT reply:221 eof
+	dial "${addr[0]}" reply:220 say:"$ehlo" reply:250 \
+	    say:'MAIL FROM:<a@c.example>' reply:'530 5.7.0 ' say:QUIT reply:221 eof
+}
+
+@test "whichever allocation fails first, AUTH is 235 or 454, and in step" {
+	local k seen=
+	# the later ones are the command's own
+	for k in {1..16}; do
+		shim "malloc:$k:ENOMEM"
+		disarm
+		options=(--auth 'exit 0;' --plain-auth)
+		talk reply:220 say:"$ehlo" reply:250 \
+		    run:"printf 1 1<>'$tmp/armed'" say:"AUTH PLAIN $good" reply \
+		    run:"printf 0 1<>'$tmp/armed'" say:NOOP reply:250 \
+		    say:QUIT reply:221 eof >/dev/null
+		[[ $codes == '220 250 235 250 221' || $codes == '220 250 454 250 221' ]]
+		seen+=" $codes"
+	done
+	[[ $seen == *454* ]]
+}

@@ -1,0 +1,150 @@
+# The manual page for who writes hooks says what the program does: its events,
+# its variables and its numbers are held against the code, and its examples
+# are run.
+
+load helpers
+
+page=man/smtpd-hooks.7
+
+# part NAME [NEXT]: the lines of a section or subsection of the page
+part() {
+	sed -n "/^\\.S[hs] $1\$/,/^\\.S[hs] /{/^\\.S[hs] /!p;}" "$page"
+}
+
+# same FILE FILE: they are the same, and not empty
+same() {
+	[[ -s $2 ]] && diff "$1" "$2"
+}
+
+@test "the events of the page are the options of --help" {
+	./smtpd --help | sed -nE 's/^ .* --(on-[a-z-]+) CMD .*/\1/p' |
+	    sort >"$tmp/help"
+	part Events | sed -nE 's/^\.It Fl -(on-[a-z-]+)$/\1/p' | sort >"$tmp/page"
+	same "$tmp/help" "$tmp/page"
+}
+
+@test "the variables of the page are those of the code" {
+	grep -ohE 'environment_set\(e, "[A-Z_]+"' hooks.c |
+	    sed -E 's/.*"(.*)"/\1/' | sort -u >"$tmp/code"
+	sed -n '/^\.Sh ENVIRONMENT$/,/^\.Sh EXAMPLES$/p' "$page" |
+	    grep '^\.It Ev ' | grep -oE '[A-Z_]{4,}' | sort -u >"$tmp/page"
+	same "$tmp/code" "$tmp/page"
+}
+
+@test "the page's metacharacters, numbers and replies are those of the code" {
+	local c
+	part 'How a command is run' | sed -n '/^\.Bd/,/^\.Ed/p' | sed '1d;$d' |
+	    tr -d ' \n' >"$tmp/page"
+	sed -nE 's/.*strpbrk\(command, "(.*)\\n\\r"\).*/\1/p' lib/hook.c |
+	    tr -d '\n' >"$tmp/code"
+	same "$tmp/code" "$tmp/page"
+	grep -q 'HOOK_OUTPUT_MAX = 16384,' lib/hook.h
+	part 'Standard output and standard error' | grep -q 'first 16,384 octets'
+	grep -q 'HOOK_STDERR_LINES = 100,' lib/hook.h
+	part 'Standard output and standard error' | grep -q 'and 100 lines'
+	grep -q 'LINE_KEPT = 1000 ' lib/hook.c
+	part 'Standard output and standard error' | grep -q '1,000 octets of a line'
+	grep -q 'HOOK_GRACE = 2000,' lib/hook.h
+	part Time-outs | grep -q '^two seconds later'
+	grep -q 'VERDICT_LINES = 10,' lib/verdict.h
+	grep -q 'REPLY_TEXT_MAX = 1024,' lib/reply.h
+	part Replies | grep -q 'ten lines or 1,023 octets'
+	part 'Exit status' | sed -nE 's/^\.It Fl -(on-[a-z-]+) Ta (.*)/\1 \2/p' |
+	    sort >"$tmp/page"
+	tr -s ' \t\n' ' ' <hooks.c |
+	    grep -oE '"on-[a-z-]+", "[0-9]+ [0-9.]+ ' | tr -d '",' |
+	    sed 's/ $//' | grep -v disconnect | sort >"$tmp/code"
+	same "$tmp/code" "$tmp/page"
+}
+
+# example N: what the Nth display of the page's examples holds, its macros
+# taken away, in our own directory
+example() {
+	part EXAMPLES | sed -n '/^\.Bd/,/^\.Ed/p' |
+	    awk -v n="$1" '/^\.Bd/ { i++; next } /^\.Ed/ { next } i == n' |
+	    sed -e 's/\\e/\\/g' -e "s,/srv/,$tmp/srv/,g"
+}
+
+# install_example N: put the script of an example where its usage line says
+install_example() {
+	local option
+	mkdir -p "$tmp/srv/mail"
+	example "$1" >"$tmp/script"
+	[[ $(sed -n 2p "$tmp/script") =~ ^'# usage: smtpd '(--on-[a-z-]+)' '([^ ]+)$ ]]
+	options=("${BASH_REMATCH[@]:1}")
+	install -m 755 "$tmp/script" "${options[1]}"
+}
+
+# rcpt RECIPIENT: the reply to it
+rcpt() {
+	say "${hello[@]}" 'MAIL FROM:<a@c.example>' "RCPT TO:<$1>" QUIT
+	[[ ${lines[3]} == "$2"* ]]
+}
+
+# from SENDER REPLY: MAIL gets that reply
+from() {
+	say "${hello[@]}" "MAIL FROM:<$1>" QUIT
+	[[ ${lines[2]} == "$2"* ]]
+}
+
+@test "the page's first example takes mail for the addresses of a file" {
+	local args
+	mkdir -p "$tmp/srv/mail"
+	args=$(example 1 | sed -e 's/^# //')
+	[[ $args == 'smtpd --user mail '* ]]
+	args=${args#smtpd --user mail}
+	eval "options=(${args//$'\\\n'/ })"
+	[[ ${#options[@]} == 6 ]]
+	printf '%s\n' 'Alice@example.org' '-e@example.org' >"$tmp/srv/mail/addresses"
+	rcpt alice@example.org 250
+	rcpt -e@example.org 250
+	rcpt alice@example.net '550 5.7.1'
+	rcpt xalice@example.org '550 5.1.1'
+	rcpt '"alice@example.org .*"@example.org' '550 5.1.1'
+	rm "$tmp/srv/mail/addresses"
+	rcpt alice@example.org '451 4.3.0'
+}
+
+@test "the page's second example, in sh, knows mailboxes, and redirects" {
+	install_example 2
+	printf '%s\n' 'alice@mx.example' 'info@mx.example alice@mx.example' \
+	    '*@mx.example' >"$tmp/srv/mail/mailboxes.txt"
+	rcpt Alice+x@MX.example '250 2.1.5 Ok'
+	rcpt bob@mx.example '550 5.1.1 Nobody of that name is here'
+	rcpt '"* x"@mx.example' '550 5.1.1'
+	rcpt '"alice@mx.example "@mx.example' '550 5.1.1'
+	say "${hello[@]}" 'MAIL FROM:<a@c.example>' 'RCPT TO:<info@mx.example>' \
+	    DATA x . QUIT
+	[[ $(header Delivered-To) == alice@mx.example ]]
+	rm "$tmp/srv/mail/mailboxes.txt"
+	rcpt alice@mx.example '451 4.3.0'
+}
+
+@test "the page's third example, in Python, refuses senders by their domain" {
+	install_example 3
+	printf '%s\n' 'Spam.example' '' bad.test >"$tmp/srv/mail/unwanted.txt"
+	from alice@c.example 250
+	from '' 250
+	from alice 250
+	from alice@xspam.example 250
+	from alice@SPAM.example '550 5.7.1 No mail from spam.example is taken here'
+	from '"x@good.test"@a.b.bad.test' '550 5.7.1 No mail from bad.test'
+	from 'alice@[192.0.2.1]' 250
+	rm "$tmp/srv/mail/unwanted.txt"
+	from alice@c.example '451 4.3.0'
+	[[ $(events hook-said) == *FileNotFoundError* ]]
+}
+
+@test "make install and uninstall know the page" {
+	make -s install DESTDIR="$tmp/root" PREFIX=/usr
+	cmp "$page" "$tmp/root/usr/share/man/man7/smtpd-hooks.7"
+	make -s uninstall DESTDIR="$tmp/root" PREFIX=/usr
+	[[ -z $(find "$tmp/root" -type f) ]]
+}
+
+@test "mandoc has nothing to say about the page (this test needs mandoc)" {
+	command -v mandoc >/dev/null || skip 'mandoc is not installed'
+	# which other pages there are is up to the machine
+	mandoc -T lint -W style "$page" >"$tmp/lint" 2>/dev/null || true
+	lacks -v 'STYLE: referenced manual not found' "$tmp/lint"
+}
