@@ -83,7 +83,8 @@ set_session(struct environment *e, const struct session *s)
 		local->port ? local_port : NULL) |
 	    environment_set(e, "SMTP_SESSION", s->id) |
 	    environment_set(e, "SMTP_HOSTNAME", s->options->hostname) |
-	    environment_set(e, "SMTP_LISTENER", "smtp") |
+	    environment_set(e, "SMTP_LISTENER",
+		listener_kinds[s->client->kind]) |
 	    environment_set(e, "SMTP_HELO", *s->helo ? s->helo : NULL) |
 	    environment_set(e, "SMTP_USER", *s->user ? s->user : NULL) |
 	    environment_set(e, "SMTP_AUTH", s->mechanism) |
@@ -106,12 +107,14 @@ set_mail(struct environment *e, const struct session *s)
 
 static int
 set_recipient(struct environment *e, const struct session *s,
-    const struct address *a)
+    const struct address *a, const struct address *takes)
 {
+	const char *delimiters = s->options->delimiters;
 	char mailbox[ADDRESS_MAX + 1];
-	const char *extension = address_mailbox(a->local,
-	    s->options->delimiters, mailbox);
+	const char *extension = address_mailbox(a->local, delimiters,
+	    mailbox);
 
+	address_mailbox(takes->local, delimiters, mailbox);
 	return environment_set(e, "RECIPIENT", a->email) |
 	    environment_set(e, "LOCAL", a->local) |
 	    environment_set(e, "EXTENSION", *extension ? extension : NULL) |
@@ -137,8 +140,8 @@ set_all(struct environment *e, const struct session *s, enum hook_event event,
 	    environment_set(e, "SMTP_REPLY", s->last_reply) < 0)
 		return -1;
 	if (event == HOOK_MDA && s->recipients == 1)
-		recipient = &s->recipient;
-	return recipient ? set_recipient(e, s, recipient) : 0;
+		return set_recipient(e, s, &s->recipient, &s->mailbox);
+	return recipient ? set_recipient(e, s, recipient, recipient) : 0;
 }
 
 /* A line of a command's stderr. */

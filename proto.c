@@ -164,6 +164,8 @@ static const struct command commands[] = {
 	{ "CONNECT", cmd_foreign, ANY, OPT_ARG, false },
 };
 
+const char *const listener_kinds[] = { "smtp", "submission", NULL };
+
 static const struct command unknown = { "?", NULL, 0, OPT_ARG, false };
 static const struct command header_field = {
 	"field", cmd_foreign, ANY, OPT_ARG, false

@@ -38,7 +38,16 @@ struct proto_options {
 	void *ctx;
 };
 
+enum listener_kind {
+	KIND_SMTP,
+	KIND_SUBMISSION,	/* RFC 6409: nobody sends without AUTH */
+};
+
+/* "smtp", "submission"; the kinds in their order, then NULL. */
+extern const char *const listener_kinds[];
+
 struct client {
+	enum listener_kind kind;	/* of the listener that it reached */
 	struct endpoint remote;
 	struct endpoint local;	/* that it reached */
 	bool trusted;		/* whatever its address */

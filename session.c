@@ -205,7 +205,8 @@ session_has_room(struct session *s, const char *email)
 }
 
 void
-session_add_recipient(struct session *s, const struct address *a)
+session_add_recipient(struct session *s, const struct address *a,
+    const struct address *mailbox)
 {
 	const size_t len = strlen(a->email);
 	size_t n = s->recipient_octets;
@@ -214,6 +215,7 @@ session_add_recipient(struct session *s, const struct address *a)
 		s->recipient_list[n++] = '\n';
 	memcpy(s->recipient_list + n, a->email, len + 1);
 	s->recipient = *a;
+	s->mailbox = *mailbox;
 	s->recipient_octets = n + len;
 	s->recipients++;
 }

@@ -57,6 +57,7 @@ struct session {
 	char *recipient_list;		/* a line each; RECIPIENT_LIST_MAX */
 	size_t recipient_octets;
 	struct address recipient;	/* the last one */
+	struct address mailbox;		/* that takes its mail */
 	const char *asked;		/* the event whose command runs */
 	long long dot_deadline;		/* of commands after the dot; 0: none */
 
@@ -75,8 +76,12 @@ void session_end(struct session *);
 /* Is there room for a further recipient? */
 bool session_has_room(struct session *, const char *email);
 
-/* Note a recipient that was accepted, and for whom there is room. */
-void session_add_recipient(struct session *, const struct address *);
+/*
+ * Note a recipient that was accepted, and for whom there is room, and the
+ * mailbox that takes its mail.
+ */
+void session_add_recipient(struct session *, const struct address *,
+    const struct address *mailbox);
 
 /*
  * Note a header field, "Name: value" of len octets, for above the message;

@@ -200,17 +200,27 @@ parse_trust(struct settings *s)
 	s->proto.n_trusted = s->trust.n;
 }
 
-/* A listener is [KIND@]ADDRESS. */
+/* A listener is [KIND@]ADDRESS.  Returns the address. */
 static const char *
-listen_address(const char *spec)
+take_kind(const struct settings *s, const char *spec, enum listener_kind *kind)
 {
-	size_t len = strcspn(spec, "@:/");
+	const size_t len = strcspn(spec, "@:/");
+	int i;
 
+	*kind = KIND_SMTP;
 	if (spec[len] != '@')
 		return spec;
-	if (len != 4 || strncmp(spec, "smtp", 4) != 0)
-		fatal(EX_USAGE, "--listen %s: unknown kind '%.*s'; there is "
-		    "smtp", spec, (int)len, spec);
+	for (i = 0; listener_kinds[i]; i++)
+		if (strlen(listener_kinds[i]) == len &&
+		    strncmp(listener_kinds[i], spec, len) == 0)
+			break;
+	if (!listener_kinds[i])
+		fatal(EX_USAGE, "--listen %s: unknown kind '%.*s'; there are "
+		    "smtp and submission", spec, (int)len, spec);
+	*kind = (enum listener_kind)i;
+	if (*kind == KIND_SUBMISSION && !(s->auth && s->proto.plain_auth))
+		fatal(EX_USAGE, "--listen %s: submission needs --auth, and "
+		    "--plain-auth, for there is no TLS", spec);
 	return spec + len + 1;
 }
 
@@ -219,10 +229,16 @@ static void
 settle_listeners(struct settings *s)
 {
 	static const char *standard[] = { ":25" };
+	static enum listener_kind standard_kind[] = { KIND_SMTP };
 	unsigned i;
 
+	s->kinds = s->listen.n ? calloc(s->listen.n, sizeof *s->kinds) :
+	    standard_kind;
+	if (!s->kinds)
+		fatal(EX_OSERR, "out of memory");
 	for (i = 0; i < s->listen.n; i++) {
-		s->listen.values[i] = listen_address(s->listen.values[i]);
+		s->listen.values[i] = take_kind(s, s->listen.values[i],
+		    &s->kinds[i]);
 		if (strcmp(s->listen.values[i], "-") == 0)
 			s->inetd = true;
 	}

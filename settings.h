@@ -11,6 +11,7 @@
 
 struct settings {
 	struct option_list listen, domains, trust;
+	enum listener_kind *kinds;	/* one for each of listen */
 	struct option_list commands[HOOK_EVENTS];
 	bool soft_bounce, allow_setuid;
 	long long hook_timeout;		/* -1: that of each kind */

@@ -67,17 +67,19 @@ static void
 open_listeners(struct server *server, const struct user *u)
 {
 	const struct settings *s = &server->settings;
-	const struct listener_options options = {
+	struct listener_options options = {
 		.backlog = (int)s->backlog,
 		.uid = u ? u->uid : (uid_t)-1, .gid = u ? u->gid : (gid_t)-1,
 	};
 	struct listener_error error;
 	unsigned i;
 
-	for (i = 0; i < s->listen.n; i++)
+	for (i = 0; i < s->listen.n; i++) {
+		options.kind = (int)s->kinds[i];
 		if (listener_open(&server->listeners,
 		    s->listen.values[i], &options, &error) < 0)
 			fatal(error.status, "--listen %s", error.text);
+	}
 	if (server->listeners.n > 1 &&
 	    listeners_set_nonblocking(&server->listeners) < 0)
 		fatal(EX_OSERR, "--listen: %s", strerror(errno));
@@ -326,7 +328,7 @@ static int
 run_inetd(struct server *server)
 {
 	struct settings *s = &server->settings;
-	struct client client = { .trusted = false };
+	struct client client = { .kind = s->kinds[0] };
 	struct stat st;
 	sigset_t waiting;
 	bool is_socket;
@@ -351,8 +353,8 @@ watch_listeners(const struct listeners *l)
 	unsigned i;
 
 	for (i = 0; epoll >= 0 && i < l->n; i++) {
-		event.data.fd = l->all[i].fd;
-		if (epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd,
+		event.data.u32 = i;
+		if (epoll_ctl(epoll, EPOLL_CTL_ADD, l->all[i].fd,
 		    &event) < 0)
 			return -1;
 	}
@@ -371,17 +373,19 @@ next_connection(const struct server *server, int epoll,
 	socklen_t len = sizeof sa;
 	struct epoll_event event;
 	sigset_t working;
-	int fd = server->listeners.all[0].fd;
+	const struct listener *listener = server->listeners.all;
+	int fd;
 
 	if (epoll >= 0) {
 		if (epoll_pwait(epoll, &event, 1, -1, waiting) < 1)
 			return -1;
-		fd = event.data.fd;
+		listener += event.data.u32;
 	}
 	sigprocmask(SIG_SETMASK, waiting, &working);
-	fd = accept4(fd, (struct sockaddr *)&sa, &len, SOCK_CLOEXEC);
+	fd = accept4(listener->fd, (struct sockaddr *)&sa, &len, SOCK_CLOEXEC);
 	sigprocmask(SIG_SETMASK, &working, NULL);
 	if (fd >= 0) {
+		client->kind = (enum listener_kind)listener->kind;
 		endpoint_set(&client->remote, (struct sockaddr *)&sa);
 		local_endpoint(&client->local, fd);
 	}

@@ -159,7 +159,8 @@ transaction_mail(struct session *s, const char *arg)
 	struct address sender;
 	struct reply r, answer;
 
-	if (s->options->require_auth && !*s->user)
+	if (!*s->user && (s->options->require_auth ||
+	    s->client->kind == KIND_SUBMISSION))
 		return reply_make(530, "5.7.0 Authentication is required");
 	s->declared_size = 0;
 	s->body = NULL;
@@ -243,7 +244,7 @@ accept_recipient(struct session *s, const struct address *recipient)
 	r = s->envelope->ops->add_recipient(s->envelope, &mailbox);
 	if (r.code)
 		return r;
-	session_add_recipient(s, recipient);
+	session_add_recipient(s, recipient, &mailbox);
 	s->phase = PHASE_RCPT;
 	return answer.code ? answer : reply_make(250, "2.1.5 Ok");
 }

@@ -56,6 +56,7 @@ add(const struct attempt *a, int fd, const char *address)
 		return fail_errno(a, address);
 	l->all = all;
 	all[l->n].fd = fd;
+	all[l->n].kind = a->options->kind;
 	snprintf(all[l->n].address, sizeof all->address, "%s", address);
 	l->n++;
 	return 0;

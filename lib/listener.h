@@ -8,6 +8,7 @@ enum { LISTENER_ADDRESS_MAX = 256 };	/* octets, with the NUL */
 
 struct listener {
 	int fd;
+	int kind;		/* the caller's */
 	char address[LISTENER_ADDRESS_MAX];	/* HOST:PORT or /path */
 };
 
@@ -17,6 +18,7 @@ struct listeners {
 };
 
 struct listener_options {
+	int kind;	/* of what is opened; the caller's */
 	int backlog;
 	uid_t uid;	/* whom a Unix socket is given to; -1: nobody */
 	gid_t gid;

@@ -1,0 +1,57 @@
+# Submission (RFC 6409): a kind of listener on which nobody sends without AUTH.
+
+load helpers
+
+# with_users: a submission listener, and a checkpassword that knows joe
+with_users() {
+	check='test "$(tr "\0" : <&3 | cut -d : -f 1,2)" = joe:secret && exec'
+	options=(--listen submission@- --auth "$check" --plain-auth)
+}
+
+@test "MAIL before AUTH gets 530 5.7.0 there (RFC 6409 4.3)" {
+	with_users
+	say 'EHLO c.example' 'MAIL FROM:<a@c.example>' QUIT
+	[[ ${lines[-2]} == '530 5.7.0 '* ]]
+}
+
+@test "whoever is authenticated sends to any domain there" {
+	with_users
+	options+=(--domain mx.example)
+	say 'EHLO c.example' "AUTH PLAIN $(printf '\0joe\0secret' | base64)" \
+	    'MAIL FROM:<a@c.example>' 'RCPT TO:<eve@elsewhere.example>' \
+	    DATA x . QUIT
+	[[ $codes == *'235 250 250 354 250 221' ]]
+	[[ $(header Received) == *' with ESMTPA '* ]]
+}
+
+@test "a wrong password does not help" {
+	with_users
+	say 'EHLO c.example' "AUTH PLAIN $(printf '\0joe\0wrong' | base64)" \
+	    'MAIL FROM:<a@c.example>' QUIT
+	[[ $codes == *'535 530 221' ]]
+}
+
+@test "hooks know the kind of the listener" {
+	with_users
+	options+=(--on-hello "echo \$SMTP_LISTENER >$tmp/kind")
+	say 'EHLO c.example' QUIT
+	[[ $(<"$tmp/kind") == submission ]]
+}
+
+@test "one pool serves smtp and submission, and tells them apart" {
+	with_users
+	options=(--auth "$check" --plain-auth)
+	serve --listen 127.0.0.1:0 --listen submission@127.0.0.1:0 --workers 2 \
+	    "${options[@]}"
+	dial "${addr[0]}" reply:220 say:'EHLO c' reply:250 \
+	    say:'MAIL FROM:<>' reply:250 say:QUIT reply:221 eof
+	dial "${addr[1]}" reply:220 say:'EHLO c' reply:250 \
+	    say:'MAIL FROM:<>' reply:530 say:QUIT reply:221 eof
+}
+
+@test "it is a usage error without a way to authenticate" {
+	with_users
+	command_line
+	run -64 "${cmd[@]/--plain-auth/--strict}"
+	[[ $output == *'submission needs --auth'* ]]
+}
