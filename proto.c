@@ -229,6 +229,26 @@ judge_line(struct session *s, const struct command *c, const char *arg)
 	return c->run(s, arg);
 }
 
+/*
+ * Log a refusal with the line that was refused, where that tells something,
+ * and is no password.
+ */
+static void
+log_refused_line(struct session *s, const struct command *c, const char *line,
+    const struct reply *r)
+{
+	char length[32];
+
+	if (c->run == auth_command || c->run == transaction_data ||
+	    (r->code < 500 && c->run != transaction_rcpt)) {
+		line = NULL;
+	} else if (!c->run && s->auth_tried) {
+		snprintf(length, sizeof length, "%zu octets", strlen(line));
+		line = length;
+	}
+	session_log_refusal(s, c->verb, line, r);
+}
+
 /* A line is: verb, white space, argument, white space (RFC 5321 4.1.1). */
 static struct reply
 run_line(struct session *s, char *line)
@@ -236,7 +256,6 @@ run_line(struct session *s, char *line)
 	size_t len = strlen(line), verb;
 	const struct command *c;
 	struct reply r;
-	bool telling;
 
 	while (len && strchr(" \t", line[len - 1]))
 		line[--len] = '\0';
@@ -252,12 +271,8 @@ run_line(struct session *s, char *line)
 		r = judge_line(s, c, line + verb + strspn(line + verb,
 		    " \t"));
 	r = economise(s, c, r);
-	telling = r.code >= 500 && c->run != transaction_data &&
-	    c->run != auth_command &&
-	    !(s->auth_tried && (c == &unknown || c == &header_field));
 	if (reply_refuses(&r))
-		session_log_refusal(s, c->verb,
-		    telling || c->run == transaction_rcpt ? line : NULL, &r);
+		log_refused_line(s, c, line, &r);
 	s->mail.error[0] = '\0';
 	return r;
 }

@@ -323,6 +323,9 @@ settings_read(struct settings *s, int argc, char **argv)
 		fatal(EX_USAGE, "--maildir none keeps nothing: it needs "
 		    "--deliver or --mda");
 	check_domains(&s->domains);
+	if (s->proto.require_auth && !s->auth)
+		fatal(EX_USAGE, "--require-auth refuses all mail without "
+		    "--auth");
 	settle_listeners(s);
 	settle_hostname(s);
 	settle_ready_fd(s);

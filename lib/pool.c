@@ -211,7 +211,8 @@ drain(struct pool *p)
 			left = p->kill_at - clock_ms();
 			if (left <= 0) {
 				signal_workers(p, SIGKILL);
-				p->killed = p->alive;
+				if (!p->killed)
+					p->killed = p->alive;
 				left = BACK_OFF_LEAST;
 			}
 		}

@@ -318,7 +318,7 @@ log_all() {
 }
 
 @test "output that grows past --max-size is 451, and the filter is ended" {
-	options=(--max-size 10000 --filter "cat; echo \$\$ >$tmp/pid; exec yes")
+	options=(--max-size 10000 --filter "cat; echo \$\$ >$tmp/pid; exec head -c 50000000 /dev/zero")
 	post 'Subject: x' '' body
 	refused "$broken"
 	eventually gone "$(<"$tmp/pid")"
@@ -492,7 +492,7 @@ headers() {
 	local bad
 	for bad in 'nothing' ': x' 'X Y: z' 'X: a\001b' 'X: a\rY: b' 'X\001: y' \
 	    'X: \177' 'X\303\244: y'; do
-		printf "HEADER=$bad\n" >"$tmp/answer"
+		printf '%b\n' "HEADER=$bad" >"$tmp/answer"
 		options=(--on-message "cat $tmp/answer;")
 		post 'Subject: x' '' body
 		refused "$broken"
@@ -500,14 +500,20 @@ headers() {
 	[[ $(events hook-failed | grep -c ' error="HEADER= is no header field, or too many are"$') == 8 ]]
 }
 
-@test "headers of 8 kB in all are added, and one octet in the ninth is 451" {
-	local i
+@test "headers of 8 kB in all are added, be it one or many, and more are 451" {
+	local one many
+	one="printf 'HEADER=X-One: %07900d\\n' 1;"
 	# 80 lines of a hundred octets
-	options=(--on-message "for i in \$(seq 80); do printf 'HEADER=X-N: %094d\\n' \$i; done")
+	many="for i in \$(seq 80); do printf 'HEADER=X-N: %094d\\n' \$i; done"
+	options=(--on-message "$one")
+	deliver 'Subject: x' '' body
+	[[ $(grep -c '^X-One: 0*1$' "$(message)") == 1 ]]
+	rm "$(message)"
+	options=(--on-message "$many")
 	deliver 'Subject: x' '' body
 	[[ $(grep -c '^X-N: ' "$(message)") == 80 ]]
 	rm "$(message)"
-	options=(--on-data "printf 'HEADER=X-N: %0194d\\n' 1" "${options[@]/80/81}")
+	options=(--on-data "${one/7900/300}" --on-message "$many")
 	post 'Subject: x' '' body
 	refused "$broken"
 }
@@ -542,6 +548,14 @@ headers() {
 	[[ ${lines[11]} == '550 5.1.1 '* ]]
 	given "$tmp/to" 'Bob+x@mx.example bob x' 'Delivered-To: Bob+x@mx.example' \
 	    'eve@mx.example eve ' 'Delivered-To: eve@mx.example'
+}
+
+@test "--mda is told the mailbox of MAILBOX=, and the recipient as it was given" {
+	options=(--on-recipient 'echo MAILBOX=Alice+x@mx.example;'
+	    --mda "echo \"\$RECIPIENT \$LOCAL \$SMTP_MAILBOX\" >$tmp/to; grep ^Delivered-To >>$tmp/to")
+	deliver x
+	given "$tmp/to" 'bob@mx.example bob alice' \
+	    'Delivered-To: Alice+x@mx.example'
 }
 
 @test "a recipient who was refused leaves room for the one that --mda takes" {

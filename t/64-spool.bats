@@ -42,7 +42,7 @@ post() {
 }
 
 @test "the file is the server's alone: others may not read it" {
-	post --deliver "stat -L -c '%a %u' /dev/stdin >$tmp/mode;"
+	post --umask 0 --deliver "stat -L -c '%a %u' /dev/stdin >$tmp/mode;"
 	[[ $(<"$tmp/mode") == "600 $EUID" ]]
 }
 

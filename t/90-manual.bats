@@ -96,7 +96,9 @@ same() {
 	local number name
 	section 'EXIT STATUS' |
 	    sed -nE 's/^\.It ([0-9]+) Pq Dv (EX_[A-Z]+)$/\1 \2/p' >"$tmp/page"
-	grep -ohE 'EX_[A-Z]+' ./*.c lib/*.c | grep -vx EX_OK | sort -u >"$tmp/code"
+	# those of lib/verdict.c are what commands exit with
+	cat ./*.c lib/[!v]*.c | grep -oE 'EX_[A-Z]+' | grep -vx EX_OK |
+	    sort -u >"$tmp/code"
 	cut -d' ' -f2 "$tmp/page" | sort >"$tmp/named"
 	same "$tmp/code" "$tmp/named"
 	while read -r number name; do
@@ -140,7 +142,7 @@ same() {
 	section LOGGING | sed -nE 's/^\.It Cm //p' | tr -s ' ,' '\n' |
 	    grep -vx Cm | sort -u >"$tmp/page"
 	same "$tmp/events" "$tmp/page"
-	grep -oE 'log_(str|num)\(&?l, "[a-z_]+"' "$tmp/code" |
+	grep -oE 'log_(str|num)\(&?l(ine)?, "[a-z_]+"' "$tmp/code" |
 	    sed -E 's/.*"(.*)"/\1/' | sort -u >"$tmp/keys"
 	[[ -s $tmp/keys ]]
 	while read -r key; do

@@ -183,7 +183,7 @@ setup(void)
 		if (nrules == RULES_MAX)
 			complain("number of rules in FAIL");
 		s = parse_rule(s, &rules[nrules]);
-		if (*s != '\0' && *s++ != ',')
+		if (*s != '\0' && (*s++ != ',' || *s == '\0'))
 			complain("rule in FAIL");
 		nrules++;
 	}
