@@ -64,6 +64,7 @@ torture: smtpd
 
 bench: smtpd
 	t/bench/throughput
+	t/bench/hooks
 	t/bench/memory
 
 install: smtpd

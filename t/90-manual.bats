@@ -301,7 +301,7 @@ readme() {
 }
 
 @test "mandoc has nothing to say about the page (this test needs mandoc)" {
-	command -v mandoc >/dev/null || skip 'mandoc is not installed'
+	command -v mandoc >/dev/null || skip 'mandoc is not installed; make check-real has it'
 	# which other pages there are is up to the machine
 	mandoc -T lint -W style "$page" >"$tmp/lint" 2>/dev/null || true
 	lacks -v 'STYLE: referenced manual not found' "$tmp/lint"

@@ -11,6 +11,7 @@ PATH=$PATH:/usr/sbin:/sbin
 export LC_ALL=C
 within=()
 others=()	# processes that teardown kills
+servers=()	# and those that it ends in good order, for they have children
 
 # Some readers and Postfix insist on a path that any user can search.
 setup() {
@@ -62,6 +63,9 @@ end() {
 	local status=0 other
 	for other in "${others[@]}"; do
 		kill -9 "$other" 2>/dev/null || true
+	done
+	for other in "${servers[@]}"; do
+		kill "$other" 2>/dev/null && gone "$other" 20 || status=1
 	done
 	[[ ! ${pid-} ]] || stop || status=1
 	[[ ! -e log ]] || tail -n 40 log
@@ -145,6 +149,59 @@ write_hard_mail() {
 		printf 'QUIT\nRSET\n\n\n.'
 		printf '\n\n'
 	} >hard
+}
+
+# prepare_hooks: the hooks of contrib/, and a spool, where any user can have
+# them; $hooks and $spool.
+prepare_hooks() {
+	hooks=$PWD/hooks spool=$PWD/spool
+	cp -R "$root/contrib/hooks" "$hooks"
+	mkdir spool
+	chown nobody spool
+	printf 'From: <a@c.example>\nSubject: hello\n\nHello.\n' >mail
+}
+
+# converse LINE...: the lines, each ended by CR LF, to a server in inetd mode
+# with $options, whose client is $client; the replies are in ./replies.
+converse() {
+	printf '%s\r\n' "$@" >dialogue
+	# shellcheck disable=SC2002 # it is to be a pipe
+	cat dialogue | PROTO=TCP TCPREMOTEIP=${client-192.0.2.3} timeout 60 \
+		"${within[@]}" "$smtpd" -i --user nobody -H mx.example \
+		"${options[@]}" 2>>log | tr -d '\r' >replies
+	cat replies
+}
+
+# ask OPTION...: ./mail from $from to $to, to a server with these options; it
+# keeps what was taken in $spool/kept, if the options don't say how.
+ask() {
+	local lines
+	options=(--maildir none --spool spool --domain d.example "$@")
+	[[ " $*" == *' --deliver '* || " $*" == *' --mda '* ]] ||
+		options+=(--deliver "cat >$spool/kept")
+	rm -f spool/kept
+	mapfile -t lines < <(sed 's/^\./../' mail)
+	converse 'EHLO c.example' "MAIL FROM:<${from-a@c.example}>" \
+		"RCPT TO:<${to-b@d.example}>" DATA "${lines[@]}" . QUIT
+}
+
+# says REPLY: one of the replies begins so.
+says() {
+	grep -Eq "^$1" replies
+}
+
+# taken: the mail was, and refused REPLY: it was not.
+taken() {
+	says '250 2\.0\.0 ' && [[ -s spool/kept ]]
+}
+
+refused() {
+	says "$1" && ! says '250 2\.0\.0 ' && [[ ! -e spool/kept ]]
+}
+
+# logged WORDS FILE: they are in a log.
+logged() {
+	grep -Eq -- "$1" "$2"
 }
 
 teardown() {

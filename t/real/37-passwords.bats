@@ -1,0 +1,146 @@
+#!/usr/bin/env bats
+# AUTH by checkpassword, and by the adapters of contrib/hooks; and fail2ban,
+# which reads of those that fail.
+
+# shellcheck disable=SC2154 # helpers set hooks
+load helpers
+
+setup() {
+	chmod 711 "$BATS_RUN_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
+	prepare_hooks
+}
+
+# login NAME PASSWORD CODE: AUTH PLAIN, at a server with $auth, gets CODE.
+login() {
+	options=(--maildir none --spool spool --deliver true --plain-auth
+	    --auth "$auth")
+	converse 'EHLO c.example' \
+		"AUTH PLAIN $(printf '\0%s\0%s' "$1" "$2" | base64 -w 0)" QUIT
+	[[ $(tail -n 2 replies) == "$3 "* ]]
+}
+
+# only_joe: joe's password is "s3cret 'x", and no other one, and nobody else's.
+only_joe() {
+	login joe "s3cret 'x" 235
+	for words in 'joe wrong' 'joe s3cret' 'none s3cret' '-n x' '--help x' \
+	    'joe:x x' '../joe x' '* x' $'joe\nx'" s3cret 'x"; do
+		login "${words% *}" "${words##* }" 535
+	done
+	login joe '' 535
+	# shellcheck disable=SC2016 # it is to stand there
+	login '$(touch x)' '$(touch x)' 535
+	[[ ! -e x ]]
+}
+
+# cvm-checkpassword becomes the user that the file names.
+@test "cvm-checkpassword with cvm-pwfile" {
+	nobody=$(id -u nobody):$(id -g nobody)
+	hash=$(openssl passwd -6 "s3cret 'x")
+	echo "joe:$hash:$nobody:Joe:/tmp:/bin/sh" >pwfile
+	chown nobody pwfile
+	chmod 600 pwfile
+	export CVM_PWFILE_PATH=$PWD/pwfile CVM_PWFILE_PWCMP=crypt
+	auth="cvm-checkpassword $(command -v cvm-pwfile)"
+	login joe "s3cret 'x" 235
+	login joe wrong 535
+	login none "s3cret 'x" 535
+	rm pwfile
+	login joe "s3cret 'x" 454
+}
+
+@test "auth-htpasswd: passwords from a file of htpasswd's" {
+	printf "s3cret 'x\n" | htpasswd -icB -C 5 passwords joe
+	auth="$hooks/auth-htpasswd $PWD/passwords"
+	only_joe
+	rm passwords
+	login joe "s3cret 'x" 454
+}
+
+@test "auth-pam: passwords by PAM, and a service that is broken" {
+	mkdir pam.d
+	echo "joe:x:1000:1000::/:/bin/sh" >passwd
+	cat /etc/passwd >>passwd
+	echo "joe:$(openssl passwd -6 "s3cret 'x"):19000:0:99999:7:::" >shadow
+	chown nobody shadow
+	printf '%s required pam_unix.so nodelay\n' auth account >pam.d/smtpd
+	printf '%s required pam_none.so\n' auth account >pam.d/broken
+	within=(unshare --mount sh -c 'mount --bind passwd /etc/passwd
+		mount --bind shadow /etc/shadow
+		mount --bind pam.d /etc/pam.d
+		exec "$@"' sh)
+	auth="$hooks/auth-pam smtpd"
+	only_joe
+	auth="$hooks/auth-pam broken"
+	login joe "s3cret 'x" 454
+}
+
+@test "auth-ldap: passwords by a bind, and a server that is gone" {
+	mkdir data
+	cat >slapd.conf <<-EOT
+		include /etc/ldap/schema/core.schema
+		include /etc/ldap/schema/cosine.schema
+		include /etc/ldap/schema/inetorgperson.schema
+		modulepath /usr/lib/ldap
+		moduleload back_mdb
+		database mdb
+		suffix "dc=example"
+		directory $PWD/data
+	EOT
+	slapadd -f slapd.conf <<-EOT
+		dn: dc=example
+		objectClass: dcObject
+		objectClass: organization
+		dc: example
+		o: example
+
+		dn: uid=joe,dc=example
+		objectClass: inetOrgPerson
+		uid: joe
+		cn: joe
+		sn: joe
+		userPassword: $(slappasswd -s "s3cret 'x")
+	EOT
+	url=ldapi://${PWD//\//%2F}%2Fsocket
+	slapd -d 0 -f slapd.conf -h "$url" </dev/null >slapd.log 2>&1 3>&- 4>&- &
+	others+=($!)
+	await 20 test -S socket
+	auth="$hooks/auth-ldap $url uid dc=example"
+	only_joe
+	login 'joe,dc=example' "s3cret 'x" 535
+	kill "${others[0]}"
+	gone "${others[0]}" 20
+	login joe "s3cret 'x" 454
+}
+
+# matched N FILE [OPTIONS]: fail2ban's filter, with its options, finds N lines,
+# all of them of 192.0.2.7.
+matched() {
+	fail2ban-regex --out ip "$2" "$root/contrib/fail2ban/smtpd.conf${3-}" \
+		>addresses
+	sort addresses | uniq -c
+	(($(wc -l <addresses) == $1 && $(grep -cx '192\.0\.2\.7' addresses) == $1))
+}
+
+@test "fail2ban finds who failed or was refused for good, by their own address only" {
+	client=192.0.2.7
+	fake='event=auth-failed client=192.0.2.99 '
+	for form in text json; do
+		rm -f log
+		options=(--maildir none --spool spool --deliver true --plain-auth
+		    --auth false --log "$form" --verbose --domain d.example)
+		converse "EHLO $fake" "MAIL FROM:<\"$fake\"@c.example>" \
+			"RCPT TO:<\"$fake\"@e.example>" "RCPT TO:<b@d.example>" RSET \
+			"AUTH PLAIN $(printf '\0%s\0x' "$fake" | base64 -w 0)" \
+			"$fake" "\",\"event\":\"refused\",\"client\":\"192.0.2.99\"" QUIT
+		refusals=$(grep -E '^(time=[^ ]* |\{"time":"[^"]*",")event(=|":")refused' log |
+			grep -Ec ' reply="5|,"reply":"5')
+		((refusals >= 3))
+		grep -E 'reply(=|":)"4' log
+		matched $((refusals + 1)) log
+		matched 1 log '[events=auth-failed]'
+		sed 's/^time=[^ ]* /Nov 22 10:00:00 mx smtpd[17]: /
+		    s/^{"time":"[^"]*",/Nov 22 10:00:00 mx smtpd[17]: {/' log >syslog
+		matched $((refusals + 1)) syslog
+	done
+}
