@@ -37,8 +37,8 @@ make_dir(int at, const char *path, const struct maildir_owner *owner)
 	return 1;
 }
 
-static int
-make_parts(const struct maildir *m)
+int
+maildir_make_parts(const struct maildir *m, const struct maildir_owner *owner)
 {
 	static const char *const parts[] = { "tmp", "new", "cur" };
 	struct stat st;
@@ -49,7 +49,7 @@ make_parts(const struct maildir *m)
 		if (fstatat(m->dir, parts[i], &st, 0) == 0)
 			continue;
 		if (errno != ENOENT ||
-		    (made = make_dir(m->dir, parts[i], NULL)) < 0)
+		    (made = make_dir(m->dir, parts[i], owner)) < 0)
 			return -1;
 		any |= made;
 	}
@@ -100,7 +100,7 @@ open_parts(struct maildir *m)
 {
 	struct stat tmp, new;
 
-	if (make_parts(m) < 0)
+	if (maildir_make_parts(m, NULL) < 0)
 		return -1;
 	m->tmp = open_dir(m->dir, "tmp");
 	if (m->tmp < 0)

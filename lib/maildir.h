@@ -45,6 +45,12 @@ int maildir_make(int at, const char *name, const struct maildir_owner *);
 int maildir_open(struct maildir *, int at, const char *path);
 
 /*
+ * Make what is missing of tmp/, new/ and cur/ in a directory that is open.
+ * Returns 0, or -1 with errno set.
+ */
+int maildir_make_parts(const struct maildir *, const struct maildir_owner *);
+
+/*
  * The same in two steps, for a process that can open the directory as another
  * user than the one it makes the rest as.  Both as above.
  */

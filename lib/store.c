@@ -37,6 +37,20 @@ split(struct store *s, const char *path)
 	return 0;
 }
 
+/*
+ * Is the Maildir where its name says?  Root makes nothing where somebody's
+ * symbolic link leads.
+ */
+static bool
+is_no_link(const struct store *s)
+{
+	struct stat named, opened;
+
+	return fstatat(s->base, s->rest, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    fstat(s->one.dir, &opened) == 0 &&
+	    named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
+
 int
 store_open(struct store *s, const char *path, const char *delimiters,
     const struct maildir_owner *owner)
@@ -51,7 +65,10 @@ store_open(struct store *s, const char *path, const char *delimiters,
 		return 0;
 	if (maildir_make(s->base, s->rest, owner) < 0)
 		return -1;
-	return maildir_open_dir(&s->one, s->base, s->rest);
+	if (maildir_open_dir(&s->one, s->base, s->rest) < 0)
+		return -1;
+	return owner && is_no_link(s) ?
+	    maildir_make_parts(&s->one, owner) : 0;
 }
 
 int
