@@ -44,9 +44,9 @@ server() {
 
 @test "t/smtpc sends each octet that it is told to, in the segments that it is told to" {
 	server 0 'od -An -v -tx1 | tr -d " \n" >'"'$tmp/got'" \
-	    send:'a\r\n\t\0\x7f\xff\\' split:1:bc bytes:de say:f repeat:2:gh \
+	    send:'a\r\n\t\0\x7f\xff\\_' split:1:bc bytes:de say:f repeat:2:gh \
 	    shut eof
-	[[ $(<"$tmp/got") == 610d0a09007fff5c6263646566"0d0a"67686768 ]]
+	[[ $(<"$tmp/got") == 610d0a09007fff5c5f6263646566"0d0a"67686768 ]]
 	# a read of a socketpair brings what is there: here an octet each
 	server 0 'while x=$(dd bs=100 count=1 2>/dev/null) && [ "$x" ]; do
 		echo "${#x}"; done >'"'$tmp/got'" split:1:bcd bytes:ef settle shut eof
@@ -97,7 +97,8 @@ server() {
 
 @test "t/fail.so refuses a rule that it does not understand" {
 	local rule
-	for rule in open open:1 open:x:EIO open:1:EWHAT 'open:1:EIO,'; do
+	for rule in open open:1 open:x:EIO open:1:EWHAT 'open:1:EIO,' \
+	    'open:1:EIO;' open@dir; do
 		run -125 env LD_PRELOAD="$PWD/t/fail.so" FAIL="$rule" true
 	done
 }

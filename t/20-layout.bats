@@ -91,19 +91,50 @@ name='^([0-9]+)\.M[0-9]+P[0-9]+Q[0-9]+R[0-9a-f]+\.mx\.example,S=([0-9]+),W=([0-9
 	keeps 50
 }
 
-@test "data, its fsync, the name in new/, its fsync, and only then 250 (RFC 5321 6.1)" {
-	local order
-	mkdir -p "$dir"/{tmp,new,cur}
-	environment=(LD_PRELOAD="$PWD/t/fail.so" FAIL_TRACE="$tmp/trace")
+# steps COUNT: a message for bob and eve; the first COUNT steps of keeping it,
+# from its dot on
+steps() {
+	environment=(LD_PRELOAD="$PWD/t/fail.so" FAIL_TRACE="$tmp/steps")
 	via=-p
-	talk "${data_bob[@]}" run:": >'$tmp/trace'" send:'x\r\n.\r\n' reply:250 \
-	    say:QUIT eof
-	order=$(grep -v -e '^malloc' -e '^close' -e '^statvfs' -e '^unlink' \
-	    "$tmp/trace" | sed -n '/^write file\|^fsync\|^rename\|^link\|^write pipe/p' |
-	    head -n 5 | paste -sd,)
+	talk "${data_bob[@]:0:7}" say:'RCPT TO:<eve@mx.example>' reply:250 \
+	    say:DATA reply:354 run:": >'$tmp/steps'" send:'x\r\n.\r\n' \
+	    reply:250 say:QUIT eof
+	order=$(sed -n '/^write file/p;/^fsync/p;/^rename/p;/^write pipe/p' \
+	    "$tmp/steps" | head -n "$1" | paste -sd,)
 	echo "$order"
+}
+
+@test "data, its fsync, the name in new/, its fsync, and only then 250 (RFC 5321 6.1)" {
+	mkdir -p "$dir"/{tmp,new,cur}
+	steps 5
 	[[ $order == 'write file,fsync file,rename -,fsync dir,write pipe' ]]
 	keeps 1
+}
+
+@test "all copies are on the disk before the first has its name, all names before 250" {
+	local base=$tmp/mail
+	mkdir -p "$base"/{bob,eve}/{tmp,new,cur}
+	dir=$base/{mailbox}
+	steps 99
+	[[ $order == 'write file,fsync file,'*'fsync file,rename'*',write pipe,'* ]]
+	order=${order%%,write pipe*}
+	(($(grep -o 'fsync file' <<<"$order" | wc -l) == 2))
+	lacks 'rename.*fsync file' <<<"$order"
+	(($(grep -o 'rename' <<<"$order" | wc -l) == 2))
+	(($(grep -o 'fsync dir' <<<"$order" | wc -l) == 2))
+	[[ $order == *',fsync dir' ]]
+}
+
+@test "with --hardlink both names are on the disk before 250" {
+	local base=$tmp/mail
+	mkdir -p "$base"/{bob,eve}/{tmp,new,cur}
+	dir=$base/{mailbox} options=(--hardlink)
+	steps 99
+	[[ $order == 'write file,fsync file,'*',write pipe,'* ]]
+	order=${order%%,write pipe*}
+	(($(grep -o 'fsync file' <<<"$order" | wc -l) == 1))
+	(($(grep -o 'fsync dir' <<<"$order" | wc -l) >= 2))
+	[[ $order == *',fsync dir' ]]
 }
 
 @test "a Maildir that was just made is durable before the first 250 too" {

@@ -101,11 +101,10 @@ ipv6() {
 }
 
 @test "a stale socket is replaced" {
-	local pids
 	serve --listen "$tmp/sock" --workers 1
-	mapfile -t pids < <(children "$master")
+	mapfile -t strays < <(children "$master")
 	kill -KILL "$master"
-	eventually gone "$master" "${pids[@]}"
+	eventually gone "$master" "${strays[@]}"
 	wait "$master" || true
 	[[ -S $tmp/sock ]]
 	serve --listen "$tmp/sock" --workers 1

@@ -20,12 +20,17 @@ setup() {
 		nobody=(--user nobody)
 	fi
 	lines=() codes='' master='' addr=()
+	strays=()		# what to kill where a test fails
 	unset "${!SMTP_@}" "${!TCP@}" RELAYCLIENT DATABYTES MAXRCPTS REMOTE_HOST
 	export LC_ALL=C
 	: >"$log"
 }
 
 teardown() {
+	local pid
+	for pid in "${strays[@]}"; do
+		gone "$pid" || kill -KILL "$pid"
+	done
 	[[ -z $master ]] || end_daemon
 	[[ -z ${elsewhere:-} ]] || rm -rf "$elsewhere"
 	# shown only where the test failed
