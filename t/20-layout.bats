@@ -116,7 +116,9 @@ steps() {
 	mkdir -p "$base"/{bob,eve}/{tmp,new,cur}
 	dir=$base/{mailbox}
 	steps 99
-	[[ $order == 'write file,fsync file,'*'fsync file,rename'*',write pipe,'* ]]
+	# what is written first is what both copies are made of
+	[[ $order == 'write file,write file,fsync file,write file,fsync file,'* ]]
+	[[ $order == *',rename -,fsync dir,rename -,fsync dir,write pipe,'* ]]
 	order=${order%%,write pipe*}
 	(($(grep -o 'fsync file' <<<"$order" | wc -l) == 2))
 	lacks 'rename.*fsync file' <<<"$order"
