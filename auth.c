@@ -10,6 +10,10 @@
 #include "file.h"
 #include "hooks.h"
 
+enum {
+	PASSWORD_MAX = 3000,	/* octets: a pipe of one page takes it all */
+};
+
 struct login {
 	const char *mechanism;
 	char *name, *password;
@@ -80,7 +84,10 @@ split_plain(struct login *l, size_t len)
 	if (!nul)
 		return false;
 	l->password = nul + 1;
-	return l->password + strlen(l->password) == end;
+	if (l->password + strlen(l->password) != end)
+		return false;
+	/* to act as somebody else is not for us to allow */
+	return *l->text == '\0' || strcmp(l->text, l->name) == 0;
 }
 
 static struct reply
@@ -171,7 +178,8 @@ judge(struct session *s, struct login *l)
 	struct reply r;
 	int fd;
 
-	if (!is_clean(l->name) || *l->password == '\0')
+	if (!is_clean(l->name) || *l->password == '\0' ||
+	    strlen(l->password) > PASSWORD_MAX)
 		return reply_make(535, "5.7.8 Authentication failed");
 	fd = open_credentials(l);
 	if (fd < 0)

@@ -410,27 +410,47 @@ refuse_loops(struct basic *b, bool together)
 	return n < b->n_recipients && !(together && n);
 }
 
+/* Where the field ends that begins at p, with its folded lines. */
+static const char *
+field_end(const char *p)
+{
+	do {
+		p += strcspn(p, "\n");
+		p += *p == '\n';
+	} while (*p == ' ' || *p == '\t');
+	return p;
+}
+
+/* "id ID", as put_received() has it, between two places? */
+static bool
+has_id(const char *p, const char *end, const char *id)
+{
+	const size_t len = strlen(id);
+
+	for (; (p = strstr(p, " id ")) && p < end; p += 4)
+		if (strncmp(p + 4, id, len) == 0 &&
+		    strchr("\n; \t", p[4 + len]))
+			return true;
+	return false;
+}
+
 /* Where our Received ends in a message's header; -1 where it is not there. */
 static off_t
 find_received(const struct basic *b, int fd)
 {
 	const size_t most = SEARCHED_MAX;
-	char *text = malloc(most + 1), *p;
+	char *text = malloc(most + 1);
+	const char *p, *next;
 	ssize_t n = text ? pread(fd, text, most, 0) : -1;
 	off_t end = -1;
 
 	if (n > 0) {
 		text[n] = '\0';
-		p = strstr(text, "\n\n");
-		if (p)
-			p[1] = '\0';
-		p = strstr(text, b->mail->id);
-		if (p && (p = strchr(p, '\n'))) {
-			while (p[1] == ' ' || p[1] == '\t')
-				if (!(p = strchr(p + 1, '\n')))
-					break;
-			if (p)
-				end = p + 1 - text;
+		for (p = text; *p && *p != '\n' && end < 0; p = next) {
+			next = field_end(p);
+			if (strncasecmp(p, "Received:", 9) == 0 &&
+			    has_id(p, next, b->mail->id))
+				end = next - text;
 		}
 	}
 	free(text);

@@ -42,7 +42,7 @@ hooks_add(struct hooks *h, enum hook_event event, const char *command)
 	if (!more)
 		return "out of memory";
 	h->list[event] = more;
-	return hook_parse(&more[h->n[event]++], command);
+	return hook_parse(&more[h->n[event]++], command, NULL);
 }
 
 int
@@ -178,6 +178,14 @@ log_failure(const struct session *s, const char *name,
 	log_end(&l);
 }
 
+static bool
+is_printable(const char *s)
+{
+	while (*s >= ' ' && *s < 0x7f)
+		s++;
+	return *s == '\0';
+}
+
 /* "MAILBOX=local@domain": it takes this recipient's mail. */
 static bool
 take_mailbox(const struct hook_end *end, struct address *mailbox)
@@ -192,7 +200,8 @@ take_mailbox(const struct hook_end *end, struct address *mailbox)
 			return false;
 		snprintf(text, sizeof text, "<%.*s>", (int)len, value);
 		p = text;
-		if (address_parse(&p, 0, &a) != ADDRESS_OK || *p)
+		if (address_parse(&p, 0, &a) != ADDRESS_OK || *p ||
+		    !is_printable(a.email))
 			return false;
 		*mailbox = a;
 	}
@@ -270,6 +279,12 @@ ask(struct session *s, struct hook_run *run, enum hook_event event,
 	}
 	if (run->failed || verdict_is_failure(&r))
 		log_failure(s, events[event].name, run);
+	if (run->lost)
+		s->stream->state = STREAM_CLOSED;
+	if (run->failed && run->stop && *run->stop) {
+		s->stream->state = STREAM_STOPPED;
+		return session_farewell(s);
+	}
 	return soften(s->options->hooks, r);
 }
 
@@ -294,6 +309,7 @@ prepare(struct session *s, enum hook_event event, struct hook_run *run)
 	run->input = run->output = run->credentials = -1;
 	run->output_max = 0;
 	run->timeout = time_left(s);
+	run->stop = event <= HOOK_DATA ? s->stream->limits->stop : NULL;
 	run->peer = events[event].delivers ? -1 : stream_peer(s->stream);
 	run->wait_mask = s->options->hooks->wait_mask;
 	run->complain = log_complaint;
@@ -312,6 +328,7 @@ ask_one(struct session *s, enum hook_event event, unsigned i,
 		return reply_make(451, "4.3.0 Out of memory");
 	run->hook = &h->list[event][i];
 	run->environment = h->environment.vars;
+	run->timeout = time_left(s);
 	return ask(s, run, event, mailbox, skip);
 }
 
@@ -411,14 +428,7 @@ hooks_attach(struct session *s, struct mail *mail)
 const char *
 hooks_set_auth(struct hooks *h, const char *command)
 {
-	const char program[] = " /bin/true";
-	char *whole = malloc(strlen(command) + sizeof program);
-
-	if (!whole)
-		return "out of memory";
-	strcpy(whole, command);
-	strcat(whole, program);
-	return hook_parse(&h->auth, whole);
+	return hook_parse(&h->auth, command, "/bin/true");
 }
 
 struct reply

@@ -360,7 +360,8 @@ converse(struct session *s, struct reply r)
 		say(s, &r);
 		end_mail(s);
 		r = next_reply(s);
-	} while (r.code && !reply_closes(&r));
+	} while (r.code && !reply_closes(&r) &&
+	    s->stream->state != STREAM_CLOSED);
 	return r;
 }
 
@@ -380,6 +381,7 @@ proto_serve(const struct proto_options *options, const struct client *client,
 		r = converse(&s, r);
 	if (r.code)
 		say(&s, &r);
+	end_mail(&s);
 	session_reset(&s);
 	if (options->hooks->n[HOOK_DISCONNECT])
 		stream_hang_up(stream);

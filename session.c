@@ -126,15 +126,21 @@ session_drop_envelope(struct session *s)
 
 /* RSET, whatever brought it about (RFC 5321 4.1.1.5). */
 void
+session_cut_headers(struct session *s, size_t n)
+{
+	s->n_headers = n;
+	if (s->headers)
+		s->headers[n] = '\0';
+}
+
+void
 session_reset(struct session *s)
 {
 	if (s->envelope)
 		session_drop_envelope(s);
 	if (s->mail.kept >= 0)
 		close(s->mail.kept);
-	s->n_headers = s->n_hello;
-	if (s->headers)
-		s->headers[s->n_headers] = '\0';
+	session_cut_headers(s, s->n_hello);
 	s->mail = (struct mail){
 		.id = s->mail_id, .kept = -1,
 		.headers = s->headers ? s->headers : "",

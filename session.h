@@ -83,6 +83,9 @@ bool session_has_room(struct session *, const char *email);
 void session_add_recipient(struct session *, const struct address *,
     const struct address *mailbox);
 
+/* Forget header fields behind the first so many octets of them. */
+void session_cut_headers(struct session *, size_t n);
+
 /*
  * Note a header field, "Name: value" of len octets, for above the message;
  * -1 where it is none, or where there is no room for it.

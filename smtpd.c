@@ -55,6 +55,9 @@ find_user(const struct settings *s, struct user *u)
 	if (missing)
 		fatal(EX_NOUSER, "--user %s: there is no such %s", s->user,
 		    missing);
+	setenv("HOME", u->home, 1);
+	setenv("USER", u->name, 1);
+	setenv("LOGNAME", u->name, 1);
 	if (geteuid() == 0)
 		return true;
 	if (u->uid != geteuid() || u->gid != getegid())
@@ -128,11 +131,6 @@ drop_privileges(struct server *server, const struct user *u)
 	if (u && user_become(u) < 0)
 		fatal(EX_OSERR, "can't become %s: %s", s->user,
 		    strerror(errno));
-	if (u) {
-		setenv("HOME", u->home, 1);
-		setenv("USER", u->name, 1);
-		setenv("LOGNAME", u->name, 1);
-	}
 	if (store_check(&server->store) < 0)
 		store_failed(s, &server->store);
 }

@@ -235,15 +235,17 @@ judge_recipient(struct session *s, const struct address *a)
 static struct reply
 accept_recipient(struct session *s, const struct address *recipient)
 {
+	const size_t headers = s->n_headers;
 	struct address mailbox = *recipient;
 	struct reply r, answer;
 
 	answer = hooks_ask(s, HOOK_RECIPIENT, recipient, &mailbox);
-	if (reply_refuses(&answer))
-		return answer;
-	r = s->envelope->ops->add_recipient(s->envelope, &mailbox);
-	if (r.code)
+	r = reply_refuses(&answer) ? answer :
+	    s->envelope->ops->add_recipient(s->envelope, &mailbox);
+	if (r.code) {
+		session_cut_headers(s, headers);
 		return r;
+	}
 	session_add_recipient(s, recipient, &mailbox);
 	s->phase = PHASE_RCPT;
 	return answer.code ? answer : reply_make(250, "2.1.5 Ok");

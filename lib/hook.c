@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +15,8 @@
 #include "clock.h"
 #include "file.h"
 #include "hook.h"
+
+#define PARAMETERS " \"$@\""	/* of sh -c, behind a command */
 
 enum { LINE_KEPT = 1000 };	/* octets of a line of stderr */
 
@@ -63,6 +66,25 @@ take_word(const char **p, char **out)
 	return quote == '\0';
 }
 
+/*
+ * Would sh(1) run anything that stands behind this?  It would not behind a
+ * comment, and not as arguments of this command behind ; or &.
+ */
+static bool
+takes_arguments(const char *command)
+{
+	const char *end = command + strlen(command), *p;
+
+	while (end > command && strchr(" \t\n", end[-1]))
+		end--;
+	if (end == command || strchr(";&|", end[-1]))
+		return false;
+	for (p = command; (p = strchr(p, '#')); p++)
+		if (p == command || strchr(" \t\n;&|(", p[-1]))
+			return false;
+	return true;
+}
+
 static const char *
 split(struct hook *h)
 {
@@ -71,7 +93,7 @@ split(struct hook *h)
 	char *words = malloc(len + 2);
 	size_t n = 0;
 
-	h->argv = calloc(len / 2 + 2, sizeof *h->argv);
+	h->argv = calloc(len / 2 + 3, sizeof *h->argv);
 	if (!words || !h->argv)
 		return "out of memory";
 	while (*p) {
@@ -79,7 +101,10 @@ split(struct hook *h)
 		if (!take_word(&p, &words))
 			return "a quote has no end";
 	}
-	return n ? NULL : "there is no command";
+	if (n == 0)
+		return "there is no command";
+	h->argv[n] = (char *)h->argument;
+	return NULL;
 }
 
 static bool
@@ -115,13 +140,23 @@ resolve(char **name)
 }
 
 const char *
-hook_parse(struct hook *h, const char *command)
+hook_parse(struct hook *h, const char *command, const char *argument)
 {
 	const char *error;
+	char *with;
 
-	*h = (struct hook){ .command = command };
-	if (needs_shell(command))
+	*h = (struct hook){ .command = command, .argument = argument };
+	if (needs_shell(command)) {
+		if (!argument)
+			return NULL;
+		if (!takes_arguments(command))
+			return "it does not end in what takes an argument";
+		with = malloc(strlen(command) + sizeof PARAMETERS);
+		if (!with)
+			return "out of memory";
+		h->command = strcat(strcpy(with, command), PARAMETERS);
 		return NULL;
+	}
 	error = split(h);
 	return error ? error : resolve(&h->argv[0]);
 }
@@ -148,7 +183,10 @@ hook_hide_descriptors(void)
 static int
 spawn(struct running *r, int out, int err)
 {
-	char *sh[] = { "sh", "-c", (char *)r->run->hook->command, NULL };
+	char *sh[] = {
+		"sh", "-c", (char *)r->run->hook->command,
+		"sh", (char *)r->run->hook->argument, NULL
+	};
 	char **argv = r->run->hook->argv;
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attributes;
@@ -211,8 +249,10 @@ end_line(struct running *r)
 {
 	r->line[r->n_line] = '\0';
 	r->n_line = 0;
-	if (r->lines++ < HOOK_STDERR_LINES)
-		r->run->complain(r->run->ctx, r->line);
+	if (r->lines == HOOK_STDERR_LINES)
+		return;
+	r->lines++;
+	r->run->complain(r->run->ctx, r->line);
 }
 
 static void
@@ -227,6 +267,14 @@ take_stderr(struct running *r, const char *p, size_t n)
 	}
 }
 
+/* It is in its group, or was: it may have left that. */
+static void
+send_signal(const struct running *r, int sig)
+{
+	kill(-r->pid, sig);
+	kill(r->pid, sig);
+}
+
 static void
 give_up(struct running *r, const char *why)
 {
@@ -235,10 +283,10 @@ give_up(struct running *r, const char *why)
 	if (!r->terminated) {
 		r->terminated = true;
 		r->deadline = clock_ms() + HOOK_GRACE;
-		kill(-r->pid, SIGTERM);
+		send_signal(r, SIGTERM);
 	} else {
 		r->deadline = 0;
-		kill(-r->pid, SIGKILL);
+		send_signal(r, SIGKILL);
 	}
 }
 
@@ -262,10 +310,10 @@ take_stdout(struct running *r, const char *p, size_t n)
 }
 
 /*
- * Read some of what is there; all a pipe can hold, at most, so that a flood
- * ends at its deadline.  The descriptor is closed at end of file.
+ * Read some of what is there, so that a flood ends at its deadline.  The
+ * descriptor is closed at end of file.  Returns how many octets it was.
  */
-static void
+static ssize_t
 take(struct running *r, int *fd,
     void (*with)(struct running *, const char *, size_t))
 {
@@ -273,7 +321,7 @@ take(struct running *r, int *fd,
 	ssize_t n;
 
 	if (*fd < 0)
-		return;
+		return 0;
 	n = read(*fd, buf, sizeof buf);
 	if (n > 0) {
 		with(r, buf, (size_t)n);
@@ -281,6 +329,21 @@ take(struct running *r, int *fd,
 		close(*fd);
 		*fd = -1;
 	}
+	return n;
+}
+
+/* Read what was there when it ended; who escaped may write for ever. */
+static void
+take_rest(struct running *r, int *fd,
+    void (*with)(struct running *, const char *, size_t))
+{
+	ssize_t n;
+	int left = 0;
+
+	if (*fd < 0 || ioctl(*fd, FIONREAD, &left) < 0)
+		return;
+	while (left > 0 && (n = take(r, fd, with)) > 0)
+		left -= (int)n;
 }
 
 static bool
@@ -312,8 +375,12 @@ attend(struct running *r)
 	t.tv_sec = (time_t)(left / 1000);
 	t.tv_nsec = (long)(left % 1000) * 1000000;
 	ready = ppoll(p, 3, r->deadline ? &t : NULL, r->run->wait_mask);
-	if (ready > 0 && p[2].revents & (POLLHUP | POLLERR))
+	if (ready > 0 && p[2].revents & (POLLHUP | POLLERR)) {
+		r->run->lost = true;
 		give_up(r, "the connection is gone");
+	} else if (!r->terminated && r->run->stop && *r->run->stop) {
+		give_up(r, "the server is shutting down");
+	}
 	take(r, &r->out, take_stdout);
 	take(r, &r->err, take_stderr);
 }
@@ -325,8 +392,8 @@ reap(struct running *r)
 	int status;
 
 	kill(-r->pid, SIGKILL);
-	take(r, &r->out, take_stdout);
-	take(r, &r->err, take_stderr);
+	take_rest(r, &r->out, take_stdout);
+	take_rest(r, &r->err, take_stderr);
 	if (r->n_line)
 		end_line(r);
 	while (waitpid(r->pid, &status, 0) < 0)
@@ -350,6 +417,7 @@ hook_run(struct hook_run *run)
 	int error;
 
 	run->failed = NULL;
+	run->lost = false;
 	run->status = 0;
 	run->complained = false;
 	run->n_out = 0;
@@ -367,5 +435,8 @@ hook_run(struct hook_run *run)
 		close(r.out);
 	if (r.err >= 0)
 		close(r.err);
+	if (run->n_out == HOOK_OUTPUT_MAX)	/* the last line was cut */
+		while (run->n_out && run->out[run->n_out - 1] != '\n')
+			run->n_out--;
 	run->out[run->n_out] = '\0';
 }

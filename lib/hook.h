@@ -18,15 +18,18 @@ enum {
 /* A command as it stands on the command line, read once. */
 struct hook {
 	const char *command;
+	const char *argument;	/* that it gets behind its own; or NULL */
 	char **argv;		/* run by exec; NULL: by /bin/sh -c */
 };
 
 /*
  * Read a command: without shell metacharacters it is split into words, as
  * sh(1) does with quotes and backslash.  Returns NULL, or what is wrong with
- * it, in words; a command that is not there or not executable is.
+ * it, in words; a command that is not there or not executable is.  command
+ * and argument must outlive the hook.
  */
-const char *hook_parse(struct hook *, const char *command);
+const char *hook_parse(struct hook *, const char *command,
+    const char *argument);
 
 /*
  * Let no command have a descriptor of this process, or of who started it, but
@@ -45,6 +48,7 @@ struct hook_run {
 	long long timeout;	/* ms; 0: none */
 	int peer;		/* its connection's end ends the command;
 				   -1: nothing does */
+	const volatile sig_atomic_t *stop;	/* ends it when set; or NULL */
 	const sigset_t *wait_mask;	/* signals blocked while it waits */
 	/* A line of its stderr. */
 	void (*complain)(void *ctx, const char *line);
@@ -53,6 +57,7 @@ struct hook_run {
 	/* What became of it. */
 	const char *failed;	/* it did not come to an end of its own:
 				   why, in words; else NULL */
+	bool lost;		/* because the peer is gone */
 	int status;		/* its exit status, if so */
 	bool complained;	/* it wrote to stderr */
 	size_t n_out;

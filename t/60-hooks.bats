@@ -403,12 +403,63 @@ waiting() {
 	given "$tmp/bye" bye
 }
 
-@test "a server that is asked to stop lets a command come to its end" {
+@test "a server that is asked to stop ends a command before DATA: 421 4.3.2" {
 	mkfifo "$tmp/go"
 	options=(--on-new-mail "read -r go <$tmp/go; echo 250 2.1.0 Seen")
 	talk reply:220 say:'HELO c.example' reply:250 \
 	    say:'MAIL FROM:<a@c.example>' run:'kill -TERM "$SMTPC_PID"' \
-	    run:"echo go >$tmp/go" reply:'250 2.1.0 Seen' reply:'421 4.3.2 ' eof
+	    reply:'421 4.3.2 ' eof
+}
+
+@test "what a command wrote is whole, though its pipe holds more than others do" {
+	cat >"$tmp/wide.c" <<-'EOT'
+		#define _GNU_SOURCE
+		#include <fcntl.h>
+		#include <stdlib.h>
+		#include <unistd.h>
+		int main(void)
+		{
+			static char buf[1 << 20];
+			ssize_t n, len = 0;
+			while ((n = read(0, buf + len, sizeof buf - (size_t)len)) > 0)
+				len += n;
+			fcntl(1, F_SETPIPE_SZ, 1 << 20);
+			_exit(write(1, buf, (size_t)len) != len);
+		}
+	EOT
+	"${CC:-cc}" -o "$tmp/wide" "$tmp/wide.c"
+	head -c 700000 /dev/zero | tr '\0' x | fold -w 99 | sed 's/$/\r/' >"$tmp/in"
+	echo >>"$tmp/in"
+	options=(--filter "$tmp/wide")
+	talk "${data_bob[@]}" file:"$tmp/in" send:'.\r\n' reply:250 say:QUIT \
+	    reply:221 eof
+	(($(grep -c '^x' "$(message)") == $(grep -c '^x' "$tmp/in")))
+}
+
+@test "a command that leaves its process group is ended all the same" {
+	cat >"$tmp/leave.c" <<-'EOT'
+		#include <unistd.h>
+		int main(void)
+		{
+			setpgid(0, getpgid(getppid()));
+			for (;;)
+				pause();
+		}
+	EOT
+	"${CC:-cc}" -o "$tmp/leave" "$tmp/leave.c"
+	options=(--hook-timeout 1 --on-hello "$tmp/leave")
+	say 'HELO c.example' QUIT
+	[[ $codes == '220 451 221' ]]
+}
+
+@test "nobody is asked any more once the client has reset the connection" {
+	via=-t
+	options=(--on-recipient "echo >>$tmp/asked; sleep 20;")
+	talk reply:220 say:'HELO c.example' reply:250 say:'MAIL FROM:<>' \
+	    reply:250 send:'RCPT TO:<a@b>\r\nRCPT TO:<a@b>\r\nRCPT TO:<a@b>\r\n' \
+	    run:"timeout 10 sh -c 'until test -s $tmp/asked; do :; done'" \
+	    reset exit:0
+	(($(wc -l <"$tmp/asked") == 1))
 }
 
 @test "a worker has no child and no more descriptors after many commands" {

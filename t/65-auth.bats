@@ -101,9 +101,12 @@ ehlo='EHLO c.example'
 	[[ $codes == '220 250 501 221' ]]
 }
 
-@test "PLAIN may have an identity to act as, which counts for nothing" {
+@test "PLAIN may have an identity to act as, but nobody else's (RFC 4616 2)" {
 	with_auth
 	say "$ehlo" "AUTH PLAIN $(b64 'root\0alice\0s3kr3t+pw')" QUIT
+	[[ $codes == '220 250 5'* ]]
+	[[ ! -e $tmp/credentials ]]
+	say "$ehlo" "AUTH PLAIN $(b64 'alice\0alice\0s3kr3t+pw')" QUIT
 	[[ $codes == '220 250 235 221' ]]
 	[[ $(head -n 1 "$tmp/credentials") == alice ]]
 }
@@ -194,7 +197,7 @@ ehlo='EHLO c.example'
 
 @test "a command that does not read descriptor 3 is judged all the same" {
 	says 0
-	say "$ehlo" "AUTH PLAIN $(b64 "\\0alice\\0$(filler 8000)")" QUIT
+	say "$ehlo" "AUTH PLAIN $(b64 "\\0alice\\0$(filler 2900)")" QUIT
 	[[ $codes == '220 250 235 221' ]]
 }
 
@@ -302,13 +305,13 @@ ehlo='EHLO c.example'
 	long="AUTH PLAIN $(b64 "\\0alice\\0$(filler 9190)")"
 	((${#long} == 12275))
 	say "$ehlo" "$long           " QUIT	# and 11 spaces
-	[[ $codes == '220 250 235 221' ]]
+	[[ $codes == '220 250 535 221' ]]
 	say "$ehlo" "$long            " NOOP QUIT
 	[[ $codes == '220 250 500 250 221' && ${lines[*]} == *'500 5.5.2 '* ]]
 	long=$(b64 "\\0alice\\0$(filler 9206)")
 	((${#long} == 12284))
 	say "$ehlo" 'AUTH PLAIN' "$long" QUIT
-	[[ $codes == '220 250 334 235 221' ]]
+	[[ $codes == '220 250 334 535 221' ]]
 	say "$ehlo" 'AUTH PLAIN' "${long}AAAA" NOOP QUIT
 	[[ $codes == '220 250 334 500 250 221' ]]
 }
@@ -347,7 +350,7 @@ ehlo='EHLO c.example'
 
 @test "a user's name can't forge a line of the log, or a pair" {
 	with_auth
-	options+=(--auth 'exit 1;')
+	options+=(--auth 'exit 1 && :')
 	say "$ehlo" "AUTH PLAIN $(b64 '\0a event=auth-failed client=192.0.2.1\0x')" \
 	    "AUTH PLAIN $(b64 '\0a\nevent=auth-failed client=192.0.2.1\0x')" \
 	    "AUTH PLAIN $(b64 '\0a" b\0x')" QUIT
@@ -433,7 +436,7 @@ hides() {
 
 @test "a worker remembers no one: the next session is not authenticated" {
 	with_auth --require-auth
-	serve --listen 127.0.0.1:0 --workers 1 "${options[@]/"$tmp/check"/'exit 0;'}"
+	serve --listen 127.0.0.1:0 --workers 1 "${options[@]/"$tmp/check"/'exit 0 && :'}"
 	dial "${addr[0]}" reply:220 say:"$ehlo" reply:250 say:"AUTH PLAIN $good" \
 	    reply:235 say:'MAIL FROM:<a@c.example>' reply:250 say:QUIT reply:221 eof
 	dial "${addr[0]}" reply:220 say:"$ehlo" reply:250 \
@@ -446,7 +449,7 @@ hides() {
 	for k in {1..16}; do
 		shim "malloc:$k:ENOMEM"
 		disarm
-		options=(--auth 'exit 0;' --plain-auth)
+		options=(--auth 'exit 0 && :' --plain-auth)
 		talk reply:220 say:"$ehlo" reply:250 \
 		    run:"printf 1 1<>'$tmp/armed'" say:"AUTH PLAIN $good" reply \
 		    run:"printf 0 1<>'$tmp/armed'" say:NOOP reply:250 \
@@ -455,4 +458,19 @@ hides() {
 		seen+=" $codes"
 	done
 	[[ $seen == *454* ]]
+}
+
+@test "an empty command, or one that nothing can stand behind, is an error: 69" {
+	local command
+	for command in '' ' ' 'true;' 'true &' '# true' 'true # so'; do
+		options=(--auth "$command" --plain-auth)
+		command_line
+		run -69 --separate-stderr timeout 10 "${cmd[@]}"
+	done
+}
+
+@test "a password that a small pipe could not hold is 535" {
+	says 0
+	say "$ehlo" "AUTH PLAIN $(b64 "\\0alice\\0$(filler 3001)")" QUIT
+	[[ $codes == '220 250 535 221' ]]
 }
