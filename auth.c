@@ -86,8 +86,7 @@ split_plain(struct login *l, size_t len)
 	l->password = nul + 1;
 	if (l->password + strlen(l->password) != end)
 		return false;
-	/* to act as somebody else is not for us to allow */
-	return *l->text == '\0' || strcmp(l->text, l->name) == 0;
+	return true;
 }
 
 static struct reply
@@ -172,6 +171,14 @@ is_clean(const char *name)
 	return n > 0 && n <= USER_MAX;
 }
 
+/* PLAIN's authzid: to act as somebody else is not for us to allow. */
+static bool
+acts_alone(const struct login *l)
+{
+	return strcmp(l->mechanism, "PLAIN") != 0 || *l->text == '\0' ||
+	    strcmp(l->text, l->name) == 0;
+}
+
 static struct reply
 judge(struct session *s, struct login *l)
 {
@@ -179,7 +186,7 @@ judge(struct session *s, struct login *l)
 	int fd;
 
 	if (!is_clean(l->name) || *l->password == '\0' ||
-	    strlen(l->password) > PASSWORD_MAX)
+	    strlen(l->password) > PASSWORD_MAX || !acts_alone(l))
 		return reply_make(535, "5.7.8 Authentication failed");
 	fd = open_credentials(l);
 	if (fd < 0)
