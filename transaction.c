@@ -152,12 +152,39 @@ take_path(struct session *s, const char **arg, const char *keyword,
 	return reply_none();
 }
 
+/* MAIL is well formed: is there room, and does nobody object? */
+static struct reply
+begin_mail(struct session *s, const struct address *sender)
+{
+	struct reply r;
+
+	s->mail_began = clock_ms();
+	snprintf(s->mail_id, sizeof s->mail_id, "%s.%lld", s->id, ++s->mails);
+	s->mail.client = s->client->remote.ip;
+	s->mail.helo = s->helo;
+	s->mail.protocol = s->protocol;
+	s->mail.hostname = s->options->hostname;
+	strcpy(s->mail.sender, sender->email);
+	hooks_attach(s, &s->mail);
+	r = s->options->new_envelope(s->options->ctx, &s->mail,
+	    s->declared_size, &s->envelope);
+	if (r.code)
+		return r;
+	r = hooks_ask(s, HOOK_MAIL, NULL, NULL);
+	if (reply_refuses(&r)) {
+		session_drop_envelope(s);
+		return r;
+	}
+	s->phase = PHASE_MAIL;
+	return r.code ? r : reply_make(250, "2.1.0 Ok");
+}
+
 struct reply
 transaction_mail(struct session *s, const char *arg)
 {
 	const long long most = s->options->max_mails;
 	struct address sender;
-	struct reply r, answer;
+	struct reply r;
 
 	if (!*s->user && (s->options->require_auth ||
 	    s->client->kind == KIND_SUBMISSION))
@@ -171,23 +198,7 @@ transaction_mail(struct session *s, const char *arg)
 		return r;
 	if (most && s->mails >= most)
 		return reply_make(421, "4.7.0 Too many mails in one session");
-	s->mail_began = clock_ms();
-	snprintf(s->mail_id, sizeof s->mail_id, "%s.%lld", s->id, ++s->mails);
-	s->mail.client = s->client->remote.ip;
-	s->mail.helo = s->helo;
-	s->mail.protocol = s->protocol;
-	s->mail.hostname = s->options->hostname;
-	strcpy(s->mail.sender, sender.email);
-	answer = hooks_ask(s, HOOK_MAIL, NULL, NULL);
-	if (reply_refuses(&answer))
-		return answer;
-	hooks_attach(s, &s->mail);
-	r = s->options->new_envelope(s->options->ctx, &s->mail,
-	    s->declared_size, &s->envelope);
-	if (r.code)
-		return r;
-	s->phase = PHASE_MAIL;
-	return answer.code ? answer : reply_make(250, "2.1.0 Ok");
+	return begin_mail(s, &sender);
 }
 
 /* Did the client reach a loopback address, a Unix socket or a pipe? */

@@ -548,3 +548,10 @@ refusal() {
 	say "${to_bob[@]}" 'RCPT TO:<bob@one.example>' DATA BOGUS QUIT
 	[[ $codes == '220 250 250 550 250 454 500 221' ]]
 }
+
+@test "a full disk is told before a command is asked of MAIL" {
+	options=(--min-free 900000G --on-new-mail "echo >$tmp/asked;")
+	say 'HELO c.example' 'MAIL FROM:<a@c.example>' NOOP QUIT
+	[[ $codes == '220 250 452 250 221' ]]
+	[[ ! -e $tmp/asked ]]
+}
