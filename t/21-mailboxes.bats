@@ -5,16 +5,6 @@
 load helpers
 
 
-# users NAME...: their Maildirs, and dir= the template for them
-users() {
-	local name
-	base=$tmp/mail
-	dir=$base/{mailbox}
-	for name; do
-		mkdir -p "$base/$name"/{tmp,new,cur}
-	done
-}
-
 # to RECIPIENT...: a message to these, from the MAIL on
 to() {
 	local r

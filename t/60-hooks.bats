@@ -3,15 +3,6 @@
 
 load helpers
 
-# hook NAME: an executable script from standard input, $tmp/NAME
-hook() {
-	{
-		printf '#!/bin/sh\ntmp=%s\n' "$tmp"
-		cat
-	} >"$tmp/$1"
-	chmod 755 "$tmp/$1"
-}
-
 # args: a hook that leaves its arguments, a line each, and its parent's name
 args() {
 	hook args <<-'EOT'
@@ -25,11 +16,6 @@ hello() {
 	options=("$@")
 	say 'HELO c.example' QUIT
 	[[ $codes == '220 250 221' ]]
-}
-
-# given FILE LINE...: the file holds these lines
-given() {
-	printf '%s\n' "${@:2}" | diff - "$1"
 }
 
 # broken OPTION...: HELO gets the reply of a hook that is broken

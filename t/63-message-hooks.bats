@@ -4,30 +4,6 @@
 
 load helpers
 
-# hook NAME: an executable script from standard input, $tmp/NAME
-hook() {
-	{
-		printf '#!/bin/sh\ntmp=%s\n' "$tmp"
-		cat
-	} >"$tmp/$1"
-	chmod 755 "$tmp/$1"
-}
-
-# given FILE LINE...: the file holds these lines
-given() {
-	printf '%s\n' "${@:2}" | diff - "$1"
-}
-
-# users NAME...: their Maildirs, and dir= the template for them
-users() {
-	local name
-	base=$tmp/mail
-	dir=$base/{mailbox}
-	for name; do
-		mkdir -p "$base/$name"/{tmp,new,cur}
-	done
-}
-
 # post LINE...: send bob a message of these lines; answer is the reply to it
 post() {
 	say "${to_bob[@]}" DATA "$@" . NOOP QUIT

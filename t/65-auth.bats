@@ -3,20 +3,6 @@
 
 load helpers
 
-# hook NAME: an executable script from standard input, $tmp/NAME
-hook() {
-	{
-		printf '#!/bin/sh\ntmp=%s\n' "$tmp"
-		cat
-	} >"$tmp/$1"
-	chmod 755 "$tmp/$1"
-}
-
-# given FILE LINE...: the file holds these lines
-given() {
-	printf '%s\n' "${@:2}" | diff - "$1"
-}
-
 # b64 TEXT: in base64, escapes undone
 b64() {
 	printf '%b' "$1" | base64 -w 0
