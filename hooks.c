@@ -308,7 +308,6 @@ prepare(struct session *s, enum hook_event event, struct hook_run *run)
 	s->asked = events[event].name;
 	run->input = run->output = run->credentials = -1;
 	run->output_max = 0;
-	run->timeout = time_left(s);
 	run->stop = event <= HOOK_DATA ? s->stream->limits->stop : NULL;
 	run->peer = events[event].delivers ? -1 : stream_peer(s->stream);
 	run->wait_mask = s->options->hooks->wait_mask;
@@ -445,6 +444,7 @@ hooks_authenticate(struct session *s, int credentials)
 	run.hook = &h->auth;
 	run.environment = h->environment.vars;
 	run.credentials = credentials;
+	run.timeout = time_left(s);
 	hook_run(&run);
 	if (!run.failed && run.status == 0)
 		return reply_make(235, "2.7.0 Welcome");

@@ -170,7 +170,7 @@ measure(struct delivery *d)
 	static const char head[] = "Return-Path:";
 	char *buf = d->out.buf;
 	const char *newline;
-	ssize_t n, i;
+	ssize_t n;
 
 	d->size = d->lines = d->head_size = d->head_lines = 0;
 	while ((n = pread(d->fd, buf, OUTFILE_BUFFER, (off_t)d->size)) > 0) {
@@ -180,8 +180,7 @@ measure(struct delivery *d)
 			d->head_size = (size_t)(newline + 1 - buf);
 			d->head_lines = 1;
 		}
-		for (i = 0; i < n; i++)
-			d->lines += buf[i] == '\n';
+		d->lines += file_count_lines(buf, (size_t)n);
 		d->size += (unsigned long long)n;
 	}
 	return (int)n;
@@ -266,7 +265,8 @@ prepare(struct delivery *d, size_t i)
 		fail(c, "maildir");
 		return;
 	}
-	maildir_sweep(&m);
+	if (i > 0)		/* that of the first was swept */
+		maildir_sweep(&m);
 	if (!link_copy(d, c, &m)) {
 		fd = maildir_create(&m, &c->file, d->hostname);
 		if (fd < 0) {

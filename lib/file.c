@@ -82,8 +82,8 @@ outfile_begin(struct outfile *o, int fd, char *buf)
 	*o = (struct outfile){ .fd = fd, .buf = buf };
 }
 
-static unsigned long long
-count_lines(const char *s, size_t n)
+unsigned long long
+file_count_lines(const char *s, size_t n)
 {
 	unsigned long long lines = 0;
 	size_t i;
@@ -99,7 +99,7 @@ outfile_put(struct outfile *o, const char *s, size_t n)
 	size_t part;
 
 	o->size += n;
-	o->lines += count_lines(s, n);
+	o->lines += file_count_lines(s, n);
 	while (n > 0) {
 		part = OUTFILE_BUFFER - o->n;
 		if (part > n)

@@ -17,6 +17,9 @@ int file_append(int to, int from, off_t offset);
 /* The same for a part of it, which ends before the offset end. */
 int file_append_part(int to, int from, off_t offset, off_t end);
 
+/* How many of n octets are line ends? */
+unsigned long long file_count_lines(const char *, size_t n);
+
 /*
  * A file that is written through a large buffer.  Writing never blames: the
  * first error sticks.
