@@ -15,17 +15,60 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -Ilib $(WARNINGS) $(HARDENING) \
 	$(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
-OBJECTS = smtpd.o settings.o proto.o session.o transaction.o hooks.o \
-	auth.o envelope.o lib/address.o lib/base64.o lib/clock.o \
-	lib/delivery.o lib/environment.o lib/file.o lib/header.o \
-	lib/hook.o lib/line.o lib/listener.o lib/log.o lib/maildir.o \
-	lib/net.o lib/option.o lib/pool.o lib/reply.o lib/store.o \
-	lib/stream.o lib/user.o lib/verdict.o
-HEADERS = settings.h proto.h session.h transaction.h hooks.h auth.h \
-	envelope.h lib/address.h lib/base64.h lib/clock.h lib/delivery.h \
-	lib/environment.h lib/file.h lib/header.h lib/hook.h lib/line.h \
-	lib/listener.h lib/log.h lib/maildir.h lib/net.h lib/option.h \
-	lib/pool.h lib/reply.h lib/store.h lib/stream.h lib/user.h \
+OBJECTS = smtpd.o \
+	settings.o \
+	proto.o \
+	session.o \
+	transaction.o \
+	hooks.o \
+	auth.o \
+	envelope.o \
+	lib/address.o \
+	lib/base64.o \
+	lib/clock.o \
+	lib/delivery.o \
+	lib/environment.o \
+	lib/file.o \
+	lib/header.o \
+	lib/hook.o \
+	lib/line.o \
+	lib/listener.o \
+	lib/log.o \
+	lib/maildir.o \
+	lib/net.o \
+	lib/option.o \
+	lib/pool.o \
+	lib/reply.o \
+	lib/store.o \
+	lib/stream.o \
+	lib/user.o \
+	lib/verdict.o
+HEADERS = settings.h \
+	proto.h \
+	session.h \
+	transaction.h \
+	hooks.h \
+	auth.h \
+	envelope.h \
+	lib/address.h \
+	lib/base64.h \
+	lib/clock.h \
+	lib/delivery.h \
+	lib/environment.h \
+	lib/file.h \
+	lib/header.h \
+	lib/hook.h \
+	lib/line.h \
+	lib/listener.h \
+	lib/log.h \
+	lib/maildir.h \
+	lib/net.h \
+	lib/option.h \
+	lib/pool.h \
+	lib/reply.h \
+	lib/store.h \
+	lib/stream.h \
+	lib/user.h \
 	lib/verdict.h
 TOOLS = t/smtpc t/json t/fail.so
 
