@@ -197,7 +197,7 @@ judge(struct session *s, struct login *l)
 		return r;
 	strcpy(s->user, l->name);
 	s->mechanism = l->mechanism;
-	s->protocol = "ESMTPA";
+	session_set_protocol(s);
 	return r;
 }
 
@@ -219,8 +219,8 @@ authenticate(struct session *s, struct login *l, const char *initial)
 bool
 auth_offered(const struct session *s)
 {
-	return s->options->hooks->auth.command && s->options->plain_auth &&
-	    !*s->user;
+	return s->options->hooks->auth.command && !*s->user &&
+	    (s->options->plain_auth || s->tls.encrypted);
 }
 
 struct reply
@@ -233,9 +233,9 @@ auth_command(struct session *s, const char *arg)
 
 	if (!s->options->hooks->auth.command)
 		return reply_make(502, "5.5.1 There is no AUTH here");
-	if (strcmp(s->protocol, "SMTP") == 0 || *s->user)
+	if (!s->extended || *s->user)
 		return reply_make(503, "5.5.1 AUTH comes once, behind EHLO");
-	if (!s->options->plain_auth)
+	if (!s->options->plain_auth && !s->tls.encrypted)
 		return reply_make(538, "5.7.11 AUTH needs encryption");
 	if (len == 5 && strncasecmp(arg, "PLAIN", 5) == 0)
 		login.mechanism = "PLAIN";

@@ -42,7 +42,7 @@ keep_helo(struct session *s, const char *name)
 }
 
 static struct reply
-greet(struct session *s, const char *name, const char *protocol)
+greet(struct session *s, const char *name, bool extended)
 {
 	struct reply r;
 
@@ -52,7 +52,8 @@ greet(struct session *s, const char *name, const char *protocol)
 	s->n_hello = s->n_connection;
 	session_reset(s);
 	s->phase = PHASE_NEW;
-	s->protocol = protocol;
+	s->extended = extended;
+	session_set_protocol(s);
 	keep_helo(s, name);
 	r = hooks_ask(s, HOOK_HELLO, NULL, NULL);
 	if (reply_refuses(&r))
@@ -65,24 +66,65 @@ greet(struct session *s, const char *name, const char *protocol)
 static struct reply
 cmd_helo(struct session *s, const char *arg)
 {
-	struct reply r = greet(s, arg, "SMTP");
+	struct reply r = greet(s, arg, false);
 
 	return r.code ? r : reply_make(250, "%s", s->options->hostname);
 }
 
+static bool
+always(const struct session *s)
+{
+	(void)s;
+	return true;
+}
+
+static void
+say_size(const struct session *s, char *value, size_t n)
+{
+	if (s->options->max_size)
+		snprintf(value, n, " %lld", s->options->max_size);
+}
+
+static void
+say_mechanisms(const struct session *s, char *value, size_t n)
+{
+	(void)s;
+	snprintf(value, n, " PLAIN LOGIN");
+}
+
+/* What EHLO offers, where offered() says so; argument() may add to it. */
+static const struct extension {
+	const char *keyword;
+	bool (*offered)(const struct session *);
+	void (*argument)(const struct session *, char *value, size_t n);
+} extensions[] = {
+	{ "PIPELINING", always, NULL },			/* RFC 2920 */
+	{ "SIZE", always, say_size },			/* RFC 1870 */
+	{ "8BITMIME", always, NULL },			/* RFC 6152 */
+	{ "AUTH", auth_offered, say_mechanisms },	/* RFC 4954 */
+	{ "ENHANCEDSTATUSCODES", always, NULL },	/* RFC 2034 */
+};
+
 static struct reply
 cmd_ehlo(struct session *s, const char *arg)
 {
-	struct reply r = greet(s, arg, *s->user ? "ESMTPA" : "ESMTP");
-	char size[32] = "";
+	const size_t n = sizeof extensions / sizeof extensions[0];
+	struct reply r = greet(s, arg, true);
+	const struct extension *x;
+	char value[64];
 
 	if (r.code)
 		return r;
-	if (s->options->max_size)
-		snprintf(size, sizeof size, " %lld", s->options->max_size);
-	return reply_make(250, "%s\nPIPELINING\nSIZE%s\n8BITMIME\n%s"
-	    "ENHANCEDSTATUSCODES", s->options->hostname, size,
-	    auth_offered(s) ? "AUTH PLAIN LOGIN\n" : "");
+	r = reply_make(250, "%s", s->options->hostname);
+	for (x = extensions; x < extensions + n; x++) {
+		if (!x->offered(s))
+			continue;
+		value[0] = '\0';
+		if (x->argument)
+			x->argument(s, value, sizeof value);
+		reply_add(&r, "%s%s", x->keyword, value);
+	}
+	return r;
 }
 
 static struct reply

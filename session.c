@@ -118,6 +118,14 @@ session_log_end(const struct session *s)
 }
 
 void
+session_set_protocol(struct session *s)
+{
+	snprintf(s->protocol, sizeof s->protocol, "%sSMTP%s%s",
+	    s->utf8 ? "UTF8" : s->extended ? "E" : "",
+	    s->tls.encrypted ? "S" : "", *s->user ? "A" : "");
+}
+
+void
 session_drop_envelope(struct session *s)
 {
 	s->envelope->ops->abort(s->envelope);
@@ -150,6 +158,7 @@ session_reset(struct session *s)
 	s->recipients = 0;
 	s->recipient_octets = 0;
 	s->body = NULL;
+	s->utf8 = false;
 	if (s->phase != PHASE_NEW)
 		s->phase = PHASE_HELLO;
 }

@@ -13,6 +13,8 @@ enum {
 	SESSION_ID_MAX = 17,	/* octets with the NUL */
 	MAIL_ID_MAX = 40,	/* that, a dot and a number */
 	HELO_MAX = 255,		/* octets, RFC 5321 4.5.3.1.2 */
+	PROTOCOL_MAX = 12,	/* octets with the NUL: UTF8SMTPSA */
+	TLS_VALUE_MAX = 256,	/* octets with the NUL */
 	AUTH_LINE_MAX = 12288,	/* octets with CR LF, RFC 4954 4 */
 	USER_MAX = 255,		/* octets of a name that AUTH gave */
 	REFUSALS_LOGGED = 200,	/* of a session; more are counted */
@@ -28,6 +30,15 @@ enum phase {
 	PHASE_RCPT,		/* at least one was accepted */
 };
 
+/* What a handshake found, here or at a proxy; "" where it said nothing. */
+struct tls_result {
+	bool encrypted;
+	char protocol[TLS_VALUE_MAX];	/* TLSv1.3 */
+	char cipher[TLS_VALUE_MAX];
+	char subject[TLS_VALUE_MAX];	/* of the client's certificate */
+	char server_name[TLS_VALUE_MAX];	/* that the client asked for */
+};
+
 struct session {
 	const struct proto_options *options;
 	const struct client *client;
@@ -37,7 +48,9 @@ struct session {
 	bool trusted;
 	enum phase phase;
 	char helo[HELO_MAX + 1];
-	const char *protocol;		/* RFC 3848 */
+	bool extended;			/* it said EHLO or LHLO */
+	char protocol[PROTOCOL_MAX];	/* session_set_protocol() */
+	struct tls_result tls;
 
 	char user[USER_MAX + 1];	/* that AUTH found; "": nobody */
 	const char *mechanism;
@@ -52,6 +65,7 @@ struct session {
 	char mail_id[MAIL_ID_MAX];
 	long long mail_began;
 	unsigned long long declared_size;
+	bool utf8;			/* SMTPUTF8 was given */
 	const char *body;		/* 7BIT or 8BITMIME, if declared */
 	long long recipients;
 	char *recipient_list;		/* a line each; RECIPIENT_LIST_MAX */
@@ -69,6 +83,12 @@ struct session {
 
 void session_begin(struct session *, const struct proto_options *,
     const struct client *, struct stream *);
+
+/*
+ * Set protocol to how mail comes: SMTP, ESMTPSA, UTF8SMTP ... (RFC 3848,
+ * RFC 6531 4.3).
+ */
+void session_set_protocol(struct session *);
 
 /* Free what it holds. */
 void session_end(struct session *);

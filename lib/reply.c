@@ -27,6 +27,20 @@ reply_make(int code, const char *fmt, ...)
 	return r;
 }
 
+void
+reply_add(struct reply *r, const char *fmt, ...)
+{
+	const size_t len = strlen(r->text);
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (len + 2 < sizeof r->text) {
+		r->text[len] = '\n';
+		vsnprintf(r->text + len + 1, sizeof r->text - len - 1, fmt, ap);
+	}
+	va_end(ap);
+}
+
 bool
 reply_refuses(const struct reply *r)
 {

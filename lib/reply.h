@@ -25,6 +25,10 @@ struct reply reply_none(void);
 __attribute__((format(printf, 2, 3)))
 struct reply reply_make(int code, const char *fmt, ...);
 
+/* Add a line to a reply; what does not fit is cut. */
+__attribute__((format(printf, 2, 3)))
+void reply_add(struct reply *, const char *fmt, ...);
+
 /* True for 4yz and 5yz. */
 bool reply_refuses(const struct reply *);
 
