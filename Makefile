@@ -16,6 +16,8 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -Ilib $(WARNINGS) $(HARDENING) \
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
 OBJECTS = smtpd.o \
+	worker.o \
+	inetd.o \
 	settings.o \
 	proto.o \
 	session.o \
@@ -44,6 +46,9 @@ OBJECTS = smtpd.o \
 	lib/user.o \
 	lib/verdict.o
 HEADERS = settings.h \
+	server.h \
+	worker.h \
+	inetd.h \
 	proto.h \
 	session.h \
 	transaction.h \

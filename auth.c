@@ -220,7 +220,7 @@ bool
 auth_offered(const struct session *s)
 {
 	return s->options->hooks->auth.command && !*s->user &&
-	    (s->options->plain_auth || s->tls.encrypted);
+	    (s->options->plain_auth || s->client.tls.encrypted);
 }
 
 struct reply
@@ -235,7 +235,7 @@ auth_command(struct session *s, const char *arg)
 		return reply_make(502, "5.5.1 There is no AUTH here");
 	if (!s->extended || *s->user)
 		return reply_make(503, "5.5.1 AUTH comes once, behind EHLO");
-	if (!s->options->plain_auth && !s->tls.encrypted)
+	if (!s->options->plain_auth && !s->client.tls.encrypted)
 		return reply_make(538, "5.7.11 AUTH needs encryption");
 	if (len == 5 && strncasecmp(arg, "PLAIN", 5) == 0)
 		login.mechanism = "PLAIN";

@@ -67,8 +67,8 @@ hooks_open(struct hooks *h, bool inetd)
 static int
 set_session(struct environment *e, const struct session *s)
 {
-	const struct endpoint *remote = &s->client->remote;
-	const struct endpoint *local = &s->client->local;
+	const struct endpoint *remote = &s->client.remote;
+	const struct endpoint *local = &s->client.local;
 	const bool tcp = remote->family != AF_UNSPEC;
 	char remote_port[16], local_port[16];
 
@@ -84,11 +84,12 @@ set_session(struct environment *e, const struct session *s)
 	    environment_set(e, "SMTP_SESSION", s->id) |
 	    environment_set(e, "SMTP_HOSTNAME", s->options->hostname) |
 	    environment_set(e, "SMTP_LISTENER",
-		listener_kinds[s->client->kind]) |
+		listener_kinds[s->client.kind].name) |
 	    environment_set(e, "SMTP_HELO", *s->helo ? s->helo : NULL) |
 	    environment_set(e, "SMTP_USER", *s->user ? s->user : NULL) |
 	    environment_set(e, "SMTP_AUTH", s->mechanism) |
-	    environment_set(e, "SMTP_PROTOCOL", s->protocol);
+	    environment_set(e, "SMTP_PROTOCOL",
+		*s->protocol ? s->protocol : NULL);
 }
 
 static int

@@ -206,7 +206,13 @@ static const struct command commands[] = {
 	{ "CONNECT", cmd_foreign, ANY, OPT_ARG, false },
 };
 
-const char *const listener_kinds[] = { "smtp", "submission", NULL };
+const struct listener_traits listener_kinds[KINDS] = {
+	[KIND_SMTP] = { "smtp", false, false, false },
+	[KIND_SMTPS] = { "smtps", true, false, false },
+	[KIND_SUBMISSION] = { "submission", false, true, false },
+	[KIND_SUBMISSIONS] = { "submissions", true, true, false },
+	[KIND_LMTP] = { "lmtp", false, false, true },
+};
 
 static const struct command unknown = { "?", NULL, 0, OPT_ARG, false };
 static const struct command header_field = {

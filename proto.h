@@ -40,11 +40,31 @@ struct proto_options {
 
 enum listener_kind {
 	KIND_SMTP,
-	KIND_SUBMISSION,	/* RFC 6409: nobody sends without AUTH */
+	KIND_SMTPS,		/* RFC 8314 3 */
+	KIND_SUBMISSION,	/* RFC 6409 */
+	KIND_SUBMISSIONS,
+	KIND_LMTP,		/* RFC 2033 */
+	KINDS
 };
 
-/* "smtp", "submission"; the kinds in their order, then NULL. */
-extern const char *const listener_kinds[];
+/* What each is called, and what is different there. */
+extern const struct listener_traits {
+	const char *name;
+	bool tls;		/* from the first octet */
+	bool auth;		/* nobody sends without */
+	bool lmtp;
+} listener_kinds[KINDS];
+
+enum { TLS_VALUE_MAX = 256 };	/* octets with the NUL */
+
+/* What a handshake found, here or at a proxy; "" where it said nothing. */
+struct tls_result {
+	bool encrypted;
+	char protocol[TLS_VALUE_MAX];	/* TLSv1.3 */
+	char cipher[TLS_VALUE_MAX];
+	char subject[TLS_VALUE_MAX];	/* of the client's certificate */
+	char server_name[TLS_VALUE_MAX];	/* that the client asked for */
+};
 
 struct client {
 	enum listener_kind kind;	/* of the listener that it reached */
@@ -52,6 +72,7 @@ struct client {
 	struct endpoint local;	/* that it reached */
 	bool trusted;		/* whatever its address */
 	bool remote_unknown;	/* it came over a network, all the same */
+	struct tls_result tls;
 };
 
 /*

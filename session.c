@@ -28,7 +28,7 @@ void
 session_log(const struct session *s, struct log_line *l, enum log_level level,
     const char *event)
 {
-	const char *ip = s->client->remote.ip;
+	const char *ip = s->client.remote.ip;
 
 	log_begin(l, level, event);
 	log_str(l, "client", *ip ? ip : "local");
@@ -122,7 +122,7 @@ session_set_protocol(struct session *s)
 {
 	snprintf(s->protocol, sizeof s->protocol, "%sSMTP%s%s",
 	    s->utf8 ? "UTF8" : s->extended ? "E" : "",
-	    s->tls.encrypted ? "S" : "", *s->user ? "A" : "");
+	    s->client.tls.encrypted ? "S" : "", *s->user ? "A" : "");
 }
 
 void
@@ -190,7 +190,7 @@ session_begin(struct session *s, const struct proto_options *options,
 	unsigned i;
 
 	*s = (struct session){
-		.options = options, .client = client, .stream = stream,
+		.options = options, .client = *client, .stream = stream,
 	};
 	line_init(&s->reader, stream->in, options->accept_bare_newline);
 	make_id(s->id);

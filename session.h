@@ -14,7 +14,6 @@ enum {
 	MAIL_ID_MAX = 40,	/* that, a dot and a number */
 	HELO_MAX = 255,		/* octets, RFC 5321 4.5.3.1.2 */
 	PROTOCOL_MAX = 12,	/* octets with the NUL: UTF8SMTPSA */
-	TLS_VALUE_MAX = 256,	/* octets with the NUL */
 	AUTH_LINE_MAX = 12288,	/* octets with CR LF, RFC 4954 4 */
 	USER_MAX = 255,		/* octets of a name that AUTH gave */
 	REFUSALS_LOGGED = 200,	/* of a session; more are counted */
@@ -30,18 +29,9 @@ enum phase {
 	PHASE_RCPT,		/* at least one was accepted */
 };
 
-/* What a handshake found, here or at a proxy; "" where it said nothing. */
-struct tls_result {
-	bool encrypted;
-	char protocol[TLS_VALUE_MAX];	/* TLSv1.3 */
-	char cipher[TLS_VALUE_MAX];
-	char subject[TLS_VALUE_MAX];	/* of the client's certificate */
-	char server_name[TLS_VALUE_MAX];	/* that the client asked for */
-};
-
 struct session {
 	const struct proto_options *options;
-	const struct client *client;
+	struct client client;
 	struct stream *stream;
 	struct line_reader reader;
 	char id[SESSION_ID_MAX];
@@ -50,7 +40,6 @@ struct session {
 	char helo[HELO_MAX + 1];
 	bool extended;			/* it said EHLO or LHLO */
 	char protocol[PROTOCOL_MAX];	/* session_set_protocol() */
-	struct tls_result tls;
 
 	char user[USER_MAX + 1];	/* that AUTH found; "": nobody */
 	const char *mechanism;

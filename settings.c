@@ -210,11 +210,11 @@ take_kind(const struct settings *s, const char *spec, enum listener_kind *kind)
 	*kind = KIND_SMTP;
 	if (spec[len] != '@')
 		return spec;
-	for (i = 0; listener_kinds[i]; i++)
-		if (strlen(listener_kinds[i]) == len &&
-		    strncmp(listener_kinds[i], spec, len) == 0)
+	for (i = 0; i < KINDS; i++)
+		if (strlen(listener_kinds[i].name) == len &&
+		    strncmp(listener_kinds[i].name, spec, len) == 0)
 			break;
-	if (!listener_kinds[i])
+	if (i == KINDS || listener_kinds[i].tls || listener_kinds[i].lmtp)
 		fatal(EX_USAGE, "--listen %s: unknown kind '%.*s'; there are "
 		    "smtp and submission", spec, (int)len, spec);
 	*kind = (enum listener_kind)i;

@@ -160,7 +160,7 @@ begin_mail(struct session *s, const struct address *sender)
 
 	s->mail_began = clock_ms();
 	snprintf(s->mail_id, sizeof s->mail_id, "%s.%lld", s->id, ++s->mails);
-	s->mail.client = s->client->remote.ip;
+	s->mail.client = s->client.remote.ip;
 	s->mail.helo = s->helo;
 	s->mail.protocol = s->protocol;
 	s->mail.hostname = s->options->hostname;
@@ -187,7 +187,7 @@ transaction_mail(struct session *s, const char *arg)
 	struct reply r;
 
 	if (!*s->user && (s->options->require_auth ||
-	    s->client->kind == KIND_SUBMISSION))
+	    listener_kinds[s->client.kind].auth))
 		return reply_make(530, "5.7.0 Authentication is required");
 	s->declared_size = 0;
 	s->body = NULL;
@@ -220,7 +220,7 @@ is_our_domain(const struct session *s, const char *domain)
 		return true;
 	if (s->options->n_domains == 0)
 		return strcasecmp(domain, s->options->hostname) == 0 ||
-		    is_local(s->client);
+		    is_local(&s->client);
 	for (i = 0; i < s->options->n_domains; i++)
 		if (strcmp(s->options->domains[i], "*") == 0 ||
 		    strcasecmp(s->options->domains[i], domain) == 0)

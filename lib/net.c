@@ -39,6 +39,16 @@ endpoint_set(struct endpoint *e, const struct sockaddr *sa)
 }
 
 void
+endpoint_set_local(struct endpoint *e, int fd)
+{
+	struct sockaddr_storage sa = { .ss_family = AF_UNSPEC };
+	socklen_t len = sizeof sa;
+
+	getsockname(fd, (struct sockaddr *)&sa, &len);
+	endpoint_set(e, (struct sockaddr *)&sa);
+}
+
+void
 endpoint_parse(struct endpoint *e, const char *text)
 {
 	char ip[INET6_ADDRSTRLEN];

@@ -23,6 +23,9 @@ struct network {
 
 void endpoint_set(struct endpoint *, const struct sockaddr *);
 
+/* Our end of a socket; no address where it is none. */
+void endpoint_set_local(struct endpoint *, int fd);
+
 /* The same from text, less a scope ("%eth0"); no address where it is none. */
 void endpoint_parse(struct endpoint *, const char *ip);
 bool endpoint_is_loopback(const struct endpoint *);

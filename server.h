@@ -1,0 +1,16 @@
+/* What the process is made of once the command line was read. */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include "listener.h"
+#include "settings.h"
+
+struct server {
+	struct settings settings;
+	struct store store;
+	struct basic_options basic;
+	struct listeners listeners;
+	struct hooks hooks;
+};
+
+#endif

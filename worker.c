@@ -1,0 +1,191 @@
+/* What a worker does: accept, serve, and again. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "worker.h"
+
+/* What a signal handler has to reach. */
+volatile sig_atomic_t worker_stop;
+static struct listeners *listening;
+
+void
+worker_serve(struct server *server, const struct client *client, int in,
+    int out)
+{
+	struct stream stream;
+	bool quit;
+
+	if (stream_open(&stream, in, out, &server->settings.limits) < 0) {
+		log_errno("session-failed", "what", "stream");
+		return;
+	}
+	quit = proto_serve(&server->settings.proto, client, &stream);
+	stream_close(&stream, !quit);
+}
+
+/* Asked to stop: the port is free at once, the session comes to its end. */
+static void
+on_stop(int sig)
+{
+	(void)sig;
+	worker_stop = 1;
+	if (listening)
+		listeners_close(listening);
+}
+
+/* A command has ended: it is waited for where that matters. */
+static void
+on_child(int sig)
+{
+	(void)sig;
+}
+
+/*
+ * These signals are blocked but while this process waits, so that there is no
+ * moment between looking for what they tell and waiting in which one is missed.
+ */
+void
+worker_prepare_signals(struct server *server, sigset_t *waiting)
+{
+	struct sigaction action = { .sa_handler = on_stop };
+	struct sigaction child = { .sa_handler = on_child };
+	sigset_t handled;
+
+	sigemptyset(&handled);
+	sigaddset(&handled, SIGTERM);
+	sigaddset(&handled, SIGINT);
+	sigaddset(&handled, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &handled, waiting);
+	sigdelset(waiting, SIGTERM);
+	sigdelset(waiting, SIGINT);
+	sigdelset(waiting, SIGCHLD);
+	server->settings.limits.wait_mask = waiting;
+	server->hooks.wait_mask = waiting;
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGCHLD, &child, NULL);
+}
+
+/* Remove what a killed process left, once in a worker's life. */
+void
+worker_sweep(const struct server *server)
+{
+	if (!server->store.per_user && !server->store.spool_only)
+		maildir_sweep(&server->store.one);
+}
+
+/* Several listeners: wake one worker for a connection, not all of them. */
+static int
+watch_listeners(const struct listeners *l)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	unsigned i;
+
+	for (i = 0; epoll >= 0 && i < l->n; i++) {
+		event.data.u32 = i;
+		if (epoll_ctl(epoll, EPOLL_CTL_ADD, l->all[i].fd,
+		    &event) < 0)
+			return -1;
+	}
+	return epoll;
+}
+
+/*
+ * Wait for a connection.  The handler of SIGTERM closes the listeners, so
+ * that accept fails even if the signal comes just before it.
+ */
+static int
+next_connection(const struct server *server, int epoll,
+    const sigset_t *waiting, struct client *client)
+{
+	struct sockaddr_storage sa = { .ss_family = AF_UNSPEC };
+	socklen_t len = sizeof sa;
+	struct epoll_event event;
+	sigset_t working;
+	const struct listener *listener = server->listeners.all;
+	int fd;
+
+	if (epoll >= 0) {
+		if (epoll_pwait(epoll, &event, 1, -1, waiting) < 1)
+			return -1;
+		listener += event.data.u32;
+	}
+	sigprocmask(SIG_SETMASK, waiting, &working);
+	fd = accept4(listener->fd, (struct sockaddr *)&sa, &len, SOCK_CLOEXEC);
+	sigprocmask(SIG_SETMASK, &working, NULL);
+	if (fd >= 0) {
+		client->kind = (enum listener_kind)listener->kind;
+		endpoint_set(&client->remote, (struct sockaddr *)&sa);
+		endpoint_set_local(&client->local, fd);
+	}
+	return fd;
+}
+
+/* accept failed: is it only this connection, or this machine? */
+static void
+accept_failed(void)
+{
+	const struct timespec pause = { 0, 100 * 1000 * 1000 };
+
+	switch (errno) {
+	case EINTR:
+	case EAGAIN:
+	case EBADF:		/* the signal handler closed it */
+	case ECONNABORTED:
+	case EPROTO:
+		break;
+	default:
+		log_errno("accept-failed", "what", "connection");
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* Its reader waits for the end.  Descriptor 1 must not become a client's. */
+void
+worker_close_ready_fd(const struct settings *s)
+{
+	if (s->ready_fd == STDOUT_FILENO)
+		dup2(STDIN_FILENO, STDOUT_FILENO);
+	else if (s->ready_fd >= 0)
+		close((int)s->ready_fd);
+}
+
+int
+worker_run(void *ctx)
+{
+	struct server *server = ctx;
+	const struct settings *s = &server->settings;
+	struct client client = { .trusted = false };
+	sigset_t waiting;
+	long long served = 0;
+	int fd, epoll = -1;
+
+	worker_close_ready_fd(s);
+	listening = &server->listeners;
+	worker_prepare_signals(server, &waiting);
+	worker_sweep(server);
+	if (server->listeners.n > 1 &&
+	    (epoll = watch_listeners(&server->listeners)) < 0) {
+		log_errno("worker-failed", "what", "epoll");
+		return EX_OSERR;
+	}
+	while (!worker_stop && (!s->recycle_after || served < s->recycle_after)) {
+		fd = next_connection(server, epoll, &waiting, &client);
+		if (fd < 0) {
+			accept_failed();
+			continue;
+		}
+		worker_serve(server, &client, fd, fd);
+		close(fd);
+		served++;
+	}
+	return EX_OK;
+}
