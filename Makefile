@@ -22,6 +22,8 @@ OBJECTS = smtpd.o \
 	proto.o \
 	session.o \
 	transaction.o \
+	transfer.o \
+	parameters.o \
 	hooks.o \
 	auth.o \
 	envelope.o \
@@ -39,12 +41,14 @@ OBJECTS = smtpd.o \
 	lib/maildir.o \
 	lib/net.o \
 	lib/option.o \
+	lib/param.o \
 	lib/pool.o \
 	lib/reply.o \
 	lib/store.o \
 	lib/stream.o \
 	lib/user.o \
-	lib/verdict.o
+	lib/verdict.o \
+	lib/xtext.o
 HEADERS = settings.h \
 	server.h \
 	worker.h \
@@ -52,6 +56,8 @@ HEADERS = settings.h \
 	proto.h \
 	session.h \
 	transaction.h \
+	transfer.h \
+	parameters.h \
 	hooks.h \
 	auth.h \
 	envelope.h \
@@ -69,12 +75,14 @@ HEADERS = settings.h \
 	lib/maildir.h \
 	lib/net.h \
 	lib/option.h \
+	lib/param.h \
 	lib/pool.h \
 	lib/reply.h \
 	lib/store.h \
 	lib/stream.h \
 	lib/user.h \
-	lib/verdict.h
+	lib/verdict.h \
+	lib/xtext.h
 TOOLS = t/smtpc t/json t/fail.so
 
 all: smtpd

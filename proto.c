@@ -9,6 +9,7 @@
 #include "auth.h"
 #include "hooks.h"
 #include "transaction.h"
+#include "transfer.h"
 
 enum {
 	COMMAND_MAX = 2048,	/* octets with CR LF; RFC 5321 4.5.3.1.4 asks
@@ -187,7 +188,7 @@ static const struct command commands[] = {
 	{ "MAIL", transaction_mail, IN(PHASE_HELLO), ARG, false },
 	{ "RCPT", transaction_rcpt, IN(PHASE_MAIL) | IN(PHASE_REFUSED) |
 	    IN(PHASE_RCPT), ARG, false },
-	{ "DATA", transaction_data, IN(PHASE_REFUSED) | IN(PHASE_RCPT), NO_ARG,
+	{ "DATA", transfer_data, IN(PHASE_REFUSED) | IN(PHASE_RCPT), NO_ARG,
 	    false },
 	{ "RSET", cmd_rset, ANY, NO_ARG, true },
 	{ "NOOP", cmd_noop, ANY, OPT_ARG, true },
@@ -287,7 +288,7 @@ log_refused_line(struct session *s, const struct command *c, const char *line,
 {
 	char length[32];
 
-	if (c->run == auth_command || c->run == transaction_data ||
+	if (c->run == auth_command || c->run == transfer_data ||
 	    (r->code < 500 && c->run != transaction_rcpt)) {
 		line = NULL;
 	} else if (!c->run && s->auth_tried) {

@@ -1,4 +1,4 @@
-/* The grammar of paths and ESMTP parameters. */
+/* The grammar of paths. */
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <string.h>
@@ -299,38 +299,4 @@ address_same(const char *email, const char *other)
 
 	return strncmp(email, other, local) == 0 &&
 	    strcasecmp(email + local, other + local) == 0;
-}
-
-int
-param_next(const char **p, struct param *param)
-{
-	const char *s = *p;
-	size_t n = 0;
-
-	while (*s == ' ' || *s == '\t')
-		s++;
-	if (*s == '\0')
-		return 0;
-	if (s == *p || *s == '-')
-		return -1;
-	while (is_alnum((unsigned char)*s) || *s == '-') {
-		if (n + 1 == sizeof param->keyword)
-			return -1;
-		param->keyword[n++] = (char)toupper((unsigned char)*s++);
-	}
-	param->keyword[n] = '\0';
-	param->value = NULL;
-	param->len = 0;
-	if (n && *s == '=') {
-		param->value = ++s;
-		while (*s > ' ' && *s < 0x7f && *s != '=')
-			s++;
-		param->len = (size_t)(s - param->value);
-		if (param->len == 0)
-			return -1;
-	}
-	if (n == 0 || (*s && *s != ' ' && *s != '\t'))
-		return -1;
-	*p = s;
-	return 1;
 }

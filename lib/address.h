@@ -1,6 +1,6 @@
 /*
- * The grammar of MAIL and RCPT arguments (RFC 5321 4.1.2): paths and ESMTP
- * parameters.  Pure: text in, values out; it knows no policy.
+ * The grammar of paths (RFC 5321 4.1.2).  Pure: text in, values out; it knows
+ * no policy.
  */
 #ifndef ADDRESS_H
 #define ADDRESS_H
@@ -54,18 +54,5 @@ const char *address_mailbox(const char *local, const char *delimiters,
 
 /* The same mailbox?  The local part to the octet, the domain in any case. */
 bool address_same(const char *email, const char *other);
-
-/* One ESMTP parameter: KEYWORD or KEYWORD=value (RFC 5321 4.1.2). */
-struct param {
-	char keyword[32];	/* upper case */
-	const char *value;	/* NULL: no "="; not NUL-terminated */
-	size_t len;		/* of value */
-};
-
-/*
- * Take the next parameter at *p, which is moved behind it.  Returns 1, 0 when
- * there is none left, -1 where the text is no parameter.
- */
-int param_next(const char **p, struct param *);
 
 #endif

@@ -1,0 +1,14 @@
+/* Text in which "+2B" stands for "+" (RFC 3461 4). */
+#ifndef XTEXT_H
+#define XTEXT_H
+
+#include <stddef.h>
+
+/*
+ * Decode n octets into out, of size octets, with a NUL behind.  Returns how
+ * many that are; -1 where it is no xtext, does not fit, or hides a NUL, CR or
+ * LF.  Other octets may be anything.
+ */
+long xtext_decode(const char *text, size_t n, char *out, size_t size);
+
+#endif
