@@ -43,6 +43,7 @@ OBJECTS = smtpd.o \
 	lib/option.o \
 	lib/param.o \
 	lib/pool.o \
+	lib/process.o \
 	lib/reply.o \
 	lib/store.o \
 	lib/stream.o \
@@ -77,6 +78,7 @@ HEADERS = settings.h \
 	lib/option.h \
 	lib/param.h \
 	lib/pool.h \
+	lib/process.h \
 	lib/reply.h \
 	lib/store.h \
 	lib/stream.h \

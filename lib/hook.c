@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +14,9 @@
 #include "clock.h"
 #include "file.h"
 #include "hook.h"
+#include "process.h"
 
 #define PARAMETERS " \"$@\""	/* of sh -c, behind a command */
-
-enum { LINE_KEPT = 1000 };	/* octets of a line of stderr */
 
 /* Its ends in this process, and what is being done about it. */
 struct running {
@@ -28,9 +26,7 @@ struct running {
 	long long deadline;	/* 0: none */
 	bool terminated;	/* SIGTERM was sent */
 	long long passed;	/* octets, to run->output */
-	int lines;		/* of stderr, so far */
-	size_t n_line;
-	char line[LINE_KEPT + 1];
+	struct said said;	/* to stderr */
 };
 
 static bool
@@ -183,41 +179,15 @@ hook_hide_descriptors(void)
 static int
 spawn(struct running *r, int out, int err)
 {
+	const struct hook_run *run = r->run;
+	const int fds[] = { run->input, out, err, run->credentials };
 	char *sh[] = {
-		"sh", "-c", (char *)r->run->hook->command,
-		"sh", (char *)r->run->hook->argument, NULL
+		"/bin/sh", "-c", (char *)run->hook->command,
+		"sh", (char *)run->hook->argument, NULL
 	};
-	char **argv = r->run->hook->argv;
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int error;
 
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP |
-	    POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-	posix_spawnattr_setpgroup(&attributes, 0);
-	posix_spawnattr_setsigdefault(&attributes, &all);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawn_file_actions_init(&files);
-	if (r->run->input < 0)
-		posix_spawn_file_actions_addopen(&files, STDIN_FILENO,
-		    "/dev/null", O_RDONLY, 0);
-	else
-		posix_spawn_file_actions_adddup2(&files, r->run->input,
-		    STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
-	posix_spawn_file_actions_adddup2(&files, err, STDERR_FILENO);
-	if (r->run->credentials >= 0)
-		posix_spawn_file_actions_adddup2(&files, r->run->credentials,
-		    STDERR_FILENO + 1);
-	error = posix_spawn(&r->pid, argv ? argv[0] : "/bin/sh", &files,
-	    &attributes, argv ? argv : sh, r->run->environment);
-	posix_spawn_file_actions_destroy(&files);
-	posix_spawnattr_destroy(&attributes);
-	return error;
+	return process_start(&r->pid, run->hook->argv ? run->hook->argv : sh,
+	    run->environment, fds, run->credentials < 0 ? 3 : 4);
 }
 
 static int
@@ -245,34 +215,10 @@ start(struct running *r)
 }
 
 static void
-end_line(struct running *r)
-{
-	r->line[r->n_line] = '\0';
-	r->n_line = 0;
-	if (r->lines == HOOK_STDERR_LINES)
-		return;
-	r->lines++;
-	r->run->complain(r->run->ctx, r->line);
-}
-
-static void
 take_stderr(struct running *r, const char *p, size_t n)
 {
 	r->run->complained = true;
-	for (; n > 0; p++, n--) {
-		if (*p == '\n')
-			end_line(r);
-		else if (r->n_line < LINE_KEPT)
-			r->line[r->n_line++] = *p;
-	}
-}
-
-/* It is in its group, or was: it may have left that. */
-static void
-send_signal(const struct running *r, int sig)
-{
-	kill(-r->pid, sig);
-	kill(r->pid, sig);
+	said_take(&r->said, p, n);
 }
 
 static void
@@ -283,10 +229,10 @@ give_up(struct running *r, const char *why)
 	if (!r->terminated) {
 		r->terminated = true;
 		r->deadline = clock_ms() + HOOK_GRACE;
-		send_signal(r, SIGTERM);
+		process_signal(r->pid, SIGTERM);
 	} else {
 		r->deadline = 0;
-		send_signal(r, SIGKILL);
+		process_signal(r->pid, SIGKILL);
 	}
 }
 
@@ -346,15 +292,6 @@ take_rest(struct running *r, int *fd,
 		left -= (int)n;
 }
 
-static bool
-has_exited(const struct running *r)
-{
-	siginfo_t info = { .si_pid = 0 };
-
-	return waitid(P_PID, (id_t)r->pid, &info,
-	    WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != 0;
-}
-
 /* Wait for the next thing to happen, and see to it. */
 static void
 attend(struct running *r)
@@ -394,8 +331,7 @@ reap(struct running *r)
 	kill(-r->pid, SIGKILL);
 	take_rest(r, &r->out, take_stdout);
 	take_rest(r, &r->err, take_stderr);
-	if (r->n_line)
-		end_line(r);
+	said_end(&r->said);
 	while (waitpid(r->pid, &status, 0) < 0)
 		if (errno != EINTR) {
 			r->run->failed = strerror(errno);
@@ -413,6 +349,7 @@ hook_run(struct hook_run *run)
 	struct running r = {
 		.run = run, .out = -1, .err = -1,
 		.deadline = run->timeout ? clock_ms() + run->timeout : 0,
+		.said = { .tell = run->complain, .ctx = run->ctx },
 	};
 	int error;
 
@@ -427,7 +364,7 @@ hook_run(struct hook_run *run)
 	if (error) {
 		run->failed = strerror(error);
 	} else {
-		while (!has_exited(&r))
+		while (!process_has_exited(r.pid))
 			attend(&r);
 		reap(&r);
 	}

@@ -11,7 +11,6 @@
 
 enum {
 	HOOK_OUTPUT_MAX = 16384,	/* octets of stdout that are kept */
-	HOOK_STDERR_LINES = 100,	/* that are logged */
 	HOOK_GRACE = 2000,		/* ms from SIGTERM to SIGKILL */
 };
 

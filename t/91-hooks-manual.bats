@@ -40,9 +40,9 @@ same() {
 	same "$tmp/code" "$tmp/page"
 	grep -q 'HOOK_OUTPUT_MAX = 16384,' lib/hook.h
 	part 'Standard output and standard error' | grep -q 'first 16,384 octets'
-	grep -q 'HOOK_STDERR_LINES = 100,' lib/hook.h
+	grep -q 'SAID_LINES = 100,' lib/process.h
 	part 'Standard output and standard error' | grep -q 'and 100 lines'
-	grep -q 'LINE_KEPT = 1000 ' lib/hook.c
+	grep -q 'SAID_LINE_MAX = 1000,' lib/process.h
 	part 'Standard output and standard error' | grep -q '1,000 octets of a line'
 	grep -q 'HOOK_GRACE = 2000,' lib/hook.h
 	part Time-outs | grep -q '^two seconds later'
