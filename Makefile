@@ -35,6 +35,7 @@ OBJECTS = smtpd.o \
 	lib/file.o \
 	lib/header.o \
 	lib/hook.o \
+	lib/idna.o \
 	lib/line.o \
 	lib/listener.o \
 	lib/log.o \
@@ -48,6 +49,7 @@ OBJECTS = smtpd.o \
 	lib/store.o \
 	lib/stream.o \
 	lib/user.o \
+	lib/utf8.o \
 	lib/verdict.o \
 	lib/xtext.o
 HEADERS = settings.h \
@@ -70,6 +72,7 @@ HEADERS = settings.h \
 	lib/file.h \
 	lib/header.h \
 	lib/hook.h \
+	lib/idna.h \
 	lib/line.h \
 	lib/listener.h \
 	lib/log.h \
@@ -83,6 +86,7 @@ HEADERS = settings.h \
 	lib/store.h \
 	lib/stream.h \
 	lib/user.h \
+	lib/utf8.h \
 	lib/verdict.h \
 	lib/xtext.h
 TOOLS = t/smtpc t/json t/fail.so

@@ -102,6 +102,7 @@ set_mail(struct environment *e, const struct session *s)
 	    environment_set(e, "SENDER", s->mail.sender) |
 	    environment_set(e, "SMTP_SIZE", s->declared_size ? size : NULL) |
 	    environment_set(e, "SMTP_BODY", s->body) |
+	    environment_set(e, "SMTP_UTF8", s->utf8 ? "1" : NULL) |
 	    environment_set(e, "SMTP_RECIPIENTS",
 		s->recipients ? s->recipient_list : NULL);
 }
@@ -179,17 +180,10 @@ log_failure(const struct session *s, const char *name,
 	log_end(&l);
 }
 
-static bool
-is_printable(const char *s)
-{
-	while (*s >= ' ' && *s < 0x7f)
-		s++;
-	return *s == '\0';
-}
-
 /* "MAILBOX=local@domain": it takes this recipient's mail. */
 static bool
-take_mailbox(const struct hook_end *end, struct address *mailbox)
+take_mailbox(const struct session *s, const struct hook_end *end,
+    struct address *mailbox)
 {
 	char text[ADDRESS_MAX + 3];
 	const char *value, *p;
@@ -201,8 +195,7 @@ take_mailbox(const struct hook_end *end, struct address *mailbox)
 			return false;
 		snprintf(text, sizeof text, "<%.*s>", (int)len, value);
 		p = text;
-		if (address_parse(&p, 0, &a) != ADDRESS_OK || *p ||
-		    !is_printable(a.email))
+		if (!address_parse(&p, 0, &a) || *p || (a.utf8 && !s->utf8))
 			return false;
 		*mailbox = a;
 	}
@@ -243,7 +236,7 @@ static struct reply
 take_extras(struct session *s, struct hook_run *run,
     const struct hook_end *end, struct address *mailbox)
 {
-	if (mailbox && !take_mailbox(end, mailbox))
+	if (mailbox && !take_mailbox(s, end, mailbox))
 		run->failed = "MAILBOX= is no address";
 	else if (!take_headers(s, end))
 		run->failed = "HEADER= is no header field, or too many are";

@@ -59,6 +59,15 @@ set_body(struct session *s, const struct param *p)
 	return reply_make(501, "5.5.4 BODY is 7BIT or 8BITMIME");
 }
 
+static struct reply
+set_utf8(struct session *s, const struct param *p)
+{
+	if (p->value)
+		return reply_make(501, "5.5.4 SMTPUTF8 takes no value");
+	s->utf8 = true;
+	return reply_none();
+}
+
 /* Who it is from says less than who brings it: it is checked, no more. */
 static struct reply
 set_auth(struct session *s, const struct param *p)
@@ -74,6 +83,7 @@ set_auth(struct session *s, const struct param *p)
 static const struct parameter mail_parameters[] = {
 	{ "SIZE", always, set_size },		/* RFC 1870 3 */
 	{ "BODY", always, set_body },		/* RFC 6152 2 */
+	{ "SMTPUTF8", always, set_utf8 },	/* RFC 6531 3.4 */
 	{ "AUTH", with_auth, set_auth },	/* RFC 4954 5 */
 	{ NULL, NULL, NULL },
 };
@@ -115,6 +125,7 @@ parameters_mail(struct session *s, const char *text)
 {
 	s->declared_size = 0;
 	s->body = NULL;
+	s->utf8 = false;
 	return take(s, mail_parameters, text);
 }
 

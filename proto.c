@@ -102,6 +102,7 @@ static const struct extension {
 	{ "PIPELINING", always, NULL },			/* RFC 2920 */
 	{ "SIZE", always, say_size },			/* RFC 1870 */
 	{ "8BITMIME", always, NULL },			/* RFC 6152 */
+	{ "SMTPUTF8", always, NULL },			/* RFC 6531 */
 	{ "AUTH", auth_offered, say_mechanisms },	/* RFC 4954 */
 	{ "ENHANCEDSTATUSCODES", always, NULL },	/* RFC 2034 */
 };

@@ -158,7 +158,10 @@ session_reset(struct session *s)
 	s->recipients = 0;
 	s->recipient_octets = 0;
 	s->body = NULL;
-	s->utf8 = false;
+	if (s->utf8) {
+		s->utf8 = false;
+		session_set_protocol(s);
+	}
 	if (s->phase != PHASE_NEW)
 		s->phase = PHASE_HELLO;
 }

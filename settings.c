@@ -9,7 +9,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "idna.h"
 #include "settings.h"
+#include "utf8.h"
 
 #define VERSION "0.1"
 
@@ -259,23 +261,36 @@ settle_hostname(struct settings *s)
 		s->hostname = s->system_name;
 	}
 	if (!address_is_host(s->hostname, false) ||
-	    strlen(s->hostname) > HOSTNAME_MAX)
+	    strlen(s->hostname) > HOSTNAME_MAX ||
+	    utf8_is_beyond_ascii(s->hostname))
 		fatal(EX_USAGE, "the hostname '%s' is no domain name; give "
 		    "one with --hostname", s->hostname);
 	s->proto.hostname = s->hostname;
 }
 
+/* The domains, in the form that those of addresses have. */
 static void
-check_domains(const struct option_list *domains)
+settle_domains(struct settings *s)
 {
+	const char **name, *given;
+	char ascii[IDNA_MAX];
 	unsigned i;
 
-	for (i = 0; i < domains->n; i++)
-		if (strcmp(domains->values[i], "*") != 0 &&
-		    !address_is_host(domains->values[i], false))
+	for (i = 0; i < s->domains.n; i++) {
+		name = &s->domains.values[i];
+		given = *name;
+		if (strcmp(given, "*") == 0)
+			continue;
+		if (!address_is_host(given, false) ||
+		    idna_to_ascii(given, strlen(given), ascii) < 0)
 			fatal(EX_USAGE, "--domain takes a domain such as "
-			    "example.org, or *, not '%s'",
-			    domains->values[i]);
+			    "example.org, or *, not '%s'", given);
+		*name = strdup(ascii);
+		if (!*name)
+			fatal(EX_OSERR, "out of memory");
+	}
+	s->proto.domains = s->domains.values;
+	s->proto.n_domains = s->domains.n;
 }
 
 /* In a Maildir's path, a brace begins one of two words. */
@@ -322,7 +337,7 @@ settings_read(struct settings *s, int argc, char **argv)
 	    !s->commands[HOOK_DELIVER].n && !s->commands[HOOK_MDA].n)
 		fatal(EX_USAGE, "--maildir none keeps nothing: it needs "
 		    "--deliver or --mda");
-	check_domains(&s->domains);
+	settle_domains(s);
 	if (s->proto.require_auth && !s->auth)
 		fatal(EX_USAGE, "--require-auth refuses all mail without "
 		    "--auth");
@@ -330,8 +345,6 @@ settings_read(struct settings *s, int argc, char **argv)
 	settle_hostname(s);
 	settle_ready_fd(s);
 	parse_trust(s);
-	s->proto.domains = s->domains.values;
-	s->proto.n_domains = s->domains.n;
 	s->proto.delimiters = s->delimiters;
 	if (s->min_free < 0)
 		s->min_free = 2 * s->proto.max_size;

@@ -26,19 +26,19 @@ take_path(struct session *s, const char **arg, const char *keyword,
 		flags |= ADDRESS_STRICT;
 	else
 		p += strspn(p, " \t");
-	switch (address_parse(&p, flags, a)) {
-	case ADDRESS_SYNTAX:
-		return reply_make(501, "%s Malformed address", enhanced);
-	case ADDRESS_UTF8:
-		return reply_make(553,
-		    "5.6.7 An address in UTF-8 needs SMTPUTF8");
-	case ADDRESS_OK:
-		break;
-	}
-	if (*p && *p != ' ' && *p != '\t')
+	if (!address_parse(&p, flags, a) || (*p && *p != ' ' && *p != '\t'))
 		return reply_make(501, "%s Malformed address", enhanced);
 	*arg = p;
 	return reply_none();
+}
+
+/* RFC 6531 3.2 */
+static struct reply
+judge_charset(const struct session *s, const struct address *a)
+{
+	if (!a->utf8 || s->utf8)
+		return reply_none();
+	return reply_make(553, "5.6.7 An address in UTF-8 needs SMTPUTF8");
 }
 
 /* MAIL is well formed: is there room, and does nobody object? */
@@ -47,6 +47,7 @@ begin_mail(struct session *s, const struct address *sender)
 {
 	struct reply r;
 
+	session_set_protocol(s);
 	s->mail_began = clock_ms();
 	snprintf(s->mail_id, sizeof s->mail_id, "%s.%lld", s->id, ++s->mails);
 	s->mail.client = s->client.remote.ip;
@@ -81,6 +82,8 @@ transaction_mail(struct session *s, const char *arg)
 	r = take_path(s, &arg, "FROM:", ADDRESS_REVERSE, &sender);
 	if (!r.code)
 		r = parameters_mail(s, arg);
+	if (!r.code)
+		r = judge_charset(s, &sender);
 	if (r.code)
 		return r;
 	if (most && s->mails >= most)
@@ -158,6 +161,8 @@ transaction_rcpt(struct session *s, const char *arg)
 	r = take_path(s, &arg, "TO:", 0, &recipient);
 	if (!r.code)
 		r = parameters_rcpt(s, arg);
+	if (!r.code)
+		r = judge_charset(s, &recipient);
 	if (!r.code)
 		r = judge_recipient(s, &recipient);
 	if (!r.code)

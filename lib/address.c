@@ -5,6 +5,9 @@
 #include <strings.h>
 
 #include "address.h"
+#include "utf8.h"
+
+enum { LABEL_MAX = 63 };	/* octets, RFC 1035 2.3.4 */
 
 static bool
 is_utf8(unsigned char c)
@@ -26,51 +29,17 @@ is_atext(unsigned char c)
 	    (c && strchr("!#$%&'*+-/=?^_`{|}~", c));
 }
 
-/* Octets in the UTF-8 sequence at s, 0 where there is no valid one. */
-static size_t
-utf8_length(const unsigned char *s)
+/* Note octets beyond ASCII; false where they are none that may stand there. */
+static bool
+check_charset(const char *s, const char *end, struct address *a)
 {
-	unsigned long c;
-	size_t i, n;
-
-	if (*s < 0x80)
-		return 1;
-	if (*s >= 0xc2 && *s <= 0xdf)
-		n = 2, c = *s & 0x1fu;
-	else if (*s >= 0xe0 && *s <= 0xef)
-		n = 3, c = *s & 0x0fu;
-	else if (*s >= 0xf0 && *s <= 0xf4)
-		n = 4, c = *s & 0x07u;
-	else
-		return 0;
-	for (i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3fu);
+	while (s < end) {
+		if (is_utf8((unsigned char)*s))
+			a->utf8 = true;
+		if (!utf8_is_harmless(utf8_next(&s)))
+			return false;
 	}
-	if (c < 0xa0)					/* C1 controls */
-		return 0;
-	if (n == 3 && (c < 0x800 || (c >= 0xd800 && c <= 0xdfff)))
-		return 0;
-	if (n == 4 && (c < 0x10000 || c > 0x10ffff))
-		return 0;
-	return n;
-}
-
-static enum address_status
-check_charset(const char *s, const char *end)
-{
-	enum address_status status = ADDRESS_OK;
-	size_t n;
-
-	for (; s < end; s += n) {
-		n = utf8_length((const unsigned char *)s);
-		if (n == 0)
-			return ADDRESS_SYNTAX;
-		if (n > 1)
-			status = ADDRESS_UTF8;
-	}
-	return status;
+	return true;
 }
 
 /* [1.2.3.4] or [IPv6:::1]: octets with the brackets, 0 if it is neither. */
@@ -98,6 +67,15 @@ literal_length(const char *s)
 	return inet_pton(family, text, addr) == 1 ? len : 0;
 }
 
+/* Then its A-label counts, which may be shorter. */
+static bool
+has_utf8(const char *label, const char *end)
+{
+	while (label < end && !is_utf8((unsigned char)*label))
+		label++;
+	return label < end;
+}
+
 /* Octets in the dotted name at s, without a dot at its end; 0 if none. */
 static size_t
 domain_length(const char *s, bool strict)
@@ -109,7 +87,8 @@ domain_length(const char *s, bool strict)
 		while (is_alnum((unsigned char)*p) || *p == '-' ||
 		    is_utf8((unsigned char)*p) || (*p == '_' && !strict))
 			p++;
-		if (p == label || p - label > LABEL_MAX)
+		if (p == label || (p - label > LABEL_MAX &&
+		    !has_utf8(label, p)))
 			return 0;
 		if (strict && (*label == '-' || p[-1] == '-'))
 			return 0;
@@ -193,14 +172,10 @@ static bool
 take_domain(const char **s, const char **end, bool strict, struct address *a)
 {
 	const char *host = *s + 1;
-	size_t i, len = host_length(host, strict);
+	size_t len = host_length(host, strict);
 
-	if (len == 0)
+	if (len == 0 || idna_to_ascii(host, len, a->domain) < 0)
 		return false;
-	for (i = 0; i < len; i++)
-		a->domain[i] = (char)(is_utf8((unsigned char)host[i]) ?
-		    host[i] : tolower((unsigned char)host[i]));
-	a->domain[len] = '\0';
 	*s = *end = host + len;
 	if (**s == '.' && *host != '[') {
 		if (strict)
@@ -251,31 +226,32 @@ too_long(const char *s)
 	return n > ADDRESS_MAX;
 }
 
-enum address_status
+bool
 address_parse(const char **p, unsigned flags, struct address *a)
 {
 	const char *begin = *p, *s = begin;
 	bool bracket = *s == '<';
 
 	a->email[0] = a->local[0] = a->domain[0] = '\0';
+	a->utf8 = false;
 	if (bracket)
 		s++;
 	else if (flags & ADDRESS_STRICT)
-		return ADDRESS_SYNTAX;
+		return false;
 	if (too_long(s))
-		return ADDRESS_SYNTAX;
+		return false;
 	if (bracket && *s == '>' && flags & ADDRESS_REVERSE) {
 		*p = s + 1;
-		return ADDRESS_OK;
+		return true;
 	}
 	if (*s == '@' && !skip_route(&s))
-		return ADDRESS_SYNTAX;
+		return false;
 	if (!take_mailbox(&s, flags, a))
-		return ADDRESS_SYNTAX;
+		return false;
 	if (bracket && *s++ != '>')
-		return ADDRESS_SYNTAX;
+		return false;
 	*p = s;
-	return check_charset(begin, s);
+	return check_charset(begin, s, a);
 }
 
 const char *
@@ -291,12 +267,25 @@ address_mailbox(const char *local, const char *delimiters, char *out)
 	return local + cut + (local[cut] != '\0');
 }
 
+/* In any case, and with the same A-labels, where there are others. */
+static bool
+same_domain(const char *one, const char *other)
+{
+	char a[IDNA_MAX], b[IDNA_MAX];
+
+	if (strcasecmp(one, other) == 0)
+		return true;
+	return (utf8_is_beyond_ascii(one) || utf8_is_beyond_ascii(other)) &&
+	    idna_to_ascii(one, strlen(one), a) == 0 &&
+	    idna_to_ascii(other, strlen(other), b) == 0 && strcmp(a, b) == 0;
+}
+
 bool
 address_same(const char *email, const char *other)
 {
 	const char *at = strrchr(email, '@');
-	size_t local = at ? (size_t)(at - email) : strlen(email);
+	size_t local = at ? (size_t)(at + 1 - email) : strlen(email);
 
 	return strncmp(email, other, local) == 0 &&
-	    strcasecmp(email + local, other + local) == 0;
+	    same_domain(email + local, other + local);
 }

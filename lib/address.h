@@ -8,16 +8,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "idna.h"
+
 enum {
 	ADDRESS_MAX = 254,	/* octets between < and >, RFC 5321 4.5.3.1.3 */
-	LABEL_MAX = 63,		/* octets, RFC 1035 2.3.4 */
 };
 
-/* A mailbox.  All three are empty for the null path. */
+/* A mailbox.  The three are empty for the null path. */
 struct address {
 	char email[ADDRESS_MAX + 1];	/* as given, less route and brackets */
 	char local[ADDRESS_MAX + 1];	/* the local part, unquoted */
-	char domain[ADDRESS_MAX + 1];	/* lower case; empty: none given */
+	char domain[IDNA_MAX];		/* lower case, A-labels; empty: none */
+	bool utf8;			/* the path is for SMTPUTF8 only */
 };
 
 enum address_flags {
@@ -25,18 +27,13 @@ enum address_flags {
 	ADDRESS_STRICT = 2,	/* RFC 5321 to the letter */
 };
 
-enum address_status {
-	ADDRESS_OK,
-	ADDRESS_SYNTAX,
-	ADDRESS_UTF8,		/* well formed, but for SMTPUTF8 only */
-};
-
 /*
- * Parse the path that *p points to; on ADDRESS_OK *p is moved behind it.  A
- * forward-path without a domain must be postmaster (RFC 5321 4.5.1).
+ * Parse the path that *p points to, and move *p behind it.  A forward-path
+ * without a domain must be postmaster (RFC 5321 4.5.1).  False where the path
+ * is malformed; octets beyond ASCII must be UTF-8, and harmless (RFC 6531 3.3,
+ * utf8.h).
  */
-enum address_status address_parse(const char **p, unsigned flags,
-    struct address *);
+bool address_parse(const char **p, unsigned flags, struct address *);
 
 /*
  * Is s a domain or an address literal (RFC 5321 4.1.2)?  Strictly so, or as
@@ -45,14 +42,17 @@ enum address_status address_parse(const char **p, unsigned flags,
 bool address_is_host(const char *s, bool strict);
 
 /*
- * The mailbox of a local part: in lower case, and without what follows the
- * first of the delimiters.  out has room for ADDRESS_MAX + 1 octets.  Returns
+ * The mailbox of a local part: without what follows the first of the
+ * delimiters, and in lower case, but for letters beyond ASCII, which stay.  out has room for ADDRESS_MAX + 1 octets.  Returns
  * the extension, which is "" where there is none.
  */
 const char *address_mailbox(const char *local, const char *delimiters,
     char *out);
 
-/* The same mailbox?  The local part to the octet, the domain in any case. */
+/*
+ * The same mailbox?  The local part to the octet, the domain in any case, and
+ * in U-labels or A-labels.
+ */
 bool address_same(const char *email, const char *other);
 
 #endif

@@ -24,10 +24,10 @@ same() {
 }
 
 @test "the variables of the page are those of the code" {
-	grep -ohE 'environment_set\(e, "[A-Z_]+"' hooks.c |
+	grep -ohE 'environment_set\(e, "[A-Z0-9_]+"' hooks.c |
 	    sed -E 's/.*"(.*)"/\1/' | sort -u >"$tmp/code"
 	sed -n '/^\.Sh ENVIRONMENT$/,/^\.Sh EXAMPLES$/p' "$page" |
-	    grep '^\.It Ev ' | grep -oE '[A-Z_]{4,}' | sort -u >"$tmp/page"
+	    grep '^\.It Ev ' | grep -oE '[A-Z0-9_]{4,}' | sort -u >"$tmp/page"
 	same "$tmp/code" "$tmp/page"
 }
 
