@@ -20,6 +20,7 @@ OBJECTS = smtpd.o \
 	inetd.o \
 	settings.o \
 	proto.o \
+	status.o \
 	session.o \
 	transaction.o \
 	transfer.o \
@@ -46,6 +47,7 @@ OBJECTS = smtpd.o \
 	lib/pool.o \
 	lib/process.o \
 	lib/reply.o \
+	lib/scoreboard.o \
 	lib/store.o \
 	lib/stream.o \
 	lib/user.o \
@@ -57,6 +59,7 @@ HEADERS = settings.h \
 	worker.h \
 	inetd.h \
 	proto.h \
+	status.h \
 	session.h \
 	transaction.h \
 	transfer.h \
@@ -83,6 +86,7 @@ HEADERS = settings.h \
 	lib/pool.h \
 	lib/process.h \
 	lib/reply.h \
+	lib/scoreboard.h \
 	lib/store.h \
 	lib/stream.h \
 	lib/user.h \

@@ -151,6 +151,7 @@ log_failure(const struct session *s, const struct login *l,
 	struct log_line line;
 	char text[REPLY_TEXT_MAX + 8];
 
+	scoreboard_count(s->options->board, COUNT_AUTH_FAILED, 1);
 	session_log(s, &line, LEVEL_INFO, "auth-failed");
 	snprintf(text, sizeof text, "%d %s", r->code, r->text);
 	log_str(&line, "mechanism", l->mechanism);

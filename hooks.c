@@ -168,6 +168,7 @@ log_failure(const struct session *s, const char *name,
 {
 	struct log_line l;
 
+	scoreboard_count(s->options->board, COUNT_HOOK_FAILED, 1);
 	session_log(s, &l, LEVEL_ERROR, "hook-failed");
 	if (*s->mail_id)
 		log_str(&l, "id", s->mail_id);
@@ -300,6 +301,7 @@ prepare(struct session *s, enum hook_event event, struct hook_run *run)
 {
 	fflush(s->stream->out);
 	s->asked = events[event].name;
+	session_show(s, s->asked, s->declared_size);
 	run->input = run->output = run->credentials = -1;
 	run->output_max = 0;
 	run->stop = event <= HOOK_DATA ? s->stream->limits->stop : NULL;

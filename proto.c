@@ -386,6 +386,8 @@ welcome(struct session *s)
 static void
 say(struct session *s, const struct reply *r)
 {
+	scoreboard_count(s->options->board, r->code < 400 ? COUNT_2YZ :
+	    r->code < 500 ? COUNT_4YZ : COUNT_5YZ, 1);
 	reply_write(s->stream->out, r);
 	snprintf(s->last_reply, sizeof s->last_reply, "%d %.*s", r->code,
 	    (int)strcspn(r->text, "\n"), r->text);
@@ -402,6 +404,19 @@ end_mail(struct session *s)
 	session_reset(s);
 }
 
+/* How far the session has come, for who looks at the workers. */
+static void
+show_phase(const struct session *s)
+{
+	static const char *const names[] = {
+		[PHASE_NEW] = "connected", [PHASE_HELLO] = "HELO",
+		[PHASE_MAIL] = "MAIL", [PHASE_REFUSED] = "RCPT",
+		[PHASE_RCPT] = "RCPT",
+	};
+
+	session_show(s, names[s->phase], 0);
+}
+
 /* Reply and read, until a reply ends the session or the client is gone. */
 static struct reply
 converse(struct session *s, struct reply r)
@@ -409,10 +424,27 @@ converse(struct session *s, struct reply r)
 	do {
 		say(s, &r);
 		end_mail(s);
+		show_phase(s);
 		r = next_reply(s);
 	} while (r.code && !reply_closes(&r) &&
 	    s->stream->state != STREAM_CLOSED);
 	return r;
+}
+
+static void
+count_end(const struct session *s)
+{
+	switch (s->stream->state) {
+	case STREAM_TIMEOUT:
+	case STREAM_EXPIRED:
+	case STREAM_SLOW:
+		scoreboard_count(s->options->board, COUNT_TIMED_OUT, 1);
+		break;
+	case STREAM_OPEN:
+	case STREAM_CLOSED:
+	case STREAM_STOPPED:
+		break;
+	}
 }
 
 bool
@@ -424,6 +456,8 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	struct reply r;
 
 	session_begin(&s, options, client, stream);
+	scoreboard_count(options->board, COUNT_SESSIONS, 1);
+	show_phase(&s);
 	session_log(&s, &l, LEVEL_DEBUG, "connected");
 	log_end(&l);
 	r = welcome(&s);
@@ -436,6 +470,7 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	if (options->hooks->n[HOOK_DISCONNECT])
 		stream_hang_up(stream);
 	hooks_tell(&s, HOOK_DISCONNECT, -1);
+	count_end(&s);
 	session_log_end(&s);
 	session_end(&s);
 	if (s.auth_tried)

@@ -10,11 +10,13 @@
 #include "stream.h"
 
 struct hooks;
+struct scoreboard;
 
 struct proto_options {
 	const char *hostname;
 	const char *delimiters;		/* each ends a mailbox: user+ext */
 	struct hooks *hooks;
+	struct scoreboard *board;	/* where a session shows what it does */
 	const char **domains;		/* ours; "*" is any */
 	unsigned n_domains;
 	const struct network *trusted;	/* clients that may send anywhere */

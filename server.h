@@ -3,6 +3,7 @@
 #define SERVER_H
 
 #include "listener.h"
+#include "scoreboard.h"
 #include "settings.h"
 
 struct server {
@@ -11,6 +12,7 @@ struct server {
 	struct basic_options basic;
 	struct listeners listeners;
 	struct hooks hooks;
+	struct scoreboard board;
 };
 
 #endif

@@ -35,6 +35,14 @@ session_log(const struct session *s, struct log_line *l, enum log_level level,
 	log_str(l, "session", s->id);
 }
 
+void
+session_show(const struct session *s, const char *phase,
+    unsigned long long octets)
+{
+	scoreboard_note(s->options->board, phase, (long long)octets, s->mails,
+	    s->errors);
+}
+
 /* The recipients, with commas; log_str() cuts what is too much. */
 static void
 log_recipients(const struct session *s, struct log_line *l)
@@ -84,6 +92,8 @@ session_log_mail(const struct session *s, unsigned long long size)
 {
 	struct log_line l;
 
+	scoreboard_count(s->options->board, COUNT_MESSAGES, 1);
+	scoreboard_count(s->options->board, COUNT_OCTETS, size);
 	session_log(s, &l, LEVEL_INFO, "message");
 	log_str(&l, "id", s->mail_id);
 	log_str(&l, "from", s->mail.sender);

@@ -8,6 +8,7 @@
 #include "line.h"
 #include "log.h"
 #include "proto.h"
+#include "status.h"
 
 enum {
 	SESSION_ID_MAX = 17,	/* octets with the NUL */
@@ -113,6 +114,13 @@ void session_drop_envelope(struct session *);
  */
 struct reply session_farewell(const struct session *);
 
+/*
+ * Show what the session is doing, a word of its own or a command, with so many
+ * octets of the message so far.
+ */
+void session_show(const struct session *, const char *phase,
+    unsigned long long octets);
+
 /* Begin a log line with what every line about a session has. */
 void session_log(const struct session *, struct log_line *, enum log_level,
     const char *event);
@@ -124,7 +132,9 @@ void session_log(const struct session *, struct log_line *, enum log_level,
 void session_log_refusal(struct session *, const char *command,
     const char *line, const struct reply *);
 
-/* Log that a message was kept; size is in octets, as RFC 1870 counts. */
+/*
+ * Log and count that a message was kept; size is in octets, as RFC 1870 counts.
+ */
 void session_log_mail(const struct session *, unsigned long long size);
 void session_log_end(const struct session *);
 

@@ -18,6 +18,7 @@
 #include "log.h"
 #include "pool.h"
 #include "server.h"
+#include "status.h"
 #include "user.h"
 #include "worker.h"
 
@@ -174,6 +175,7 @@ connect_parts(struct server *server)
 	s->proto.new_envelope = new_envelope;
 	s->proto.ctx = &server->basic;
 	s->proto.hooks = &server->hooks;
+	s->proto.board = &server->board;
 	s->limits.stop = &worker_stop;
 }
 
@@ -208,6 +210,14 @@ close_listeners(void *ctx)
 	listeners_close(&server->listeners);
 }
 
+static void
+report(void *ctx)
+{
+	struct server *server = ctx;
+
+	status_log(&server->board);
+}
+
 static int
 run_pool(struct server *server)
 {
@@ -215,12 +225,17 @@ run_pool(struct server *server)
 	const struct pool_options options = {
 		.workers = (unsigned)s->workers,
 		.drain_timeout = s->drain_timeout,
+		.board = &server->board,
 		.work = worker_run, .ready = announce, .drain = close_listeners,
-		.ctx = server,
+		.report = report, .ctx = server,
 	};
 	struct log_line l;
-	unsigned killed = pool_run(&options);
+	unsigned killed;
 
+	if (scoreboard_create(&server->board, options.workers) < 0)
+		fatal(EX_OSERR, "shared memory for %u workers: %s",
+		    options.workers, strerror(errno));
+	killed = pool_run(&options);
 	log_begin(&l, LEVEL_INFO, "stopped");
 	log_num(&l, "killed", killed);
 	log_end(&l);

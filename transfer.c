@@ -34,6 +34,7 @@ receive_data(struct session *s, struct data *d)
 		if (n == 0)
 			break;
 		used = data_decode(d, in, n, out, &len);
+		session_show(s, "DATA", d->octets);
 		if (d->done)
 			stream_unread(s->stream, in + used, n - used);
 		if (refusal.code)
@@ -111,6 +112,7 @@ transfer_data(struct session *s, const char *arg)
 	r = reply_make(354, "End data with <CR><LF>.<CR><LF>");
 	reply_write(s->stream->out, &r);
 	data_init(&d);
+	session_show(s, "DATA", 0);
 	stream_begin_data(s->stream);
 	r = receive_data(s, &d);
 	stream_end_data(s->stream);

@@ -129,6 +129,23 @@ next_connection(const struct server *server, int epoll,
 	return fd;
 }
 
+/*
+ * Take the worker's place on the scoreboard for a session.  Who comes from
+ * this machine is not counted with others of its address.
+ */
+static void
+show_client(struct server *server, const struct client *client)
+{
+	unsigned char key[SCOREBOARD_KEY];
+	struct endpoint counted = client->remote;
+
+	if (endpoint_is_loopback(&counted))
+		counted.family = AF_UNSPEC;
+	endpoint_key(&counted, key);
+	scoreboard_serve(&server->board,
+	    *client->remote.ip ? client->remote.ip : "local", key);
+}
+
 /* accept failed: is it only this connection, or this machine? */
 static void
 accept_failed(void)
@@ -178,11 +195,13 @@ worker_run(void *ctx)
 		return EX_OSERR;
 	}
 	while (!worker_stop && (!s->recycle_after || served < s->recycle_after)) {
+		scoreboard_wait(&server->board);
 		fd = next_connection(server, epoll, &waiting, &client);
 		if (fd < 0) {
 			accept_failed();
 			continue;
 		}
+		show_client(server, &client);
 		worker_serve(server, &client, fd, fd);
 		close(fd);
 		served++;

@@ -74,6 +74,18 @@ endpoint_is_loopback(const struct endpoint *e)
 	return e->family == AF_INET6 && memcmp(e->addr, v6, sizeof v6) == 0;
 }
 
+void
+endpoint_key(const struct endpoint *e, unsigned char key[16])
+{
+	memset(key, 0, 16);
+	if (e->family == AF_INET6) {
+		memcpy(key, e->addr, 8);
+	} else if (e->family == AF_INET) {
+		key[10] = key[11] = 0xff;	/* as IPv6 has it, mapped */
+		memcpy(key + 12, e->addr, 4);
+	}
+}
+
 int
 network_parse(struct network *net, const char *text)
 {

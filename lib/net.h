@@ -30,6 +30,12 @@ void endpoint_set_local(struct endpoint *, int fd);
 void endpoint_parse(struct endpoint *, const char *ip);
 bool endpoint_is_loopback(const struct endpoint *);
 
+/*
+ * Who counts as one client: an IPv4 address, or an IPv6 network of 64 bits,
+ * which one customer has; all zero for no address.
+ */
+void endpoint_key(const struct endpoint *, unsigned char key[16]);
+
 /* Returns 0, or -1 where the text is no network. */
 int network_parse(struct network *, const char *text);
 bool network_contains(const struct network *, const struct endpoint *);

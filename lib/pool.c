@@ -22,6 +22,7 @@ enum {
 
 struct worker {
 	pid_t pid;		/* 0: none */
+	unsigned slot;		/* of the scoreboard */
 	long long since;	/* its start, by clock_ms() */
 	long long delay;	/* of its next start */
 	long long start_at;	/* when none runs */
@@ -32,6 +33,7 @@ struct pool {
 	struct worker *workers;
 	unsigned alive;
 	bool draining;
+	long long tick_at;
 	long long drain_began;
 	unsigned killed;	/* workers that did not end by themselves */
 	long long kill_at;	/* 0: never */
@@ -49,24 +51,48 @@ follow_master(pid_t master)
 		_exit(0);
 }
 
-static void
-start(struct pool *p, struct worker *w)
+static unsigned
+number_of(const struct pool *p, const struct worker *w)
 {
+	return (unsigned)(w - p->workers) + 1;
+}
+
+/* Fork a worker that has this slot.  False if that failed. */
+static bool
+start_in(struct pool *p, struct worker *w, unsigned slot)
+{
+	const struct pool_options *o = p->options;
 	pid_t master = getpid(), pid = fork();
 
 	if (pid == 0) {
 		follow_master(master);
-		_exit(p->options->work(p->options->ctx));
+		scoreboard_sit(o->board, slot, number_of(p, w));
+		_exit(o->work(o->ctx));
 	}
+	if (pid < 0) {
+		log_errno("fork-failed", "what", "worker");
+		scoreboard_release(o->board, slot);
+		return false;
+	}
+	scoreboard_started(o->board, slot, pid);
+	w->pid = pid;
+	w->slot = slot;
+	p->alive++;
+	return true;
+}
+
+static void
+start(struct pool *p, struct worker *w)
+{
+	int slot = scoreboard_assign(p->options->board);
+
 	w->since = clock_ms();
-	if (pid > 0) {
-		w->pid = pid;
-		p->alive++;
-		return;
+	if (slot < 0) {
+		w->start_at = w->since + BACK_OFF_LEAST;
+	} else if (!start_in(p, w, (unsigned)slot)) {
+		w->delay = BACK_OFF_MOST;
+		w->start_at = w->since + w->delay;
 	}
-	log_errno("fork-failed", "what", "worker");
-	w->delay = BACK_OFF_MOST;
-	w->start_at = w->since + w->delay;
 }
 
 static void
@@ -102,8 +128,11 @@ bury(struct pool *p, struct worker *w, int status)
 		w->delay *= 2;
 	else
 		w->delay = BACK_OFF_MOST;
-	if (status != 0)
-		log_death(w, (unsigned)(w - p->workers) + 1, status);
+	if (status != 0) {
+		scoreboard_count(p->options->board, SCOREBOARD_DIED, 1);
+		log_death(w, number_of(p, w), status);
+	}
+	scoreboard_release(p->options->board, w->slot);
 	w->pid = 0;
 	w->start_at = now + w->delay;
 	p->alive--;
@@ -182,11 +211,38 @@ wait_signal(const struct pool *p, long long ms)
 	return sig < 0 ? 0 : sig;
 }
 
+/* Do what is due by the clock.  Returns for how long nothing else is. */
+static long long
+tick(struct pool *p)
+{
+	const long long interval = p->options->tick_interval;
+	long long now = clock_ms();
+
+	if (!interval)
+		return -1;
+	if (p->tick_at <= now) {
+		p->options->tick(p->options->ctx);
+		p->tick_at = now + interval;
+	}
+	return p->tick_at - now;
+}
+
+/* The shorter of two times; -1 is for ever. */
+static long long
+shorter(long long a, long long b)
+{
+	if (a < 0 || b < 0)
+		return a < 0 ? b : a;
+	return a < b ? a : b;
+}
+
 static void
 handle(struct pool *p, int sig)
 {
 	if (sig == SIGCHLD)
 		reap(p);
+	else if (sig == SIGUSR1)
+		p->options->report(p->options->ctx);
 	else if (sig && !p->draining)
 		begin_drain(p, sig);
 	else if (sig && clock_ms() - p->drain_began >= SAME_SIGNAL)
@@ -197,7 +253,7 @@ static void
 run(struct pool *p)
 {
 	while (!p->draining)
-		handle(p, wait_signal(p, start_due(p)));
+		handle(p, wait_signal(p, shorter(start_due(p), tick(p))));
 }
 
 static void
@@ -216,7 +272,7 @@ drain(struct pool *p)
 				left = BACK_OFF_LEAST;
 			}
 		}
-		handle(p, wait_signal(p, left));
+		handle(p, wait_signal(p, shorter(left, tick(p))));
 		reap(p);
 	}
 }
@@ -234,6 +290,7 @@ pool_run(const struct pool_options *options)
 	sigaddset(&p.signals, SIGTERM);
 	sigaddset(&p.signals, SIGINT);
 	sigaddset(&p.signals, SIGCHLD);
+	sigaddset(&p.signals, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &p.signals, NULL);
 	start_due(&p);
 	options->ready(options->ctx);

@@ -7,18 +7,25 @@
 
 #include <signal.h>
 
+#include "scoreboard.h"
+
 struct pool_options {
 	unsigned workers;
 	long long drain_timeout;	/* ms; 0: as long as it takes */
+	struct scoreboard *board;	/* each worker has its slot there */
 	/*
 	 * A worker's whole life, in the child; what it returns is its exit
-	 * status.  SIGTERM, SIGINT and SIGCHLD are blocked; SIGTERM asks it
+	 * status.  SIGTERM, SIGINT, SIGCHLD and SIGUSR1 are blocked; SIGTERM asks it
 	 * to stop, and comes when the master died, too.
 	 */
 	int (*work)(void *ctx);
 	/* In the master: all workers are there; the drain begins. */
 	void (*ready)(void *ctx);
 	void (*drain)(void *ctx);
+	/* SIGUSR1 came; and each tick_interval ms, if that is not 0. */
+	void (*report)(void *ctx);
+	void (*tick)(void *ctx);
+	long long tick_interval;
 	void *ctx;
 };
 
