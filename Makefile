@@ -18,6 +18,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 OBJECTS = smtpd.o \
 	worker.o \
 	inetd.o \
+	sockets.o \
 	settings.o \
 	proto.o \
 	status.o \
@@ -28,6 +29,7 @@ OBJECTS = smtpd.o \
 	hooks.o \
 	auth.o \
 	envelope.o \
+	lib/activation.o \
 	lib/address.o \
 	lib/base64.o \
 	lib/clock.o \
@@ -42,6 +44,7 @@ OBJECTS = smtpd.o \
 	lib/log.o \
 	lib/maildir.o \
 	lib/net.o \
+	lib/notify.o \
 	lib/option.o \
 	lib/param.o \
 	lib/pool.o \
@@ -58,6 +61,7 @@ HEADERS = settings.h \
 	server.h \
 	worker.h \
 	inetd.h \
+	sockets.h \
 	proto.h \
 	status.h \
 	session.h \
@@ -67,6 +71,7 @@ HEADERS = settings.h \
 	hooks.h \
 	auth.h \
 	envelope.h \
+	lib/activation.h \
 	lib/address.h \
 	lib/base64.h \
 	lib/clock.h \
@@ -81,6 +86,7 @@ HEADERS = settings.h \
 	lib/log.h \
 	lib/maildir.h \
 	lib/net.h \
+	lib/notify.h \
 	lib/option.h \
 	lib/param.h \
 	lib/pool.h \
@@ -93,7 +99,7 @@ HEADERS = settings.h \
 	lib/utf8.h \
 	lib/verdict.h \
 	lib/xtext.h
-TOOLS = t/smtpc t/json t/fail.so
+TOOLS = t/smtpc t/json t/manager t/fail.so
 
 all: smtpd
 
@@ -111,6 +117,9 @@ t/smtpc: t/smtpc.c
 
 t/json: t/json.c
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/json.c
+
+t/manager: t/manager.c
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/manager.c
 
 t/fail.so: t/fail.c
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared \

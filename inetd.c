@@ -20,15 +20,6 @@ port_from(const char *variable)
 	return n > 0 && n <= 65535 ? (unsigned)n : 0;
 }
 
-static bool
-is_listening(int fd)
-{
-	int on = 0;
-	socklen_t len = sizeof on;
-
-	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on;
-}
-
 /* Who is it, by the socket or else by the super-server's variables? */
 static void
 identify_client(struct client *client, bool is_socket)
@@ -37,7 +28,7 @@ identify_client(struct client *client, bool is_socket)
 	socklen_t len = sizeof sa;
 	const char *ip;
 
-	if (is_socket && is_listening(STDIN_FILENO))
+	if (is_socket && listener_is_open(STDIN_FILENO))
 		fatal(EX_UNAVAILABLE, "--inetd: descriptor 0 is a listening "
 		    "socket; it must be a connection (nowait)");
 	if (is_socket && getpeername(STDIN_FILENO, (struct sockaddr *)&sa,

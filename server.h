@@ -3,6 +3,7 @@
 #define SERVER_H
 
 #include "listener.h"
+#include "notify.h"
 #include "scoreboard.h"
 #include "settings.h"
 
@@ -13,6 +14,7 @@ struct server {
 	struct listeners listeners;
 	struct hooks hooks;
 	struct scoreboard board;
+	struct notify notify;
 };
 
 #endif

@@ -202,27 +202,40 @@ parse_trust(struct settings *s)
 	s->proto.n_trusted = s->trust.n;
 }
 
+enum listener_kind
+settings_kind(const struct settings *s, const char *option, const char *name,
+    size_t len)
+{
+	int i;
+
+	for (i = 0; i < KINDS; i++)
+		if (strlen(listener_kinds[i].name) == len &&
+		    strncmp(listener_kinds[i].name, name, len) == 0)
+			break;
+	if (i == KINDS)
+		return KINDS;
+	if (listener_kinds[i].tls || listener_kinds[i].lmtp)
+		fatal(EX_USAGE, "%s: there is no %.*s, but smtp and "
+		    "submission", option, (int)len, name);
+	if (i == KIND_SUBMISSION && !(s->auth && s->proto.plain_auth))
+		fatal(EX_USAGE, "%s: submission needs --auth, and "
+		    "--plain-auth, for there is no TLS", option);
+	return (enum listener_kind)i;
+}
+
 /* A listener is [KIND@]ADDRESS.  Returns the address. */
 static const char *
 take_kind(const struct settings *s, const char *spec, enum listener_kind *kind)
 {
 	const size_t len = strcspn(spec, "@:/");
-	int i;
 
 	*kind = KIND_SMTP;
 	if (spec[len] != '@')
 		return spec;
-	for (i = 0; i < KINDS; i++)
-		if (strlen(listener_kinds[i].name) == len &&
-		    strncmp(listener_kinds[i].name, spec, len) == 0)
-			break;
-	if (i == KINDS || listener_kinds[i].tls || listener_kinds[i].lmtp)
+	*kind = settings_kind(s, "--listen", spec, len);
+	if (*kind == KINDS)
 		fatal(EX_USAGE, "--listen %s: unknown kind '%.*s'; there are "
 		    "smtp and submission", spec, (int)len, spec);
-	*kind = (enum listener_kind)i;
-	if (*kind == KIND_SUBMISSION && !(s->auth && s->proto.plain_auth))
-		fatal(EX_USAGE, "--listen %s: submission needs --auth, and "
-		    "--plain-auth, for there is no TLS", spec);
 	return spec + len + 1;
 }
 
@@ -230,12 +243,9 @@ take_kind(const struct settings *s, const char *spec, enum listener_kind *kind)
 static void
 settle_listeners(struct settings *s)
 {
-	static const char *standard[] = { ":25" };
-	static enum listener_kind standard_kind[] = { KIND_SMTP };
 	unsigned i;
 
-	s->kinds = s->listen.n ? calloc(s->listen.n, sizeof *s->kinds) :
-	    standard_kind;
+	s->kinds = calloc(s->listen.n + 1, sizeof *s->kinds);
 	if (!s->kinds)
 		fatal(EX_OSERR, "out of memory");
 	for (i = 0; i < s->listen.n; i++) {
@@ -248,8 +258,25 @@ settle_listeners(struct settings *s)
 	    (s->listen.n == 1 && strcmp(s->listen.values[0], "-") != 0)))
 		fatal(EX_USAGE, "--inetd and --listen - serve descriptor 0 "
 		    "and nothing else");
-	if (s->listen.n == 0)
-		s->listen = (struct option_list){ standard, 1 };
+}
+
+/* systemd's directory for us is where relative paths begin (systemd.exec(5)). */
+static const char *
+settle_path(const char *path)
+{
+	const char *state = getenv("STATE_DIRECTORY");
+	size_t len, size;
+	char *whole;
+
+	if (!state || !*state || *path == '/' || strcmp(path, "none") == 0)
+		return path;
+	len = strcspn(state, ":");
+	size = len + strlen(path) + 2;
+	whole = malloc(size);
+	if (!whole)
+		fatal(EX_OSERR, "out of memory");
+	snprintf(whole, size, "%.*s/%s", (int)len, state, path);
+	return whole;
 }
 
 static void
@@ -337,6 +364,8 @@ settings_read(struct settings *s, int argc, char **argv)
 	    !s->commands[HOOK_DELIVER].n && !s->commands[HOOK_MDA].n)
 		fatal(EX_USAGE, "--maildir none keeps nothing: it needs "
 		    "--deliver or --mda");
+	s->maildir = settle_path(s->maildir);
+	s->spool = settle_path(s->spool);
 	settle_domains(s);
 	if (s->proto.require_auth && !s->auth)
 		fatal(EX_USAGE, "--require-auth refuses all mail without "

@@ -11,7 +11,8 @@
 
 struct settings {
 	struct option_list listen, domains, trust;
-	enum listener_kind *kinds;	/* one for each of listen */
+	enum listener_kind *kinds;	/* of each of listen; the first is that
+					   of descriptor 0, too */
 	struct option_list commands[HOOK_EVENTS];
 	bool soft_bounce, allow_setuid;
 	long long hook_timeout;		/* -1: that of each kind */
@@ -34,5 +35,12 @@ struct settings {
  * fatal() where it can't be followed.  The log is open afterwards.
  */
 void settings_read(struct settings *, int argc, char **argv);
+
+/*
+ * The kind of that name, of len octets, or KINDS.  One that can't be served
+ * ends in fatal(), with the name of who wants it.
+ */
+enum listener_kind settings_kind(const struct settings *, const char *option,
+    const char *name, size_t len);
 
 #endif

@@ -18,6 +18,7 @@
 #include "log.h"
 #include "pool.h"
 #include "server.h"
+#include "sockets.h"
 #include "status.h"
 #include "user.h"
 #include "worker.h"
@@ -51,28 +52,6 @@ find_user(const struct settings *s, struct user *u)
 		fatal(EX_NOPERM, "--user %s: only root can become another "
 		    "user or group", s->user);
 	return false;
-}
-
-static void
-open_listeners(struct server *server, const struct user *u)
-{
-	const struct settings *s = &server->settings;
-	struct listener_options options = {
-		.backlog = (int)s->backlog,
-		.uid = u ? u->uid : (uid_t)-1, .gid = u ? u->gid : (gid_t)-1,
-	};
-	struct listener_error error;
-	unsigned i;
-
-	for (i = 0; i < s->listen.n; i++) {
-		options.kind = (int)s->kinds[i];
-		if (listener_open(&server->listeners,
-		    s->listen.values[i], &options, &error) < 0)
-			fatal(error.status, "--listen %s", error.text);
-	}
-	if (server->listeners.n > 1 &&
-	    listeners_set_nonblocking(&server->listeners) < 0)
-		fatal(EX_OSERR, "--listen: %s", strerror(errno));
 }
 
 static void
@@ -199,6 +178,7 @@ announce(void *ctx)
 			    server->listeners.all[i].address);
 	}
 	worker_close_ready_fd(s);
+	notify_send(&server->notify, "READY=1\nMAINPID=%ld", (long)getpid());
 }
 
 static void
@@ -206,6 +186,7 @@ close_listeners(void *ctx)
 {
 	struct server *server = ctx;
 
+	notify_send(&server->notify, "STOPPING=1");
 	listeners_unlink(&server->listeners);
 	listeners_close(&server->listeners);
 }
@@ -270,8 +251,11 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	become = find_user(s, &user);
-	if (!s->inetd)
-		open_listeners(&server, become ? &user : NULL);
+	sockets_take(&server);
+	if (!s->inetd) {
+		sockets_open(&server, become ? &user : NULL);
+		notify_open(&server.notify);
+	}
 	open_store(&server, become ? &user : NULL);
 	drop_privileges(&server, become ? &user : NULL);
 	open_hooks(&server);

@@ -100,7 +100,8 @@ watch_listeners(const struct listeners *l)
 
 /*
  * Wait for a connection.  The handler of SIGTERM closes the listeners, so
- * that accept fails even if the signal comes just before it.
+ * that accept fails even if the signal comes just before it.  But what epoll
+ * told of is taken, for nobody else was woken for it.
  */
 static int
 next_connection(const struct server *server, int epoll,
@@ -117,10 +118,12 @@ next_connection(const struct server *server, int epoll,
 		if (epoll_pwait(epoll, &event, 1, -1, waiting) < 1)
 			return -1;
 		listener += event.data.u32;
+	} else {
+		sigprocmask(SIG_SETMASK, waiting, &working);
 	}
-	sigprocmask(SIG_SETMASK, waiting, &working);
 	fd = accept4(listener->fd, (struct sockaddr *)&sa, &len, SOCK_CLOEXEC);
-	sigprocmask(SIG_SETMASK, &working, NULL);
+	if (epoll < 0)
+		sigprocmask(SIG_SETMASK, &working, NULL);
 	if (fd >= 0) {
 		client->kind = (enum listener_kind)listener->kind;
 		endpoint_set(&client->remote, (struct sockaddr *)&sa);

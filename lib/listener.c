@@ -55,10 +55,9 @@ add(const struct attempt *a, int fd, const char *address)
 	if (!all)
 		return fail_errno(a, address);
 	l->all = all;
-	all[l->n].fd = fd;
-	all[l->n].kind = a->options->kind;
-	snprintf(all[l->n].address, sizeof all->address, "%s", address);
-	l->n++;
+	all += l->n++;
+	*all = (struct listener){ .fd = fd, .kind = a->options->kind };
+	snprintf(all->address, sizeof all->address, "%s", address);
 	return 0;
 }
 
@@ -291,16 +290,66 @@ listener_open(struct listeners *l, const char *spec,
 	return *spec == '/' ? open_unix(&a, spec) : open_inet(&a, spec);
 }
 
+bool
+listener_is_open(int fd)
+{
+	int on = 0;
+	socklen_t len = sizeof on;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on;
+}
+
+/* The path of a Unix socket, or "@name" of an abstract one. */
+static int
+adopt_unix(const struct attempt *a, int fd)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof sa - 1;	/* there is a NUL behind it */
+
+	if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
+		return fail_errno(a, "getsockname");
+	if (sa.sun_path[0] == '\0')
+		sa.sun_path[0] = '@';
+	return add(a, fd, sa.sun_path);
+}
+
 int
-listeners_set_nonblocking(const struct listeners *l)
+listener_adopt(struct listeners *l, int fd,
+    const struct listener_options *options, struct listener_error *error)
+{
+	const struct attempt a = { l, options, error };
+	char what[32];
+	int type, family, on = 1;
+	socklen_t len = sizeof type;
+
+	snprintf(what, sizeof what, "descriptor %d", fd);
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
+		return fail(&a, EX_UNAVAILABLE, what, "it is no socket");
+	if (type != SOCK_STREAM || !listener_is_open(fd))
+		return fail(&a, EX_UNAVAILABLE, what, "it is no stream socket "
+		    "that listens");
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) < 0)
+		return fail_errno(&a, what);
+	if (family != AF_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if ((family == AF_UNIX ? adopt_unix(&a, fd) : add_inet(&a, fd)) < 0)
+		return -1;
+	l->all[l->n - 1].inherited = true;
+	return 0;
+}
+
+int
+listeners_set_blocking(const struct listeners *l)
 {
 	unsigned i;
 	int flags;
 
 	for (i = 0; i < l->n; i++) {
 		flags = fcntl(l->all[i].fd, F_GETFL);
-		if (flags < 0 ||
-		    fcntl(l->all[i].fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		if (flags < 0)
+			return -1;
+		flags = l->n > 1 ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+		if (fcntl(l->all[i].fd, F_SETFL, flags) < 0)
 			return -1;
 	}
 	return 0;
@@ -322,6 +371,6 @@ listeners_unlink(const struct listeners *l)
 	unsigned i;
 
 	for (i = 0; i < l->n; i++)
-		if (l->all[i].address[0] == '/')
+		if (l->all[i].address[0] == '/' && !l->all[i].inherited)
 			unlink(l->all[i].address);
 }

@@ -2,6 +2,7 @@
 #ifndef LISTENER_H
 #define LISTENER_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 enum { LISTENER_ADDRESS_MAX = 256 };	/* octets, with the NUL */
@@ -10,6 +11,7 @@ struct listener {
 	int fd;
 	int kind;		/* the caller's */
 	char address[LISTENER_ADDRESS_MAX];	/* HOST:PORT or /path */
+	bool inherited;		/* another program opened it, and owns its path */
 };
 
 struct listeners {
@@ -38,13 +40,26 @@ struct listener_error {
 int listener_open(struct listeners *, const char *spec,
     const struct listener_options *, struct listener_error *);
 
-/* Make accept fail rather than wait: another process may have been first. */
-int listeners_set_nonblocking(const struct listeners *);
+/*
+ * Add a stream socket that listens already; closing it is the listeners' from
+ * now on.  Returns as listener_open() does.
+ */
+int listener_adopt(struct listeners *, int fd, const struct listener_options *,
+    struct listener_error *);
+
+/* Is it a socket that listens? */
+bool listener_is_open(int fd);
+
+/*
+ * Of several, make accept fail rather than wait, for another process may have
+ * been first; on a single one, let it wait.  Returns 0, or -1 with errno set.
+ */
+int listeners_set_blocking(const struct listeners *);
 
 /* Close them all; safe in a signal handler. */
 void listeners_close(struct listeners *);
 
-/* Remove the paths of Unix sockets, as far as that is allowed. */
+/* Remove the paths of Unix sockets of ours, as far as that is allowed. */
 void listeners_unlink(const struct listeners *);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -175,6 +176,23 @@ log_begin(struct log_line *l, enum log_level level, const char *event)
 	log_str(l, "event", event);
 }
 
+/* One write; the journal takes the priority in front of the line for its own. */
+static void
+write_line(char *text, size_t len, int priority)
+{
+	char prefix[8];
+	struct iovec parts[] = {
+		{ prefix, (size_t)snprintf(prefix, sizeof prefix, "<%d>",
+		    priority) },
+		{ text, len },
+	};
+	const int from = sink.to_journal ? 0 : 1;
+
+	while (writev(STDERR_FILENO, parts + from, 2 - from) < 0 &&
+	    errno == EINTR)
+		;
+}
+
 void
 log_end(struct log_line *l)
 {
@@ -193,8 +211,7 @@ log_end(struct log_line *l)
 		return;
 	}
 	l->buf[l->len++] = '\n';
-	while (write(STDERR_FILENO, l->buf, l->len) < 0 && errno == EINTR)
-		;
+	write_line(l->buf, l->len, priority[l->level]);
 }
 
 void
@@ -223,6 +240,7 @@ fatal(int status, const char *fmt, ...)
 	if (sink.to_syslog)
 		syslog(LOG_ERR, "%s", text);
 	if (!sink.to_stranger)
-		dprintf(STDERR_FILENO, "smtpd: %s\n", text);
+		dprintf(STDERR_FILENO, "%ssmtpd: %s\n",
+		    sink.to_journal ? "<3>" : "", text);
 	exit(status);
 }

@@ -1,0 +1,97 @@
+/* What this process listens on. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "activation.h"
+#include "log.h"
+#include "sockets.h"
+
+/* One connection, and nothing else: Accept=yes of systemd.socket(5). */
+static bool
+is_connection(int fd)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof sa;
+
+	return getpeername(fd, (struct sockaddr *)&sa, &len) == 0;
+}
+
+/* It is served as one that inetd gave us. */
+static void
+take_connection(struct settings *s, enum listener_kind kind)
+{
+	if (s->listen.n > 0 && !s->inetd)
+		fatal(EX_USAGE, "--listen: descriptor 3 is a connection, and "
+		    "this process serves nothing else");
+	s->inetd = true;
+	if (kind != KINDS)
+		s->kinds[0] = kind;
+	if (dup2(ACTIVATION_FIRST, STDIN_FILENO) < 0)
+		fatal(EX_OSERR, "descriptor 0: %s", strerror(errno));
+	close(ACTIVATION_FIRST);
+}
+
+void
+sockets_take(struct server *server)
+{
+	struct settings *s = &server->settings;
+	struct listener_options options = { .backlog = 0 };
+	struct listener_error error;
+	struct activation a;
+	enum listener_kind kind;
+	const char *name;
+	size_t len;
+	int i;
+
+	if (activation_take(&a) < 0)
+		fatal(EX_USAGE, "LISTEN_FDS does not say which sockets were "
+		    "opened for us: %s", strerror(errno));
+	if (s->ready_fd >= ACTIVATION_FIRST &&
+	    s->ready_fd < ACTIVATION_FIRST + a.n)
+		fatal(EX_USAGE, "--ready-fd %lld: that is a socket of "
+		    "LISTEN_FDS", s->ready_fd);
+	for (i = 0; i < a.n; i++) {
+		name = activation_name(&a, i, &len);
+		kind = settings_kind(s, "LISTEN_FDNAMES", name, len);
+		if (a.n == 1 && is_connection(ACTIVATION_FIRST)) {
+			take_connection(s, kind);
+			break;
+		}
+		if (s->inetd)
+			fatal(EX_USAGE, "--inetd serves descriptor 0, but "
+			    "LISTEN_FDS has listeners");
+		options.kind = kind == KINDS ? KIND_SMTP : (int)kind;
+		if (listener_adopt(&server->listeners, ACTIVATION_FIRST + i,
+		    &options, &error) < 0)
+			fatal(error.status, "LISTEN_FDS: %s", error.text);
+	}
+	free(a.names);
+}
+
+void
+sockets_open(struct server *server, const struct user *u)
+{
+	const struct settings *s = &server->settings;
+	struct listeners *l = &server->listeners;
+	struct listener_options options = {
+		.backlog = (int)s->backlog,
+		.uid = u ? u->uid : (uid_t)-1, .gid = u ? u->gid : (gid_t)-1,
+	};
+	struct listener_error error;
+	unsigned i;
+
+	for (i = 0; i < s->listen.n; i++) {
+		options.kind = (int)s->kinds[i];
+		if (listener_open(l, s->listen.values[i], &options, &error) < 0)
+			fatal(error.status, "--listen %s", error.text);
+	}
+	options.kind = KIND_SMTP;
+	if (l->n == 0 && listener_open(l, ":25", &options, &error) < 0)
+		fatal(error.status, "--listen %s", error.text);
+	if (listeners_set_blocking(l) < 0)
+		fatal(EX_OSERR, "--listen: %s", strerror(errno));
+}

@@ -1,0 +1,278 @@
+/*
+ * What a service manager does, for the tests.
+ *
+ *	manager sockets SOCKET ... run command ...
+ *
+ * runs the command with sockets on descriptors from 3 on, as sd_listen_fds(3)
+ * has it.  A SOCKET is one of these words, with a comma and its name behind
+ * it perhaps: tcp and unix=PATH listen, udp does not, stdin is what was
+ * descriptor 0, and file is no socket.  MANAGER_PID, if set, becomes
+ * LISTEN_PID.
+ *
+ *	manager listen SOCKET command ...
+ *
+ * runs it as inetd does with wait: the socket is descriptors 0, 1 and 2.  Its
+ * address goes to standard output first.  When the command ends, it is run
+ * again when somebody connects; MANAGER_LOG gets a line for each start and
+ * each end.
+ *
+ *	manager journal FILE command ...
+ *
+ * runs it with a socket as descriptor 2, which JOURNAL_STREAM says is the
+ * journal's; what comes there goes to FILE.
+ *
+ *	manager notify ADDRESS FILE
+ *
+ * appends each message that comes to ADDRESS, a path or @NAME, to FILE: a
+ * line with the sender's pid and the message, blanks for its line ends.
+ */
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <err.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { FIRST = 3, MESSAGE_MAX = 4096 };
+
+static int
+bind_unix(const char *path, int type)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	const size_t len = strlen(path);
+	int fd = socket(AF_UNIX, type, 0);
+
+	if (len >= sizeof sa.sun_path)
+		errx(1, "%s: too long", path);
+	memcpy(sa.sun_path, path, len);
+	if (*path == '@')
+		sa.sun_path[0] = '\0';
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, (socklen_t)
+	    (offsetof(struct sockaddr_un, sun_path) + len)) < 0)
+		err(1, "%s", path);
+	if (*path == '/' && chmod(path, 0777) < 0)
+		err(1, "%s", path);
+	return fd;
+}
+
+static int
+bind_inet(int type)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, type, 0);
+
+	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof sa) < 0)
+		err(1, "127.0.0.1");
+	return fd;
+}
+
+static int
+open_socket(const char *word)
+{
+	const int is_unix = strncmp(word, "unix=", 5) == 0;
+	int fd;
+
+	if (strcmp(word, "stdin") == 0)
+		return dup(0);
+	if (strcmp(word, "file") == 0)
+		return open("/dev/null", O_RDWR);
+	if (strcmp(word, "udp") == 0)
+		return bind_inet(SOCK_DGRAM);
+	if (!is_unix && strcmp(word, "tcp") != 0)
+		errx(1, "%s: unknown", word);
+	fd = is_unix ? bind_unix(word + 5, SOCK_STREAM) :
+	    bind_inet(SOCK_STREAM);
+	if (listen(fd, 64) < 0)
+		err(1, "listen");
+	return fd;
+}
+
+/* Move a descriptor to a place that it is to have. */
+static void
+place(int fd, int to)
+{
+	if (fd == to)
+		return;
+	if (dup2(fd, to) < 0)
+		err(1, "dup2");
+	close(fd);
+}
+
+static void
+set_number(const char *name, long n)
+{
+	char text[24];
+
+	snprintf(text, sizeof text, "%ld", n);
+	setenv(name, text, 1);
+}
+
+static void
+sockets(char **argv)
+{
+	char names[4096] = "", *name;
+	int fd = FIRST, named = 0;
+
+	for (; *argv && strcmp(*argv, "run") != 0; argv++) {
+		name = strchr(*argv, ',');
+		if (name)
+			*name++ = '\0';
+		named |= name != NULL;
+		snprintf(names + strlen(names), sizeof names - strlen(names),
+		    "%s%s", fd > FIRST ? ":" : "", name ? name : "");
+		place(open_socket(*argv), fd++);
+		if (strcmp(argv[0], "stdin") == 0) {
+			close(0);
+			if (open("/dev/null", O_RDONLY) != 0)
+				err(1, "/dev/null");
+		}
+	}
+	set_number("LISTEN_PID", getpid());
+	if (getenv("MANAGER_PID"))
+		setenv("LISTEN_PID", getenv("MANAGER_PID"), 1);
+	set_number("LISTEN_FDS", fd - FIRST);
+	if (named)
+		setenv("LISTEN_FDNAMES", names, 1);
+	if (!*argv || !argv[1])
+		errx(1, "there is no command");
+	execvp(argv[1], argv + 1);
+	err(1, "%s", argv[1]);
+}
+
+static void
+note(const char *what, int status)
+{
+	const char *path = getenv("MANAGER_LOG");
+	FILE *f = path ? fopen(path, "a") : NULL;
+
+	if (f) {
+		fprintf(f, "%s %d\n", what, status);
+		fclose(f);
+	}
+}
+
+static void
+listen_and_wait(char **argv)
+{
+	const int fd = open_socket(*argv++);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct sockaddr_in sa = { .sin_family = AF_UNSPEC };
+	socklen_t len = sizeof sa;
+	int status, i;
+	pid_t pid;
+
+	if (getsockname(fd, (struct sockaddr *)&sa, &len) == 0 &&
+	    sa.sin_family == AF_INET)
+		printf("127.0.0.1:%d\n", ntohs(sa.sin_port));
+	fflush(stdout);
+	for (;;) {
+		if (poll(&p, 1, -1) < 0)
+			err(1, "poll");
+		pid = fork();
+		if (pid < 0)
+			err(1, "fork");
+		if (pid == 0) {
+			for (i = 0; i < FIRST; i++)
+				dup2(fd, i);
+			close(fd);
+			execvp(*argv, argv);
+			_exit(127);
+		}
+		note("started", pid);
+		if (waitpid(pid, &status, 0) != pid)
+			err(1, "waitpid");
+		note("ended", status);
+	}
+}
+
+/* A grandchild copies, so that the command has no child that it did not make. */
+static void
+journal(const char *path, char **argv)
+{
+	char text[MESSAGE_MAX];
+	struct stat st;
+	int pair[2], fd;
+	ssize_t got;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 ||
+	    fstat(pair[0], &st) < 0)
+		err(1, "socketpair");
+	if (fork() == 0) {
+		if (fork() != 0)
+			_exit(0);
+		fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+		close(pair[0]);
+		close(0);
+		close(1);
+		close(2);
+		while ((got = read(pair[1], text, sizeof text)) > 0)
+			if (write(fd, text, (size_t)got) != got)
+				_exit(1);
+		_exit(0);
+	}
+	wait(NULL);
+	close(pair[1]);
+	place(pair[0], 2);
+	snprintf(text, sizeof text, "%llu:%llu",
+	    (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	setenv("JOURNAL_STREAM", text, 1);
+	execvp(*argv, argv);
+	err(1, "%s", *argv);
+}
+
+static void
+take_messages(const char *address, const char *path)
+{
+	const int fd = bind_unix(address, SOCK_DGRAM), on = 1;
+	FILE *f = fopen(path, "a");
+	char text[MESSAGE_MAX], *p;
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	struct iovec part = { text, sizeof text - 1 };
+	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1 };
+	struct ucred *from;
+	ssize_t got;
+
+	if (!f || setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)
+		err(1, "%s", path);
+	for (;;) {
+		m.msg_control = &control;
+		m.msg_controllen = sizeof control;
+		got = recvmsg(fd, &m, 0);
+		if (got < 0)
+			err(1, "recvmsg");
+		text[got] = '\0';
+		while ((p = strchr(text, '\n')))
+			*p = ' ';
+		from = (struct ucred *)(void *)CMSG_DATA(&control.header);
+		fprintf(f, "%ld %s\n", (long)from->pid, text);
+		fflush(f);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc > 2 && strcmp(argv[1], "sockets") == 0)
+		sockets(argv + 2);
+	else if (argc > 3 && strcmp(argv[1], "listen") == 0)
+		listen_and_wait(argv + 2);
+	else if (argc > 3 && strcmp(argv[1], "journal") == 0)
+		journal(argv[2], argv + 3);
+	else if (argc == 4 && strcmp(argv[1], "notify") == 0)
+		take_messages(argv[2], argv[3]);
+	errx(1, "usage: see the head of the source");
+}
