@@ -49,6 +49,7 @@ OBJECTS = smtpd.o \
 	lib/param.o \
 	lib/pool.o \
 	lib/process.o \
+	lib/proxy.o \
 	lib/reply.o \
 	lib/scoreboard.o \
 	lib/store.o \
@@ -91,6 +92,7 @@ HEADERS = settings.h \
 	lib/param.h \
 	lib/pool.h \
 	lib/process.h \
+	lib/proxy.h \
 	lib/reply.h \
 	lib/scoreboard.h \
 	lib/store.h \

@@ -46,7 +46,7 @@ hooks_add(struct hooks *h, enum hook_event event, const char *command)
 }
 
 int
-hooks_open(struct hooks *h, bool inetd)
+hooks_open(struct hooks *h, bool of_client)
 {
 	/* what a super-server says of the connection stays, if it is one */
 	static const char *const dropped[] = {
@@ -60,7 +60,7 @@ hooks_open(struct hooks *h, bool inetd)
 	};
 
 	hook_hide_descriptors();
-	return environment_open(&h->environment, dropped + (inetd ? 7 : 0));
+	return environment_open(&h->environment, dropped + (of_client ? 7 : 0));
 }
 
 /* What is known at an event, in the words of ucspi-tcp and of our own. */

@@ -61,9 +61,9 @@ struct reply hooks_authenticate(struct session *, int credentials);
 
 /*
  * All are added: take the environment as it is, less what is of no use to
- * them; under inetd it is of the connection.  0, or -1 with errno set.
+ * them; of_client: it is that of the connection, too.  0, or -1 with errno set.
  */
-int hooks_open(struct hooks *, bool inetd);
+int hooks_open(struct hooks *, bool of_client);
 
 /*
  * Ask an event's commands in order until one refuses.  Replies that wait are

@@ -371,8 +371,10 @@ next_reply(struct session *s)
 static struct reply
 welcome(struct session *s)
 {
-	struct reply r = hooks_ask(s, HOOK_CONNECTION, NULL, NULL);
+	struct reply r = reply_none();
 
+	if (!s->client.probe)
+		r = hooks_ask(s, HOOK_CONNECTION, NULL, NULL);
 	s->n_connection = s->n_hello = s->n_headers;
 	if (!reply_refuses(&r))
 		return reply_make(220, "%s ESMTP smtpd",
@@ -459,6 +461,8 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	scoreboard_count(options->board, COUNT_SESSIONS, 1);
 	show_phase(&s);
 	session_log(&s, &l, LEVEL_DEBUG, "connected");
+	if (*client->via)
+		log_str(&l, "via", client->via);
 	log_end(&l);
 	r = welcome(&s);
 	if (!reply_refuses(&r))

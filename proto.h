@@ -19,8 +19,7 @@ struct proto_options {
 	struct scoreboard *board;	/* where a session shows what it does */
 	const char **domains;		/* ours; "*" is any */
 	unsigned n_domains;
-	const struct network *trusted;	/* clients that may send anywhere */
-	unsigned n_trusted;
+	struct networks trusted;	/* clients that may send anywhere */
 	long long max_size;		/* octets; 0: none, here and below */
 	long long max_recipients;	/* of a mail */
 	long long max_mails;		/* of a session */
@@ -74,6 +73,9 @@ struct client {
 	struct endpoint local;	/* that it reached */
 	bool trusted;		/* whatever its address */
 	bool remote_unknown;	/* it came over a network, all the same */
+	char via[INET6_ADDRSTRLEN];	/* of the proxy that told us of it */
+	bool probe;		/* a proxy itself: it looks whether we are
+				   well, and sends no mail */
 	struct tls_result tls;
 };
 

@@ -31,7 +31,8 @@ session_log(const struct session *s, struct log_line *l, enum log_level level,
 	const char *ip = s->client.remote.ip;
 
 	log_begin(l, level, event);
-	log_str(l, "client", *ip ? ip : "local");
+	log_str(l, "client", *ip ? ip :
+	    s->client.remote_unknown ? "unknown" : "local");
 	log_str(l, "session", s->id);
 }
 
@@ -200,8 +201,6 @@ void
 session_begin(struct session *s, const struct proto_options *options,
     const struct client *client, struct stream *stream)
 {
-	unsigned i;
-
 	*s = (struct session){
 		.options = options, .client = *client, .stream = stream,
 	};
@@ -209,10 +208,8 @@ session_begin(struct session *s, const struct proto_options *options,
 	make_id(s->id);
 	s->mail.kept = -1;
 	session_reset(s);
-	s->trusted = client->trusted;
-	for (i = 0; i < options->n_trusted; i++)
-		if (network_contains(&options->trusted[i], &client->remote))
-			s->trusted = true;
+	s->trusted = client->trusted ||
+	    networks_contain(&options->trusted, &client->remote);
 }
 
 void

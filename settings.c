@@ -38,6 +38,8 @@ static const struct option options[] = {
 	    "take mail for it; repeatable; * is any" },
 	{ 0, "trust", OPTION_LIST, AT(trust), "NET",
 	    "clients that may send to any domain; repeatable" },
+	{ 0, "proxy-from", OPTION_LIST, AT(proxy_from), "NET",
+	    "proxies, which begin with a PROXY header; repeatable" },
 	{ 'n', "workers", OPTION_NUMBER, AT(workers), "N",
 	    "processes, and so sessions at a time (100)" },
 	{ 'u', "user", OPTION_STRING, AT(user), "USER[:GROUP]",
@@ -184,22 +186,21 @@ check_number(const char *option, long long n, long long least, long long most)
 		    least, most);
 }
 
-static void
-parse_trust(struct settings *s)
+static struct networks
+parse_networks(const char *option, const struct option_list *list)
 {
 	struct network *nets;
 	unsigned i;
 
-	nets = calloc(s->trust.n + 1, sizeof *nets);
+	nets = calloc(list->n + 1, sizeof *nets);
 	if (!nets)
 		fatal(EX_OSERR, "out of memory");
-	for (i = 0; i < s->trust.n; i++)
-		if (network_parse(&nets[i], s->trust.values[i]) < 0)
-			fatal(EX_USAGE, "--trust takes a network such as "
+	for (i = 0; i < list->n; i++)
+		if (network_parse(&nets[i], list->values[i]) < 0)
+			fatal(EX_USAGE, "--%s takes a network such as "
 			    "192.0.2.0/24 or 2001:db8::/32, not '%s'",
-			    s->trust.values[i]);
-	s->proto.trusted = nets;
-	s->proto.n_trusted = s->trust.n;
+			    option, list->values[i]);
+	return (struct networks){ nets, list->n };
 }
 
 enum listener_kind
@@ -373,7 +374,8 @@ settings_read(struct settings *s, int argc, char **argv)
 	settle_listeners(s);
 	settle_hostname(s);
 	settle_ready_fd(s);
-	parse_trust(s);
+	s->proto.trusted = parse_networks("trust", &s->trust);
+	s->proxies = parse_networks("proxy-from", &s->proxy_from);
 	s->proto.delimiters = s->delimiters;
 	if (s->min_free < 0)
 		s->min_free = 2 * s->proto.max_size;

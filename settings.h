@@ -10,7 +10,7 @@
 #include "proto.h"
 
 struct settings {
-	struct option_list listen, domains, trust;
+	struct option_list listen, domains, trust, proxy_from;
 	enum listener_kind *kinds;	/* of each of listen; the first is that
 					   of descriptor 0, too */
 	struct option_list commands[HOOK_EVENTS];
@@ -25,6 +25,7 @@ struct settings {
 	bool inetd, hardlink, help, version;
 	struct log_options log_options;
 	struct proto_options proto;
+	struct networks proxies;
 	struct stream_limits limits;
 	char system_name[NI_MAXHOST];	/* hostname, if not given */
 	long long drain_timeout;

@@ -79,6 +79,8 @@ transaction_mail(struct session *s, const char *arg)
 	if (!*s->user && (s->options->require_auth ||
 	    listener_kinds[s->client.kind].auth))
 		return reply_make(530, "5.7.0 Authentication is required");
+	if (s->client.probe)
+		return reply_make(550, "5.7.1 A proxy has no mail of its own");
 	r = take_path(s, &arg, "FROM:", ADDRESS_REVERSE, &sender);
 	if (!r.code)
 		r = parameters_mail(s, arg);
@@ -91,10 +93,15 @@ transaction_mail(struct session *s, const char *arg)
 	return begin_mail(s, &sender);
 }
 
-/* Did the client reach a loopback address, a Unix socket or a pipe? */
+/*
+ * Did the client reach a loopback address, a Unix socket or a pipe?  Who
+ * reached a proxy there may have come from anywhere: he must be there, too.
+ */
 static bool
 is_local(const struct client *c)
 {
+	if (*c->via && !endpoint_is_loopback(&c->remote))
+		return false;
 	if (c->local.family == AF_UNSPEC)
 		return c->remote.family == AF_UNSPEC && !c->remote_unknown;
 	return endpoint_is_loopback(&c->local);

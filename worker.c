@@ -9,19 +9,72 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "proxy.h"
 #include "worker.h"
+
+enum { PROXY_TIMEOUT = 5000 };	/* ms, for the whole header */
 
 /* What a signal handler has to reach. */
 volatile sig_atomic_t worker_stop;
 static struct listeners *listening;
 
+static void
+log_proxy_failure(const struct client *client, const char *error)
+{
+	struct log_line l;
+
+	log_begin(&l, LEVEL_WARNING, "proxy-failed");
+	log_str(&l, "client", client->remote.ip);
+	log_str(&l, "error", error);
+	log_end(&l);
+}
+
+/* Let the client be who the proxy says it is. */
+static void
+take_header(struct client *client, const struct proxy_header *h)
+{
+	client->probe = h->local;
+	if (h->local)
+		return;
+	strcpy(client->via, client->remote.ip);
+	client->remote = h->source;
+	client->local = h->destination;
+	client->remote_unknown = h->source.family == AF_UNSPEC;
+	client->trusted = false;
+	client->tls.encrypted = h->encrypted;
+	strcpy(client->tls.protocol, h->protocol);
+	strcpy(client->tls.cipher, h->cipher);
+	strcpy(client->tls.subject, h->subject);
+	strcpy(client->tls.server_name, h->authority);
+}
+
+/* A proxy says first of whom it speaks, or is not served. */
+static bool
+ask_proxy(const struct server *server, struct client *client, int fd)
+{
+	struct proxy_header header;
+	const char *failed;
+
+	if (!networks_contain(&server->settings.proxies, &client->remote))
+		return true;
+	failed = proxy_read(&header, fd, PROXY_TIMEOUT, &worker_stop,
+	    server->settings.limits.wait_mask);
+	if (failed)
+		log_proxy_failure(client, failed);
+	else
+		take_header(client, &header);
+	return !failed;
+}
+
 void
-worker_serve(struct server *server, const struct client *client, int in,
-    int out)
+worker_serve(struct server *server, struct client *client, int in, int out)
 {
 	struct stream stream;
 	bool quit;
 
+	if (!ask_proxy(server, client, in))
+		return;
+	/* here we know whom we speak with */
 	if (stream_open(&stream, in, out, &server->settings.limits) < 0) {
 		log_errno("session-failed", "what", "stream");
 		return;
@@ -125,7 +178,9 @@ next_connection(const struct server *server, int epoll,
 	if (epoll < 0)
 		sigprocmask(SIG_SETMASK, &working, NULL);
 	if (fd >= 0) {
-		client->kind = (enum listener_kind)listener->kind;
+		*client = (struct client){
+			.kind = (enum listener_kind)listener->kind,
+		};
 		endpoint_set(&client->remote, (struct sockaddr *)&sa);
 		endpoint_set_local(&client->local, fd);
 	}
@@ -183,7 +238,7 @@ worker_run(void *ctx)
 {
 	struct server *server = ctx;
 	const struct settings *s = &server->settings;
-	struct client client = { .trusted = false };
+	struct client client;
 	sigset_t waiting;
 	long long served = 0;
 	int fd, epoll = -1;

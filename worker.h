@@ -21,8 +21,11 @@ void worker_prepare_signals(struct server *, sigset_t *waiting);
 /* Remove what a killed process left in tmp/. */
 void worker_sweep(const struct server *);
 
-/* Serve one session over two descriptors, or one given twice. */
-void worker_serve(struct server *, const struct client *, int in, int out);
+/*
+ * Serve one session over two descriptors, or one given twice.  Where a proxy
+ * speaks, the client becomes the one that it tells of.
+ */
+void worker_serve(struct server *, struct client *, int in, int out);
 
 /* The end of --ready-fd: it is closed, once in each process. */
 void worker_close_ready_fd(const struct settings *);

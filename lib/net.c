@@ -129,3 +129,14 @@ network_contains(const struct network *net, const struct endpoint *e)
 	return rest == 0 ||
 	    ((net->addr[whole] ^ e->addr[whole]) >> (8 - rest)) == 0;
 }
+
+bool
+networks_contain(const struct networks *nets, const struct endpoint *e)
+{
+	unsigned i;
+
+	for (i = 0; i < nets->n; i++)
+		if (network_contains(&nets->all[i], e))
+			return true;
+	return false;
+}

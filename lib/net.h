@@ -21,6 +21,11 @@ struct network {
 	unsigned bits;
 };
 
+struct networks {
+	const struct network *all;
+	unsigned n;
+};
+
 void endpoint_set(struct endpoint *, const struct sockaddr *);
 
 /* Our end of a socket; no address where it is none. */
@@ -39,5 +44,8 @@ void endpoint_key(const struct endpoint *, unsigned char key[16]);
 /* Returns 0, or -1 where the text is no network. */
 int network_parse(struct network *, const char *text);
 bool network_contains(const struct network *, const struct endpoint *);
+
+/* Does one of them contain it? */
+bool networks_contain(const struct networks *, const struct endpoint *);
 
 #endif

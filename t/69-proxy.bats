@@ -1,0 +1,370 @@
+# The PROXY header (HAProxy's proxy-protocol.txt): from whom it must come, what
+# it says, and that what is no header is nobody's client.
+
+load helpers
+
+proxy=192.0.2.200	# who speaks with us in these tests
+# what --on-new-connection is told, a variable a line
+told=(PROTO TCPREMOTEIP TCPREMOTEPORT TCPLOCALIP TCPLOCALPORT)
+
+# behind_proxy: the client of talk is a proxy
+behind_proxy() {
+	environment=(TCPREMOTEIP="$proxy" TCPLOCALIP=127.0.0.1)
+	options=(-v --proxy-from 192.0.2.192/26
+	    --on-new-connection "env >$tmp/env")
+	rm -f "$tmp/env"
+}
+
+# is_client VALUE...: the hook was told these values of $told
+is_client() {
+	local name value got=()
+	for name in "${told[@]}"; do
+		value=$(sed -n "s/^$name=//p" "$tmp/env")
+		got+=("${value:--}")
+	done
+	echo "client ${got[*]}"
+	[[ ${got[*]} == "$*" ]]
+}
+
+# hex TEXT: its octets, two digits each
+hex() {
+	printf %s "$1" | od -An -v -tx1 | tr -d ' \n'
+}
+
+# octets HEX: the same for t/smtpc
+octets() {
+	sed 's/../\\x&/g' <<<"$1"
+}
+
+# tlv TYPE HEX: a type, a length and a value
+tlv() {
+	printf '%s%04x%s' "$1" $((${#2} / 2)) "$2"
+}
+
+# v2 COMMAND FAMILY HEX: a header of version 2, for t/smtpc
+v2() {
+	octets "0d0a0d0a000d0a515549540a$1$2$(printf %04x $((${#3} / 2)))$3"
+}
+
+# from 203.0.113.9:1025 to 198.51.100.1:25, and the same of version 6
+ipv4=cb007109c633640104010019
+ipv6=20010db800000000000000000000000920010db800000000000000000000000104010019
+
+# refused HEADER: no banner, nothing is served, and the log has a line
+refused() {
+	: >"$log"
+	behind_proxy
+	talk send:"$1" send:'HELO c.example\r\n' shut eof
+	((${#lines[@]} == 0))
+	[[ ! -e $tmp/env ]]
+	(($(grep -c '' "$log") == 1))
+	events proxy-failed | grep -E " client=$proxy error=\"?malformed"
+}
+
+# accepted HEADER: a session of its own begins
+accepted() {
+	: >"$log"
+	behind_proxy
+	talk send:"$1" reply:220 say:QUIT reply:221 eof
+	lacks -F proxy-failed "$log"
+}
+
+@test "version 1 tells the client's address, over IPv4" {
+	behind_proxy
+	talk say:'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25' "${data_bob[@]}" \
+	    say:x say:. reply:250 say:QUIT reply:221 eof
+	is_client TCP 203.0.113.9 1025 198.51.100.1 25
+	grep -F '([203.0.113.9])' "$(message)"
+	events message | grep -F ' client=203.0.113.9 '
+	events connected | grep -F " client=203.0.113.9 " | grep " via=$proxy"
+	lacks -F "client=$proxy" "$log"
+}
+
+@test "version 1 over IPv6, and an IPv4 address in one of IPv6" {
+	accepted 'PROXY TCP6 2001:db8::9 2001:db8::1 65535 0\r\n'
+	is_client TCP 2001:db8::9 65535 2001:db8::1 -
+	accepted 'PROXY TCP6 ::ffff:203.0.113.9 ::FFFF:198.51.100.1 1 25\r\n'
+	is_client TCP 203.0.113.9 1 198.51.100.1 25
+}
+
+@test "version 2 over IPv4 and IPv6" {
+	accepted "$(v2 21 11 $ipv4)"
+	is_client TCP 203.0.113.9 1025 198.51.100.1 25
+	accepted "$(v2 21 21 "$ipv6")"
+	is_client TCP 2001:db8::9 1025 2001:db8::1 25
+}
+
+@test "a client of version 2 without an IP address is unknown, and never local" {
+	local header
+	for header in "$(v2 21 00 '')" "$(v2 21 00 "$(tlv 04 00)")" \
+	    "$(v2 21 31 "$(printf '%0432x' 0)")"; do
+		: >"$log"
+		behind_proxy
+		talk send:"$header" "${data_bob[@]:0:5}" \
+		    say:'RCPT TO:<bob@else.example>' reply:'550 5.7.1 ' \
+		    say:QUIT reply:221 eof
+		is_client - - - - -
+		events refused | grep -F ' client=unknown '
+	done
+}
+
+@test "header and commands may share a segment, and nothing is lost" {
+	local header
+	for header in 'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25\r\n' \
+	    "$(v2 21 11 $ipv4)"; do
+		behind_proxy
+		talk send:"$header"'HELO c.example\r\nNOOP\r\nQUIT\r\n' reply:220 \
+		    reply:250 reply:250 reply:221 eof
+		is_client TCP 203.0.113.9 1025 198.51.100.1 25
+	done
+}
+
+@test "a header may come octet by octet" {
+	local header
+	for header in 'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25\r\n' \
+	    "$(v2 21 11 "$ipv4$(tlv 04 0102)")"; do
+		behind_proxy
+		talk bytes:"$header" reply:220 say:QUIT reply:221 eof
+		is_client TCP 203.0.113.9 1025 198.51.100.1 25
+	done
+}
+
+@test "it must have come after five seconds, however it drips" {
+	behind_proxy
+	talk drip:300:'PROXY UNKNOWN, not yet' eof
+	((${#lines[@]} == 0))
+	events proxy-failed | grep -F " client=$proxy error=\"timed out\""
+}
+
+@test "a proxy that goes before the end of it leaves a line in the log" {
+	behind_proxy
+	talk send:'PROXY TCP4' shut eof
+	events proxy-failed | grep -F 'error=closed'
+}
+
+@test "what is no header is closed at once, without a banner" {
+	refused 'EHLO c.example\r\n'
+	refused 'PROXX TCP4'
+	refused 'proxy TCP4 203.0.113.9 198.51.100.1 1025 25\r\n'
+	refused 'PROXY\r\n'
+	refused '\r\n'
+	refused '\r\n\r\n\0\r\nQUIT\r'
+	refused '\x16\x03\x01\x02\x00'
+}
+
+@test "version 1 is taken to the letter" {
+	local line
+	while IFS='' read -r line; do
+		refused "PROXY $line\\r\\n"
+	done <<-'EOT'
+
+		TCP4
+		TCP4 
+		TCP5 203.0.113.9 198.51.100.1 1025 25
+		tcp4 203.0.113.9 198.51.100.1 1025 25
+		UDP4 203.0.113.9 198.51.100.1 1025 25
+		UNKNOWNS
+		UNKNOW
+		 TCP4 203.0.113.9 198.51.100.1 1025 25
+		TCP4  203.0.113.9 198.51.100.1 1025 25
+		TCP4 203.0.113.9  198.51.100.1 1025 25
+		TCP4 203.0.113.9 198.51.100.1  1025 25
+		TCP4 203.0.113.9 198.51.100.1 1025  25
+		TCP4 203.0.113.9 198.51.100.1 1025 25 
+		TCP4 203.0.113.9 198.51.100.1 1025 25 1
+		TCP4 203.0.113.9 198.51.100.1 1025
+		TCP4 203.0.113.9 198.51.100.1
+		TCP4 203.0.113.9 198.51.100.1 01025 25
+		TCP4 203.0.113.9 198.51.100.1 1025 025
+		TCP4 203.0.113.9 198.51.100.1 1025 00
+		TCP4 203.0.113.9 198.51.100.1 65536 25
+		TCP4 203.0.113.9 198.51.100.1 1025 99999
+		TCP4 203.0.113.9 198.51.100.1 4294967321 25
+		TCP4 203.0.113.9 198.51.100.1 -1 25
+		TCP4 203.0.113.9 198.51.100.1 +1 25
+		TCP4 203.0.113.9 198.51.100.1 0x19 25
+		TCP4 203.0.113.9 198.51.100.1 1025 25\t
+		TCP4\t203.0.113.9 198.51.100.1 1025 25
+		TCP4 203.0.113.9 198.51.100.1 1025 25\r
+		TCP4 203.0.113.9 198.51.100.1\x00 1025 25
+		TCP4 203.0.113.9 198.51.100.1 1025 25\0
+		TCP4 203.0.113.009 198.51.100.1 1025 25
+		TCP4 203.0.113 198.51.100.1 1025 25
+		TCP4 203.0.113.256 198.51.100.1 1025 25
+		TCP4 2001:db8::9 2001:db8::1 1025 25
+		TCP6 203.0.113.9 198.51.100.1 1025 25
+		TCP6 2001:db8::9%lo 2001:db8::1 1025 25
+		TCP6 [2001:db8::9] 2001:db8::1 1025 25
+		TCP6 2001:db8:::9 2001:db8::1 1025 25
+		TCP6 0000:0000:0000:0000:0000:0000:0000:0000:0000 ::1 1025 25
+	EOT
+	# its line ends in CR LF, which is the first LF
+	refused 'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25\n'
+	refused 'PROXY UNKNOWN\nx\r\n'
+}
+
+@test "version 1 has 107 octets at most" {
+	local most='PROXY UNKNOWN' long
+	printf -v long '%092d' 0	# with the rest 108 octets
+	accepted "$most ${long:1}\\r\\n"
+	refused "$most $long\\r\\n"
+	accepted 'PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n'
+}
+
+@test "version 2 is taken to the letter" {
+	refused "$(v2 11 11 $ipv4)"		# its version
+	refused "$(v2 31 11 $ipv4)"
+	refused "$(v2 22 11 $ipv4)"		# its command
+	refused "$(v2 2f 11 $ipv4)"
+	refused "$(v2 21 10 $ipv4)"		# no protocol
+	refused "$(v2 21 12 $ipv4)"		# datagrams
+	refused "$(v2 21 22 "$ipv6")"
+	refused "$(v2 21 32 "$(printf '%0432x' 0)")"
+	refused "$(v2 21 13 $ipv4)"
+	refused "$(v2 21 41 $ipv4)"
+	refused "$(v2 21 01 $ipv4)"
+	# too short for its addresses
+	refused "$(v2 21 11 "${ipv4:2}")"
+	refused "$(v2 21 11 '')"
+	refused "$(v2 21 21 "${ipv6:2}")"
+	refused "$(v2 21 31 "$(printf '%0430x' 0)")"
+}
+
+@test "the values of version 2 have exact lengths" {
+	local tls
+	accepted "$(v2 21 11 "$ipv4$(tlv 04 '')$(tlv 04 0000)$(tlv ee 00)")"
+	refused "$(v2 21 11 "${ipv4}04")"
+	refused "$(v2 21 11 "${ipv4}0400")"
+	refused "$(v2 21 11 "${ipv4}040001")"
+	refused "$(v2 21 11 "$ipv4$(tlv 04 00)00")"
+	refused "$(v2 21 11 "${ipv4}04ffff00")"
+	tls=$(tlv 21 "$(hex TLSv1.3)")
+	accepted "$(v2 21 11 "$ipv4$(tlv 20 0100000000)")"
+	accepted "$(v2 21 11 "$ipv4$(tlv 20 "0100000000$tls")")"
+	refused "$(v2 21 11 "$ipv4$(tlv 20 '')")"
+	refused "$(v2 21 11 "$ipv4$(tlv 20 01000000)")"
+	refused "$(v2 21 11 "$ipv4$(tlv 20 "0100000000${tls:0:-2}")")"
+	refused "$(v2 21 11 "$ipv4$(tlv 20 "0100000000${tls}2100")")"
+}
+
+@test "version 2 may be 4,096 octets long" {
+	local pad
+	printf -v pad '%08130x' 0	# 16 and 12 and 3 octets before it
+	accepted "$(v2 21 11 "$ipv4$(tlv 04 "$pad")")"
+	is_client TCP 203.0.113.9 1025 198.51.100.1 25
+	refused "$(v2 21 11 "$ipv4$(tlv 04 "${pad}00")")"
+}
+
+@test "a CRC-32C in version 2 must be right" {
+	accepted "$(v2 21 11 "$ipv4$(tlv 03 f44fc9ef)$(tlv 04 00)")"
+	refused "$(v2 21 11 "$ipv4$(tlv 03 00000000)$(tlv 04 00)")"
+	refused "$(v2 21 11 "$ipv4$(tlv 03 000000)")"
+}
+
+@test "a client whose TLS the proxy ended came by TLS (RFC 3848)" {
+	local tls
+	tls=$(tlv 21 "$(hex TLSv1.3)")$(tlv 23 "$(hex TLS_AES_128_GCM_SHA256)")
+	behind_proxy
+	talk send:"$(v2 21 11 "$ipv4$(tlv 20 "0100000001$tls")")" reply:220 \
+	    say:'EHLO c.example' reply:250 "${data_bob[@]:3}" say:x say:. \
+	    reply:250 say:QUIT reply:221 eof
+	[[ $(header Received) == *' with ESMTPS '* ]]
+	rm "$dir"/new/*
+	# the client's bit says that it did not
+	behind_proxy
+	talk send:"$(v2 21 11 "$ipv4$(tlv 20 "0000000001$tls")")" reply:220 \
+	    say:'EHLO c.example' reply:250 "${data_bob[@]:3}" say:x say:. \
+	    reply:250 say:QUIT reply:221 eof
+	[[ $(header Received) == *' with ESMTP id '* ]]
+}
+
+@test "LOCAL and UNKNOWN are the proxy itself: not asked about, and its MAIL is 550 5.7.1" {
+	local header
+	for header in 'PROXY UNKNOWN\r\n' 'PROXY UNKNOWN x  y\r\n' \
+	    'PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n' "$(v2 20 00 '')" \
+	    "$(v2 20 11 $ipv4)" "$(v2 20 ff 0102030405)"; do
+		: >"$log"
+		behind_proxy
+		talk send:"$header" reply:220 say:'EHLO haproxy' reply:250 \
+		    say:'MAIL FROM:<a@c.example>' reply:'550 5.7.1 ' \
+		    say:QUIT reply:221 eof
+		[[ ! -e $tmp/env ]]
+		events refused | grep -F " client=$proxy "
+	done
+}
+
+@test "a client that is not in --proxy-from speaks SMTP, and PROXY is no command" {
+	behind_proxy
+	environment=(TCPREMOTEIP=192.0.2.191)
+	talk reply:220 say:'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25' \
+	    reply:'500 5.5.1 ' say:QUIT reply:221 eof
+	is_client TCP 192.0.2.191 - - -
+	# its first line ends are two empty lines, a malformed one follows
+	talk reply:220 send:"$(v2 21 11 $ipv4)"'\r\n' reply:'500 5.5.2 ' \
+	    reply:'500 5.5.2 ' reply:'500 5.5.2 ' reply:'500 5.5.2 ' \
+	    say:QUIT reply:221 eof
+	is_client TCP 192.0.2.191 - - -
+}
+
+@test "nor does a Unix socket's client have to send it" {
+	serve --listen "$tmp/sock" --workers 1 --proxy-from 0.0.0.0/0 \
+	    --proxy-from ::/0
+	dial "$tmp/sock" reply:220 say:'PROXY UNKNOWN' reply:'500 5.5.1 ' \
+	    say:QUIT reply:221 eof
+}
+
+@test "trust is judged by the address that the header gives" {
+	local client
+	for client in 203.0.113.9:250 203.0.114.9:550 127.0.0.1:550; do
+		behind_proxy
+		options+=(--domain mx.example --trust 203.0.113.0/24
+		    --trust 192.0.2.0/24)
+		environment+=(RELAYCLIENT=)
+		talk say:"PROXY TCP4 ${client%:*} 198.51.100.1 1025 25" \
+		    "${data_bob[@]:0:5}" say:'RCPT TO:<bob@else.example>' \
+		    reply:"${client#*:}" say:QUIT reply:221 eof
+	done
+}
+
+@test "who reached a loopback address of the proxy is local only if he is there" {
+	local addresses
+	for addresses in '127.0.0.1 127.0.0.1:250' '203.0.113.9 127.0.0.1:550' \
+	    '127.0.0.1 198.51.100.1:550' '203.0.113.9 198.51.100.1:550'; do
+		behind_proxy
+		talk say:"PROXY TCP4 ${addresses%:*} 1025 25" \
+		    "${data_bob[@]:0:5}" say:'RCPT TO:<bob@else.example>' \
+		    reply:"${addresses#*:}" say:QUIT reply:221 eof
+	done
+}
+
+@test "nothing of one client is left for the next one of the same worker" {
+	serve -v --listen 127.0.0.1:0 --workers 1 --proxy-from 127.0.0.2
+	dial -b 127.0.0.2:0 "${addr[0]}" \
+	    send:"$(v2 21 11 "$ipv4$(tlv 20 0100000000)")" reply:220 \
+	    say:QUIT reply:221 eof
+	events connected | grep -F ' client=203.0.113.9 '
+	dial -b 127.0.0.2:0 "${addr[0]}" send:'PROXY UNKNOWN\r\n' reply:220 \
+	    say:QUIT reply:221 eof
+	dial -b 127.0.0.2:0 "${addr[0]}" say:'NOOP' eof
+	dial -b 127.0.0.3:0 "${addr[0]}" reply:220 say:'EHLO c.example' reply:250 \
+	    "${data_bob[@]:3}" say:x say:. reply:250 say:QUIT reply:221 eof
+	[[ $(header Received) == *'([127.0.0.3])'*' with ESMTP id '* ]]
+	events proxy-failed | grep -F ' client=127.0.0.2 '
+}
+
+@test "a worker that waits for a header ends when it is told to" {
+	serve --listen 127.0.0.1:0 --workers 1 --proxy-from 127.0.0.0/8
+	dial "${addr[0]}" send:'PROXY' settle run:"kill -TERM $master" eof
+	eventually gone "$master"
+	wait "$master"
+	master=''
+	((${#lines[@]} == 0))
+}
+
+@test "--proxy-from takes networks" {
+	local net
+	for net in '' example.org 192.0.2.0/33 unix:; do
+		run -64 ./smtpd -i -m "$dir" "${user[@]}" --proxy-from "$net"
+		[[ $output == 'smtpd: --proxy-from takes a network '* ]]
+	done
+}
