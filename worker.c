@@ -18,6 +18,23 @@ enum { PROXY_TIMEOUT = 5000 };	/* ms, for the whole header */
 volatile sig_atomic_t worker_stop;
 static struct listeners *listening;
 
+/*
+ * Take the worker's place on the scoreboard for a session.  Who comes from
+ * this machine, and a proxy of ours, is not counted with others of its address.
+ */
+static void
+show_client(struct server *server, const struct client *client)
+{
+	unsigned char key[SCOREBOARD_KEY];
+	struct endpoint counted = client->remote;
+
+	if (client->probe || endpoint_is_loopback(&counted))
+		counted.family = AF_UNSPEC;
+	endpoint_key(&counted, key);
+	scoreboard_serve(&server->board,
+	    *client->remote.ip ? client->remote.ip : "local", key);
+}
+
 static void
 log_proxy_failure(const struct client *client, const char *error)
 {
@@ -50,7 +67,7 @@ take_header(struct client *client, const struct proxy_header *h)
 
 /* A proxy says first of whom it speaks, or is not served. */
 static bool
-ask_proxy(const struct server *server, struct client *client, int fd)
+ask_proxy(struct server *server, struct client *client, int fd)
 {
 	struct proxy_header header;
 	const char *failed;
@@ -59,11 +76,13 @@ ask_proxy(const struct server *server, struct client *client, int fd)
 		return true;
 	failed = proxy_read(&header, fd, PROXY_TIMEOUT, &worker_stop,
 	    server->settings.limits.wait_mask);
-	if (failed)
+	if (failed) {
 		log_proxy_failure(client, failed);
-	else
-		take_header(client, &header);
-	return !failed;
+		return false;
+	}
+	take_header(client, &header);
+	show_client(server, client);
+	return true;
 }
 
 void
@@ -72,6 +91,7 @@ worker_serve(struct server *server, struct client *client, int in, int out)
 	struct stream stream;
 	bool quit;
 
+	show_client(server, client);
 	if (!ask_proxy(server, client, in))
 		return;
 	/* here we know whom we speak with */
@@ -187,23 +207,6 @@ next_connection(const struct server *server, int epoll,
 	return fd;
 }
 
-/*
- * Take the worker's place on the scoreboard for a session.  Who comes from
- * this machine is not counted with others of its address.
- */
-static void
-show_client(struct server *server, const struct client *client)
-{
-	unsigned char key[SCOREBOARD_KEY];
-	struct endpoint counted = client->remote;
-
-	if (endpoint_is_loopback(&counted))
-		counted.family = AF_UNSPEC;
-	endpoint_key(&counted, key);
-	scoreboard_serve(&server->board,
-	    *client->remote.ip ? client->remote.ip : "local", key);
-}
-
 /* accept failed: is it only this connection, or this machine? */
 static void
 accept_failed(void)
@@ -259,7 +262,6 @@ worker_run(void *ctx)
 			accept_failed();
 			continue;
 		}
-		show_client(server, &client);
 		worker_serve(server, &client, fd, fd);
 		close(fd);
 		served++;
