@@ -60,7 +60,7 @@ struct envelope_ops {
 	    const struct address *);
 	/* All recipients are there.  A reply that refuses, or none. */
 	struct reply (*begin_data)(struct envelope *);
-	/* The next octets of the message; its lines end with LF. */
+	/* The next octets of the message; lines of text end with LF. */
 	void (*write)(struct envelope *, const char *, size_t);
 	/*
 	 * Keep the message: 250 means that it is on disk, content and name.

@@ -48,7 +48,8 @@ set_size(struct session *s, const struct param *p)
 static struct reply
 set_body(struct session *s, const struct param *p)
 {
-	static const char *const bodies[] = { "7BIT", "8BITMIME" };
+	static const char *const bodies[] = {
+		 "7BIT", "8BITMIME", "BINARYMIME" };
 	size_t i;
 
 	for (i = 0; i < sizeof bodies / sizeof *bodies; i++)
@@ -56,7 +57,7 @@ set_body(struct session *s, const struct param *p)
 			s->body = bodies[i];
 	if (s->body)
 		return reply_none();
-	return reply_make(501, "5.5.4 BODY is 7BIT or 8BITMIME");
+	return reply_make(501, "5.5.4 BODY is 7BIT, 8BITMIME or BINARYMIME");
 }
 
 static struct reply
@@ -82,7 +83,7 @@ set_auth(struct session *s, const struct param *p)
 
 static const struct parameter mail_parameters[] = {
 	{ "SIZE", always, set_size },		/* RFC 1870 3 */
-	{ "BODY", always, set_body },		/* RFC 6152 2 */
+	{ "BODY", always, set_body },		/* RFC 6152 2, RFC 3030 3 */
 	{ "SMTPUTF8", always, set_utf8 },	/* RFC 6531 3.4 */
 	{ "AUTH", with_auth, set_auth },	/* RFC 4954 5 */
 	{ NULL, NULL, NULL },

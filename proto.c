@@ -102,6 +102,8 @@ static const struct extension {
 	{ "PIPELINING", always, NULL },			/* RFC 2920 */
 	{ "SIZE", always, say_size },			/* RFC 1870 */
 	{ "8BITMIME", always, NULL },			/* RFC 6152 */
+	{ "CHUNKING", always, NULL },			/* RFC 3030 2 */
+	{ "BINARYMIME", always, NULL },			/* RFC 3030 3 */
 	{ "SMTPUTF8", always, NULL },			/* RFC 6531 */
 	{ "AUTH", auth_offered, say_mechanisms },	/* RFC 4954 */
 	{ "ENHANCEDSTATUSCODES", always, NULL },	/* RFC 2034 */
@@ -170,7 +172,7 @@ static struct reply
 cmd_help(struct session *s, const char *arg)
 {
 	(void)s, (void)arg;
-	return reply_make(214, "2.0.0 HELO EHLO MAIL RCPT DATA RSET NOOP QUIT "
+	return reply_make(214, "2.0.0 HELO EHLO MAIL RCPT DATA BDAT RSET NOOP QUIT "
 	    "VRFY HELP; see RFC 5321");
 }
 
@@ -191,6 +193,8 @@ static const struct command commands[] = {
 	    IN(PHASE_RCPT), ARG, false },
 	{ "DATA", transfer_data, IN(PHASE_REFUSED) | IN(PHASE_RCPT), NO_ARG,
 	    false },
+	{ "BDAT", transfer_bdat, IN(PHASE_REFUSED) | IN(PHASE_RCPT) |
+	    IN(PHASE_BDAT), OPT_ARG, false },
 	{ "RSET", cmd_rset, ANY, NO_ARG, true },
 	{ "NOOP", cmd_noop, ANY, OPT_ARG, true },
 	{ "QUIT", cmd_quit, ANY, NO_ARG, false },
@@ -236,16 +240,20 @@ find_command(const char *line, size_t len)
 }
 
 static struct reply
-out_of_order(const struct session *s, const struct command *c)
+out_of_order(struct session *s, const struct command *c, const char *arg)
 {
-	if (s->phase == PHASE_NEW)
-		return reply_make(503, "5.5.1 Say HELO or EHLO first");
-	return reply_make(503, "5.5.1 %s is out of order here", c->verb);
+	struct reply r = s->phase == PHASE_NEW ?
+	    reply_make(503, "5.5.1 Say HELO or EHLO first") :
+	    reply_make(503, "5.5.1 %s is out of order here", c->verb);
+
+	return c->run == transfer_bdat ? transfer_skip(s, arg, r) : r;
 }
 
 /*
  * Too many errors, or commands that do nothing, end the session.  Unknown
- * recipients count until there is a good one: mailing lists age.
+ * recipients count until there is a good one: mailing lists age.  A chunk out
+ * of order does nothing: more of them are under way when one is refused (RFC
+ * 3030 2).
  */
 static struct reply
 economise(struct session *s, const struct command *c, struct reply r)
@@ -253,14 +261,16 @@ economise(struct session *s, const struct command *c, struct reply r)
 	const long long most = s->options->max_errors;
 	bool excused = c->run == transaction_rcpt && r.code == 550 &&
 	    s->phase == PHASE_RCPT;
+	const bool stray = c->run == transfer_bdat && r.code == 503;
+	const bool idle = c->idle || stray;
 
 	if (reply_closes(&r))
 		return r;
-	if (r.code >= 500 && !excused && ++s->errors >= most && most)
+	if (r.code >= 500 && !excused && !stray && ++s->errors >= most && most)
 		return reply_make(421, "4.7.0 Too many errors");
-	if (!c->idle && r.code < 400)
+	if (!idle && r.code < 400)
 		s->idle_commands = 0;
-	if (c->idle && ++s->idle_commands >= IDLE_COMMANDS)
+	if (idle && ++s->idle_commands >= IDLE_COMMANDS)
 		return reply_make(421, "4.7.0 Nothing comes of this");
 	return r;
 }
@@ -271,7 +281,7 @@ judge_line(struct session *s, const struct command *c, const char *arg)
 	if (!c->run)
 		return reply_make(500, "5.5.1 Unknown command");
 	if (!(c->phases & IN(s->phase)))
-		return out_of_order(s, c);
+		return out_of_order(s, c, arg);
 	if (c->arg == NO_ARG && *arg)
 		return reply_make(501, "5.5.4 %s takes no argument", c->verb);
 	if (c->arg == ARG && !*arg)
@@ -313,7 +323,9 @@ run_line(struct session *s, char *line)
 	c = find_command(line, verb);
 	if (c->run == auth_command)
 		s->auth_tried = true;
-	if (len > COMMAND_MAX - 2 && c->run != auth_command)
+	if (len > COMMAND_MAX - 2 && c->run == transfer_bdat)
+		r = transfer_skip(s, "", reply_none());
+	else if (len > COMMAND_MAX - 2 && c->run != auth_command)
 		r = reply_make(500, "5.5.2 The line is too long");
 	else if (len == 0)
 		r = reply_make(500, "5.5.2 An empty line is no command");
@@ -361,7 +373,8 @@ next_reply(struct session *s)
 	case LINE_END:
 		break;
 	}
-	r = session_farewell(s);
+	r = s->phase == PHASE_BDAT ? transfer_abandon(s) :
+	    session_farewell(s);
 	if (r.code)
 		session_log_refusal(s, "none", NULL, &r);
 	return r;
@@ -413,10 +426,11 @@ show_phase(const struct session *s)
 	static const char *const names[] = {
 		[PHASE_NEW] = "connected", [PHASE_HELLO] = "HELO",
 		[PHASE_MAIL] = "MAIL", [PHASE_REFUSED] = "RCPT",
-		[PHASE_RCPT] = "RCPT",
+		[PHASE_RCPT] = "RCPT", [PHASE_BDAT] = "BDAT",
 	};
 
-	session_show(s, names[s->phase], 0);
+	session_show(s, names[s->phase], s->phase == PHASE_BDAT ?
+	    s->data.octets : 0);
 }
 
 /* Reply and read, until a reply ends the session or the client is gone. */
@@ -429,7 +443,7 @@ converse(struct session *s, struct reply r)
 		show_phase(s);
 		r = next_reply(s);
 	} while (r.code && !reply_closes(&r) &&
-	    s->stream->state != STREAM_CLOSED);
+	    s->stream->state == STREAM_OPEN);
 	return r;
 }
 
@@ -445,6 +459,7 @@ count_end(const struct session *s)
 	case STREAM_OPEN:
 	case STREAM_CLOSED:
 	case STREAM_STOPPED:
+	case STREAM_OUT_OF_STEP:
 		break;
 	}
 }

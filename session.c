@@ -116,6 +116,7 @@ session_log_end(const struct session *s)
 		[STREAM_OPEN] = "closed", [STREAM_CLOSED] = "lost",
 		[STREAM_TIMEOUT] = "timeout", [STREAM_EXPIRED] = "expired",
 		[STREAM_SLOW] = "slow", [STREAM_STOPPED] = "stopped",
+		[STREAM_OUT_OF_STEP] = "out-of-step",
 	};
 	struct log_line l;
 
@@ -164,6 +165,7 @@ session_reset(struct session *s)
 		.id = s->mail_id, .kept = -1,
 		.headers = s->headers ? s->headers : "",
 	};
+	stream_end_data(s->stream);
 	s->dot_deadline = 0;
 	s->mail_id[0] = '\0';
 	s->recipients = 0;
@@ -192,6 +194,7 @@ session_farewell(const struct session *s)
 		return reply_make(421, "4.3.2 Shutting down, try again later");
 	case STREAM_OPEN:
 	case STREAM_CLOSED:
+	case STREAM_OUT_OF_STEP:
 		break;
 	}
 	return reply_none();

@@ -28,6 +28,7 @@ enum phase {
 	PHASE_MAIL,		/* a sender, no recipient yet */
 	PHASE_REFUSED,		/* all recipients so far were refused */
 	PHASE_RCPT,		/* at least one was accepted */
+	PHASE_BDAT,		/* so was a chunk of the message */
 };
 
 struct session {
@@ -56,7 +57,9 @@ struct session {
 	long long mail_began;
 	unsigned long long declared_size;
 	bool utf8;			/* SMTPUTF8 was given */
-	const char *body;		/* 7BIT or 8BITMIME, if declared */
+	const char *body;		/* 7BIT, 8BITMIME or BINARYMIME, if
+					   declared */
+	struct data data;		/* what came of the message */
 	long long recipients;
 	char *recipient_list;		/* a line each; RECIPIENT_LIST_MAX */
 	size_t recipient_octets;

@@ -86,7 +86,7 @@ static const struct option options[] = {
 	{ 0, "on-recipient", OPTION_LIST, AT(commands[HOOK_RECIPIENT]), "CMD",
 	    "ask at RCPT" },
 	{ 0, "on-data", OPTION_LIST, AT(commands[HOOK_DATA]), "CMD",
-	    "ask at DATA" },
+	    "ask at DATA or the first BDAT" },
 	{ 0, "filter", OPTION_LIST, AT(commands[HOOK_FILTER]), "CMD",
 	    "its output is the new message" },
 	{ 0, "on-message", OPTION_LIST, AT(commands[HOOK_MESSAGE]), "CMD",

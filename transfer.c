@@ -1,20 +1,42 @@
-/* The message itself: DATA, to its true end, whatever becomes of it. */
+/* The message itself, to its true end, whatever becomes of it. */
+#include <string.h>
+#include <strings.h>
+
 #include "clock.h"
 #include "hooks.h"
+#include "param.h"
 #include "transfer.h"
+
+struct chunk {
+	unsigned long long size;	/* octets */
+	bool last;
+};
+
+static bool
+is_binary(const struct session *s)
+{
+	return s->body && strcmp(s->body, "BINARYMIME") == 0;
+}
+
+static struct reply
+too_large(const struct session *s)
+{
+	return reply_make(552, "5.3.4 At most %lld octets are taken",
+	    s->options->max_size);
+}
 
 /* Why the data that was read so far can't be kept, if so. */
 static struct reply
-judge_data(const struct session *s, const struct data *d)
+judge_data(const struct session *s)
 {
 	const struct proto_options *o = s->options;
+	const struct data *d = &s->data;
 
 	if (d->bare_cr || (d->bare_lf && !o->accept_bare_newline))
 		return reply_make(550, "5.6.11 Bare CR or LF in the message; "
 		    "lines end in CR LF");
 	if (o->max_size && d->octets > (unsigned long long)o->max_size)
-		return reply_make(552, "5.3.4 At most %lld octets are taken",
-		    o->max_size);
+		return too_large(s);
 	return reply_none();
 }
 
@@ -23,14 +45,15 @@ judge_data(const struct session *s, const struct data *d)
  * is taken for commands.  Returns why it can't be kept, or none.
  */
 static struct reply
-receive_data(struct session *s, struct data *d)
+receive_data(struct session *s)
 {
 	char in[STREAM_BUFFER], out[STREAM_BUFFER + 1];
+	struct data *d = &s->data;
 	struct reply refusal = reply_none();
 	size_t n, used, len;
 
 	while (!d->done) {
-		n = stream_read_block(s->stream, in);
+		n = stream_read_block(s->stream, in, sizeof in);
 		if (n == 0)
 			break;
 		used = data_decode(d, in, n, out, &len);
@@ -39,7 +62,7 @@ receive_data(struct session *s, struct data *d)
 			stream_unread(s->stream, in + used, n - used);
 		if (refusal.code)
 			continue;
-		refusal = judge_data(s, d);
+		refusal = judge_data(s);
 		if (refusal.code)
 			session_drop_envelope(s);
 		else
@@ -48,15 +71,14 @@ receive_data(struct session *s, struct data *d)
 	return refusal;
 }
 
-/* The client did not get to the end of its data. */
-static struct reply
-abandon_data(struct session *s)
+struct reply
+transfer_abandon(struct session *s)
 {
 	struct log_line l;
 
 	if (s->envelope)
 		session_drop_envelope(s);
-	if (s->stream->state == STREAM_CLOSED) {
+	if (s->stream->state == STREAM_CLOSED && *s->mail_id) {
 		session_log(s, &l, LEVEL_INFO, "lost");
 		log_str(&l, "id", s->mail_id);
 		log_str(&l, "from", s->mail.sender);
@@ -67,12 +89,13 @@ abandon_data(struct session *s)
 
 /* Ask whether the data may come.  A refusal, or none. */
 static struct reply
-begin_data(struct session *s)
+begin(struct session *s, bool chunked)
 {
 	struct reply r;
 
 	if (s->phase == PHASE_REFUSED)
 		return reply_make(554, "5.5.1 No valid recipients");
+	data_init(&s->data, chunked);
 	r = hooks_ask(s, HOOK_DATA, NULL, NULL);
 	if (!reply_refuses(&r))
 		r = s->envelope->ops->begin_data(s->envelope);
@@ -84,39 +107,143 @@ begin_data(struct session *s)
 
 /* All of it is here, and nothing speaks against it yet. */
 static struct reply
-finish_data(struct session *s, const struct data *d)
+finish(struct session *s)
 {
 	const long long timeout = s->options->hooks->dot_timeout;
 	struct reply r;
 
-	s->declared_size = d->octets;
+	s->declared_size = s->data.octets;
 	s->dot_deadline = timeout ? clock_ms() + timeout : 0;
 	s->envelope->ops->close(s->envelope, &r, 1);
 	s->envelope = NULL;
 	s->dot_deadline = 0;
 	if (!reply_refuses(&r))
-		session_log_mail(s, d->octets);
+		session_log_mail(s, s->data.octets);
 	return r;
 }
 
 struct reply
 transfer_data(struct session *s, const char *arg)
 {
-	struct data d;
 	struct reply r;
 
 	(void)arg;
-	r = begin_data(s);
+	if (is_binary(s))
+		return reply_make(503, "5.5.1 BINARYMIME needs BDAT");
+	r = begin(s, false);
 	if (r.code)
 		return r;
 	r = reply_make(354, "End data with <CR><LF>.<CR><LF>");
 	reply_write(s->stream->out, &r);
-	data_init(&d);
 	session_show(s, "DATA", 0);
 	stream_begin_data(s->stream);
-	r = receive_data(s, &d);
+	r = receive_data(s);
 	stream_end_data(s->stream);
-	if (!d.done)
-		return abandon_data(s);
-	return r.code ? r : finish_data(s, &d);
+	if (!s->data.done)
+		return transfer_abandon(s);
+	return r.code ? r : finish(s);
+}
+
+/* "86" or "86 LAST".  False where nobody can tell how much follows. */
+static bool
+parse_chunk(const char *arg, struct chunk *c)
+{
+	const struct param size = {
+		.value = arg, .len = strcspn(arg, " \t"),
+	};
+	const char *end = arg + size.len + strspn(arg + size.len, " \t");
+
+	c->last = strcasecmp(end, "LAST") == 0;
+	return param_number(&size, &c->size) == 0 && (c->last || !*end);
+}
+
+/*
+ * Read the octets of a chunk, and write them to the envelope unless they are
+ * for nobody.  False where they did not all come.
+ */
+static bool
+receive_chunk(struct session *s, unsigned long long left, bool keep)
+{
+	char in[STREAM_BUFFER], out[STREAM_BUFFER + 1];
+	const bool binary = is_binary(s);
+	size_t n, len;
+
+	for (; left > 0; left -= n) {
+		n = stream_read_block(s->stream, in, left < sizeof in ?
+		    (size_t)left : sizeof in);
+		if (n == 0)
+			return false;
+		if (!keep)
+			continue;
+		if (binary)
+			s->data.octets += n;
+		else
+			data_decode(&s->data, in, n, out, &len);
+		s->envelope->ops->write(s->envelope, binary ? in : out,
+		    binary ? n : len);
+		session_show(s, "BDAT", s->data.octets);
+	}
+	return true;
+}
+
+struct reply
+transfer_skip(struct session *s, const char *arg, struct reply refusal)
+{
+	struct chunk c;
+
+	if (s->envelope)
+		session_drop_envelope(s);
+	if (!parse_chunk(arg, &c)) {
+		s->stream->state = STREAM_OUT_OF_STEP;
+		return reply_make(501, "5.5.4 BDAT takes a size, and LAST");
+	}
+	stream_begin_data(s->stream);
+	if (!receive_chunk(s, c.size, false))
+		return transfer_abandon(s);
+	stream_end_data(s->stream);
+	return refusal;
+}
+
+/* May the octets of this chunk come? */
+static struct reply
+judge_chunk(struct session *s, const struct chunk *c)
+{
+	const unsigned long long most =
+	    (unsigned long long)s->options->max_size;
+	struct reply r;
+
+	if (s->phase != PHASE_BDAT) {
+		r = begin(s, true);
+		if (r.code)
+			return r;
+		s->phase = PHASE_BDAT;
+		stream_begin_data(s->stream);
+	}
+	if (most && c->size > most - s->data.octets)
+		return too_large(s);
+	return reply_none();
+}
+
+struct reply
+transfer_bdat(struct session *s, const char *arg)
+{
+	struct chunk c;
+	struct reply r;
+
+	if (!parse_chunk(arg, &c))
+		return transfer_skip(s, arg, reply_none());
+	r = judge_chunk(s, &c);
+	if (r.code)
+		return transfer_skip(s, arg, r);
+	if (!receive_chunk(s, c.size, true))
+		return transfer_abandon(s);
+	if (!c.last)
+		return reply_make(250, "2.0.0 %llu octets received", c.size);
+	stream_end_data(s->stream);
+	data_end(&s->data);
+	r = judge_data(s);
+	if (!r.code)
+		return finish(s);
+	session_drop_envelope(s);
+	return r;
 }

@@ -170,6 +170,7 @@ measure(struct delivery *d)
 	static const char head[] = "Return-Path:";
 	char *buf = d->out.buf;
 	const char *newline;
+	char last = '\0';
 	ssize_t n;
 
 	d->size = d->lines = d->head_size = d->head_lines = 0;
@@ -180,7 +181,7 @@ measure(struct delivery *d)
 			d->head_size = (size_t)(newline + 1 - buf);
 			d->head_lines = 1;
 		}
-		d->lines += file_count_lines(buf, (size_t)n);
+		d->lines += file_count_lines(buf, (size_t)n, &last);
 		d->size += (unsigned long long)n;
 	}
 	return (int)n;

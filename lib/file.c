@@ -83,13 +83,17 @@ outfile_begin(struct outfile *o, int fd, char *buf)
 }
 
 unsigned long long
-file_count_lines(const char *s, size_t n)
+file_count_lines(const char *s, size_t n, char *last)
 {
-	unsigned long long lines = 0;
+	unsigned long long lines;
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		lines += s[i] == '\n';
+	if (n == 0)
+		return 0;
+	lines = *s == '\n' && *last != '\r';
+	for (i = 1; i < n; i++)
+		lines += (s[i] == '\n') & (s[i - 1] != '\r');
+	*last = s[n - 1];
 	return lines;
 }
 
@@ -99,7 +103,7 @@ outfile_put(struct outfile *o, const char *s, size_t n)
 	size_t part;
 
 	o->size += n;
-	o->lines += file_count_lines(s, n);
+	o->lines += file_count_lines(s, n, &o->last);
 	while (n > 0) {
 		part = OUTFILE_BUFFER - o->n;
 		if (part > n)

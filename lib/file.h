@@ -17,8 +17,11 @@ int file_append(int to, int from, off_t offset);
 /* The same for a part of it, which ends before the offset end. */
 int file_append_part(int to, int from, off_t offset, off_t end);
 
-/* How many of n octets are line ends? */
-unsigned long long file_count_lines(const char *, size_t n);
+/*
+ * How many of n octets are LF without a CR before them?  *last is the octet
+ * that came before, and becomes the last one.
+ */
+unsigned long long file_count_lines(const char *, size_t n, char *last);
 
 /*
  * A file that is written through a large buffer.  Writing never blames: the
@@ -29,7 +32,8 @@ enum { OUTFILE_BUFFER = 65536 };	/* octets that go to it at a time */
 struct outfile {
 	int fd;
 	int error;			/* errno of the first failed write */
-	unsigned long long size, lines;	/* that were put */
+	unsigned long long size, lines;	/* that were put; see above */
+	char last;
 	size_t n;
 	char *buf;			/* OUTFILE_BUFFER octets */
 };

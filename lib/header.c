@@ -40,12 +40,18 @@ header_scan(struct header *h, const char *p, size_t n)
 	while (p < end && !h->over) {
 		if (h->line_begins && *p != ' ' && *p != '\t')
 			finish_field(h);
+		if (h->line_begins && *p == '\r') {
+			p++;
+			continue;
+		}
 		if (h->line_begins && *p == '\n') {
 			h->over = true;
 			return;
 		}
 		newline = memchr(p, '\n', (size_t)(end - p));
 		keep(h, p, (size_t)((newline ? newline : end) - p));
+		if (newline && h->len && h->text[h->len - 1] == '\r')
+			h->len--;
 		h->line_begins = newline != NULL;
 		p = newline ? newline + 1 : end;
 	}
@@ -56,6 +62,8 @@ header_begins(const char *s, size_t n)
 {
 	size_t i = 0;
 
+	if (n > 0 && *s == '\r')
+		return n == 1 ? -1 : s[1] == '\n';
 	if (n > 0 && *s == '\n')
 		return 1;
 	while (i < n && s[i] > ' ' && s[i] < 0x7f && s[i] != ':')

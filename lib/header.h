@@ -25,7 +25,7 @@ struct header {
 void header_init(struct header *, void (*field)(void *, const char *),
     void *ctx);
 
-/* Look at the next n octets of the message (lines end with LF). */
+/* Look at the next n octets of the message (lines end with LF or CR LF). */
 void header_scan(struct header *, const char *, size_t n);
 
 /* Does a message that begins so begin with a header field, or with the empty

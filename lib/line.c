@@ -61,9 +61,19 @@ line_read(struct line_reader *l, char *buf, size_t size)
 }
 
 void
-data_init(struct data *d)
+data_init(struct data *d, bool chunked)
 {
-	*d = (struct data){ .state = DATA_BEGIN_LINE };
+	*d = (struct data){
+		.state = chunked ? DATA_TEXT : DATA_BEGIN_LINE,
+		.chunked = chunked,
+	};
+}
+
+void
+data_end(struct data *d)
+{
+	if (d->state == DATA_CR)
+		d->bare_cr = true;
 }
 
 /*
@@ -105,7 +115,7 @@ step(struct data *d, char c, char **o)
 		if (c == '\n') {
 			*(*o)++ = '\n';
 			d->octets++;
-			d->state = DATA_BEGIN_LINE;
+			d->state = d->chunked ? DATA_TEXT : DATA_BEGIN_LINE;
 			return true;
 		}
 		*(*o)++ = '\r';

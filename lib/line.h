@@ -46,12 +46,13 @@ struct data {
 	enum {
 		DATA_BEGIN_LINE, DATA_DOT, DATA_DOT_CR, DATA_TEXT, DATA_CR
 	} state;
+	bool chunked;		/* its end is known: dots mean nothing */
 	bool done;		/* CR LF . CR LF was seen, or . CR LF first */
 	bool bare_cr, bare_lf;	/* at least one was */
 	unsigned long long octets;	/* as RFC 1870 counts them */
 };
 
-void data_init(struct data *);
+void data_init(struct data *, bool chunked);
 
 /*
  * Decode n octets: CR LF becomes LF, the dot that RFC 5321 4.5.2 puts before
@@ -62,5 +63,8 @@ void data_init(struct data *);
  */
 size_t data_decode(struct data *, const char *in, size_t n, char *out,
     size_t *len);
+
+/* That was all of a chunked message: a CR at its end was a bare one. */
+void data_end(struct data *);
 
 #endif

@@ -259,13 +259,13 @@ stream_end_data(struct stream *s)
 }
 
 static size_t
-read_block(struct stream *s, char *buf, bool may_wait)
+read_block(struct stream *s, char *buf, size_t size, bool may_wait)
 {
 	size_t got;
 
 	s->block_mode = true;
 	s->paused = !may_wait;
-	got = fread(buf, 1, STREAM_BUFFER, s->in);
+	got = fread(buf, 1, size, s->in);
 	clearerr(s->in);
 	s->block_mode = false;
 	return got;
@@ -273,11 +273,11 @@ read_block(struct stream *s, char *buf, bool may_wait)
 
 /* What stdio holds comes first: it may be all that the client will send. */
 size_t
-stream_read_block(struct stream *s, char *buf)
+stream_read_block(struct stream *s, char *buf, size_t size)
 {
-	size_t got = read_block(s, buf, false);
+	size_t got = read_block(s, buf, size, false);
 
-	return got ? got : read_block(s, buf, true);
+	return got ? got : read_block(s, buf, size, true);
 }
 
 /* Nothing is left in stdio's own buffer after a block: this comes next. */

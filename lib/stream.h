@@ -25,6 +25,8 @@ enum stream_state {
 	STREAM_EXPIRED,		/* session_timeout is over */
 	STREAM_SLOW,		/* message data slower than min_rate */
 	STREAM_STOPPED,		/* *stop was set */
+	STREAM_OUT_OF_STEP,	/* set by the caller: nobody knows what the
+				   octets mean that follow */
 };
 
 struct stream_limits {		/* milliseconds; 0 is none */
@@ -74,12 +76,15 @@ void stream_begin_data(struct stream *);
 void stream_end_data(struct stream *);
 
 /*
- * Read what there is into buf, of STREAM_BUFFER octets, waiting for the first
- * only.  Returns how many; 0 when reading ended, and state says why.
+ * Read what there is into buf, of at most STREAM_BUFFER octets, waiting for
+ * the first only.  Returns how many; 0 when reading ended, and state says why.
  */
-size_t stream_read_block(struct stream *, char *buf);
+size_t stream_read_block(struct stream *, char *buf, size_t size);
 
-/* Put back the last n octets of a block, to be read as lines. */
+/*
+ * Put back the last n octets of a block that was read with a size of
+ * STREAM_BUFFER, to be read as lines.
+ */
 void stream_unread(struct stream *, const char *, size_t n);
 
 /* Overwrite what was read: there was a password in it. */

@@ -1,0 +1,358 @@
+# CHUNKING and BINARYMIME (RFC 3030): a message in chunks of any size, whose
+# octets are content and never commands, whatever becomes of it.
+
+load helpers
+
+# up to the first chunk, in one group; what is said to it
+begin='EHLO c.example\r\nMAIL FROM:<a@c.example>\r\nRCPT TO:<b@mx.example>\r\n'
+binary='EHLO c.example\r\nMAIL FROM:<a@c.example> BODY=BINARYMIME\r\nRCPT TO:<b@mx.example>\r\n'
+begun='220 250 250 250'
+
+# raw TEXT...: send these octets all at once
+raw() {
+	local IFS=
+	printf '%b' "$*" >"$tmp/dialogue"
+	feed "$tmp/dialogue"
+}
+
+@test "EHLO offers CHUNKING and BINARYMIME, HELO nothing (RFC 3030 2, 3)" {
+	say 'EHLO c.example' QUIT
+	grep -qx '250[ -]CHUNKING' "$tmp/lines"
+	grep -qx '250[ -]BINARYMIME' "$tmp/lines"
+}
+
+@test "each chunk gets 250, and the last one the message's reply (RFC 3030 2)" {
+	raw "$begin" 'BDAT 12\r\nSubject: a\r\n' 'BDAT 4\r\n\r\nxy' \
+	    'bdat\t3  last\r\nz\r\n' 'QUIT\r\n'
+	[[ $codes == "$begun 250 250 250 221" ]]
+	[[ ${lines[-4]} == '250 2.0.0 12 octets received' ]]
+	[[ ${lines[-2]} == '250 2.0.0 Ok: kept as '* ]]
+	printf 'Subject: a\n\nxyz\n' >"$tmp/want"
+	stored "$tmp/want"
+	keeps 1
+}
+
+@test "a message may be one chunk, or an empty last one, or nothing (RFC 3030 2)" {
+	raw "$begin" 'BDAT 5 LAST\r\nA: b\n' 'QUIT\r\n'
+	[[ $codes == "$begun 550 221" ]]
+	raw "$begin" 'BDAT 6 LAST\r\nA: b\r\n' "${begin#*n}" \
+	    'BDAT 6\r\nC: d\r\nBDAT 0 LAST\r\n' "${begin#*n}" \
+	    'BDAT 0\r\nBDAT 0 LAST\r\n' 'QUIT\r\n'
+	[[ $codes == "$begun 250 250 250 250 250 250 250 250 250 221" ]]
+	keeps 3
+}
+
+@test "chunks hold dots, ends of data and commands, and all of it is text (RFC 3030 2)" {
+	local text='A: b\r\n\r\n.\r\n..\r\n.\r\nQUIT\r\nBDAT 1 LAST\r\n.x'
+	local size
+	size=$(printf '%b' "$text" | wc -c)
+	raw "$begin" "BDAT $size LAST\r\n$text" 'QUIT\r\n'
+	[[ $codes == "$begun 250 221" ]]
+	printf '%b' "${text//\\r/}" >"$tmp/want"
+	stored "$tmp/want"
+}
+
+@test "a text is kept as it is wherever it is cut, between CR and LF too" {
+	local i n actions=(reply say:'EHLO c.example' reply:250)
+	local text='A: b\r\n\r\nx\r\n\r\n.\r\n'
+	n=$(printf '%b' "$text" | wc -c)
+	for ((i = 0; i <= n; i++)); do
+		printf '%b' "$text" | head -c "$i" >"$tmp/head.$i"
+		printf '%b' "$text" | tail -c "+$((i + 1))" >"$tmp/tail.$i"
+		actions+=(say:'MAIL FROM:<a@c.example>' reply:250
+		    say:'RCPT TO:<b@mx.example>' reply:250
+		    say:"BDAT $i" file:"$tmp/head.$i" reply:250
+		    say:"BDAT $((n - i)) LAST" file:"$tmp/tail.$i" reply:250)
+	done
+	talk "${actions[@]}" say:QUIT reply:221 eof
+	keeps "$((n + 1))"
+	[[ $(sed -s '1,/^$/d' "$dir"/new/* | sort | uniq -c | tr -s ' \n' ' ') == \
+	    " $((n + 1)) $((n + 1)) . $((n + 1)) x " ]]
+}
+
+@test "chunks that arrive octet by octet are the same chunks" {
+	talk reply say:'EHLO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
+	    reply:250 say:'RCPT TO:<b@mx.example>' reply:250 \
+	    bytes:'BDAT 7\r\nA: b\r\n\r' reply:250 \
+	    bytes:'BDAT 4 LAST\r\n\nx\r\n' reply:250 say:QUIT reply:221 eof
+	printf 'A: b\n\nx\n' >"$tmp/want"
+	stored "$tmp/want"
+}
+
+@test "a bare CR or LF is judged at LAST: 550 5.6.11, nothing kept (RFC 5321 2.3.8)" {
+	local text
+	for text in 'x\ny\r\n' 'x\ry\r\n' '\r\r\n' 'xxxxy\r' 'xxxxy\n'; do
+		raw "$begin" 'BDAT 8\r\nA: b\r\n\r\n' \
+		    "BDAT $(printf '%b' "$text" | wc -c)\r\n$text" \
+		    'BDAT 0 LAST\r\nNOOP\r\nQUIT\r\n'
+		[[ $codes == "$begun 250 250 550 250 221" ]]
+		[[ ${lines[-3]} == '550 5.6.11 '* ]]
+	done
+	raw "$begin" 'BDAT 7\r\nA: b\r\n\r' 'BDAT 3 LAST\r\nx\r\n' 'QUIT\r\n'
+	[[ $codes == "$begun 250 550 221" ]]
+	keeps 0
+}
+
+@test "--bare-newline accept takes a bare LF in chunks, and no bare CR" {
+	options=(--bare-newline accept)
+	raw "$begin" 'BDAT 9 LAST\r\nA: b\n\nx\r\n' 'QUIT\r\n'
+	[[ $codes == "$begun 250 221" ]]
+	printf 'A: b\n\nx\n' >"$tmp/want"
+	stored "$tmp/want"
+	raw "$begin" 'BDAT 9 LAST\r\nA: b\r\rx\r\n' 'QUIT\r\n'
+	[[ $codes == "$begun 550 221" ]]
+}
+
+@test "BODY=BINARYMIME is kept byte for byte (RFC 3030 3)" {
+	local i
+	for i in {1..64}; do
+		printf '%b' "\\0$((i / 8))$((i % 8))\r\n\n\r\0\xff."
+	done >"$tmp/body"
+	{ printf 'A: b\r\n\r\n'; cat "$tmp/body"; } >"$tmp/want"
+	talk reply say:'EHLO c.example' reply:250 \
+	    say:'MAIL FROM:<a@c.example> BODY=BINARYMIME' reply:250 \
+	    say:'RCPT TO:<b@mx.example>' reply:250 \
+	    say:"BDAT $(stat -c %s "$tmp/want") LAST" file:"$tmp/want" \
+	    reply:250 say:QUIT reply:221 eof
+	stored "$tmp/want"
+}
+
+@test "a binary message's own header is seen for what it is, ended by CR LF" {
+	options=(--max-hops 1)
+	# two Received, one of which is content
+	local text='Received: x\r\nA: b\r\n\r\nReceived: y\r\nReceived: z\r\n'
+	raw "$binary" "BDAT $(printf '%b' "$text" | wc -c) LAST\r\n$text" 'QUIT\r\n'
+	[[ $codes == "$begun 250 221" ]]
+	text='Received: x\r\nReceived: y\r\n\r\nz'
+	raw "$binary" "BDAT $(printf '%b' "$text" | wc -c) LAST\r\n$text" 'QUIT\r\n'
+	[[ $codes == "$begun 554 221" ]]
+	text='Delivered-To: b@mx.example\r\nReceived: from x\r\n\tby mx.example\r\n\twith SMTP id 1\r\n\r\nz'
+	raw "$binary" "BDAT $(printf '%b' "$text" | wc -c) LAST\r\n$text" 'QUIT\r\n'
+	[[ $codes == "$begun 554 221" ]]
+	[[ ${lines[-2]} == '554 5.4.6 '* ]]
+	keeps 1
+}
+
+@test "a binary message that begins with an empty line, or no header, gets one" {
+	raw "$binary" 'BDAT 3 LAST\r\n\r\nx' 'QUIT\r\n'
+	[[ $codes == "$begun 250 221" ]]
+	[[ $(tail -c 5 "$(message)" | od -An -c | tr -d ' \n') == '0\n\r\nx' ]]
+	rm "$dir"/new/*
+	raw "$binary" 'BDAT 3 LAST\r\n\r\rx' 'QUIT\r\n'
+	[[ $codes == "$begun 250 221" ]]
+	[[ $(tail -c 6 "$(message)" | od -An -c | tr -d ' \n') == '0\n\n\r\rx' ]]
+}
+
+@test "W= of a binary message counts LF that have no CR (maildir names of Dovecot)" {
+	raw "$binary" 'BDAT 14 LAST\r\nA: b\r\n\r\nx\ny\r\nz' 'QUIT\r\n'
+	local name size ours
+	name=$(message)
+	size=$(stat -c %s "$name")
+	ours=$(sed '/^A/,$d' "$name" | wc -l)
+	[[ $name == *",S=$size,W=$((size + ours + 1))" ]]
+}
+
+@test "DATA for BINARYMIME, and DATA or MAIL or RCPT after BDAT, get 503 (RFC 3030 2, 3)" {
+	raw "$binary" 'DATA\r\nBDAT 8 LAST\r\nA: b\r\n\r\nQUIT\r\n'
+	[[ $codes == "$begun 503 250 221" ]]
+	raw "$begin" 'BDAT 8\r\nA: b\r\n\r\nDATA\r\nMAIL FROM:<x@c.example>\r\n' \
+	    'RCPT TO:<c@mx.example>\r\nNOOP\r\nVRFY x\r\nBDAT 0 LAST\r\nQUIT\r\n'
+	[[ $codes == "$begun 250 503 503 503 250 252 250 221" ]]
+	keeps 2
+}
+
+@test "BDAT before HELO, MAIL or RCPT gets 503 behind its octets (RFC 3030 2)" {
+	raw 'BDAT 6\r\nQUIT\r\nEHLO c.example\r\nBDAT 6 LAST\r\nQUIT\r\n' \
+	    'MAIL FROM:<a@c.example>\r\nBDAT 6 LAST\r\nQUIT\r\n' \
+	    'RCPT TO:<b@mx.example>\r\nQUIT\r\n'
+	[[ $codes == '220 503 250 503 250 503 503 221' ]]
+}
+
+@test "BDAT after RCPT that were all refused gets 554, and 503 from then on" {
+	options=(--domain mx.example)
+	raw 'EHLO c.example\r\nMAIL FROM:<a@c.example>\r\nRCPT TO:<b@c.example>\r\n' \
+	    'BDAT 6\r\nQUIT\r\nBDAT 6 LAST\r\nQUIT\r\nMAIL FROM:<a@c.example>\r\n' \
+	    'QUIT\r\n'
+	[[ $codes == '220 250 250 550 554 503 250 221' ]]
+}
+
+@test "a chunk that takes a message over --max-size is read away, then 552 (RFC 1870 6.3)" {
+	options=(--max-size 20)
+	raw "$begin" 'BDAT 20\r\nA: b\r\n\r\nxxxxxxxxxx\r\nBDAT 6 LAST\r\nQUIT\r\n' \
+	    'BDAT 6 LAST\r\nQUIT\r\n' "${begin#*n}" \
+	    'BDAT 20 LAST\r\nA: b\r\n\r\nxxxxxxxxxx\r\n' "${begin#*n}" \
+	    'BDAT 21 LAST\r\nA: b\r\n\r\nxxxxxxxxxxx\r\nQUIT\r\n'
+	[[ $codes == "$begun 250 552 503 250 250 250 250 250 552 221" ]]
+	keeps 1
+}
+
+@test "the same holds of a binary message, whose octets are all counted" {
+	options=(--max-size 20)
+	raw "$binary" 'BDAT 10\r\nA: b\r\n\r\n\r\nBDAT 10\r\n\n\n\n\n\n\n\n\n\n\n' \
+	    'BDAT 1 LAST\r\nx' 'QUIT\r\n'
+	[[ $codes == "$begun 250 250 552 221" ]]
+	keeps 0
+}
+
+@test "a size that is none gets 501 5.5.4 and the connection is closed" {
+	local size
+	for size in '' x -1 +1 0x1 1.0 1x 'LAST' '1 LAST x' '1 2' '1LAST' \
+	    18446744073709551616 99999999999999999999 000000000000000000001; do
+		raw "$begin" "BDAT $size\r\nNOOP\r\n"
+		[[ $codes == "$begun 501" && ${lines[-1]} == '501 5.5.4 '* ]]
+	done
+	raw "BDAT x\r\nNOOP\r\n"
+	[[ $codes == '220 501' ]]
+	raw "$begin" "BDAT 1$(printf '%3000s')x\r\nNOOP\r\n"
+	[[ $codes == "$begun 501" ]]
+	keeps 0
+}
+
+@test "the log says that the session was out of step" {
+	options=(-v)
+	raw "$begin" 'BDAT x\r\n'
+	grep -q 'event=disconnected .*how=out-of-step' "$log"
+}
+
+@test "sizes up to 64 bits are not wrapped: octets are read away, and nothing is kept" {
+	options=(-r 1s)
+	talk reply say:'EHLO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
+	    reply:250 say:'RCPT TO:<b@mx.example>' reply:250 \
+	    say:'BDAT 4' send:'A: b' reply:250 \
+	    say:'BDAT 18446744073709551615 LAST' send:'QUIT\r\n' \
+	    reply:'421 4.4.2 ' eof
+	options+=(--max-size 0)
+	talk reply say:'EHLO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
+	    reply:250 say:'RCPT TO:<b@mx.example>' reply:250 \
+	    say:'BDAT 4' send:'A: b' reply:250 \
+	    say:'BDAT 18446744073709551613 LAST' send:'QUIT\r\n' \
+	    reply:'421 4.4.2 ' eof
+	keeps 0
+}
+
+@test "RSET, EHLO and QUIT between chunks leave nothing (RFC 3030 2)" {
+	raw "$begin" 'BDAT 4\r\nA: bRSET\r\nBDAT 4 LAST\r\nA: b' "${begin#*n}" \
+	    'BDAT 4\r\nA: bEHLO c.example\r\nBDAT 4 LAST\r\nA: b' "${begin#*n}" \
+	    'BDAT 4\r\nA: bQUIT\r\n'
+	[[ $codes == "$begun 250 250 503 250 250 250 250 503 250 250 250 221" ]]
+	keeps 0
+}
+
+@test "the end of the connection in a chunk or between two leaves nothing" {
+	local end
+	for end in 'BDAT 4\r\nA: ' 'BDAT 4\r\nA: b' 'BDAT 4\r\nA: bBDA'; do
+		raw "$begin" "$end"
+		[[ $codes == "$begun"* ]]
+		keeps 0
+	done
+	[[ $(events lost | grep -c 'from=a@c.example') == 3 ]]
+}
+
+@test "silence between chunks gets 421 4.4.2, and leaves nothing" {
+	options=(-r 1s)
+	talk reply say:'EHLO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
+	    reply:250 say:'RCPT TO:<b@mx.example>' reply:250 \
+	    say:'BDAT 4' send:'A: b' reply:250 reply:'421 4.4.2 ' eof
+	keeps 0
+}
+
+@test "--min-rate holds from the first chunk on, between chunks too" {
+	printf 0 >"$tmp/armed"
+	environment=(LD_PRELOAD="$PWD/t/fail.so" FAIL_CLOCK=100
+	    FAIL_WHEN="$tmp/armed")
+	talk reply say:'EHLO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
+	    reply:250 say:'RCPT TO:<b@mx.example>' reply:250 \
+	    say:'BDAT 4' send:'A: b' reply:250 \
+	    run:"printf 1 1<>'$tmp/armed'" drip:50:'BDAT 1\r\nx' \
+	    reply:'421 4.4.2 The data came too slowly' eof
+	keeps 0
+}
+
+@test "a stop lets a message in chunks come to its end, and then says 421" {
+	serve --listen 127.0.0.1:0 --workers 1
+	dial "${addr[0]}" reply say:'EHLO c.example' reply:250 \
+	    say:'MAIL FROM:<a@c.example>' reply:250 \
+	    say:'RCPT TO:<b@mx.example>' reply:250 \
+	    say:'BDAT 4' send:'A: b' reply:250 run:"kill -TERM $master" \
+	    say:'BDAT 2 LAST' send:'\r\n' reply:250 reply:'421 4.3.2 ' eof
+	keeps 1
+}
+
+@test "chunks sent at once have their replies in one write (RFC 2920 3.2)" {
+	talk reply say:'EHLO c.example' reply:250 \
+	    send:"${begin#*n}BDAT 4\r\nA: bBDAT 2\r\n\r\nBDAT 0\r\n" packet
+	[[ $codes == '220 250 250 250 250 250 250' ]]
+}
+
+@test "chunks under way when one is refused are no errors (RFC 3030 2)" {
+	local i actions=()
+	options=(--max-size 10)
+	for i in {1..60}; do
+		actions+=('BDAT 3\r\nxxx')
+	done
+	raw "$begin" 'BDAT 11\r\nA: b\r\n\r\nxxx' "${actions[@]}" "${begin#*n}" \
+	    'BDAT 8 LAST\r\nA: b\r\n\r\n' 'QUIT\r\n'
+	[[ $codes == "$begun 552$(printf ' 503%.0s' {1..60}) 250 250 250 221" ]]
+	for i in {1..60}; do
+		actions+=('BDAT 3\r\nxxx')
+	done
+	raw 'EHLO c.example\r\n' "${actions[@]}"
+	[[ $codes == *' 503 421' ]]
+	keeps 1
+}
+
+@test "a million chunks of one octet take no time and no memory to speak of" {
+	{
+		printf '%b' "$begin"
+		printf 'BDAT 6\r\nA: b\r\n'
+		yes $'BDAT 1\r\nx' | head -n 2000000 | tr -d '\n' |
+		    sed -e 's/\r/\r\n/g'
+		printf 'BDAT 2 LAST\r\n\r\nQUIT\r\n'
+	} >"$tmp/dialogue"
+	local cmd
+	command_line
+	# shellcheck disable=SC2002 # it is to be a pipe
+	cat "$tmp/dialogue" | (
+		ulimit -v 65536
+		timeout 60 "${cmd[@]}"
+	) 2>>"$log" | tail -n 2 >"$tmp/replies"
+	[[ $(head -c 4 "$tmp/replies") == '250 ' ]]
+	[[ $(stat -c %s "$(message)") -gt 1000000 ]]
+}
+
+@test "--on-data is asked at the first chunk; its refusal is said behind the octets" {
+	hook on-data <<'END'
+echo "$SMTP_EVENT $SMTP_BODY" >>"$tmp/asked"
+[ "$SENDER" != bad@c.example ]
+END
+	options=(--on-data "$tmp/on-data")
+	raw "$binary" 'BDAT 4\r\nA: bBDAT 2 LAST\r\n\r\n' 'QUIT\r\n'
+	[[ $codes == "$begun 250 250 221" ]]
+	given "$tmp/asked" 'on-data BINARYMIME'
+	raw "${begin/a@/bad@}" 'BDAT 6\r\nQUIT\r\nBDAT 6 LAST\r\nQUIT\r\nQUIT\r\n'
+	[[ $codes == "$begun 554 503 221" ]]
+	keeps 1
+}
+
+@test "the commands after the end know SMTP_BODY and the size of all chunks" {
+	hook on-message <<'END'
+echo "$SMTP_BODY $SMTP_SIZE" >"$tmp/asked"
+cat >"$tmp/got"
+END
+	options=(--on-message "$tmp/on-message")
+	raw "$binary" 'BDAT 6\r\nA: b\r\nBDAT 5 LAST\r\n\r\n\r\nx' 'QUIT\r\n'
+	[[ $codes == "$begun 250 250 221" ]]
+	given "$tmp/asked" 'BINARYMIME 11'
+	printf 'A: b\r\n\r\n\r\nx' | cmp - <(tail -c 11 "$tmp/got")
+}
+
+@test "a disk that fills between chunks refuses the message, not the session" {
+	shim write:1+:ENOSPC
+	disarm
+	talk reply say:'EHLO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
+	    reply:250 say:'RCPT TO:<b@mx.example>' reply:250 \
+	    say:'BDAT 6' send:'A: b\r\n' reply:250 run:"printf 1 1<>'$tmp/armed'" \
+	    say:'BDAT 2 LAST' send:'\r\n' reply:'452 4.3.1 ' say:NOOP reply:250 \
+	    say:QUIT reply:221 eof
+	keeps 0
+}
