@@ -54,6 +54,7 @@ OBJECTS = smtpd.o \
 	lib/scoreboard.o \
 	lib/store.o \
 	lib/stream.o \
+	lib/trace.o \
 	lib/user.o \
 	lib/utf8.o \
 	lib/verdict.o \
@@ -97,6 +98,7 @@ HEADERS = settings.h \
 	lib/scoreboard.h \
 	lib/store.h \
 	lib/stream.h \
+	lib/trace.h \
 	lib/user.h \
 	lib/utf8.h \
 	lib/verdict.h \

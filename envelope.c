@@ -14,11 +14,10 @@
 #include "delivery.h"
 #include "envelope.h"
 #include "header.h"
+#include "trace.h"
 
 enum {
-	SEARCHED_MAX = 1 << 20,	/* octets where our Received must be found */
 	LOOKUPS_MAX = 1000,	/* Delivered-To fields that are looked at */
-	BEGIN_MAX = 256,	/* octets that header_begins() may want */
 };
 
 struct recipient {
@@ -46,10 +45,6 @@ struct basic {
 	long long hops;
 	unsigned lookups, above;	/* Delivered-To fields, recipients */
 	struct header header;
-
-	char begin[BEGIN_MAX];	/* held until header_begins() can tell */
-	size_t n_begin;
-	bool begun;
 };
 
 static struct basic *
@@ -165,25 +160,6 @@ add_recipient(struct envelope *e, const struct address *a)
 	return reply_none();
 }
 
-/* "by" and our name, in a Received field (RFC 5321 4.4). */
-static bool
-is_by(const char *received, const char *hostname)
-{
-	const size_t len = strlen(hostname);
-	const char *p = received;
-
-	while ((p = strpbrk(p, " \t"))) {
-		p += strspn(p, " \t");
-		if (strncasecmp(p, "by", 2) != 0 || !strspn(p + 2, " \t"))
-			continue;
-		p += 2 + strspn(p + 2, " \t");
-		if (strncasecmp(p, hostname, len) == 0 &&
-		    (p[len] == '\0' || strchr(" \t;(", p[len])))
-			return true;
-	}
-	return false;
-}
-
 /* A field that is no Delivered-To stands below some that were. */
 static void
 judge_above(struct basic *b, bool by_us)
@@ -222,7 +198,7 @@ look_for_loop(void *ctx, const char *field)
 	if (value)
 		b->hops++;
 	if (b->above)
-		judge_above(b, value && is_by(value, b->mail->hostname));
+		judge_above(b, value && trace_is_by(value, b->mail->hostname));
 }
 
 /* RFC 5321 4.4 */
@@ -289,36 +265,18 @@ begin_data(struct envelope *e)
 	return reply_none();
 }
 
-/* What came so far is the beginning: keep it from folding into our header. */
 static void
-begin(struct basic *b)
+put_message(void *ctx, const char *s, size_t n)
 {
-	b->begun = true;
-	if (header_begins(b->begin, b->n_begin) != 1)
-		outfile_put(&b->delivery.out, "\n", 1);
-	outfile_put(&b->delivery.out, b->begin, b->n_begin);
+	struct basic *b = ctx;
+
+	outfile_put(&b->delivery.out, s, n);
 }
 
 static void
 write_data(struct envelope *e, const char *s, size_t n)
 {
-	struct basic *b = basic(e);
-	size_t part;
-
-	if (!b->header.over)
-		header_scan(&b->header, s, n);
-	if (!b->begun) {
-		part = sizeof b->begin - b->n_begin;
-		if (part > n)
-			part = n;
-		memcpy(b->begin + b->n_begin, s, part);
-		b->n_begin += part;
-		s += part;
-		n -= part;
-		if (header_begins(b->begin, b->n_begin) >= 0)
-			begin(b);
-	}
-	outfile_put(&b->delivery.out, s, n);
+	header_scan(&basic(e)->header, s, n);
 }
 
 /* The session wants to know what was kept, and may want to read it. */
@@ -399,7 +357,6 @@ refuse_loops(struct basic *b, bool together)
 	struct recipient *r;
 	size_t i, n = 0;
 
-	header_scan(&b->header, "\n\n", 2);	/* it may have had no end */
 	for (i = 0; i < b->n_recipients; i++) {
 		r = &b->recipients[i];
 		r->looped = r->looped || (most && b->hops > most);
@@ -410,63 +367,17 @@ refuse_loops(struct basic *b, bool together)
 	return n < b->n_recipients && !(together && n);
 }
 
-/* Where the field ends that begins at p, with its folded lines. */
-static const char *
-field_end(const char *p)
-{
-	do {
-		p += strcspn(p, "\n");
-		p += *p == '\n';
-	} while (*p == ' ' || *p == '\t');
-	return p;
-}
-
-/* "id ID", as put_received() has it, between two places? */
-static bool
-has_id(const char *p, const char *end, const char *id)
-{
-	const size_t len = strlen(id);
-
-	for (; (p = strstr(p, " id ")) && p < end; p += 4)
-		if (strncmp(p + 4, id, len) == 0 &&
-		    strchr("\n; \t", p[4 + len]))
-			return true;
-	return false;
-}
-
-/* Where our Received ends in a message's header; -1 where it is not there. */
-static off_t
-find_received(const struct basic *b, int fd)
-{
-	const size_t most = SEARCHED_MAX;
-	char *text = malloc(most + 1);
-	const char *p, *next;
-	ssize_t n = text ? pread(fd, text, most, 0) : -1;
-	off_t end = -1;
-
-	if (n > 0) {
-		text[n] = '\0';
-		for (p = text; *p && *p != '\n' && end < 0; p = next) {
-			next = field_end(p);
-			if (strncasecmp(p, "Received:", 9) == 0 &&
-			    has_id(p, next, b->mail->id))
-				end = next - text;
-		}
-	}
-	free(text);
-	return end;
-}
-
 /* A filter makes a new message of the old one (delivery_replace). */
 static int
 make_filtered(void *ctx, int from, int to)
 {
 	struct basic *b = ctx;
+	struct trace_place place;
 
 	b->answer = b->mail->filter(b->mail->ctx, b->filter, from, to);
 	if (reply_refuses(&b->answer) || b->mail->filters <= b->filter)
 		return 1;
-	if (find_received(b, to) >= 0)
+	if (trace_find(to, b->mail->id, &place) > 0)
 		return 0;
 	b->answer = local_error(b, "filter: its output is not the message",
 	    EBADMSG);
@@ -479,15 +390,15 @@ make_with_headers(void *ctx, int from, int to)
 {
 	const struct basic *b = ctx;
 	const char *late = b->mail->headers + b->n_headers;
-	const off_t end = find_received(b, from);
+	struct trace_place place;
 
-	if (end < 0) {
+	if (trace_find(from, b->mail->id, &place) <= 0) {
 		errno = EBADMSG;
 		return -1;
 	}
-	return file_append_part(to, from, 0, end) < 0 ||
+	return file_append_part(to, from, 0, place.below) < 0 ||
 	    file_write(to, late, strlen(late)) < 0 ||
-	    file_append(to, from, end) < 0 ? -1 : 0;
+	    file_append(to, from, place.below) < 0 ? -1 : 0;
 }
 
 /* Ask the filters, and then the inspectors, of the message. */
@@ -531,8 +442,7 @@ finish(struct basic *b, bool together)
 	struct reply r;
 	int fd;
 
-	if (!b->begun)
-		begin(b);
+	header_finish(&b->header);
 	if (delivery_flush(d) < 0)
 		return local_error(b, "write", errno);
 	if (!refuse_loops(b, together))
@@ -607,7 +517,10 @@ basic_envelope_new(const struct basic_options *options, struct mail *mail,
 		.ctx = b,
 	};
 	delivery_init(&b->delivery);
-	header_init(&b->header, look_for_loop, b);
+	header_init(&b->header, b);
+	b->header.field = look_for_loop;
+	b->header.put = put_message;
+	b->header.dropped = "Return-Path";
 	if (size < (unsigned long long)options->min_free)
 		size = (unsigned long long)options->min_free;
 	if (store_room(options->store, size) == 0) {

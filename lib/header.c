@@ -4,77 +4,177 @@
 
 #include "header.h"
 
+/* What a line of the header is, as far as its first octets tell. */
+enum line {
+	LINE_UNSURE,		/* there are too few of them */
+	LINE_FIELD,
+	LINE_FOLDED,		/* it goes on with the field */
+	LINE_EMPTY,
+	LINE_TEXT,		/* none of these */
+};
+
 void
-header_init(struct header *h, void (*field)(void *, const char *), void *ctx)
+header_init(struct header *h, void *ctx)
 {
-	h->field = field;
+	memset(h, 0, sizeof *h);
 	h->ctx = ctx;
-	h->over = false;
-	h->line_begins = true;
-	h->len = 0;
+}
+
+static enum line
+judge(const char *s, size_t n)
+{
+	size_t i = 0;
+
+	if (n == 0)
+		return LINE_UNSURE;
+	if (*s == ' ' || *s == '\t')
+		return LINE_FOLDED;
+	if (*s == '\n')
+		return LINE_EMPTY;
+	if (*s == '\r')
+		return n < 2 ? LINE_UNSURE : s[1] == '\n' ? LINE_EMPTY :
+		    LINE_TEXT;
+	while (i < n && s[i] > ' ' && s[i] < 0x7f && s[i] != ':')
+		i++;
+	if (i == 0 || i > HEADER_NAME_MAX)
+		return LINE_TEXT;
+	while (i < n && (s[i] == ' ' || s[i] == '\t'))	/* RFC 5322 4.5 */
+		i++;
+	if (i == n)
+		return n < HEADER_BEGIN_MAX ? LINE_UNSURE : LINE_TEXT;
+	return s[i] == ':' ? LINE_FIELD : LINE_TEXT;
+}
+
+static void
+put(struct header *h, const char *s, size_t n)
+{
+	if (!h->put || h->dropping || n == 0)
+		return;
+	h->begun = true;
+	h->put(h->ctx, s, n);
 }
 
 static void
 finish_field(struct header *h)
 {
+	while (h->len && strchr("\r \t", h->text[h->len - 1]))
+		h->len--;
 	h->text[h->len] = '\0';
-	if (h->len)
+	if (h->open && h->field)
 		h->field(h->ctx, h->text);
+	h->open = h->dropping = false;
 	h->len = 0;
 }
 
 static void
-keep(struct header *h, const char *p, size_t n)
+keep(struct header *h, const char *s, size_t n)
 {
 	if (n > HEADER_FIELD_KEPT - h->len)
 		n = HEADER_FIELD_KEPT - h->len;
-	memcpy(h->text + h->len, p, n);
+	memcpy(h->text + h->len, s, n);
 	h->len += n;
 }
 
-void
-header_scan(struct header *h, const char *p, size_t n)
+/* A line is known for what it is; at is where it begins. */
+static void
+begin_line(struct header *h, enum line line, const char *s,
+    unsigned long long at)
 {
-	const char *end = p + n, *newline;
+	size_t len = h->dropped ? strlen(h->dropped) : 0;
 
-	while (p < end && !h->over) {
-		if (h->line_begins && *p != ' ' && *p != '\t')
-			finish_field(h);
-		if (h->line_begins && *p == '\r') {
-			p++;
-			continue;
-		}
-		if (h->line_begins && *p == '\n') {
-			h->over = true;
-			return;
-		}
-		newline = memchr(p, '\n', (size_t)(end - p));
-		keep(h, p, (size_t)((newline ? newline : end) - p));
-		if (newline && h->len && h->text[h->len - 1] == '\r')
-			h->len--;
-		h->line_begins = newline != NULL;
-		p = newline ? newline + 1 : end;
+	if (line == LINE_FOLDED && !h->open)
+		line = LINE_TEXT;
+	h->end = at;
+	if (line != LINE_FOLDED)
+		finish_field(h);
+	if (line == LINE_TEXT && !h->doubtful) {
+		h->doubtful = true;
+		if (!h->begun)
+			put(h, "\n", 1);
 	}
+	if (line == LINE_FIELD) {
+		h->open = true;
+		h->dropping = len && !h->doubtful &&
+		    strncasecmp(s, h->dropped, len) == 0 &&
+		    strchr(": \t", s[len]);
+	}
+	h->over = line == LINE_EMPTY;
+	h->within = !h->over;
 }
 
-int
-header_begins(const char *s, size_t n)
+/* Begin a line with what is held of it, and go on with that. */
+static void
+release(struct header *h, enum line line)
 {
-	size_t i = 0;
+	const size_t n = h->n_held;
 
-	if (n > 0 && *s == '\r')
-		return n == 1 ? -1 : s[1] == '\n';
-	if (n > 0 && *s == '\n')
-		return 1;
-	while (i < n && s[i] > ' ' && s[i] < 0x7f && s[i] != ':')
-		i++;
-	if (i > HEADER_NAME_MAX || (i == 0 && n > 0))
-		return 0;
-	while (i < n && (s[i] == ' ' || s[i] == '\t'))
-		i++;
-	if (i == n)
-		return n > 2 * HEADER_NAME_MAX ? 0 : -1;
-	return s[i] == ':';
+	begin_line(h, line, h->held, h->read - n);
+	h->n_held = 0;
+	keep(h, h->held, n);
+	put(h, h->held, n);
+	h->within = !h->over && h->held[n - 1] != '\n';
+}
+
+/* A line whose beginning is not all there: an octet more. */
+static void
+hold(struct header *h, char c)
+{
+	enum line line;
+
+	h->held[h->n_held++] = c;
+	h->read++;
+	line = judge(h->held, h->n_held);
+	if (line != LINE_UNSURE)
+		release(h, line);
+}
+
+/* The rest of a line, or what there is of it. */
+static size_t
+go_on(struct header *h, const char *s, size_t n)
+{
+	const char *newline = memchr(s, '\n', n);
+	const size_t len = newline ? (size_t)(newline - s) : n;
+	const size_t part = len + (newline != NULL);
+
+	keep(h, s, len);
+	put(h, s, part);
+	h->read += part;
+	h->within = newline == NULL;
+	return part;
+}
+
+void
+header_scan(struct header *h, const char *s, size_t n)
+{
+	const char *end = s + n;
+	enum line line;
+
+	while (s < end && !h->over) {
+		if (h->within) {
+			s += go_on(h, s, (size_t)(end - s));
+			continue;
+		}
+		line = h->n_held ? LINE_UNSURE : judge(s, (size_t)(end - s));
+		if (line == LINE_UNSURE)
+			hold(h, *s++);
+		else
+			begin_line(h, line, s, h->read);
+	}
+	put(h, s, (size_t)(end - s));
+}
+
+void
+header_finish(struct header *h)
+{
+	if (h->n_held)
+		release(h, LINE_TEXT);
+	if (!h->over) {
+		h->end = h->read;
+		finish_field(h);
+		h->over = true;
+	}
+	if (!h->begun)
+		put(h, "\n", 1);
 }
 
 const char *

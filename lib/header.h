@@ -1,6 +1,10 @@
 /*
- * The header of a message as it streams by: a call for each field (RFC 5322
- * 2.2), until the empty line.  It changes nothing and keeps one field.
+ * The header of a message as it streams by (RFC 5322 2.2): a call for each
+ * field, until the empty line; and the octets themselves, less the fields of
+ * one name.  It keeps one field and the beginning of a line.
+ *
+ * A line that is no field does not end the header for who counts fields, but
+ * it may begin the body: nothing is left out behind it.
  */
 #ifndef HEADER_H
 #define HEADER_H
@@ -11,26 +15,46 @@
 enum {
 	HEADER_FIELD_KEPT = 2000,	/* octets of an unfolded field */
 	HEADER_NAME_MAX = 77,		/* octets, RFC 5322 2.1.1 less ":" */
+	HEADER_BEGIN_MAX = 128,		/* octets to the ":" of a field */
 };
 
 struct header {
-	void (*field)(void *ctx, const char *field);	/* "Name: value" */
+	/* "Name: value", or NULL: nobody wants to know */
+	void (*field)(void *ctx, const char *field);
+	/* what is left of the message; or NULL */
+	void (*put)(void *ctx, const char *, size_t n);
+	const char *dropped;	/* name of the fields that are not put */
 	void *ctx;
-	bool over;		/* the empty line was seen */
-	bool line_begins;
+
+	bool over;		/* the header is */
+	/* octets to the end of the field, at its call, and of the header */
+	unsigned long long end;
+
+	/* private */
+	unsigned long long read;	/* octets so far */
+	bool within;		/* a line that is known for what it is */
+	bool doubtful;		/* a line was no field: is this the body? */
+	bool open, dropping;	/* a field; which is not put */
+	bool begun;		/* something was put */
+	size_t n_held;
+	char held[HEADER_BEGIN_MAX];
 	size_t len;
 	char text[HEADER_FIELD_KEPT + 1];
 };
 
-void header_init(struct header *, void (*field)(void *, const char *),
-    void *ctx);
+/* Begin; the callbacks may be set then. */
+void header_init(struct header *, void *ctx);
 
-/* Look at the next n octets of the message (lines end with LF or CR LF). */
+/*
+ * Take the next n octets of the message, whose lines end with LF or CR LF.
+ * Behind the header all are put.  Where no field and no empty line comes
+ * first, an empty line is put there, so that the message does not fold into a
+ * header above it.
+ */
 void header_scan(struct header *, const char *, size_t n);
 
-/* Does a message that begins so begin with a header field, or with the empty
- * line behind none?  1, 0, or -1: can't be told from so few octets. */
-int header_begins(const char *, size_t n);
+/* The message ends here. */
+void header_finish(struct header *);
 
 /* The value of the field, if that is its name in any case; else NULL. */
 const char *header_value(const char *field, const char *name);

@@ -223,3 +223,130 @@ unfold() {
 		stored "$tmp/expected"
 	done
 }
+
+# came LINE...: a message of these lines is kept as those in $tmp/expected,
+# however it is cut into segments
+came() {
+	local octets k
+	printf -v octets '%s\\r\\n' "$@"
+	dir=$tmp/$((++n))
+	deliver "$@" || return
+	stored "$tmp/expected" || return
+	for k in 1 7 11 12 13 16; do
+		dir=$tmp/$((++n))
+		talk "${data_bob[@]}" split:"$k:$octets.\r\n" reply:250 say:QUIT eof ||
+		    return
+		stored "$tmp/expected" || return
+	done
+	dir=$tmp/$((++n))
+	talk "${data_bob[@]}" bytes:"$octets.\r\n" reply:250 say:QUIT eof &&
+	    stored "$tmp/expected"
+}
+
+@test "a Return-Path that came with the message is taken out (RFC 5321 4.4)" {
+	printf 'Subject: x\nX: 1\n\nbody\n' >"$tmp/expected"
+	came 'Return-Path: <evil@c.example>' 'Subject: x' 'X: 1' '' body
+	[[ $(header Return-Path) == '<alice@c.example>' ]]
+}
+
+@test "every one, folded ones whole, in any case, with blanks before the colon (RFC 5322 4.5)" {
+	printf 'Subject: x\n y\nX: 1\n\nbody\n' >"$tmp/expected"
+	came 'RETURN-PATH:' ' <evil' $'\t@c.example>' 'Subject: x' ' y' \
+	    'return-path : <>' 'X: 1' $'Return-Path \t:\tx' ' Subject: folded' '' body
+}
+
+@test "what only resembles one stays" {
+	local lines_sent=('X-Return-Path: 1' 'Return-Path-X: 2' 'Return-Pat: 3'
+	    'Return-Paths: 4' 'Return: 5' 'Subject:' ' Return-Path: <folded@c.example>'
+	    '' 'Return-Path: <body@c.example>' '' body)
+	printf '%s\n' "${lines_sent[@]}" >"$tmp/expected"
+	came "${lines_sent[@]}"
+}
+
+@test "in a message without a header nothing is taken out" {
+	printf '\nDear Bob,\nReturn-Path: <x@c.example>\n\nbody\n' >"$tmp/expected"
+	came 'Dear Bob,' 'Return-Path: <x@c.example>' '' body
+	printf '\nReturn-Path <x@c.example>\n\nbody\n' >"$tmp/expected"
+	came 'Return-Path <x@c.example>' '' body
+}
+
+@test "nor behind a line that is no field" {
+	printf 'X: 1\nno field\nReturn-Path: <x@c.example>\n\nbody\n' >"$tmp/expected"
+	came 'Return-Path: <gone@c.example>' 'X: 1' 'no field' \
+	    'Return-Path: <x@c.example>' '' body
+}
+
+@test "a message that is a Return-Path and text does not fold into our header" {
+	printf '\nDear Bob,\n' >"$tmp/expected"
+	came 'Return-Path: <x@c.example>' ' folded' 'Dear Bob,'
+	printf '\n' >"$tmp/expected"
+	came 'Return-Path: <x@c.example>'
+	came 'Return-Path: <x@c.example>' ''
+}
+
+@test "in a BINARYMIME message, too, and in its header alone (RFC 3030)" {
+	local octets='Return-Path: <evil@c.example>\r\nX: 1\r\nRETURN-PATH:\r\n x\r\n\r\nReturn-Path: <body@c.example>\r\n\0'
+	talk reply say:'EHLO c.example' reply:250 \
+	    say:'MAIL FROM:<alice@c.example> BODY=BINARYMIME' reply:250 \
+	    say:'RCPT TO:<bob@mx.example>' reply:250 \
+	    send:"BDAT $(printf '%b' "$octets" | wc -c) LAST\r\n$octets" reply:250 \
+	    say:QUIT eof
+	printf 'X: 1\r\n\r\nReturn-Path: <body@c.example>\r\n\0' >"$tmp/expected"
+	stored "$tmp/expected"
+	[[ $(head -n 1 "$(message)") == 'Return-Path: <alice@c.example>' ]]
+}
+
+@test "a Return-Path of megabytes is taken out in bounded memory" {
+	local k
+	{
+		printf '%s\r\n' "${to_bob[@]}" DATA
+		printf 'Return-Path: '
+		head -c 3000000 /dev/zero | tr '\0' x
+		printf '\r\nX: 1\r\nReturn-Path:\r\n'
+		for ((k = 0; k < 100; k++)); do
+			printf ' %09000d\r\n' 0
+		done
+		printf 'Y: 2\r\n\r\nbody\r\n.\r\nQUIT\r\n'
+	} >"$tmp/dialogue"
+	ulimit -v 60000
+	feed "$tmp/dialogue"
+	[[ $codes == '220 250 250 250 354 250 221' ]]
+	printf 'X: 1\nY: 2\n\nbody\n' >"$tmp/expected"
+	stored "$tmp/expected"
+}
+
+@test "each recipient's own copy has one Return-Path, too" {
+	users bob eve
+	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA \
+	    'Return-Path: <evil@c.example>' 'X: 1' '' body . QUIT
+	[[ $codes == "$to_bob_codes 250 354 250 221" ]]
+	[[ $(header Return-Path "$(message "$base/bob")") == '<alice@c.example>' ]]
+	[[ $(header Return-Path "$(message "$base/eve")") == '<alice@c.example>' ]]
+}
+
+@test "a Return-Path that a filter adds is the administrator's" {
+	options=(--filter 'cat; exit 0;' --filter 'sed "1s/.*/Return-Path: <srs@mx.example>/"')
+	deliver 'Return-Path: <evil@c.example>' 'X: 1' '' body
+	[[ $(header Return-Path) == '<srs@mx.example>' ]]
+}
+
+# injects DIALOGUE...: nothing of it becomes a header field or a line of the log
+injects() {
+	say "$@" QUIT
+	if [[ -d $dir/new && $(kept) != 0 ]]; then
+		lacks -riE '^X?-?Injected' "$dir/new" || return
+	fi
+	lacks -iE '^X?-?Injected' "$log"
+}
+
+@test "nothing that a client says becomes a header field of its own" {
+	local evil
+	for evil in $'\r' $'\n' $'\x0b' $'\x0c' $'\x85' $'\xc2\x85' $'\xe2\x80\xa8' \
+	    '+0D+0A' '%0d%0a' '\r\n' '=0D=0A'; do
+		injects "EHLO c.example${evil}X-Injected: 1" \
+		    "MAIL FROM:<a${evil}X-Injected@c.example> SMTPUTF8" \
+		    "MAIL FROM:<a@c.example> SMTPUTF8" \
+		    "RCPT TO:<\"b${evil}Injected: 1\"@mx.example>" \
+		    'RCPT TO:<bob@mx.example>' DATA 'Subject: x' '' x .
+	done
+}

@@ -219,6 +219,27 @@ loop() {
 	keeps 5
 }
 
+@test "the loop is seen in any case, folded, with comments, and by itself (RFC 5321 4.4)" {
+	local received
+	for received in 'RECEIVED : FROM x BY MX.Example with SMTP; now' \
+	    $'Received: from x\r\n\tby\r\n\tmx.example; now' \
+	    'Received: by mx.example; now' 'Received: by mx.example' \
+	    'Received: from x (by (a) \) b) by (at home) mx.example(it is) id 1; now' \
+	    'Received: from by by mx.example; now'; do
+		say "${to_bob[@]}" DATA 'delivered-TO:' $'\tbob@MX.example ' "$received" \
+		    '' x . QUIT
+		[[ ${lines[5]} == '554 5.4.6 '* ]]
+	done
+	for received in 'Received: from x (by mx.example) by else.example; now' \
+	    'Received: from x by mx.example.org; now' \
+	    'Received: from x by else.example; by mx.example' \
+	    'Received: from x by else.example (a (by) mx.example' \
+	    'Received: from by.example with mx.example; now'; do
+		deliver 'Delivered-To: bob@mx.example' "$received" '' x
+	done
+	keeps 5
+}
+
 @test "less than --min-free on the disk: 452 4.3.1 at MAIL, and 0 is none" {
 	options=(--min-free 1000000G)
 	say 'HELO c.example' 'MAIL FROM:<a@c.example>' 'RCPT TO:<b@mx.example>' \
