@@ -28,6 +28,7 @@ OBJECTS = smtpd.o \
 	parameters.o \
 	hooks.o \
 	auth.o \
+	xclient.o \
 	envelope.o \
 	lib/activation.o \
 	lib/address.o \
@@ -51,6 +52,7 @@ OBJECTS = smtpd.o \
 	lib/process.o \
 	lib/proxy.o \
 	lib/reply.o \
+	lib/resolve.o \
 	lib/scoreboard.o \
 	lib/store.o \
 	lib/stream.o \
@@ -72,6 +74,7 @@ HEADERS = settings.h \
 	parameters.h \
 	hooks.h \
 	auth.h \
+	xclient.h \
 	envelope.h \
 	lib/activation.h \
 	lib/address.h \
@@ -95,6 +98,7 @@ HEADERS = settings.h \
 	lib/process.h \
 	lib/proxy.h \
 	lib/reply.h \
+	lib/resolve.h \
 	lib/scoreboard.h \
 	lib/store.h \
 	lib/stream.h \

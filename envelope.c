@@ -212,7 +212,8 @@ put_received(const struct basic *b, struct outfile *out)
 
 	outfile_printf(out, "Received: from %s", m->helo);
 	if (*m->client)
-		outfile_printf(out, " ([%s%s])",
+		outfile_printf(out, " (%s%s[%s%s])", m->name,
+		    *m->name ? " " : "",
 		    strchr(m->client, ':') ? "IPv6:" : "", m->client);
 	outfile_printf(out, "\n\tby %s with %s id %s", m->hostname,
 	    m->protocol, m->id);

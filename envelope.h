@@ -16,6 +16,7 @@
 struct mail {
 	const char *id;
 	const char *client;	/* IP address, "" where there is none */
+	const char *name;	/* of the client; "" where it has none */
 	const char *helo;	/* as it may stand in a header */
 	const char *protocol;	/* ESMTP, RFC 3848 */
 	const char *hostname;	/* ours */

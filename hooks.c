@@ -76,6 +76,8 @@ set_session(struct environment *e, const struct session *s)
 	snprintf(local_port, sizeof local_port, "%u", local->port);
 	return environment_set(e, "PROTO", tcp ? "TCP" : NULL) |
 	    environment_set(e, "TCPREMOTEIP", tcp ? remote->ip : NULL) |
+	    environment_set(e, "TCPREMOTEHOST",
+		*s->client.name ? s->client.name : NULL) |
 	    environment_set(e, "TCPREMOTEPORT",
 		remote->port ? remote_port : NULL) |
 	    environment_set(e, "TCPLOCALIP", *local->ip ? local->ip : NULL) |

@@ -10,6 +10,7 @@
 #include "hooks.h"
 #include "transaction.h"
 #include "transfer.h"
+#include "xclient.h"
 
 enum {
 	COMMAND_MAX = 2048,	/* octets with CR LF; RFC 5321 4.5.3.1.4 asks
@@ -34,6 +35,8 @@ keep_helo(struct session *s, const char *name)
 {
 	size_t n = 0;
 
+	if (*s->given.helo)
+		name = s->given.helo;
 	for (; *name && n < HELO_MAX; name++)
 		if (isalnum((unsigned char)*name) || strchr(".:_[]-", *name))
 			s->helo[n++] = *name;
@@ -106,6 +109,7 @@ static const struct extension {
 	{ "BINARYMIME", always, NULL },			/* RFC 3030 3 */
 	{ "SMTPUTF8", always, NULL },			/* RFC 6531 */
 	{ "AUTH", auth_offered, say_mechanisms },	/* RFC 4954 */
+	{ "XCLIENT", xclient_offered, xclient_say },
 	{ "ENHANCEDSTATUSCODES", always, NULL },	/* RFC 2034 */
 };
 
@@ -184,10 +188,53 @@ cmd_foreign(struct session *s, const char *arg)
 	return reply_make(421, "4.7.0 This is SMTP");
 }
 
+/* The client's name, for Received and for commands. */
+static void
+find_name(struct session *s)
+{
+	struct client *c = &s->client;
+	const struct stream_limits *l = s->stream->limits;
+
+	if (s->options->resolve && !c->named)
+		resolve_name(&c->remote, c->name, l->stop, l->wait_mask);
+	c->named = true;
+}
+
+/* The banner; or 554 or 421, where a command refuses the client. */
+static struct reply
+welcome(struct session *s)
+{
+	struct reply r = reply_none();
+
+	session_cut_headers(s, 0);
+	if (!s->client.probe) {
+		find_name(s);
+		r = hooks_ask(s, HOOK_CONNECTION, NULL, NULL);
+	}
+	s->n_connection = s->n_hello = s->n_headers;
+	if (!reply_refuses(&r))
+		return reply_make(220, "%s ESMTP smtpd",
+		    s->options->hostname);
+	if (r.code != 521)
+		r.code = r.code < 500 ? 421 : 554;
+	s->closing = true;
+	return r;
+}
+
+/* A proxy brings a client, who is welcomed as one that connects. */
+static struct reply
+cmd_xclient(struct session *s, const char *arg)
+{
+	struct reply r = xclient_take(s, arg);
+
+	return r.code ? r : welcome(s);
+}
+
 static const struct command commands[] = {
 	{ "HELO", cmd_helo, ANY, ARG, true },
 	{ "EHLO", cmd_ehlo, ANY, ARG, true },
 	{ "AUTH", auth_command, IN(PHASE_HELLO), ARG, false },
+	{ "XCLIENT", cmd_xclient, IN(PHASE_NEW) | IN(PHASE_HELLO), ARG, false },
 	{ "MAIL", transaction_mail, IN(PHASE_HELLO), ARG, false },
 	{ "RCPT", transaction_rcpt, IN(PHASE_MAIL) | IN(PHASE_REFUSED) |
 	    IN(PHASE_RCPT), ARG, false },
@@ -380,24 +427,6 @@ next_reply(struct session *s)
 	return r;
 }
 
-/* The banner; or 554 or 421, where a command refuses the client. */
-static struct reply
-welcome(struct session *s)
-{
-	struct reply r = reply_none();
-
-	if (!s->client.probe)
-		r = hooks_ask(s, HOOK_CONNECTION, NULL, NULL);
-	s->n_connection = s->n_hello = s->n_headers;
-	if (!reply_refuses(&r))
-		return reply_make(220, "%s ESMTP smtpd",
-		    s->options->hostname);
-	if (r.code != 521)
-		r.code = r.code < 500 ? 421 : 554;
-	session_log_refusal(s, "connect", NULL, &r);
-	return r;
-}
-
 static void
 say(struct session *s, const struct reply *r)
 {
@@ -442,7 +471,7 @@ converse(struct session *s, struct reply r)
 		end_mail(s);
 		show_phase(s);
 		r = next_reply(s);
-	} while (r.code && !reply_closes(&r) &&
+	} while (r.code && !reply_closes(&r) && !s->closing &&
 	    s->stream->state == STREAM_OPEN);
 	return r;
 }
@@ -476,11 +505,11 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	scoreboard_count(options->board, COUNT_SESSIONS, 1);
 	show_phase(&s);
 	session_log(&s, &l, LEVEL_DEBUG, "connected");
-	if (*client->via)
-		log_str(&l, "via", client->via);
 	log_end(&l);
 	r = welcome(&s);
-	if (!reply_refuses(&r))
+	if (reply_refuses(&r))
+		session_log_refusal(&s, "connect", NULL, &r);
+	else
 		r = converse(&s, r);
 	if (r.code)
 		say(&s, &r);

@@ -7,6 +7,7 @@
 
 #include "envelope.h"
 #include "net.h"
+#include "resolve.h"
 #include "stream.h"
 
 struct hooks;
@@ -20,6 +21,8 @@ struct proto_options {
 	const char **domains;		/* ours; "*" is any */
 	unsigned n_domains;
 	struct networks trusted;	/* clients that may send anywhere */
+	struct networks xclients;	/* proxies that may use XCLIENT */
+	bool resolve;			/* look up the client's name */
 	long long max_size;		/* octets; 0: none, here and below */
 	long long max_recipients;	/* of a mail */
 	long long max_mails;		/* of a session */
@@ -71,6 +74,8 @@ struct client {
 	enum listener_kind kind;	/* of the listener that it reached */
 	struct endpoint remote;
 	struct endpoint local;	/* that it reached */
+	char name[RESOLVE_NAME_MAX];	/* "" if it has none, or nobody asked */
+	bool named;		/* that is all there is to know */
 	bool trusted;		/* whatever its address */
 	bool remote_unknown;	/* it came over a network, all the same */
 	char via[INET6_ADDRSTRLEN];	/* of the proxy that told us of it */

@@ -34,6 +34,8 @@ session_log(const struct session *s, struct log_line *l, enum log_level level,
 	log_str(l, "client", *ip ? ip :
 	    s->client.remote_unknown ? "unknown" : "local");
 	log_str(l, "session", s->id);
+	if (*s->client.via)
+		log_str(l, "via", s->client.via);
 }
 
 void
@@ -132,8 +134,11 @@ session_log_end(const struct session *s)
 void
 session_set_protocol(struct session *s)
 {
+	const bool extended = s->given.protocol ?
+	    *s->given.protocol == 'E' : s->extended;
+
 	snprintf(s->protocol, sizeof s->protocol, "%sSMTP%s%s",
-	    s->utf8 ? "UTF8" : s->extended ? "E" : "",
+	    s->utf8 ? "UTF8" : extended ? "E" : "",
 	    s->client.tls.encrypted ? "S" : "", *s->user ? "A" : "");
 }
 
@@ -179,6 +184,17 @@ session_reset(struct session *s)
 		s->phase = PHASE_HELLO;
 }
 
+void
+session_forget(struct session *s)
+{
+	s->n_hello = s->n_connection;
+	session_reset(s);
+	s->phase = PHASE_NEW;
+	s->helo[0] = s->user[0] = s->protocol[0] = '\0';
+	s->mechanism = NULL;
+	s->extended = false;
+}
+
 /* The reply to a client that did not go on; none to one that is gone. */
 struct reply
 session_farewell(const struct session *s)
@@ -213,6 +229,8 @@ session_begin(struct session *s, const struct proto_options *options,
 	session_reset(s);
 	s->trusted = client->trusted ||
 	    networks_contain(&options->trusted, &client->remote);
+	if (networks_contain(&options->xclients, &client->remote))
+		strcpy(s->proxy, client->remote.ip);
 }
 
 void

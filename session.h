@@ -31,6 +31,11 @@ enum phase {
 	PHASE_BDAT,		/* so was a chunk of the message */
 };
 
+struct given {	/* by XCLIENT, and so not by who says HELO or EHLO */
+	char helo[HELO_MAX + 1];
+	const char *protocol;	/* SMTP or ESMTP; NULL: none was */
+};
+
 struct session {
 	const struct proto_options *options;
 	struct client client;
@@ -38,10 +43,14 @@ struct session {
 	struct line_reader reader;
 	char id[SESSION_ID_MAX];
 	bool trusted;
+	char proxy[INET6_ADDRSTRLEN];	/* who connected, if XCLIENT is for
+					   him; else "" */
+	struct given given;
 	enum phase phase;
 	char helo[HELO_MAX + 1];
 	bool extended;			/* it said EHLO or LHLO */
 	char protocol[PROTOCOL_MAX];	/* session_set_protocol() */
+	bool closing;			/* it ends after this reply */
 
 	char user[USER_MAX + 1];	/* that AUTH found; "": nobody */
 	const char *mechanism;
@@ -82,6 +91,9 @@ void session_begin(struct session *, const struct proto_options *,
  * RFC 6531 4.3).
  */
 void session_set_protocol(struct session *);
+
+/* Forget what the client said, all but whom an XCLIENT told of. */
+void session_forget(struct session *);
 
 /* Free what it holds. */
 void session_end(struct session *);

@@ -40,6 +40,10 @@ static const struct option options[] = {
 	    "clients that may send to any domain; repeatable" },
 	{ 0, "proxy-from", OPTION_LIST, AT(proxy_from), "NET",
 	    "proxies, which begin with a PROXY header; repeatable" },
+	{ 0, "xclient-from", OPTION_LIST, AT(xclient_from), "NET",
+	    "proxies that may use XCLIENT; repeatable" },
+	{ 0, "resolve", OPTION_FLAG, AT(proto.resolve), NULL,
+	    "look up the names of clients" },
 	{ 'n', "workers", OPTION_NUMBER, AT(workers), "N",
 	    "processes, and so sessions at a time (100)" },
 	{ 'u', "user", OPTION_STRING, AT(user), "USER[:GROUP]",
@@ -376,6 +380,7 @@ settings_read(struct settings *s, int argc, char **argv)
 	settle_ready_fd(s);
 	s->proto.trusted = parse_networks("trust", &s->trust);
 	s->proxies = parse_networks("proxy-from", &s->proxy_from);
+	s->proto.xclients = parse_networks("xclient-from", &s->xclient_from);
 	s->proto.delimiters = s->delimiters;
 	if (s->min_free < 0)
 		s->min_free = 2 * s->proto.max_size;

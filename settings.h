@@ -11,6 +11,7 @@
 
 struct settings {
 	struct option_list listen, domains, trust, proxy_from;
+	struct option_list xclient_from;
 	enum listener_kind *kinds;	/* of each of listen; the first is that
 					   of descriptor 0, too */
 	struct option_list commands[HOOK_EVENTS];

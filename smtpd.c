@@ -121,7 +121,8 @@ open_hooks(struct server *server)
 	error = s->auth ? hooks_set_auth(&server->hooks, s->auth) : NULL;
 	if (error)
 		fatal(EX_UNAVAILABLE, "--auth '%s': %s", s->auth, error);
-	if (hooks_open(&server->hooks, s->inetd && !s->proxies.n) < 0)
+	if (hooks_open(&server->hooks, s->inetd && !s->proxies.n &&
+	    !s->proto.xclients.n && !s->proto.resolve) < 0)
 		fatal(EX_OSERR, "environment: %s", strerror(errno));
 	if (s->auth && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		fatal(EX_OSERR, "not dumpable: %s", strerror(errno));

@@ -51,6 +51,7 @@ begin_mail(struct session *s, const struct address *sender)
 	s->mail_began = clock_ms();
 	snprintf(s->mail_id, sizeof s->mail_id, "%s.%lld", s->id, ++s->mails);
 	s->mail.client = s->client.remote.ip;
+	s->mail.name = s->client.name;
 	s->mail.helo = s->helo;
 	s->mail.protocol = s->protocol;
 	s->mail.hostname = s->options->hostname;
