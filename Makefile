@@ -19,6 +19,9 @@ OBJECTS = smtpd.o \
 	worker.o \
 	inetd.o \
 	sockets.o \
+	service.o \
+	restart.o \
+	handover.o \
 	settings.o \
 	proto.o \
 	status.o \
@@ -66,6 +69,9 @@ HEADERS = settings.h \
 	worker.h \
 	inetd.h \
 	sockets.h \
+	service.h \
+	restart.h \
+	handover.h \
 	proto.h \
 	status.h \
 	session.h \

@@ -28,9 +28,6 @@ identify_client(struct client *client, bool is_socket)
 	socklen_t len = sizeof sa;
 	const char *ip;
 
-	if (is_socket && listener_is_open(STDIN_FILENO))
-		fatal(EX_UNAVAILABLE, "--inetd: descriptor 0 is a listening "
-		    "socket; it must be a connection (nowait)");
 	if (is_socket && getpeername(STDIN_FILENO, (struct sockaddr *)&sa,
 	    &len) < 0)
 		exit(EX_OK);		/* the client has gone already */

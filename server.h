@@ -4,6 +4,7 @@
 
 #include "listener.h"
 #include "notify.h"
+#include "restart.h"
 #include "scoreboard.h"
 #include "settings.h"
 
@@ -15,6 +16,9 @@ struct server {
 	struct hooks hooks;
 	struct scoreboard board;
 	struct notify notify;
+	struct restart restart;
+	char told[128];			/* STATUS= */
+	long long watchdog_at;		/* the next sign of life is due */
 };
 
 #endif

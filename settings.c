@@ -1,7 +1,5 @@
 /* What the command line asks for. */
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -338,20 +336,6 @@ check_template(const char *path)
 			    "and {domain}", path);
 }
 
-static void
-settle_ready_fd(const struct settings *s)
-{
-	if (s->ready_fd < 0)
-		return;
-	if (s->ready_fd == STDIN_FILENO || s->ready_fd == STDERR_FILENO)
-		fatal(EX_USAGE, "--ready-fd %lld: that is standard input, or "
-		    "the log; take 1, or 3 and up", s->ready_fd);
-	if (s->ready_fd > INT_MAX ||
-	    fcntl((int)s->ready_fd, F_SETFD, FD_CLOEXEC) < 0)
-		fatal(EX_USAGE, "--ready-fd %lld: that descriptor is not "
-		    "open", s->ready_fd);
-}
-
 void
 settings_read(struct settings *s, int argc, char **argv)
 {
@@ -377,7 +361,6 @@ settings_read(struct settings *s, int argc, char **argv)
 		    "--auth");
 	settle_listeners(s);
 	settle_hostname(s);
-	settle_ready_fd(s);
 	s->proto.trusted = parse_networks("trust", &s->trust);
 	s->proxies = parse_networks("proxy-from", &s->proxy_from);
 	s->proto.xclients = parse_networks("xclient-from", &s->xclient_from);

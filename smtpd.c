@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +17,9 @@
 
 #include "inetd.h"
 #include "log.h"
-#include "pool.h"
 #include "server.h"
+#include "service.h"
 #include "sockets.h"
-#include "status.h"
 #include "user.h"
 #include "worker.h"
 
@@ -54,22 +54,32 @@ find_user(const struct settings *s, struct user *u)
 	return false;
 }
 
+/* Where its path is hidden from who runs now, h may have it open. */
 static void
-open_store(struct server *server, const struct user *u)
+open_store(struct server *server, const struct user *u,
+    const struct handover *h)
 {
 	const struct settings *s = &server->settings;
 	const struct maildir_owner owner = { u ? u->uid : 0, u ? u->gid : 0 };
+	const bool spool_only = strcmp(s->maildir, "none") == 0;
+	const char *path = spool_only ? s->spool : s->maildir;
+	int failed;
 
-	if (strcmp(s->maildir, "none") == 0) {
-		if (store_open_spool(&server->store, s->spool) < 0)
-			fatal(EX_CANTCREAT, "--spool %s: %s", s->spool,
-			    strerror(errno));
-		return;
+	failed = spool_only ? store_open_spool(&server->store, path) :
+	    store_open(&server->store, path, s->delimiters, u ? &owner : NULL);
+	if (failed && errno == EACCES && h->present) {
+		failed = store_inherit(&server->store, path, s->delimiters,
+		    spool_only, h->base, h->maildir);
+	} else if (!failed && h->present) {
+		close(h->base);
+		if (h->maildir >= 0)
+			close(h->maildir);
 	}
-	if (store_open(&server->store, s->maildir, s->delimiters,
-	    u ? &owner : NULL) == 0)
+	if (!failed)
 		return;
-	fatal(EX_CANTCREAT, "maildir %s: %s%s", s->maildir, strerror(errno),
+	if (spool_only)
+		fatal(EX_CANTCREAT, "--spool %s: %s", path, strerror(errno));
+	fatal(EX_CANTCREAT, "maildir %s: %s%s", path, strerror(errno),
 	    errno == ENOENT ? "; make the directory above it first" : "");
 }
 
@@ -103,7 +113,7 @@ drop_privileges(struct server *server, const struct user *u)
 
 /* The commands, checked as the user that will run them. */
 static void
-open_hooks(struct server *server)
+open_hooks(struct server *server, bool inetd)
 {
 	const struct settings *s = &server->settings;
 	const char *error;
@@ -121,7 +131,7 @@ open_hooks(struct server *server)
 	error = s->auth ? hooks_set_auth(&server->hooks, s->auth) : NULL;
 	if (error)
 		fatal(EX_UNAVAILABLE, "--auth '%s': %s", s->auth, error);
-	if (hooks_open(&server->hooks, s->inetd && !s->proxies.n &&
+	if (hooks_open(&server->hooks, inetd && !s->proxies.n &&
 	    !s->proto.xclients.n && !s->proto.resolve) < 0)
 		fatal(EX_OSERR, "environment: %s", strerror(errno));
 	if (s->auth && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
@@ -159,69 +169,21 @@ connect_parts(struct server *server)
 	s->limits.stop = &worker_stop;
 }
 
-/* The pool accepts: say so to the log, and to who waits for it. */
+/* Who waits for it was told by the program that this one succeeds. */
 static void
-announce(void *ctx)
+settle_ready_fd(struct settings *s, bool succeeds)
 {
-	struct server *server = ctx;
-	const struct settings *s = &server->settings;
-	struct log_line l;
-	unsigned i;
-
-	for (i = 0; i < server->listeners.n; i++) {
-		log_begin(&l, LEVEL_INFO, "listening");
-		log_str(&l, "address", server->listeners.all[i].address);
-		log_str(&l, "maildir", s->maildir);
-		log_num(&l, "workers", s->workers);
-		log_end(&l);
-		if (s->ready_fd >= 0)
-			dprintf((int)s->ready_fd, "%s\n",
-			    server->listeners.all[i].address);
-	}
-	worker_close_ready_fd(s);
-	notify_send(&server->notify, "READY=1\nMAINPID=%ld", (long)getpid());
-}
-
-static void
-close_listeners(void *ctx)
-{
-	struct server *server = ctx;
-
-	notify_send(&server->notify, "STOPPING=1");
-	listeners_unlink(&server->listeners);
-	listeners_close(&server->listeners);
-}
-
-static void
-report(void *ctx)
-{
-	struct server *server = ctx;
-
-	status_log(&server->board);
-}
-
-static int
-run_pool(struct server *server)
-{
-	const struct settings *s = &server->settings;
-	const struct pool_options options = {
-		.workers = (unsigned)s->workers,
-		.drain_timeout = s->drain_timeout,
-		.board = &server->board,
-		.work = worker_run, .ready = announce, .drain = close_listeners,
-		.report = report, .ctx = server,
-	};
-	struct log_line l;
-	unsigned killed;
-
-	if (scoreboard_create(&server->board, options.workers) < 0)
-		fatal(EX_OSERR, "shared memory for %u workers: %s",
-		    options.workers, strerror(errno));
-	killed = pool_run(&options);
-	log_begin(&l, LEVEL_INFO, "stopped");
-	log_num(&l, "killed", killed);
-	log_end(&l);
-	return EX_OK;
+	if (succeeds)
+		s->ready_fd = -1;
+	if (s->ready_fd < 0)
+		return;
+	if (s->ready_fd == STDIN_FILENO || s->ready_fd == STDERR_FILENO)
+		fatal(EX_USAGE, "--ready-fd %lld: that is standard input, or "
+		    "the log; take 1, or 3 and up", s->ready_fd);
+	if (s->ready_fd > INT_MAX ||
+	    fcntl((int)s->ready_fd, F_SETFD, FD_CLOEXEC) < 0)
+		fatal(EX_USAGE, "--ready-fd %lld: that descriptor is not "
+		    "open", s->ready_fd);
 }
 
 /* Else a socket of ours could become descriptor 2, and read the log. */
@@ -237,28 +199,50 @@ open_standard_descriptors(bool inetd)
 			fatal(EX_OSERR, "/dev/null: %s", strerror(errno));
 }
 
+/* What to serve: listeners for a pool, or one client; false for that. */
+static bool
+open_sockets(struct server *server, const struct user *u,
+    const struct handover *h)
+{
+	struct settings *s = &server->settings;
+
+	if (!h->present)
+		sockets_take(server);
+	if (!h->present && !s->inetd)
+		sockets_open(server, u);
+	if (server->listeners.n == 0)
+		return false;
+	if (listeners_set_blocking(&server->listeners) < 0)
+		fatal(EX_OSERR, "--listen: %s", strerror(errno));
+	notify_open(&server->notify, h->notify);
+	return true;
+}
+
 int
 main(int argc, char **argv)
 {
 	static struct server server;
 	struct settings *s = &server.settings;
+	struct handover h;
 	struct user user;
-	bool become;
+	const struct user *become;
+	bool pool;
 
+	restart_prepare(&server.restart, argv);
 	settings_read(s, argc, argv);
+	handover_read(&h, &server);
+	settle_ready_fd(s, h.present);
 	open_standard_descriptors(s->inetd);
 	connect_parts(&server);
 	umask((mode_t)s->mask);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	become = find_user(s, &user);
-	sockets_take(&server);
-	if (!s->inetd) {
-		sockets_open(&server, become ? &user : NULL);
-		notify_open(&server.notify);
-	}
-	open_store(&server, become ? &user : NULL);
-	drop_privileges(&server, become ? &user : NULL);
-	open_hooks(&server);
-	return s->inetd ? inetd_run(&server) : run_pool(&server);
+	become = find_user(s, &user) ? &user : NULL;
+	pool = open_sockets(&server, become, &h);
+	open_store(&server, become, &h);
+	drop_privileges(&server, become);
+	open_hooks(&server, !pool);
+	if (h.check)
+		return handover_agree(&h) == 0 ? EX_OK : EX_OSERR;
+	return pool ? service_run(&server, &h) : inetd_run(&server);
 }

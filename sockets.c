@@ -1,5 +1,6 @@
 /* What this process listens on. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -33,6 +34,30 @@ take_connection(struct settings *s, enum listener_kind kind)
 	if (dup2(ACTIVATION_FIRST, STDIN_FILENO) < 0)
 		fatal(EX_OSERR, "descriptor 0: %s", strerror(errno));
 	close(ACTIVATION_FIRST);
+}
+
+/*
+ * A listening socket on descriptor 0 (wait): its place, which clients of the
+ * hooks see, is taken by /dev/null.
+ */
+static void
+take_listener(struct server *server)
+{
+	struct listener_options options = {
+		.kind = (int)server->settings.kinds[0],
+	};
+	struct listener_error error;
+	int null, fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+	if (fd < 0 ||
+	    listener_adopt(&server->listeners, fd, &options, &error) < 0)
+		fatal(EX_OSERR, "--inetd: %s", fd < 0 ? strerror(errno) :
+		    error.text);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+	    dup2(null, STDOUT_FILENO) < 0)
+		fatal(EX_OSERR, "/dev/null: %s", strerror(errno));
+	close(null);
 }
 
 void
@@ -70,6 +95,8 @@ sockets_take(struct server *server)
 			fatal(error.status, "LISTEN_FDS: %s", error.text);
 	}
 	free(a.names);
+	if (s->inetd && listener_is_open(STDIN_FILENO))
+		take_listener(server);
 }
 
 void
@@ -92,6 +119,4 @@ sockets_open(struct server *server, const struct user *u)
 	options.kind = KIND_SMTP;
 	if (l->n == 0 && listener_open(l, ":25", &options, &error) < 0)
 		fatal(error.status, "--listen %s", error.text);
-	if (listeners_set_blocking(l) < 0)
-		fatal(EX_OSERR, "--listen: %s", strerror(errno));
 }

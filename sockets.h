@@ -11,7 +11,8 @@
 /*
  * Take what systemd opened: listeners, whose names are kinds or something
  * else; or one connection, which becomes descriptor 0, as inetd gives it.
- * Exits by fatal() where it is neither.
+ * And take what inetd gave us on descriptor 0, if that listens.  Exits by
+ * fatal() where it is none of this.
  */
 void sockets_take(struct server *);
 

@@ -16,6 +16,7 @@ enum { PROXY_TIMEOUT = 5000 };	/* ms, for the whole header */
 
 /* What a signal handler has to reach. */
 volatile sig_atomic_t worker_stop;
+static volatile sig_atomic_t retired;
 static struct listeners *listening;
 
 /*
@@ -113,6 +114,16 @@ on_stop(int sig)
 		listeners_close(listening);
 }
 
+/* The session that it serves, if there is one, is the last one. */
+static void
+on_retire(int sig)
+{
+	(void)sig;
+	retired = 1;
+	if (listening)
+		listeners_close(listening);
+}
+
 /* A command has ended: it is waited for where that matters. */
 static void
 on_child(int sig)
@@ -128,21 +139,25 @@ void
 worker_prepare_signals(struct server *server, sigset_t *waiting)
 {
 	struct sigaction action = { .sa_handler = on_stop };
+	struct sigaction retire = { .sa_handler = on_retire };
 	struct sigaction child = { .sa_handler = on_child };
 	sigset_t handled;
 
 	sigemptyset(&handled);
 	sigaddset(&handled, SIGTERM);
 	sigaddset(&handled, SIGINT);
+	sigaddset(&handled, SIGHUP);
 	sigaddset(&handled, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &handled, waiting);
 	sigdelset(waiting, SIGTERM);
 	sigdelset(waiting, SIGINT);
+	sigdelset(waiting, SIGHUP);
 	sigdelset(waiting, SIGCHLD);
 	server->settings.limits.wait_mask = waiting;
 	server->hooks.wait_mask = waiting;
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGHUP, &retire, NULL);
 	sigaction(SIGCHLD, &child, NULL);
 }
 
@@ -150,7 +165,7 @@ worker_prepare_signals(struct server *server, sigset_t *waiting)
 void
 worker_sweep(const struct server *server)
 {
-	if (!server->store.per_user && !server->store.spool_only)
+	if (store_is_one(&server->store))
 		maildir_sweep(&server->store.one);
 }
 
@@ -172,7 +187,7 @@ watch_listeners(const struct listeners *l)
 }
 
 /*
- * Wait for a connection.  The handler of SIGTERM closes the listeners, so
+ * Wait for a connection.  The handlers of signals close the listeners, so
  * that accept fails even if the signal comes just before it.  But what epoll
  * told of is taken, for nobody else was woken for it.
  */
@@ -255,7 +270,8 @@ worker_run(void *ctx)
 		log_errno("worker-failed", "what", "epoll");
 		return EX_OSERR;
 	}
-	while (!worker_stop && (!s->recycle_after || served < s->recycle_after)) {
+	while (!worker_stop && !retired &&
+	    (!s->recycle_after || served < s->recycle_after)) {
 		scoreboard_wait(&server->board);
 		fd = next_connection(server, epoll, &waiting, &client);
 		if (fd < 0) {

@@ -69,14 +69,15 @@ watchdog_period(void)
 }
 
 void
-notify_open(struct notify *n)
+notify_open(struct notify *n, int connected)
 {
 	const char *name = getenv("NOTIFY_SOCKET");
 
-	*n = (struct notify){ .fd = -1 };
+	*n = (struct notify){ .fd = connected };
 	if (!name || !*name)
 		return;
-	n->fd = connect_to(name);
+	if (connected < 0)
+		n->fd = connect_to(name);
 	if (n->fd < 0)
 		warn(name);
 	else

@@ -19,8 +19,9 @@ struct notify {
 /*
  * Connect to the socket, while this process may do that, and read
  * WATCHDOG_USEC.  A socket that can't be had is logged, and nobody is told.
+ * connected is one that is connected already, or -1.
  */
-void notify_open(struct notify *);
+void notify_open(struct notify *, int connected);
 
 /*
  * Send a message, "READY=1\nSTATUS=..." say.  It waits for a second at most;

@@ -18,12 +18,13 @@ enum {
 	BACK_OFF_MOST = 1000,		/* ms: one slot, one fork a second */
 	SAME_SIGNAL = 1000,	/* ms: timeout(1) and others send it twice */
 	DRAIN_GRACE = 3 * 1000,		/* ms to end by themselves */
+	LOOK_AGAIN = 10,		/* ms: do the new workers accept? */
+	IDLE_LOOK = 500,		/* ms: is there a session? */
+	LEAVE_PATIENCE = 2 * 1000,	/* ms: a late client is served first */
 };
 
 struct worker {
-	pid_t pid;		/* 0: none */
-	unsigned slot;		/* of the scoreboard */
-	long long since;	/* its start, by clock_ms() */
+	struct pool_worker is;	/* pid 0: none */
 	long long delay;	/* of its next start */
 	long long start_at;	/* when none runs */
 };
@@ -31,7 +32,13 @@ struct worker {
 struct pool {
 	const struct pool_options *options;
 	struct worker *workers;
+	struct pool_worker *former;	/* pid 0: gone */
+	unsigned n_former;
+	bool crowded;		/* there is no room for a new worker */
 	unsigned alive;
+	unsigned long long sessions;	/* at the last look */
+	long long idle_since;
+	long long leave_since;	/* the idle pool leaves; 0: it does not */
 	bool draining;
 	long long tick_at;
 	long long drain_began;
@@ -51,22 +58,17 @@ follow_master(pid_t master)
 		_exit(0);
 }
 
-static unsigned
-number_of(const struct pool *p, const struct worker *w)
-{
-	return (unsigned)(w - p->workers) + 1;
-}
-
 /* Fork a worker that has this slot.  False if that failed. */
 static bool
 start_in(struct pool *p, struct worker *w, unsigned slot)
 {
+	const unsigned number = (unsigned)(w - p->workers) + 1;
 	const struct pool_options *o = p->options;
 	pid_t master = getpid(), pid = fork();
 
 	if (pid == 0) {
 		follow_master(master);
-		scoreboard_sit(o->board, slot, number_of(p, w));
+		scoreboard_sit(o->board, slot, number);
 		_exit(o->work(o->ctx));
 	}
 	if (pid < 0) {
@@ -75,8 +77,8 @@ start_in(struct pool *p, struct worker *w, unsigned slot)
 		return false;
 	}
 	scoreboard_started(o->board, slot, pid);
-	w->pid = pid;
-	w->slot = slot;
+	w->is = (struct pool_worker){ .pid = pid, .number = number,
+	    .slot = slot, .since = clock_ms() };
 	p->alive++;
 	return true;
 }
@@ -86,22 +88,29 @@ start(struct pool *p, struct worker *w)
 {
 	int slot = scoreboard_assign(p->options->board);
 
-	w->since = clock_ms();
-	if (slot < 0) {
-		w->start_at = w->since + BACK_OFF_LEAST;
-	} else if (!start_in(p, w, (unsigned)slot)) {
+	if (slot >= 0 && start_in(p, w, (unsigned)slot))
+		return;
+	p->crowded = true;
+	if (slot >= 0)
 		w->delay = BACK_OFF_MOST;
-		w->start_at = w->since + w->delay;
-	}
+	w->start_at = clock_ms() + (slot < 0 ? BACK_OFF_LEAST : w->delay);
 }
 
+/* A worker has ended: say why, if there was no reason to. */
 static void
-log_death(const struct worker *w, unsigned number, int status)
+lay_out(struct pool *p, const struct pool_worker *w, int status,
+    long long delay)
 {
 	struct log_line l;
 
+	p->alive--;
+	if (w->slot != POOL_NO_SLOT)
+		scoreboard_release(p->options->board, w->slot);
+	if (status == 0)
+		return;
+	scoreboard_count(p->options->board, SCOREBOARD_DIED, 1);
 	log_begin(&l, LEVEL_ERROR, "worker-died");
-	log_num(&l, "worker", number);
+	log_num(&l, "worker", w->number);
 	log_num(&l, "pid", w->pid);
 	if (WIFSIGNALED(status)) {
 		log_num(&l, "signal", WTERMSIG(status));
@@ -110,17 +119,17 @@ log_death(const struct worker *w, unsigned number, int status)
 		log_num(&l, "status", WEXITSTATUS(status));
 	}
 	log_num(&l, "lived_ms", clock_ms() - w->since);
-	log_num(&l, "restart_ms", w->delay);
+	log_num(&l, "restart_ms", delay);
 	log_end(&l);
 }
 
-/* A worker is gone: say why, and when it will be replaced. */
+/* One of ours is gone: when will it be replaced? */
 static void
 bury(struct pool *p, struct worker *w, int status)
 {
 	long long now = clock_ms();
 
-	if (status == 0 || now - w->since >= YOUNG)
+	if (status == 0 || now - w->is.since >= YOUNG)
 		w->delay = 0;
 	else if (w->delay == 0)
 		w->delay = BACK_OFF_LEAST;
@@ -128,27 +137,40 @@ bury(struct pool *p, struct worker *w, int status)
 		w->delay *= 2;
 	else
 		w->delay = BACK_OFF_MOST;
-	if (status != 0) {
-		scoreboard_count(p->options->board, SCOREBOARD_DIED, 1);
-		log_death(w, number_of(p, w), status);
-	}
-	scoreboard_release(p->options->board, w->slot);
-	w->pid = 0;
+	lay_out(p, &w->is, status, w->delay);
+	w->is.pid = 0;
 	w->start_at = now + w->delay;
-	p->alive--;
+}
+
+/* A child has ended: which one?  False if it is no worker. */
+static bool
+bury_any(struct pool *p, pid_t pid, int status)
+{
+	unsigned i;
+
+	for (i = 0; i < p->options->workers; i++)
+		if (p->workers[i].is.pid == pid) {
+			bury(p, &p->workers[i], status);
+			return true;
+		}
+	for (i = 0; i < p->n_former; i++)
+		if (p->former[i].pid == pid) {
+			lay_out(p, &p->former[i], status, -1);
+			p->former[i] = p->former[--p->n_former];
+			return true;
+		}
+	return false;
 }
 
 static void
 reap(struct pool *p)
 {
-	unsigned i;
 	pid_t pid;
 	int status;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (i = 0; i < p->options->workers; i++)
-			if (p->workers[i].pid == pid)
-				bury(p, &p->workers[i], status);
+		if (!bury_any(p, pid, status) && !p->draining)
+			p->options->child(p->options->ctx, p, pid, status);
 }
 
 static void
@@ -157,8 +179,71 @@ signal_workers(const struct pool *p, int sig)
 	unsigned i;
 
 	for (i = 0; i < p->options->workers; i++)
-		if (p->workers[i].pid)
-			kill(p->workers[i].pid, sig);
+		if (p->workers[i].is.pid)
+			kill(p->workers[i].is.pid, sig);
+	for (i = 0; i < p->n_former; i++)
+		kill(p->former[i].pid, sig);
+}
+
+/* Does one of our own workers wait for a client, or serve one? */
+static bool
+is_accepting(const struct pool *p)
+{
+	struct scoreboard_row row;
+	unsigned i;
+
+	for (i = 0; i < p->options->workers; i++)
+		if (p->workers[i].is.pid && scoreboard_read(p->options->board,
+		    p->workers[i].is.slot, &row) &&
+		    row.state != SLOT_STARTING)
+			return true;
+	return false;
+}
+
+/* The next that a former worker is told, and when; -1: nothing any more. */
+static long long
+next_stage(const struct pool *p, const struct pool_worker *w)
+{
+	const long long patience = p->options->drain_timeout;
+
+	if (w->stage == POOL_SERVING)
+		return w->stage_since;
+	if (!patience || w->stage == POOL_KILLED)
+		return -1;
+	return w->stage_since + patience +
+	    (w->stage == POOL_STOPPING ? DRAIN_GRACE : 0);
+}
+
+/*
+ * Former workers retire once ours accept, or can't be started for want of
+ * room; those that take too long are asked to stop, and then are killed.
+ * Returns for how long there is nothing to do, -1: for ever.
+ */
+static long long
+retire_former(struct pool *p)
+{
+	static const int signals[] = { SIGHUP, SIGTERM, SIGKILL };
+	const bool may_retire = p->crowded || is_accepting(p);
+	const long long now = clock_ms();
+	long long at, next = -1;
+	unsigned i;
+
+	for (i = 0; i < p->n_former; i++) {
+		struct pool_worker *w = &p->former[i];
+
+		if (w->stage == POOL_SERVING && !may_retire)
+			return LOOK_AGAIN;
+		at = next_stage(p, w);
+		if (at >= 0 && at <= now) {
+			kill(w->pid, signals[w->stage]);
+			w->stage++;
+			w->stage_since = now;
+			at = next_stage(p, w);
+		}
+		if (at >= 0 && (next < 0 || at - now < next))
+			next = at - now;
+	}
+	return next;
 }
 
 static void
@@ -188,13 +273,43 @@ start_due(struct pool *p)
 	for (i = 0; i < p->options->workers; i++) {
 		struct worker *w = &p->workers[i];
 
-		if (!w->pid && w->start_at <= now)
+		if (!w->is.pid && w->start_at <= now)
 			start(p, w);
 		wait = w->start_at - now;
-		if (!w->pid && (next < 0 || wait < next))
+		if (!w->is.pid && (next < 0 || wait < next))
 			next = wait;
 	}
 	return next;
+}
+
+/*
+ * Nobody came for so long: the workers retire, and the pool leaves when the
+ * last one has.  Who came at the last moment is served, and if that takes
+ * longer the pool is filled up again, for nobody else listens meanwhile.
+ * Returns when to look again, in ms.
+ */
+static long long
+watch_idleness(struct pool *p)
+{
+	const struct pool_options *o = p->options;
+	const unsigned long long sessions =
+	    scoreboard_total(o->board, o->sessions);
+	const long long now = clock_ms();
+
+	if (!o->idle_exit)
+		return -1;
+	if (p->leave_since && now - p->leave_since < LEAVE_PATIENCE)
+		return IDLE_LOOK;
+	if (p->leave_since || sessions != p->sessions ||
+	    scoreboard_busy(o->board)) {
+		p->idle_since = now;
+		p->sessions = sessions;
+		p->leave_since = 0;
+	} else if (now - p->idle_since >= o->idle_exit) {
+		p->leave_since = now;
+		signal_workers(p, SIGHUP);
+	}
+	return IDLE_LOOK;
 }
 
 /* Wait for a signal, at most so many ms (-1: for ever).  0 at the time-out. */
@@ -221,7 +336,7 @@ tick(struct pool *p)
 	if (!interval)
 		return -1;
 	if (p->tick_at <= now) {
-		p->options->tick(p->options->ctx);
+		p->options->tick(p->options->ctx, p);
 		p->tick_at = now + interval;
 	}
 	return p->tick_at - now;
@@ -243,17 +358,33 @@ handle(struct pool *p, int sig)
 		reap(p);
 	else if (sig == SIGUSR1)
 		p->options->report(p->options->ctx);
+	else if (sig == SIGHUP && !p->draining)
+		p->options->hangup(p->options->ctx);
+	else if (sig == SIGHUP)
+		return;
 	else if (sig && !p->draining)
 		begin_drain(p, sig);
 	else if (sig && clock_ms() - p->drain_began >= SAME_SIGNAL)
 		p->kill_at = clock_ms();
 }
 
+/* Do what is due.  Returns for how long nothing else is. */
+static long long
+work_off(struct pool *p)
+{
+	long long next = watch_idleness(p);
+
+	if (!p->leave_since)
+		next = shorter(next, start_due(p));
+	next = shorter(next, retire_former(p));
+	return shorter(next, tick(p));
+}
+
 static void
 run(struct pool *p)
 {
-	while (!p->draining)
-		handle(p, wait_signal(p, shorter(start_due(p), tick(p))));
+	while (!p->draining && !(p->leave_since && p->alive == 0))
+		handle(p, wait_signal(p, work_off(p)));
 }
 
 static void
@@ -278,24 +409,55 @@ drain(struct pool *p)
 }
 
 unsigned
+pool_workers(const struct pool *p, struct pool_worker *out, unsigned n)
+{
+	unsigned i, found = 0;
+
+	for (i = 0; i < p->options->workers; i++)
+		if (p->workers[i].is.pid && found++ < n)
+			*out++ = p->workers[i].is;
+	for (i = 0; i < p->n_former; i++)
+		if (found++ < n)
+			*out++ = p->former[i];
+	return found;
+}
+
+static void
+take_former(struct pool *p)
+{
+	const struct pool_options *o = p->options;
+	unsigned i;
+
+	if (o->n_former)
+		memcpy(p->former, o->former, o->n_former * sizeof *p->former);
+	p->n_former = p->alive = o->n_former;
+	for (i = 0; i < p->n_former; i++)
+		scoreboard_keep(o->board, p->former[i].slot);
+}
+
+unsigned
 pool_run(const struct pool_options *options)
 {
-	struct pool p = { .options = options };
+	struct pool p = { .options = options, .idle_since = clock_ms() };
 
 	p.workers = calloc(options->workers, sizeof *p.workers);
-	if (!p.workers)
+	p.former = calloc(options->n_former + 1, sizeof *p.former);
+	if (!p.workers || !p.former)
 		fatal(EX_OSERR, "no memory for %u workers", options->workers);
 	signal(SIGCHLD, SIG_DFL);	/* it may have been ignored for us */
 	sigemptyset(&p.signals);
 	sigaddset(&p.signals, SIGTERM);
 	sigaddset(&p.signals, SIGINT);
 	sigaddset(&p.signals, SIGCHLD);
+	sigaddset(&p.signals, SIGHUP);
 	sigaddset(&p.signals, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &p.signals, NULL);
+	take_former(&p);
 	start_due(&p);
 	options->ready(options->ctx);
 	run(&p);
 	drain(&p);
 	free(p.workers);
+	free(p.former);
 	return p.killed;
 }

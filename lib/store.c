@@ -79,6 +79,30 @@ store_open_spool(struct store *s, const char *dir)
 	return s->base < 0 ? -1 : 0;
 }
 
+bool
+store_is_one(const struct store *s)
+{
+	return !s->per_user && !s->spool_only;
+}
+
+int
+store_inherit(struct store *s, const char *path, const char *delimiters,
+    bool spool_only, int base, int dir)
+{
+	*s = (struct store){ .path = path, .delimiters = delimiters,
+	    .spool_only = spool_only };
+	if (!spool_only && split(s, path) < 0)
+		return -1;
+	if (fstat(base, &s->base_stat) < 0)
+		return -1;
+	s->base = base;
+	s->one = (struct maildir){ .dir = dir, .tmp = -1, .new = -1 };
+	if (!store_is_one(s) || dir >= 0)
+		return 0;
+	errno = EBADF;
+	return -1;
+}
+
 int
 store_create_unlinked(const struct store *s, int *writer, int *reader)
 {

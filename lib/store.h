@@ -39,6 +39,17 @@ int store_open(struct store *, const char *path, const char *delimiters,
 int store_open_spool(struct store *, const char *dir);
 
 /*
+ * Open any of them as another process had it open: its base and one.dir, which
+ * are the store's from now on; one.dir is -1 where there is none.  For a path
+ * that this user can't search any more.  As store_open().
+ */
+int store_inherit(struct store *, const char *path, const char *delimiters,
+    bool spool_only, int base, int dir);
+
+/* Is it one Maildir, and so one.dir open? */
+bool store_is_one(const struct store *);
+
+/*
  * Check, as the user that will deliver, that it can be done, and make what is
  * missing below the one Maildir.  Returns 0, or -1 with errno set.
  */

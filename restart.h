@@ -1,0 +1,42 @@
+/*
+ * The restart on SIGHUP: a child runs the program that is on disk now, with
+ * the checks of a start; only if it would start does it take this process's
+ * place, with the same arguments, in the same directory.  Whatever else
+ * happens is logged, and this program goes on.
+ */
+#ifndef RESTART_H
+#define RESTART_H
+
+#include <limits.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+struct pool;
+struct server;
+
+struct restart {
+	char path[PATH_MAX];	/* of the program; "" if it is not known */
+	char **argv;
+	pid_t check;		/* the child; 0: none */
+	long long check_until;	/* by clock_ms() */
+	int state;		/* what it was told */
+	struct stat program;	/* that it was */
+};
+
+/* At the start: note where the program lies.  argv must stay as it is. */
+void restart_prepare(struct restart *, char **argv);
+
+/* Begin with the check, unless it runs already. */
+void restart_begin(struct server *);
+
+/*
+ * A child has ended.  If it was that of the check, and all is well, this does
+ * not return.
+ */
+void restart_child_ended(struct server *, const struct pool *, pid_t,
+    int status);
+
+/* There will be none: the server stops. */
+void restart_cancel(struct server *);
+
+#endif

@@ -1,0 +1,165 @@
+/* The pool as those see it who run it. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+#include "service.h"
+#include "status.h"
+#include "worker.h"
+
+enum {
+	TICK = 1000,		/* ms: STATUS= is sent no more often */
+	IDLE_EXIT = 5 * 1000,	/* ms, under inetd (wait) */
+};
+
+/* The pool accepts: say so to the log, and to who waits for it. */
+static void
+announce(void *ctx)
+{
+	struct server *server = ctx;
+	const struct settings *s = &server->settings;
+	struct log_line l;
+	unsigned i;
+
+	for (i = 0; i < server->listeners.n; i++) {
+		log_begin(&l, LEVEL_INFO, "listening");
+		log_str(&l, "address", server->listeners.all[i].address);
+		log_str(&l, "maildir", s->maildir);
+		log_num(&l, "workers", s->workers);
+		log_end(&l);
+		if (s->ready_fd >= 0)
+			dprintf((int)s->ready_fd, "%s\n",
+			    server->listeners.all[i].address);
+	}
+	worker_close_ready_fd(s);
+	notify_send(&server->notify, "READY=1\nMAINPID=%ld", (long)getpid());
+}
+
+static void
+stop(void *ctx)
+{
+	struct server *server = ctx;
+
+	notify_send(&server->notify, "STOPPING=1");
+	restart_cancel(server);
+	listeners_unlink(&server->listeners);
+	listeners_close(&server->listeners);
+}
+
+static void
+restart(void *ctx)
+{
+	restart_begin(ctx);
+}
+
+static void
+child_ended(void *ctx, const struct pool *pool, pid_t pid, int status)
+{
+	restart_child_ended(ctx, pool, pid, status);
+}
+
+static void
+report(void *ctx)
+{
+	struct server *server = ctx;
+
+	status_log(&server->board);
+}
+
+/* What systemctl status shows, when it has changed. */
+static void
+tell_status(struct server *server)
+{
+	char text[sizeof server->told];
+
+	snprintf(text, sizeof text, "%u of %lld workers busy; "
+	    "%llu sessions, %llu messages",
+	    scoreboard_busy(&server->board), server->settings.workers,
+	    scoreboard_total(&server->board, COUNT_SESSIONS),
+	    scoreboard_total(&server->board, COUNT_MESSAGES));
+	if (strcmp(text, server->told) == 0)
+		return;
+	strcpy(server->told, text);
+	notify_send(&server->notify, "STATUS=%s", text);
+}
+
+/* A full pool is healthy; one that has no worker is not. */
+static void
+tick(void *ctx, const struct pool *pool)
+{
+	struct server *server = ctx;
+	const long long period = server->notify.watchdog;
+	const long long now = clock_ms();
+
+	if (server->notify.fd < 0)
+		return;
+	tell_status(server);
+	if (!period || now < server->watchdog_at ||
+	    pool_workers(pool, NULL, 0) == 0)
+		return;
+	notify_send(&server->notify, "WATCHDOG=1");
+	server->watchdog_at = now + period;
+}
+
+static long long
+tick_interval(const struct notify *n)
+{
+	if (n->fd < 0)
+		return 0;
+	return n->watchdog && n->watchdog < TICK ? n->watchdog : TICK;
+}
+
+/* That of a former program, if this one can read it; else a new one. */
+static void
+open_scoreboard(struct server *server, const struct handover *h)
+{
+	const unsigned workers = (unsigned)server->settings.workers;
+	const bool adopted = h->board >= 0 &&
+	    scoreboard_adopt(&server->board, h->board, workers) == 0;
+	unsigned i;
+
+	if (h->board >= 0 && !adopted)
+		close(h->board);
+	if (!adopted && scoreboard_create(&server->board, workers) < 0)
+		fatal(EX_OSERR, "shared memory for %u workers: %s", workers,
+		    strerror(errno));
+	for (i = 0; i < h->n_workers; i++)
+		if (!adopted ||
+		    h->workers[i].slot >= scoreboard_slots(&server->board))
+			h->workers[i].slot = POOL_NO_SLOT;
+	if (h->present)
+		scoreboard_count(&server->board, SCOREBOARD_RESTARTS, 1);
+}
+
+int
+service_run(struct server *server, const struct handover *h)
+{
+	const struct settings *s = &server->settings;
+	const struct pool_options options = {
+		.workers = (unsigned)s->workers,
+		.drain_timeout = s->drain_timeout,
+		.board = &server->board,
+		.former = h->workers, .n_former = h->n_workers,
+		.idle_exit = s->inetd ? IDLE_EXIT : 0,
+		.sessions = COUNT_SESSIONS,
+		.work = worker_run, .ready = announce, .drain = stop,
+		.hangup = restart, .child = child_ended,
+		.report = report, .tick = tick,
+		.tick_interval = tick_interval(&server->notify),
+		.ctx = server,
+	};
+	struct log_line l;
+	unsigned killed;
+
+	open_scoreboard(server, h);
+	killed = pool_run(&options);
+	log_begin(&l, LEVEL_INFO, "stopped");
+	log_num(&l, "killed", killed);
+	log_end(&l);
+	return EX_OK;
+}

@@ -1,0 +1,431 @@
+# SIGHUP: the program that is on disk now takes the old one's place, if its
+# checks say that it can; nobody is refused, cut or lost.
+
+load helpers
+
+setup_file() {
+	# a directory that any user can search, for programs to restart as
+	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/* 2>/dev/null || true
+}
+
+# serve_copy OPTION...: serve with a copy of the program, $bin, that can be
+# replaced
+serve_copy() {
+	chmod 711 "$tmp" "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
+	mkdir "$tmp/bin"
+	bin=$tmp/bin/smtpd
+	cp smtpd "$bin"
+	mkfifo "$tmp/ready"
+	"${environment[@]+env}" "${environment[@]}" "$bin" -m "$dir" \
+	    -H mx.example "${nobody[@]}" --ready-fd 5 "$@" \
+	    5>"$tmp/ready" 2>>"$log" >"$tmp/stdout" </dev/null 3>&- 4>&- &
+	master=$!
+	mapfile -t addr < <(timeout 10 cat "$tmp/ready")
+	rm "$tmp/ready"
+	((${#addr[@]} > 0))
+}
+
+# replace: the program on disk becomes another one, that of standard input
+replace() {
+	cat >"$bin.new"
+	chmod "${1:-755}" "$bin.new"
+	mv "$bin.new" "$bin"
+}
+
+send_one() {
+	dial "$1" "${data_bob[@]}" send:'x\r\n.\r\n' reply:250 say:QUIT reply:221 eof
+}
+
+# logged N EVENT: there are N lines about the event
+logged() {
+	(($(events "$2" | wc -l) == $1))
+}
+
+# only N PID...: the master has N children, and these are not among them
+only() {
+	local n=$1 pid
+	shift
+	(($(children "$master" | wc -l) == n)) || return
+	for pid; do
+		! children "$master" | grep -qx "$pid" || return 1
+	done
+}
+
+# hang_up [N]: SIGHUP to the master, and the N-th new pool takes over
+hang_up() {
+	local old
+	mapfile -t old < <(children "$master")
+	kill -HUP "$master"
+	eventually logged "${1:-1}" restarting
+	eventually only "${#old[@]}" "${old[@]}"
+}
+
+# refuses_restart: SIGHUP is answered by a line that says why it is not done
+refuses_restart() {
+	local before
+	before=$(events restart-failed | wc -l)
+	kill -HUP "$master"
+	eventually logged $((before + 1)) restart-failed
+	logged 0 restarting
+	send_one "${addr[0]}"
+}
+
+@test "SIGHUP: new workers of the same master, at the same address" {
+	local old
+	serve --workers 3 --listen 127.0.0.1:0
+	mapfile -t old < <(children "$master")
+	kill -HUP "$master"
+	eventually only 3 "${old[@]}"
+	gone "${old[@]}"
+	send_one "${addr[0]}"
+	send_one "${addr[0]}"
+	keeps 2
+	logged 1 restarting
+	logged 2 listening
+	logged 0 worker-died
+	end_daemon
+	logged 1 draining
+	events stopped | grep -F ' killed=0'
+}
+
+@test "arguments and directory are the same; --ready-fd is not written to again" {
+	serve --workers 1 --listen 127.0.0.1:0 --ready-fd 5
+	tr '\0' '\n' </proc/"$master"/cmdline >"$tmp/before"
+	hang_up 1
+	hang_up 2
+	tr '\0' '\n' </proc/"$master"/cmdline >"$tmp/after"
+	[[ -s $tmp/before ]]
+	[[ /proc/$master/cwd -ef . ]]
+	send_one "${addr[0]}"
+}
+
+@test "each of several listeners goes on: of both kinds, and Unix sockets" {
+	local a
+	serve --workers 2 --listen 127.0.0.1:0 --listen "$tmp/sock" \
+	    --listen submission@127.0.0.1:0 --auth /bin/false --plain-auth
+	hang_up 1
+	hang_up 2
+	for a in "${addr[0]}" "${addr[1]}" "${addr[0]}"; do
+		send_one "$a"
+	done
+	dial "${addr[2]}" reply say:'EHLO c.example' reply:250 \
+	    say:'MAIL FROM:<a@c.example>' reply:'530 5.7.0 ' say:QUIT eof
+	keeps 3
+	[[ -S $tmp/sock ]]
+}
+
+@test "sockets of systemd's stay, with the kinds that their names gave them" {
+	environment=(t/manager sockets tcp,submission "unix=$tmp/sock" run)
+	serve --workers 2 --auth /bin/false --plain-auth
+	hang_up 1
+	hang_up 2
+	send_one "${addr[1]}"
+	dial "${addr[0]}" reply say:'EHLO c.example' reply:250 \
+	    say:'MAIL FROM:<a@c.example>' reply:'530 5.7.0 ' say:QUIT eof
+	end_daemon
+	[[ -S $tmp/sock ]]
+}
+
+@test "an old worker serves its session to the end, beside the new pool" {
+	local old
+	serve --workers 1 --listen 127.0.0.1:0
+	old=$(children "$master")
+	dial "${addr[0]}" "${data_bob[@]:0:5}" run:"kill -HUP $master" \
+	    run:"timeout 10 sh -c 'until t/smtpc -T 5 -c ${addr[0]} -- reply:220 \
+		say:QUIT eof >/dev/null; do :; done'" \
+	    say:'RCPT TO:<bob@mx.example>' reply:250 say:DATA reply:354 \
+	    send:'x\r\n.\r\n' reply:250 say:NOOP reply:250 \
+	    run:"kill -0 $old" say:QUIT reply:221 eof
+	eventually only 1 "$old"
+	keeps 1
+	logged 1 restarting
+	logged 0 worker-died
+}
+
+@test "at --drain-timeout it says 421 4.3.2" {
+	local old
+	serve --workers 1 --listen 127.0.0.1:0 --drain-timeout 1
+	old=$(children "$master")
+	dial "${addr[0]}" "${data_bob[@]:0:5}" run:"kill -HUP $master" \
+	    reply:'421 4.3.2 ' eof
+	eventually only 1 "$old"
+	send_one "${addr[0]}"
+	logged 0 worker-died
+}
+
+@test "and one that does not end by itself is killed in the end" {
+	local old
+	serve --workers 1 --listen 127.0.0.1:0 --drain-timeout 1
+	old=$(children "$master")
+	kill -STOP "$old"
+	kill -HUP "$master"
+	eventually logged 1 restarting
+	send_one "${addr[0]}"
+	eventually only 1 "$old"
+	events worker-died | grep -F " pid=$old signal=9 "
+}
+
+@test "several generations live side by side, and SIGTERM drains them all" {
+	local all
+	serve --workers 1 --listen 127.0.0.1:0
+	dial "${addr[0]}" "${data_bob[@]}" send:'one\r\n' settle \
+	    run:"kill -HUP $master; timeout 10 sh -c 'until test \$(grep -c =restarting $log) = 1; do :; done'" \
+	    run:"t/smtpc -c ${addr[0]} -- reply:220 run:'touch $tmp/second' reply:421 eof >$tmp/said &
+		timeout 10 sh -c 'until test -e $tmp/second; do :; done'" \
+	    run:"kill -HUP $master; timeout 10 sh -c 'until test \$(grep -c =restarting $log) = 2; do :; done'" \
+	    run:"t/smtpc -c ${addr[0]} -- reply:220 run:'touch $tmp/third' reply:421 eof >$tmp/said.3 &
+		timeout 10 sh -c 'until test -e $tmp/third; do :; done'" \
+	    run:"kill -TERM $master" send:'two\r\n.\r\n' reply:250 \
+	    reply:'421 4.3.2 ' eof
+	eventually gone "$master"
+	wait "$master"
+	master=''
+	eventually grep -q '^421 4.3.2' "$tmp/said"
+	eventually grep -q '^421 4.3.2' "$tmp/said.3"
+	keeps 1
+	events stopped | grep -F ' killed=0'
+}
+
+@test "SIGTERM ends old workers too when they are stopped on purpose" {
+	local pids
+	serve --workers 2 --listen 127.0.0.1:0
+	hang_up 1
+	mapfile -t pids < <(children "$master")
+	kill -TERM "$master"
+	eventually gone "$master" "${pids[@]}"
+	wait "$master"
+	master=''
+}
+
+@test "workers, old and new, go when the master is killed behind a restart" {
+	serve --workers 1 --listen 127.0.0.1:0
+	dial "${addr[0]}" reply run:"kill -HUP $master; timeout 10 sh -c \
+		'until test \$(grep -c =restarting $log) = 1; do :; done'" \
+	    run:"t/smtpc -c ${addr[0]} -- reply:220 say:QUIT eof >/dev/null" \
+	    run:"kill -KILL $master" reply:'421 4.3.2 ' eof
+	eventually gone "$master"
+	wait "$master" || true
+	master=''
+	refused() {
+		! t/smtpc -T 5 -c "${addr[0]}" -- reply:220 2>/dev/null
+	}
+	eventually refused
+}
+
+@test "the program that is on disk now is run: another one than at the start" {
+	serve_copy --workers 1 --listen 127.0.0.1:0
+	[[ /proc/$master/exe -ef $bin ]]
+	replace <smtpd
+	[[ ! /proc/$master/exe -ef $bin ]]
+	hang_up 1
+	[[ /proc/$master/exe -ef $bin ]]
+	rm "$bin"
+	replace <smtpd
+	hang_up 2
+	[[ /proc/$master/exe -ef $bin ]]
+	send_one "${addr[0]}"
+}
+
+@test "one whose checks fail leaves the old one serving, and says why" {
+	serve_copy --workers 1 --listen 127.0.0.1:0
+	replace <<-'EOF'
+		#!/bin/sh
+		echo 'smtpd: no such option here' >&2
+		exit 64
+	EOF
+	refuses_restart
+	events restart-failed | grep -F " status=64"
+	grep -x 'smtpd: no such option here' "$log"
+	# and another try is made of the next one
+	replace <smtpd
+	hang_up 1
+	send_one "${addr[0]}"
+}
+
+@test "so does one that is not there, not executable, or no program" {
+	serve_copy --workers 1 --listen 127.0.0.1:0
+	rm "$bin"
+	refuses_restart
+	events restart-failed | grep -F 'No such file'
+	replace 644 <smtpd
+	refuses_restart
+	events restart-failed | grep -F 'Permission denied'
+	head -c 64 smtpd | replace
+	refuses_restart
+	events exec-failed | grep -F 'Exec format error'
+	keeps 3
+}
+
+@test "so does one that crashes, or another program that ends well" {
+	serve_copy --workers 1 --listen 127.0.0.1:0
+	replace <<-'EOF'
+		#!/bin/sh
+		kill -SEGV $$
+	EOF
+	refuses_restart
+	events restart-failed | grep -F ' signal=11'
+	replace <<-'EOF'
+		#!/bin/sh
+		exit 0
+	EOF
+	refuses_restart
+	events restart-failed | grep -F 'it is no smtpd'
+	keeps 2
+}
+
+@test "a check that hangs holds nothing up, and SIGHUP again starts no other" {
+	serve_copy --workers 1 --listen 127.0.0.1:0
+	replace <<-EOF
+		#!/bin/sh
+		echo "\$\$" >>$tmp/bin/checks
+		exec sleep 100
+	EOF
+	chmod 777 "$tmp/bin"
+	kill -HUP "$master"
+	eventually test -s "$tmp/bin/checks"
+	kill -HUP "$master"
+	send_one "${addr[0]}"
+	kill -HUP "$master"
+	send_one "${addr[0]}"
+	(($(wc -l <"$tmp/bin/checks") == 1))
+	# it has an alarm set, which comes in 30 seconds
+	kill -ALRM "$(<"$tmp/bin/checks")"
+	eventually logged 1 restart-failed
+	events restart-failed | grep -F ' signal=14'
+	# and it goes with the master
+	kill -HUP "$master"
+	two() {
+		(($(wc -l <"$tmp/bin/checks") == 2))
+	}
+	eventually two
+	end_daemon
+	eventually gone "$(tail -n 1 "$tmp/bin/checks")"
+	keeps 2
+}
+
+@test "what the start would find now is found: a Maildir that is gone" {
+	serve --workers 1 --listen 127.0.0.1:0
+	mv "$dir" "$tmp/elsewhere"
+	: >"$dir"
+	kill -HUP "$master"
+	eventually logged 1 restart-failed
+	events restart-failed | grep -F ' status=73'
+	grep "^smtpd: maildir $dir: " "$log"
+	rm "$dir"
+	mv "$tmp/elsewhere" "$dir"
+	hang_up 1
+	send_one "${addr[0]}"
+	keeps 1
+}
+
+@test "a Maildir below a directory that the user can't search is kept open" {
+	((EUID == 0)) || skip 'only root can drop privileges'
+	chmod 711 "$tmp" "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
+	mkdir -m 700 "$tmp/home"
+	dir=$tmp/home/Maildir
+	serve --workers 1 --listen 127.0.0.1:0
+	hang_up 1
+	hang_up 2
+	send_one "${addr[0]}"
+	keeps 1
+}
+
+@test "ten restarts leave no descriptor, no child, and no variable" {
+	local i
+	serve --workers 2 --listen 127.0.0.1:0
+	hang_up 1
+	fds() {
+		find /proc/"$master"/fd -mindepth 1 | wc -l
+	}
+	local before
+	before=$(fds)
+	for i in {2..10}; do
+		hang_up "$i"
+	done
+	(($(fds) == before))
+	only 2
+	send_one "${addr[0]}"
+}
+
+@test "hooks see nothing of it" {
+	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
+	chmod 777 "$tmp"
+	hook look <<-'EOF'
+		env >$tmp/seen
+		ls /proc/self/fd | wc -l >$tmp/fds
+	EOF
+	serve --workers 1 --listen 127.0.0.1:0 --on-hello "$tmp/look"
+	hang_up 1
+	dial "${addr[0]}" reply say:'HELO c.example' reply:250 say:QUIT reply:221 eof
+	[[ -s $tmp/seen ]]
+	lacks -E '^SMTPD_' "$tmp/seen"
+	(($(<"$tmp/fds") <= 4))
+}
+
+@test "the manager hears RELOADING=1, and READY=1 again, however it went" {
+	chmod 711 "$tmp" "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
+	t/manager notify "$tmp/notify" "$tmp/told" </dev/null >/dev/null 3>&- 4>&- &
+	strays+=($!)
+	eventually test -S "$tmp/notify"
+	environment=(NOTIFY_SOCKET="$tmp/notify")
+	serve_copy --workers 1 --listen 127.0.0.1:0
+	hang_up 1
+	ready() {
+		(($(grep -c READY=1 "$tmp/told") == $1))
+	}
+	eventually ready 2
+	replace </dev/null
+	kill -HUP "$master"
+	eventually ready 3
+	grep -v -E ' (STATUS|WATCHDOG)=' "$tmp/told" | cut -d' ' -f1,2 >"$tmp/order"
+	given "$tmp/order" "$master READY=1" "$master RELOADING=1" \
+	    "$master READY=1" "$master RELOADING=1"
+	grep -E "^$master RELOADING=1 MONOTONIC_USEC=[1-9][0-9]*$" "$tmp/told"
+	grep -E "^$master READY=1 STATUS=The restart failed" "$tmp/told"
+}
+
+@test "SMTPD_STATE of anybody else's making is refused: 64" {
+	local n
+	for n in 0 2 77 x 9; do
+		run -64 env SMTPD_STATE="$n" timeout 10 ./smtpd -m "$dir" \
+		    "${nobody[@]}" --listen 127.0.0.1:0 9</dev/null </dev/null
+		[[ $output == 'smtpd: SMTPD_STATE is for '* ]]
+	done
+	[[ ! -e $dir ]]
+}
+
+@test "a single worker that gets SIGHUP finishes its session, and is replaced" {
+	local old
+	serve --workers 1 --listen 127.0.0.1:0
+	old=$(children "$master")
+	dial "${addr[0]}" "${data_bob[@]:0:5}" run:"kill -HUP $old" \
+	    say:'RCPT TO:<bob@mx.example>' reply:250 say:DATA reply:354 \
+	    send:'x\r\n.\r\n' reply:250 say:QUIT reply:221 eof
+	eventually only 1 "$old"
+	logged 0 worker-died
+	logged 0 restarting
+	keeps 1
+}
+
+@test "clients at the time of restarts are all served" {
+	local i pids=()
+	serve --workers 4 --listen 127.0.0.1:0 --listen "$tmp/sock"
+	for i in 1 2 3 4; do
+		(for n in {1..15}; do
+			t/smtpc -c "${addr[i % 2]}" -- "${data_bob[@]}" \
+			    send:"$i.$n\r\n.\r\n" reply:250 say:QUIT reply:221 \
+			    eof >/dev/null || exit
+		done) 3>&- 4>&- &
+		pids+=($!)
+	done
+	for i in {1..10}; do
+		kill -HUP "$master"
+		eventually logged "$i" restarting
+	done
+	for i in "${pids[@]}"; do
+		wait "$i"
+	done
+	keeps 60
+	logged 0 worker-died
+	eventually only 4
+}
