@@ -356,7 +356,7 @@ settings_read(struct settings *s, int argc, char **argv)
 	s->maildir = settle_path(s->maildir);
 	s->spool = settle_path(s->spool);
 	settle_domains(s);
-	if (s->proto.require_auth && !s->auth)
+	if (s->proto.require_auth && !s->auth && !s->xclient_from.n)
 		fatal(EX_USAGE, "--require-auth refuses all mail without "
 		    "--auth");
 	settle_listeners(s);

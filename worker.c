@@ -47,12 +47,15 @@ log_proxy_failure(const struct client *client, const char *error)
 	log_end(&l);
 }
 
-/* Let the client be who the proxy says it is. */
+/*
+ * Let the client be who the proxy says it is.  HAProxy looks whether a server
+ * is well with a header that tells of that very connection, if not with LOCAL.
+ */
 static void
 take_header(struct client *client, const struct proxy_header *h)
 {
-	client->probe = h->local;
-	if (h->local)
+	client->probe = h->local || endpoint_same(&h->source, &client->remote);
+	if (client->probe)
 		return;
 	strcpy(client->via, client->remote.ip);
 	client->remote = h->source;

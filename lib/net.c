@@ -86,6 +86,13 @@ endpoint_key(const struct endpoint *e, unsigned char key[16])
 	}
 }
 
+bool
+endpoint_same(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->family == b->family && a->port == b->port &&
+	    memcmp(a->addr, b->addr, sizeof a->addr) == 0;
+}
+
 int
 network_parse(struct network *net, const char *text)
 {

@@ -35,6 +35,9 @@ void endpoint_set_local(struct endpoint *, int fd);
 void endpoint_parse(struct endpoint *, const char *ip);
 bool endpoint_is_loopback(const struct endpoint *);
 
+/* The same address and the same port? */
+bool endpoint_same(const struct endpoint *, const struct endpoint *);
+
 /*
  * Who counts as one client: an IPv4 address, or an IPv6 network of 64 bits,
  * which one customer has; all zero for no address.

@@ -278,19 +278,29 @@ accepted() {
 	[[ $(header Received) == *' with ESMTP id '* ]]
 }
 
-@test "LOCAL and UNKNOWN are the proxy itself: not asked about, and its MAIL is 550 5.7.1" {
+@test "LOCAL, UNKNOWN and its own address are the proxy: not asked about, and its MAIL is 550 5.7.1" {
 	local header
 	for header in 'PROXY UNKNOWN\r\n' 'PROXY UNKNOWN x  y\r\n' \
 	    'PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n' "$(v2 20 00 '')" \
-	    "$(v2 20 11 $ipv4)" "$(v2 20 ff 0102030405)"; do
+	    "$(v2 20 11 $ipv4)" "$(v2 20 ff 0102030405)" \
+	    "PROXY TCP4 $proxy 127.0.0.1 4711 25\\r\\n"; do
 		: >"$log"
 		behind_proxy
+		environment+=(TCPREMOTEPORT=4711)
 		talk send:"$header" reply:220 say:'EHLO haproxy' reply:250 \
 		    say:'MAIL FROM:<a@c.example>' reply:'550 5.7.1 ' \
 		    say:QUIT reply:221 eof
 		[[ ! -e $tmp/env ]]
 		events refused | grep -F " client=$proxy "
 	done
+}
+
+@test "a client at the proxy's address is a client, by another port" {
+	behind_proxy
+	environment+=(TCPREMOTEPORT=4711)
+	talk say:"PROXY TCP4 $proxy 127.0.0.1 4712 25" "${data_bob[@]:0:5}" \
+	    say:QUIT reply:221 eof
+	is_client TCP "$proxy" 4712 127.0.0.1 25
 }
 
 @test "a client that is not in --proxy-from speaks SMTP, and PROXY is no command" {

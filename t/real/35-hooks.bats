@@ -11,19 +11,6 @@ setup() {
 	prepare_hooks
 }
 
-# serve_dns: a network namespace, for $within, with a name server that knows
-# ./zone; $dns is its process.
-serve_dns() {
-	echo 'nameserver 127.0.0.1' >resolv.conf
-	unshare --net --mount sh -c "ip link set lo up
-		mount --bind resolv.conf /etc/resolv.conf
-		exec '$root/t/real/dns' zone" >dns.log 2>&1 3>&- 4>&- &
-	dns=$!
-	others+=("$dns")
-	await 20 logged ready dns.log
-	within=(nsenter --net --mount --target "$dns" "--wd=$PWD")
-}
-
 @test "grep as a hook: who is in the file is a recipient, if need be with a dash" {
 	printf '%s\n' b@d.example -f@d.example >addresses
 	hook="grep -qxFe \"\$RECIPIENT\" $PWD/addresses"

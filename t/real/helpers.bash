@@ -199,6 +199,19 @@ refused() {
 	says "$1" && ! says '250 2\.0\.0 ' && [[ ! -e spool/kept ]]
 }
 
+# serve_dns: a network namespace, for $within, with a name server that knows
+# ./zone; $dns is its process.
+serve_dns() {
+	echo 'nameserver 127.0.0.1' >resolv.conf
+	unshare --net --mount sh -c "ip link set lo up
+		mount --bind resolv.conf /etc/resolv.conf
+		exec '$root/t/real/dns' zone" >dns.log 2>&1 3>&- 4>&- &
+	dns=$!
+	others+=("$dns")
+	await 20 logged ready dns.log
+	within=(nsenter --net --mount --target "$dns" "--wd=$PWD")
+}
+
 # logged WORDS FILE: they are in a log.
 logged() {
 	grep -Eq -- "$1" "$2"
