@@ -23,6 +23,7 @@ enum {
 struct recipient {
 	char *email;
 	char *path;		/* of the Maildir, one for each; else NULL */
+	size_t rcpt;		/* the first RCPT that was for him */
 	bool above;		/* the field above is a Delivered-To of his */
 	bool looped;
 };
@@ -42,6 +43,7 @@ struct basic {
 	size_t n_headers;	/* of mail->headers, that are in the file */
 	unsigned filter;	/* that is at work */
 	struct reply answer;	/* of who was asked last */
+	struct reply *handed;	/* by hand_to, one a recipient; or NULL */
 	long long hops;
 	unsigned lookups, above;	/* Delivered-To fields, recipients */
 	struct header header;
@@ -78,6 +80,7 @@ release(struct basic *b)
 	}
 	free(b->recipients);
 	free(b->accepted);
+	free(b->handed);
 	free(b->delivery.copies);
 	free(b->buf);
 	free(b);
@@ -126,7 +129,9 @@ new_recipient(struct basic *b, const struct address *a)
 	r = grow(&b->recipients, &b->n_recipients, sizeof *r);
 	if (!r)
 		return local_error(b, "recipient", errno);
-	*r = (struct recipient){ .email = strdup(a->email) };
+	*r = (struct recipient){
+		.email = strdup(a->email), .rcpt = b->n_accepted - 1,
+	};
 	if (*path)
 		r->path = strdup(path);
 	if (r->email && (r->path || !*path))
@@ -286,12 +291,16 @@ note_file(struct basic *b)
 {
 	const struct delivery *d = &b->delivery;
 	struct mail *m = b->mail;
-	const char *own = b->recipients[0].path;
+	const char *own;
+	size_t i;
 
-	if (d->n)
+	for (i = 0; i < d->n && !d->copies[i].file.published; i++)
+		;
+	own = i < d->n ? b->recipients[i].path : NULL;
+	if (i < d->n)
 		snprintf(m->file, sizeof m->file, "%s%s/new/%s",
 		    own ? store_prefix(d->store) : "",
-		    own ? own : d->store->path, d->copies[0].file.name);
+		    own ? own : d->store->path, d->copies[i].file.name);
 	if (m->keep_open)
 		m->kept = fcntl(delivery_reader(&b->delivery),
 		    F_DUPFD_CLOEXEC, 0);
@@ -311,61 +320,71 @@ accepted(const struct basic *b)
 	return reply_make(250, "2.0.0 Ok: kept as %s", b->mail->id);
 }
 
-static struct reply
-verdict(struct basic *b, const struct copy *c)
+/* Where a recipient's copy is, his own or that of all; NULL: nowhere. */
+static struct copy *
+copy_of(const struct basic *b, size_t recipient)
 {
-	if (c->refused)
+	const struct delivery *d = &b->delivery;
+
+	return d->n ? &d->copies[d->n > 1 ? recipient : 0] : NULL;
+}
+
+static struct reply
+verdict_for(struct basic *b, size_t recipient)
+{
+	const struct copy *c = copy_of(b, recipient);
+	const struct reply *said = b->handed ? &b->handed[recipient] : NULL;
+
+	if (b->recipients[recipient].looped)
 		return looped();
-	if (c->failed)
+	if (said && reply_refuses(said))
+		return *said;
+	if (c && c->failed)
 		return local_error(b, c->failed, c->error);
-	return accepted(b);
+	return said && said->code ? *said : accepted(b);
 }
 
 /* One for all: the first that is not 250. */
 static struct reply
 verdict_for_all(struct basic *b)
 {
-	const struct delivery *d = &b->delivery;
+	struct reply r = reply_none();
 	size_t i;
 
-	for (i = 0; i < d->n; i++)
-		if (d->copies[i].refused || d->copies[i].failed)
-			return verdict(b, &d->copies[i]);
-	return accepted(b);
+	for (i = 0; i < b->n_recipients && !reply_refuses(&r); i++)
+		r = verdict_for(b, i);
+	return r;
 }
 
-static struct reply
-verdict_for(struct basic *b, size_t recipient)
-{
-	const struct delivery *d = &b->delivery;
-
-	if (b->recipients[recipient].looped)
-		return looped();
-	if (d->n == 0)
-		return accepted(b);
-	return verdict(b, &d->copies[d->n > 1 ? recipient : 0]);
-}
-
-/*
- * Refuse the copies of recipients who had the message before.  Returns
- * whether there is anything left to deliver.
- */
+/* Is there anybody left who can have it; if together, all of them? */
 static bool
-refuse_loops(struct basic *b, bool together)
+is_wanted(const struct basic *b, bool together)
+{
+	const struct copy *c;
+	size_t i, lost = 0;
+
+	for (i = 0; i < b->n_recipients; i++) {
+		c = copy_of(b, i);
+		lost += b->recipients[i].looped ||
+		    (c && (c->failed || c->refused));
+	}
+	return lost == 0 || (!together && lost < b->n_recipients);
+}
+
+/* Refuse the copies of recipients who had the message before. */
+static void
+refuse_loops(struct basic *b)
 {
 	const long long most = b->options->max_hops;
-	struct copy *copies = b->delivery.copies;
 	struct recipient *r;
-	size_t i, n = 0;
+	size_t i;
 
 	for (i = 0; i < b->n_recipients; i++) {
 		r = &b->recipients[i];
 		r->looped = r->looped || (most && b->hops > most);
-		n += r->looped;
 		if (b->delivery.n > 1)
-			copies[i].refused = r->looped;
+			b->delivery.copies[i].refused = r->looped;
 	}
-	return n < b->n_recipients && !(together && n);
 }
 
 /* A filter makes a new message of the old one (delivery_replace). */
@@ -434,34 +453,78 @@ examine(struct basic *b)
 	return reply_none();
 }
 
+/* Hand the message on once a recipient.  Who refuses it gets no copy. */
+static struct reply
+hand_to_each(struct basic *b, int fd)
+{
+	struct delivery *d = &b->delivery;
+	const struct mail *m = b->mail;
+	size_t i, taken = 0;
+	struct copy *c;
+
+	b->handed = calloc(b->n_recipients, sizeof *b->handed);
+	if (!b->handed)
+		return local_error(b, "recipients", errno);
+	for (i = 0; i < b->n_recipients; i++) {
+		c = copy_of(b, i);
+		if (b->recipients[i].looped || (c && c->failed))
+			continue;
+		b->handed[i] = m->hand_to(m->ctx, b->recipients[i].rcpt, fd);
+		if (!reply_refuses(&b->handed[i]))
+			taken++;
+		else if (d->n > 1)
+			c->refused = true;
+	}
+	if (d->n == 1 && taken == 0)
+		d->copies[0].refused = true;
+	return reply_none();
+}
+
+/* The message is on the disk: others may have it.  A refusal, or none. */
+static struct reply
+hand_on(struct basic *b)
+{
+	struct mail *m = b->mail;
+	struct reply r;
+	int fd;
+
+	if (!m->hand_on && !m->hand_to && !m->keep_open)
+		return reply_none();
+	fd = delivery_reader(&b->delivery);
+	if (fd < 0)
+		return local_error(b, "open", errno);
+	if (m->hand_on) {
+		r = m->hand_on(m->ctx, fd);
+		if (reply_refuses(&r))
+			return r;
+		if (r.code)
+			b->answer = r;
+	}
+	return m->hand_to ? hand_to_each(b, fd) : reply_none();
+}
+
 /* From the final dot to the disk.  Returns a refusal for all, or none. */
 static struct reply
 finish(struct basic *b, bool together)
 {
 	struct delivery *d = &b->delivery;
-	struct mail *m = b->mail;
 	struct reply r;
-	int fd;
 
 	header_finish(&b->header);
 	if (delivery_flush(d) < 0)
 		return local_error(b, "write", errno);
-	if (!refuse_loops(b, together))
+	refuse_loops(b);
+	if (!is_wanted(b, together))
 		return looped();
 	r = examine(b);
 	if (reply_refuses(&r))
 		return r;
 	if (delivery_sync(d) < 0)
 		return local_error(b, "fsync", errno);
-	fd = m->hand_on || m->keep_open ? delivery_reader(d) : -1;
-	if (fd < 0 && (m->hand_on || m->keep_open))
-		return local_error(b, "open", errno);
-	if (m->hand_on && !(together && delivery_is_short(d))) {
-		r = m->hand_on(m->ctx, fd);
+	if (is_wanted(b, together)) {
+		r = hand_on(b);
 		if (reply_refuses(&r))
 			return r;
-		if (r.code)
-			b->answer = r;
 	}
 	delivery_commit(d, together);
 	return reply_none();

@@ -31,12 +31,14 @@ struct mail {
 	 * writes to `to' what the message becomes; it sets `filters' to i to
 	 * leave the message as it is and be the last one; inspect may add to
 	 * headers; hand_on is called when the message is on the disk, and
-	 * before it has a name there.
+	 * before it has a name there, and then hand_to for each recipient:
+	 * for the rcpt-th that was accepted, counted from 0.
 	 */
 	struct reply (*filter)(void *ctx, unsigned i, int from, int to);
 	unsigned filters;
 	struct reply (*inspect)(void *ctx, int message);
 	struct reply (*hand_on)(void *ctx, int message);
+	struct reply (*hand_to)(void *ctx, size_t rcpt, int message);
 	void *ctx;
 	bool keep_open;		/* set kept */
 

@@ -129,7 +129,7 @@ set_recipient(struct environment *e, const struct session *s,
 
 static int
 set_all(struct environment *e, const struct session *s, enum hook_event event,
-    const struct address *recipient)
+    const struct address *recipient, const struct address *mailbox)
 {
 	environment_clear(e);
 	if (environment_set(e, "SMTP_EVENT", events[event].name) < 0 ||
@@ -143,9 +143,8 @@ set_all(struct environment *e, const struct session *s, enum hook_event event,
 	if ((event == HOOK_DELIVERED || event == HOOK_DISCONNECT) &&
 	    environment_set(e, "SMTP_REPLY", s->last_reply) < 0)
 		return -1;
-	if (event == HOOK_MDA && s->recipients == 1)
-		return set_recipient(e, s, &s->recipient, &s->mailbox);
-	return recipient ? set_recipient(e, s, recipient, recipient) : 0;
+	return recipient ? set_recipient(e, s, recipient, event == HOOK_MDA ?
+	    mailbox : recipient) : 0;
 }
 
 /* A line of a command's stderr. */
@@ -183,22 +182,29 @@ log_failure(const struct session *s, const char *name,
 	log_end(&l);
 }
 
+static bool
+parse_email(const char *email, size_t len, struct address *a)
+{
+	char text[ADDRESS_MAX + 3];
+	const char *p = text;
+
+	if (len > ADDRESS_MAX)
+		return false;
+	snprintf(text, sizeof text, "<%.*s>", (int)len, email);
+	return address_parse(&p, 0, a) && *p == '\0';
+}
+
 /* "MAILBOX=local@domain": it takes this recipient's mail. */
 static bool
 take_mailbox(const struct session *s, const struct hook_end *end,
     struct address *mailbox)
 {
-	char text[ADDRESS_MAX + 3];
-	const char *value, *p;
+	const char *value;
 	struct address a;
 	size_t pos = 0, len;
 
 	while ((value = verdict_line(end, "MAILBOX", &pos, &len))) {
-		if (len > ADDRESS_MAX)
-			return false;
-		snprintf(text, sizeof text, "<%.*s>", (int)len, value);
-		p = text;
-		if (!address_parse(&p, 0, &a) || *p || (a.utf8 && !s->utf8))
+		if (!parse_email(value, len, &a) || (a.utf8 && !s->utf8))
 			return false;
 		*mailbox = a;
 	}
@@ -321,7 +327,7 @@ ask_one(struct session *s, enum hook_event event, unsigned i,
 {
 	struct hooks *h = s->options->hooks;
 
-	if (set_all(&h->environment, s, event, recipient) < 0)
+	if (set_all(&h->environment, s, event, recipient, mailbox) < 0)
 		return reply_make(451, "4.3.0 Out of memory");
 	run->hook = &h->list[event][i];
 	run->environment = h->environment.vars;
@@ -366,7 +372,7 @@ hooks_tell(struct session *s, enum hook_event event, int message)
 	ask_all(s, event, message, NULL, NULL);
 }
 
-/* The next three are asked by the envelope (envelope.h). */
+/* The next four are asked by the envelope (envelope.h). */
 static struct reply
 filter(void *ctx, unsigned i, int from, int to)
 {
@@ -398,13 +404,20 @@ inspect(void *ctx, int message)
 static struct reply
 hand_on(void *ctx, int message)
 {
-	struct reply r, answer;
+	return ask_all(ctx, HOOK_DELIVER, message, NULL, NULL);
+}
 
-	answer = ask_all(ctx, HOOK_DELIVER, message, NULL, NULL);
-	if (reply_refuses(&answer))
-		return answer;
-	r = ask_all(ctx, HOOK_MDA, message, NULL, NULL);
-	return r.code ? r : answer;
+static struct reply
+hand_to(void *ctx, size_t rcpt, int message)
+{
+	const struct session *s = ctx;
+	const struct rcpt *r = &s->rcpts[rcpt];
+	struct address recipient, mailbox;
+
+	if (!parse_email(r->email, strlen(r->email), &recipient) ||
+	    !parse_email(r->mailbox, strlen(r->mailbox), &mailbox))
+		return reply_make(451, "4.3.0 Local error, try again later");
+	return ask_all(ctx, HOOK_MDA, message, &recipient, &mailbox);
 }
 
 void
@@ -417,8 +430,10 @@ hooks_attach(struct session *s, struct mail *mail)
 	mail->filter = filter;
 	if (h->n[HOOK_MESSAGE])
 		mail->inspect = inspect;
-	if (h->n[HOOK_DELIVER] || h->n[HOOK_MDA])
+	if (h->n[HOOK_DELIVER])
 		mail->hand_on = hand_on;
+	if (h->n[HOOK_MDA])
+		mail->hand_to = hand_to;
 	mail->keep_open = h->n[HOOK_DELIVERED] > 0;
 }
 

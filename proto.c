@@ -26,7 +26,8 @@ struct command {
 	struct reply (*run)(struct session *, const char *arg);
 	unsigned phases;	/* IN() bits; elsewhere the loop says 503 */
 	enum { NO_ARG, OPT_ARG, ARG } arg;	/* mismatch: it says 501 */
-	bool idle;		/* it does nothing */
+	enum { IDLE = 1, SMTP_ONLY = 2, LMTP_ONLY = 4 } traits;
+				/* IDLE: it does nothing */
 };
 
 /* What of a client's name may stand in a header and in an environment. */
@@ -73,6 +74,13 @@ cmd_helo(struct session *s, const char *arg)
 	struct reply r = greet(s, arg, false);
 
 	return r.code ? r : reply_make(250, "%s", s->options->hostname);
+}
+
+/* How a session begins. */
+static const char *
+hello(const struct session *s)
+{
+	return listener_kinds[s->client.kind].lmtp ? "LHLO" : "HELO or EHLO";
 }
 
 static bool
@@ -175,9 +183,9 @@ cmd_expn(struct session *s, const char *arg)
 static struct reply
 cmd_help(struct session *s, const char *arg)
 {
-	(void)s, (void)arg;
-	return reply_make(214, "2.0.0 HELO EHLO MAIL RCPT DATA BDAT RSET NOOP QUIT "
-	    "VRFY HELP; see RFC 5321");
+	(void)arg;
+	return reply_make(214, "2.0.0 %s, MAIL RCPT DATA BDAT RSET NOOP VRFY "
+	    "HELP QUIT; see RFC 5321", hello(s));
 }
 
 /* Someone speaks another protocol, or sends a message as commands. */
@@ -213,8 +221,8 @@ welcome(struct session *s)
 	}
 	s->n_connection = s->n_hello = s->n_headers;
 	if (!reply_refuses(&r))
-		return reply_make(220, "%s ESMTP smtpd",
-		    s->options->hostname);
+		return reply_make(220, "%s %s smtpd", s->options->hostname,
+		    listener_kinds[s->client.kind].lmtp ? "LMTP" : "ESMTP");
 	if (r.code != 521)
 		r.code = r.code < 500 ? 421 : 554;
 	s->closing = true;
@@ -231,32 +239,23 @@ cmd_xclient(struct session *s, const char *arg)
 }
 
 static const struct command commands[] = {
-	{ "HELO", cmd_helo, ANY, ARG, true },
-	{ "EHLO", cmd_ehlo, ANY, ARG, true },
-	{ "AUTH", auth_command, IN(PHASE_HELLO), ARG, false },
-	{ "XCLIENT", cmd_xclient, IN(PHASE_NEW) | IN(PHASE_HELLO), ARG, false },
-	{ "MAIL", transaction_mail, IN(PHASE_HELLO), ARG, false },
+	{ "HELO", cmd_helo, ANY, ARG, IDLE | SMTP_ONLY },
+	{ "EHLO", cmd_ehlo, ANY, ARG, IDLE | SMTP_ONLY },
+	{ "LHLO", cmd_ehlo, ANY, ARG, IDLE | LMTP_ONLY },
+	{ "AUTH", auth_command, IN(PHASE_HELLO), ARG, 0 },
+	{ "XCLIENT", cmd_xclient, IN(PHASE_NEW) | IN(PHASE_HELLO), ARG, 0 },
+	{ "MAIL", transaction_mail, IN(PHASE_HELLO), ARG, 0 },
 	{ "RCPT", transaction_rcpt, IN(PHASE_MAIL) | IN(PHASE_REFUSED) |
-	    IN(PHASE_RCPT), ARG, false },
-	{ "DATA", transfer_data, IN(PHASE_REFUSED) | IN(PHASE_RCPT), NO_ARG,
-	    false },
+	    IN(PHASE_RCPT), ARG, 0 },
+	{ "DATA", transfer_data, IN(PHASE_REFUSED) | IN(PHASE_RCPT), NO_ARG, 0 },
 	{ "BDAT", transfer_bdat, IN(PHASE_REFUSED) | IN(PHASE_RCPT) |
-	    IN(PHASE_BDAT), OPT_ARG, false },
-	{ "RSET", cmd_rset, ANY, NO_ARG, true },
-	{ "NOOP", cmd_noop, ANY, OPT_ARG, true },
-	{ "QUIT", cmd_quit, ANY, NO_ARG, false },
-	{ "VRFY", cmd_vrfy, ANY, ARG, true },
-	{ "EXPN", cmd_expn, ANY, OPT_ARG, true },
-	{ "HELP", cmd_help, ANY, OPT_ARG, true },
-	{ "GET", cmd_foreign, ANY, OPT_ARG, false },
-	{ "POST", cmd_foreign, ANY, OPT_ARG, false },
-	{ "HEAD", cmd_foreign, ANY, OPT_ARG, false },
-	{ "PUT", cmd_foreign, ANY, OPT_ARG, false },
-	{ "DELETE", cmd_foreign, ANY, OPT_ARG, false },
-	{ "OPTIONS", cmd_foreign, ANY, OPT_ARG, false },
-	{ "PATCH", cmd_foreign, ANY, OPT_ARG, false },
-	{ "TRACE", cmd_foreign, ANY, OPT_ARG, false },
-	{ "CONNECT", cmd_foreign, ANY, OPT_ARG, false },
+	    IN(PHASE_BDAT), OPT_ARG, 0 },
+	{ "RSET", cmd_rset, ANY, NO_ARG, IDLE },
+	{ "NOOP", cmd_noop, ANY, OPT_ARG, IDLE },
+	{ "QUIT", cmd_quit, ANY, NO_ARG, 0 },
+	{ "VRFY", cmd_vrfy, ANY, ARG, IDLE },
+	{ "EXPN", cmd_expn, ANY, OPT_ARG, IDLE },
+	{ "HELP", cmd_help, ANY, OPT_ARG, IDLE },
 };
 
 const struct listener_traits listener_kinds[KINDS] = {
@@ -267,30 +266,53 @@ const struct listener_traits listener_kinds[KINDS] = {
 	[KIND_LMTP] = { "lmtp", false, false, true },
 };
 
-static const struct command unknown = { "?", NULL, 0, OPT_ARG, false };
-static const struct command header_field = {
-	"field", cmd_foreign, ANY, OPT_ARG, false
+static const struct command unknown = { "?", NULL, 0, OPT_ARG, 0 };
+static const struct command foreign = {
+	"foreign", cmd_foreign, ANY, OPT_ARG, 0
 };
 
-static const struct command *
-find_command(const char *line, size_t len)
+/*
+ * A method of HTTP, a field of its header or of a message's; or a client that
+ * begins with what is no word at all, as Redis and JSON do.  (A dot is what
+ * comes behind a DATA that was refused.)
+ */
+static bool
+is_foreign(const struct session *s, const char *line, size_t len)
 {
+	static const char *const methods[] = {
+		"GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH",
+		"TRACE", "CONNECT", "PRI",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof methods / sizeof *methods; i++)
+		if (strlen(methods[i]) == len &&
+		    strncasecmp(methods[i], line, len) == 0)
+			return true;
+	return len && (memchr(line, ':', len) || (s->phase == PHASE_NEW &&
+	    strchr("!\"#$%&'()*+-/0123456789<=>@[\\]^`{|}~", *line)));
+}
+
+static const struct command *
+find_command(const struct session *s, const char *line, size_t len)
+{
+	const int other = listener_kinds[s->client.kind].lmtp ? SMTP_ONLY :
+	    LMTP_ONLY;
 	size_t i;
 
 	for (i = 0; i < sizeof commands / sizeof *commands; i++)
 		if (strlen(commands[i].verb) == len &&
-		    strncasecmp(commands[i].verb, line, len) == 0)
+		    strncasecmp(commands[i].verb, line, len) == 0 &&
+		    !((int)commands[i].traits & other))
 			return &commands[i];
-	if (memchr(line, ':', len))	/* "Host:" and its like */
-		return &header_field;
-	return &unknown;
+	return is_foreign(s, line, len) ? &foreign : &unknown;
 }
 
 static struct reply
 out_of_order(struct session *s, const struct command *c, const char *arg)
 {
 	struct reply r = s->phase == PHASE_NEW ?
-	    reply_make(503, "5.5.1 Say HELO or EHLO first") :
+	    reply_make(503, "5.5.1 Say %s first", hello(s)) :
 	    reply_make(503, "5.5.1 %s is out of order here", c->verb);
 
 	return c->run == transfer_bdat ? transfer_skip(s, arg, r) : r;
@@ -309,7 +331,7 @@ economise(struct session *s, const struct command *c, struct reply r)
 	bool excused = c->run == transaction_rcpt && r.code == 550 &&
 	    s->phase == PHASE_RCPT;
 	const bool stray = c->run == transfer_bdat && r.code == 503;
-	const bool idle = c->idle || stray;
+	const bool idle = c->traits & IDLE || stray;
 
 	if (reply_closes(&r))
 		return r;
@@ -367,7 +389,7 @@ run_line(struct session *s, char *line)
 	while (len && strchr(" \t", line[len - 1]))
 		line[--len] = '\0';
 	verb = strcspn(line, " \t");
-	c = find_command(line, verb);
+	c = find_command(s, line, verb);
 	if (c->run == auth_command)
 		s->auth_tried = true;
 	if (len > COMMAND_MAX - 2 && c->run == transfer_bdat)
@@ -380,7 +402,7 @@ run_line(struct session *s, char *line)
 		r = judge_line(s, c, line + verb + strspn(line + verb,
 		    " \t"));
 	r = economise(s, c, r);
-	if (reply_refuses(&r))
+	if (reply_refuses(&r) && !s->replies)
 		log_refused_line(s, c, line, &r);
 	s->mail.error[0] = '\0';
 	return r;
@@ -411,6 +433,9 @@ next_reply(struct session *s)
 			explicit_bzero(line, sizeof line);
 		return r;
 	case LINE_MALFORMED:
+		if (s->phase == PHASE_NEW && s->reader.octets == 1 &&
+		    s->errors == 0)	/* a TLS handshake, say */
+			return refuse_line(s, 421, "4.7.0 This is SMTP");
 		return refuse_line(s, 500, "5.5.2 A line ends in CR LF and "
 		    "has no control octets");
 	case LINE_LONG:
@@ -428,11 +453,24 @@ next_reply(struct session *s)
 }
 
 static void
-say(struct session *s, const struct reply *r)
+say_one(struct session *s, const struct reply *r)
 {
 	scoreboard_count(s->options->board, r->code < 400 ? COUNT_2YZ :
 	    r->code < 500 ? COUNT_4YZ : COUNT_5YZ, 1);
 	reply_write(s->stream->out, r);
+}
+
+/* A message of LMTP has a reply for each recipient, unless it is the last. */
+static void
+say(struct session *s, const struct reply *r)
+{
+	const long long n = reply_closes(r) ? 0 : s->n_replies;
+	long long i;
+
+	for (i = 0; i < n; i++)
+		say_one(s, s->replies ? &s->replies[i] : r);
+	if (n == 0)
+		say_one(s, r);
 	snprintf(s->last_reply, sizeof s->last_reply, "%d %.*s", r->code,
 	    (int)strcspn(r->text, "\n"), r->text);
 }
@@ -472,7 +510,7 @@ converse(struct session *s, struct reply r)
 		show_phase(s);
 		r = next_reply(s);
 	} while (r.code && !reply_closes(&r) && !s->closing &&
-	    s->stream->state == STREAM_OPEN);
+	    s->stream->state != STREAM_CLOSED);
 	return r;
 }
 
@@ -488,7 +526,6 @@ count_end(const struct session *s)
 	case STREAM_OPEN:
 	case STREAM_CLOSED:
 	case STREAM_STOPPED:
-	case STREAM_OUT_OF_STEP:
 		break;
 	}
 }

@@ -65,9 +65,10 @@ log_recipients(const struct session *s, struct log_line *l)
 	log_str(l, "to", to);
 }
 
-void
-session_log_refusal(struct session *s, const char *command,
-    const char *line, const struct reply *r)
+/* to: the recipient that it is about; NULL: all that there are */
+static void
+log_refusal(struct session *s, const char *command, const char *line,
+    const struct reply *r, const char *to)
 {
 	char text[REPLY_TEXT_MAX + 8];
 	struct log_line l;
@@ -82,12 +83,22 @@ session_log_refusal(struct session *s, const char *command,
 		log_str(&l, "id", s->mail_id);
 		log_str(&l, "from", s->mail.sender);
 	}
-	log_recipients(s, &l);
+	if (to)
+		log_str(&l, "to", to);
+	else
+		log_recipients(s, &l);
 	if (line)
 		log_str(&l, "line", line);
 	if (*s->mail.error)
 		log_str(&l, "error", s->mail.error);
 	log_end(&l);
+}
+
+void
+session_log_refusal(struct session *s, const char *command,
+    const char *line, const struct reply *r)
+{
+	log_refusal(s, command, line, r, NULL);
 }
 
 void
@@ -118,7 +129,6 @@ session_log_end(const struct session *s)
 		[STREAM_OPEN] = "closed", [STREAM_CLOSED] = "lost",
 		[STREAM_TIMEOUT] = "timeout", [STREAM_EXPIRED] = "expired",
 		[STREAM_SLOW] = "slow", [STREAM_STOPPED] = "stopped",
-		[STREAM_OUT_OF_STEP] = "out-of-step",
 	};
 	struct log_line l;
 
@@ -134,11 +144,13 @@ session_log_end(const struct session *s)
 void
 session_set_protocol(struct session *s)
 {
+	const bool lmtp = listener_kinds[s->client.kind].lmtp;
 	const bool extended = s->given.protocol ?
 	    *s->given.protocol == 'E' : s->extended;
 
-	snprintf(s->protocol, sizeof s->protocol, "%sSMTP%s%s",
-	    s->utf8 ? "UTF8" : extended ? "E" : "",
+	snprintf(s->protocol, sizeof s->protocol, "%s%s%s%s",
+	    s->utf8 ? "UTF8" : extended && !lmtp ? "E" : "",
+	    lmtp ? "LMTP" : "SMTP",
 	    s->client.tls.encrypted ? "S" : "", *s->user ? "A" : "");
 }
 
@@ -147,6 +159,13 @@ session_drop_envelope(struct session *s)
 {
 	s->envelope->ops->abort(s->envelope);
 	s->envelope = NULL;
+}
+
+static void
+free_rcpt(struct rcpt *r)
+{
+	free(r->email);
+	free(r->mailbox);
 }
 
 /* RSET, whatever brought it about (RFC 5321 4.1.1.5). */
@@ -173,8 +192,12 @@ session_reset(struct session *s)
 	stream_end_data(s->stream);
 	s->dot_deadline = 0;
 	s->mail_id[0] = '\0';
-	s->recipients = 0;
+	while (s->recipients)
+		free_rcpt(&s->rcpts[--s->recipients]);
 	s->recipient_octets = 0;
+	free(s->replies);
+	s->replies = NULL;
+	s->n_replies = 0;
 	s->body = NULL;
 	if (s->utf8) {
 		s->utf8 = false;
@@ -210,7 +233,6 @@ session_farewell(const struct session *s)
 		return reply_make(421, "4.3.2 Shutting down, try again later");
 	case STREAM_OPEN:
 	case STREAM_CLOSED:
-	case STREAM_OUT_OF_STEP:
 		break;
 	}
 	return reply_none();
@@ -238,6 +260,7 @@ session_end(struct session *s)
 {
 	session_reset(s);
 	free(s->recipient_list);
+	free(s->rcpts);
 	free(s->headers);
 }
 
@@ -250,20 +273,73 @@ session_has_room(struct session *s, const char *email)
 	    s->recipient_octets + strlen(email) + 2 <= RECIPIENT_LIST_MAX;
 }
 
-void
-session_add_recipient(struct session *s, const struct address *a,
-    const struct address *mailbox)
+static void
+list_recipient(struct session *s, const char *email)
 {
-	const size_t len = strlen(a->email);
+	const size_t len = strlen(email);
 	size_t n = s->recipient_octets;
 
 	if (n)
 		s->recipient_list[n++] = '\n';
-	memcpy(s->recipient_list + n, a->email, len + 1);
-	s->recipient = *a;
-	s->mailbox = *mailbox;
+	memcpy(s->recipient_list + n, email, len + 1);
 	s->recipient_octets = n + len;
+}
+
+int
+session_add_recipient(struct session *s, const struct address *a,
+    const struct address *mailbox)
+{
+	const size_t n = (size_t)s->recipients;
+	struct rcpt *r, *more;
+
+	if ((n & (n - 1)) == 0) {	/* a power of two: it is full */
+		more = realloc(s->rcpts, (n ? 2 * n : 1) * sizeof *more);
+		if (!more)
+			return -1;
+		s->rcpts = more;
+	}
+	r = &s->rcpts[n];
+	r->email = strdup(a->email);
+	r->mailbox = strdup(mailbox->email);
+	if (!r->email || !r->mailbox) {
+		free_rcpt(r);
+		return -1;
+	}
+	list_recipient(s, r->email);
 	s->recipients++;
+	return 0;
+}
+
+void
+session_drop_recipient(struct session *s)
+{
+	struct rcpt *r = &s->rcpts[--s->recipients];
+
+	s->recipient_octets -= strlen(r->email);
+	if (s->recipient_octets)	/* a line end is before it */
+		s->recipient_octets--;
+	s->recipient_list[s->recipient_octets] = '\0';
+	free_rcpt(r);
+}
+
+void
+session_keep_recipients(struct session *s, const char *command,
+    const struct reply *each)
+{
+	long long i, kept = 0;
+
+	s->recipient_octets = 0;
+	for (i = 0; i < s->recipients; i++) {
+		if (reply_refuses(&each[i])) {
+			log_refusal(s, command, NULL, &each[i],
+			    s->rcpts[i].email);
+			free_rcpt(&s->rcpts[i]);
+		} else {
+			list_recipient(s, s->rcpts[i].email);
+			s->rcpts[kept++] = s->rcpts[i];
+		}
+	}
+	s->recipients = kept;
 }
 
 /* RFC 5322 2.2, as it may come from a command. */

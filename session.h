@@ -36,6 +36,12 @@ struct given {	/* by XCLIENT, and so not by who says HELO or EHLO */
 	const char *protocol;	/* SMTP or ESMTP; NULL: none was */
 };
 
+/* A recipient that was accepted; both as address_parse() reads them in <>. */
+struct rcpt {
+	char *email;			/* as it was given */
+	char *mailbox;			/* that takes its mail */
+};
+
 struct session {
 	const struct proto_options *options;
 	struct client client;
@@ -69,11 +75,12 @@ struct session {
 	const char *body;		/* 7BIT, 8BITMIME or BINARYMIME, if
 					   declared */
 	struct data data;		/* what came of the message */
-	long long recipients;
+	struct rcpt *rcpts;
+	long long recipients;		/* how many */
 	char *recipient_list;		/* a line each; RECIPIENT_LIST_MAX */
 	size_t recipient_octets;
-	struct address recipient;	/* the last one */
-	struct address mailbox;		/* that takes its mail */
+	long long n_replies;		/* LMTP: of the whole message; else 0 */
+	struct reply *replies;		/* they; NULL: all are the same */
 	const char *asked;		/* the event whose command runs */
 	long long dot_deadline;		/* of commands after the dot; 0: none */
 
@@ -87,7 +94,7 @@ void session_begin(struct session *, const struct proto_options *,
     const struct client *, struct stream *);
 
 /*
- * Set protocol to how mail comes: SMTP, ESMTPSA, UTF8SMTP ... (RFC 3848,
+ * Set protocol to how mail comes: SMTP, ESMTPSA, UTF8LMTP ... (RFC 3848,
  * RFC 6531 4.3).
  */
 void session_set_protocol(struct session *);
@@ -102,11 +109,18 @@ void session_end(struct session *);
 bool session_has_room(struct session *, const char *email);
 
 /*
- * Note a recipient that was accepted, and for whom there is room, and the
- * mailbox that takes its mail.
+ * Note a recipient, for whom there is room, and the mailbox that takes its
+ * mail.  Returns 0, or -1 where there is no memory.
  */
-void session_add_recipient(struct session *, const struct address *,
+int session_add_recipient(struct session *, const struct address *,
     const struct address *mailbox);
+
+/* Forget the last one: it is refused. */
+void session_drop_recipient(struct session *);
+
+/* Log each recipient whose reply refuses the message, and forget it. */
+void session_keep_recipients(struct session *, const char *command,
+    const struct reply *each);
 
 /* Forget header fields behind the first so many octets of them. */
 void session_cut_headers(struct session *, size_t n);

@@ -217,9 +217,9 @@ settings_kind(const struct settings *s, const char *option, const char *name,
 			break;
 	if (i == KINDS)
 		return KINDS;
-	if (listener_kinds[i].tls || listener_kinds[i].lmtp)
-		fatal(EX_USAGE, "%s: there is no %.*s, but smtp and "
-		    "submission", option, (int)len, name);
+	if (listener_kinds[i].tls)
+		fatal(EX_USAGE, "%s: there is no %.*s, but smtp, submission "
+		    "and lmtp", option, (int)len, name);
 	if (i == KIND_SUBMISSION && !(s->auth && s->proto.plain_auth))
 		fatal(EX_USAGE, "%s: submission needs --auth, and "
 		    "--plain-auth, for there is no TLS", option);
@@ -238,7 +238,7 @@ take_kind(const struct settings *s, const char *spec, enum listener_kind *kind)
 	*kind = settings_kind(s, "--listen", spec, len);
 	if (*kind == KINDS)
 		fatal(EX_USAGE, "--listen %s: unknown kind '%.*s'; there are "
-		    "smtp and submission", spec, (int)len, spec);
+		    "smtp, submission and lmtp", spec, (int)len, spec);
 	return spec + len + 1;
 }
 

@@ -126,19 +126,43 @@ is_our_domain(const struct session *s, const char *domain)
 	return false;
 }
 
+/* One verdict of SMTP can't tell what became of two recipients' commands. */
+long long
+transaction_max_recipients(const struct session *s)
+{
+	if (s->options->hooks->n[HOOK_MDA] &&
+	    !listener_kinds[s->client.kind].lmtp)
+		return 1;
+	return s->options->max_recipients;
+}
+
 /* Limits and policy first: a command can't overrule them. */
 static struct reply
 judge_recipient(struct session *s, const struct address *a)
 {
-	const long long most = s->options->max_recipients;
+	const long long most = transaction_max_recipients(s);
 
 	if ((most && s->recipients >= most) ||
-	    (s->options->hooks->n[HOOK_MDA] && s->recipients) ||
 	    !session_has_room(s, a->email))
 		return reply_make(452, "4.5.3 Too many recipients");
 	if (!s->trusted && !*s->user && !is_our_domain(s, a->domain))
 		return reply_make(550, "5.7.1 We take no mail for that domain");
 	return reply_none();
+}
+
+/* Both know of a recipient, or none of the two.  A refusal, or none. */
+static struct reply
+add_recipient(struct session *s, const struct address *recipient,
+    const struct address *mailbox)
+{
+	struct reply r;
+
+	if (session_add_recipient(s, recipient, mailbox) < 0)
+		return reply_make(451, "4.3.0 Out of memory");
+	r = s->envelope->ops->add_recipient(s->envelope, mailbox);
+	if (r.code)
+		session_drop_recipient(s);
+	return r;
 }
 
 static struct reply
@@ -148,14 +172,13 @@ accept_recipient(struct session *s, const struct address *recipient)
 	struct address mailbox = *recipient;
 	struct reply r, answer;
 
-	answer = hooks_ask(s, HOOK_RECIPIENT, recipient, &mailbox);
-	r = reply_refuses(&answer) ? answer :
-	    s->envelope->ops->add_recipient(s->envelope, &mailbox);
+	answer = r = hooks_ask(s, HOOK_RECIPIENT, recipient, &mailbox);
+	if (!reply_refuses(&r))
+		r = add_recipient(s, recipient, &mailbox);
 	if (r.code) {
 		session_cut_headers(s, headers);
 		return r;
 	}
-	session_add_recipient(s, recipient, &mailbox);
 	s->phase = PHASE_RCPT;
 	return answer.code ? answer : reply_make(250, "2.1.5 Ok");
 }

@@ -10,4 +10,7 @@
 struct reply transaction_mail(struct session *, const char *arg);
 struct reply transaction_rcpt(struct session *, const char *arg);
 
+/* How many recipients a mail may have; 0: any number. */
+long long transaction_max_recipients(const struct session *);
+
 #endif

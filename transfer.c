@@ -1,4 +1,5 @@
 /* The message itself, to its true end, whatever becomes of it. */
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -16,6 +17,12 @@ static bool
 is_binary(const struct session *s)
 {
 	return s->body && strcmp(s->body, "BINARYMIME") == 0;
+}
+
+static bool
+is_lmtp(const struct session *s)
+{
+	return listener_kinds[s->client.kind].lmtp;
 }
 
 static struct reply
@@ -93,8 +100,9 @@ begin(struct session *s, bool chunked)
 {
 	struct reply r;
 
-	if (s->phase == PHASE_REFUSED)
-		return reply_make(554, "5.5.1 No valid recipients");
+	if (s->phase == PHASE_REFUSED)	/* RFC 2033 4.2 */
+		return reply_make(is_lmtp(s) ? 503 : 554,
+		    "5.5.1 No valid recipients");
 	data_init(&s->data, chunked);
 	r = hooks_ask(s, HOOK_DATA, NULL, NULL);
 	if (!reply_refuses(&r))
@@ -105,7 +113,64 @@ begin(struct session *s, bool chunked)
 	return r;
 }
 
-/* All of it is here, and nothing speaks against it yet. */
+/* It is all here: in LMTP each recipient has a reply now (RFC 2033 4.2). */
+static void
+expect_replies(struct session *s)
+{
+	s->n_replies = is_lmtp(s) ? s->recipients : 0;
+}
+
+/*
+ * Are all refusals the same?  421 is for a session, not for one of several
+ * recipients: it becomes 451.
+ */
+static bool
+are_alike(struct reply *each, size_t n)
+{
+	bool alike = reply_refuses(&each[0]);
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (n > 1 && each[i].code == 421)
+			each[i].code = 451;
+		alike = alike && each[i].code == each[0].code &&
+		    strcmp(each[i].text, each[0].text) == 0;
+	}
+	return alike;
+}
+
+/*
+ * Close the envelope for recipients that have a reply each.  Returns the first
+ * that accepts, or else the first.
+ */
+static struct reply
+close_for_each(struct session *s)
+{
+	const size_t n = (size_t)s->n_replies;
+	struct reply *each = calloc(n, sizeof *each);
+	struct reply r;
+	size_t i;
+
+	if (!each) {
+		session_drop_envelope(s);
+		return reply_make(451, "4.3.0 Out of memory");
+	}
+	s->envelope->ops->close(s->envelope, each, n);
+	s->envelope = NULL;
+	if (are_alike(each, n)) {
+		r = each[0];
+		free(each);
+		return r;
+	}
+	s->replies = each;
+	session_keep_recipients(s, s->phase == PHASE_BDAT ? "BDAT" : "DATA",
+	    each);
+	for (i = 0; i < n && reply_refuses(&each[i]); i++)
+		;
+	return each[i < n ? i : 0];
+}
+
+/* Nothing speaks against the message yet. */
 static struct reply
 finish(struct session *s)
 {
@@ -114,8 +179,12 @@ finish(struct session *s)
 
 	s->declared_size = s->data.octets;
 	s->dot_deadline = timeout ? clock_ms() + timeout : 0;
-	s->envelope->ops->close(s->envelope, &r, 1);
-	s->envelope = NULL;
+	if (s->n_replies) {
+		r = close_for_each(s);
+	} else {
+		s->envelope->ops->close(s->envelope, &r, 1);
+		s->envelope = NULL;
+	}
 	s->dot_deadline = 0;
 	if (!reply_refuses(&r))
 		session_log_mail(s, s->data.octets);
@@ -141,6 +210,7 @@ transfer_data(struct session *s, const char *arg)
 	stream_end_data(s->stream);
 	if (!s->data.done)
 		return transfer_abandon(s);
+	expect_replies(s);
 	return r.code ? r : finish(s);
 }
 
@@ -194,7 +264,7 @@ transfer_skip(struct session *s, const char *arg, struct reply refusal)
 	if (s->envelope)
 		session_drop_envelope(s);
 	if (!parse_chunk(arg, &c)) {
-		s->stream->state = STREAM_OUT_OF_STEP;
+		s->closing = true;
 		return reply_make(501, "5.5.4 BDAT takes a size, and LAST");
 	}
 	stream_begin_data(s->stream);
@@ -234,11 +304,15 @@ transfer_bdat(struct session *s, const char *arg)
 		return transfer_skip(s, arg, reply_none());
 	r = judge_chunk(s, &c);
 	if (r.code)
-		return transfer_skip(s, arg, r);
-	if (!receive_chunk(s, c.size, true))
-		return transfer_abandon(s);
-	if (!c.last)
-		return reply_make(250, "2.0.0 %llu octets received", c.size);
+		r = transfer_skip(s, arg, r);
+	else if (!receive_chunk(s, c.size, true))
+		r = transfer_abandon(s);
+	else if (!c.last)
+		r = reply_make(250, "2.0.0 %llu octets received", c.size);
+	if (c.last)
+		expect_replies(s);
+	if (r.code || s->stream->state != STREAM_OPEN)
+		return r;
 	stream_end_data(s->stream);
 	data_end(&s->data);
 	r = judge_data(s);

@@ -25,8 +25,6 @@ enum stream_state {
 	STREAM_EXPIRED,		/* session_timeout is over */
 	STREAM_SLOW,		/* message data slower than min_rate */
 	STREAM_STOPPED,		/* *stop was set */
-	STREAM_OUT_OF_STEP,	/* set by the caller: nobody knows what the
-				   octets mean that follow */
 };
 
 struct stream_limits {		/* milliseconds; 0 is none */

@@ -208,12 +208,6 @@ raw() {
 	keeps 0
 }
 
-@test "the log says that the session was out of step" {
-	options=(-v)
-	raw "$begin" 'BDAT x\r\n'
-	grep -q 'event=disconnected .*how=out-of-step' "$log"
-}
-
 @test "sizes up to 64 bits are not wrapped: octets are read away, and nothing is kept" {
 	options=(-r 1s)
 	talk reply say:'EHLO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \

@@ -1,0 +1,263 @@
+# LMTP (RFC 2033): LHLO, and after the message a reply for each recipient that
+# was accepted, in their order.
+
+load helpers
+
+lmtp=(--listen lmtp@-)
+
+# to NAME...: a transaction for these, up to the message
+to() {
+	printf 'MAIL FROM:<a@c.example>\n'
+	printf 'RCPT TO:<%s@mx.example>\n' "$@"
+}
+
+# post NAME...: a session that sends them a message by DATA; replies[] are
+# those behind it
+post() {
+	local lines_to
+	mapfile -t lines_to < <(to "$@")
+	options=("${lmtp[@]}" "${options[@]}")
+	say 'LHLO c.example' "${lines_to[@]}" DATA 'Subject: x' '' . QUIT ||
+		return
+	options=("${options[@]:${#lmtp[@]}}")
+	replies=("${lines[@]}")
+	while [[ ${replies[0]} != 354* ]]; do
+		replies=("${replies[@]:1}")
+	done
+	replies=("${replies[@]:1:${#replies[@]}-2}")
+	printf 'reply: %s\n' "${replies[@]}"
+}
+
+# answers PREFIX...: these are how the replies began
+answers() {
+	local i
+	((${#replies[@]} == $#)) || return
+	for ((i = 0; i < $#; i++)); do
+		[[ ${replies[i]} == "${*:i+1:1}"* ]] || return
+	done
+}
+
+@test "the banner says LMTP, and LHLO offers what EHLO does (RFC 2033 4.1, 5)" {
+	options=("${lmtp[@]}")
+	say 'LHLO c.example' QUIT
+	[[ ${lines[0]} == '220 mx.example LMTP '* ]]
+	local word
+	for word in PIPELINING ENHANCEDSTATUSCODES 8BITMIME CHUNKING 'SIZE 10240000'; do
+		grep -qx "250[ -]$word" "$tmp/lines"
+	done
+	[[ $codes == '220 250 221' ]]
+}
+
+@test "HELO and EHLO get 500, and MAIL before LHLO 503 (RFC 2033 4.1)" {
+	options=("${lmtp[@]}")
+	say 'HELO c.example' 'EHLO c.example' 'MAIL FROM:<a@c.example>' \
+	    'LHLO c.example' 'MAIL FROM:<a@c.example>' QUIT
+	[[ $codes == '220 500 500 503 250 250 221' ]]
+	[[ ${lines[1]} == '500 5.5.1 '* && ${lines[3]} == '503 5.5.1 '*LHLO* ]]
+}
+
+@test "LHLO over SMTP gets 500 5.5.1" {
+	say 'LHLO c.example' QUIT
+	[[ $codes == '220 500 221' && ${lines[1]} == '500 5.5.1 '* ]]
+}
+
+@test "each recipient has a reply after the dot, one given twice too (RFC 2033 4.2)" {
+	post ann bob ann
+	answers '250 2.0.0' '250 2.0.0' '250 2.0.0'
+	keeps 1
+	[[ $(header Delivered-To) == $'ann@mx.example\nbob@mx.example' ]]
+	[[ $(header Received) == *' with LMTP id '* ]]
+}
+
+@test "so it has after BDAT LAST, and other chunks have one (RFC 2033 4.2)" {
+	local lines_to
+	options=("${lmtp[@]}")
+	mapfile -t lines_to < <(to ann bob)
+	printf '%s\r\n' 'LHLO c.example' "${lines_to[@]}" >"$tmp/dialogue"
+	printf 'BDAT 6\r\nA: b\r\nBDAT 2 LAST\r\n\r\nQUIT\r\n' >>"$tmp/dialogue"
+	feed "$tmp/dialogue"
+	[[ $codes == '220 250 250 250 250 250 250 250 221' ]]
+	[[ ${lines[-4]} == '250 2.0.0 6 octets received' ]]
+	keeps 1
+}
+
+@test "a message that is refused is refused for each (RFC 2033 4.2)" {
+	options=("${lmtp[@]}" --max-size 10)
+	say 'LHLO c.example' "${to_bob[@]:1}" 'RCPT TO:<ann@mx.example>' \
+	    DATA 'much too long' . "${to_bob[@]:1}" 'RCPT TO:<ann@mx.example>' \
+	    'BDAT 14 LAST' 'QUIT12345678' QUIT
+	[[ $codes == '220 250 250 250 250 354 552 552 250 250 250 552 552 221' ]]
+	options=("${lmtp[@]}")
+	talk reply say:'LHLO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
+	    reply:250 say:'RCPT TO:<b@mx.example>' reply:250 \
+	    say:'RCPT TO:<c@mx.example>' reply:250 say:DATA reply:354 \
+	    send:'x\ny\r\n.\r\n' reply:550 reply:550 say:QUIT reply:221 eof
+	keeps 0
+}
+
+@test "refused recipients have none, and DATA without any is 503 (RFC 2033 4.2)" {
+	options=("${lmtp[@]}" --domain mx.example)
+	say 'LHLO c.example' 'MAIL FROM:<a@c.example>' 'RCPT TO:<x@c.example>' DATA \
+	    'RCPT TO:<b@mx.example>' 'RCPT TO:<y@c.example>' DATA 'A: b' . QUIT
+	[[ $codes == '220 250 250 550 503 250 550 354 250 221' ]]
+}
+
+@test "a refusal before the message is one reply, for the command" {
+	options=("${lmtp[@]}" --on-data false)
+	say 'LHLO c.example' "${to_bob[@]:1}" 'RCPT TO:<ann@mx.example>' DATA NOOP \
+	    QUIT
+	[[ $codes == '220 250 250 250 250 554 250 221' ]]
+}
+
+@test "--mda runs for each recipient once, and each has its own reply" {
+	hook mda <<'END'
+echo "$RECIPIENT $SMTP_MAILBOX $SMTP_PROTOCOL $SMTP_LISTENER" >>"$tmp/asked"
+case $LOCAL in
+bob) exit 75 ;;
+eve) echo 552 5.2.2 Full; exit 1 ;;
+kim) exit 67 ;;
+tom) echo 421 4.3.0 Not now; exit 1 ;;
+esac
+echo "250 2.1.5 For $LOCAL"
+END
+	options=(--mda "$tmp/mda" --maildir none --spool "$tmp")
+	post ann bob Eve+x kim ann eve tom
+	answers '250 2.1.5 For ann' '451 4.3.0' '250 2.1.5 For Eve+x' '550 5.1.1' \
+	    '250 2.1.5 For ann' '552 5.2.2 Full' '451 4.3.0 Not now'
+	given "$tmp/asked" 'ann@mx.example ann LMTP lmtp' \
+	    'bob@mx.example bob LMTP lmtp' 'Eve+x@mx.example eve LMTP lmtp' \
+	    'kim@mx.example kim LMTP lmtp' 'eve@mx.example eve LMTP lmtp' \
+	    'tom@mx.example tom LMTP lmtp'
+}
+
+@test "there is no limit of one recipient for --mda in LMTP" {
+	options=(--mda true)
+	post ann bob
+	answers '250 2.0.0' '250 2.0.0'
+}
+
+@test "who is refused by --mda gets no copy in a Maildir of his own" {
+	users ann bob
+	options=(--mda '[ "$LOCAL" = ann ]')
+	post bob ann
+	answers 451 250
+	keeps 1 "$base/ann"
+	keeps 0 "$base/bob"
+	options=(--mda 'exit 67;')
+	post bob ann
+	answers '550 5.1.1' '550 5.1.1'
+	keeps 1 "$base/ann"
+}
+
+@test "one Maildir keeps the message if --mda takes it for anybody" {
+	options=(--mda '[ "$LOCAL" = ann ]')
+	post bob ann
+	answers 451 250
+	keeps 1
+	options=(--mda false)
+	post bob ann
+	answers 451 451
+	keeps 1
+}
+
+@test "checks, filters and --deliver speak for all, and are asked once" {
+	local hook
+	for hook in --filter --on-message --deliver; do
+		options=("$hook" "echo x >>$tmp/asked; exit 77")
+		rm -f "$tmp/asked"
+		post ann bob
+		answers '554 5.7.1' '554 5.7.1'
+		given "$tmp/asked" x
+	done
+	keeps 0
+}
+
+@test "a Maildir that fails refuses for its owner alone" {
+	users ann bob eve
+	rm -r "$base/bob/new"
+	touch "$base/bob/new"
+	post ann bob eve
+	answers 250 451 250
+	keeps 1 "$base/ann"
+	keeps 1 "$base/eve"
+	[[ -z $(ls "$base/bob/tmp") ]]
+	# over SMTP it does for all
+	say 'HELO c.example' 'MAIL FROM:<a@c.example>' 'RCPT TO:<ann@mx.example>' \
+	    'RCPT TO:<bob@mx.example>' DATA 'A: b' . QUIT
+	[[ $codes == '220 250 250 250 250 354 451 221' ]]
+	keeps 1 "$base/ann"
+}
+
+@test "a mailbox over its quota refuses for its owner alone: 452 4.2.2" {
+	users ann bob eve
+	shim rename:2:EDQUOT
+	post ann bob eve
+	failed rename
+	answers 250 '452 4.2.2' 250
+	keeps 0 "$base/bob"
+	keeps 1 "$base/eve"
+}
+
+@test "a loop refuses for its recipient alone (RFC 5321 6.3)" {
+	options=("${lmtp[@]}")
+	users ann bob
+	say 'LHLO c.example' 'MAIL FROM:<a@c.example>' 'RCPT TO:<ann@mx.example>' \
+	    'RCPT TO:<bob@mx.example>' DATA 'Delivered-To: bob@mx.example' \
+	    'Received: from x by mx.example with SMTP; Mon, 1 Jan 2024 00:00:00 +0000' \
+	    '' . QUIT
+	[[ $codes == '220 250 250 250 250 354 250 554 221' ]]
+	keeps 1 "$base/ann"
+	keeps 0 "$base/bob"
+}
+
+@test "the log has the message for those who have it, and a refusal for each other" {
+	options=(--mda '[ "$LOCAL" = ann ] || exit 67;')
+	post bob ann eve
+	answers '550 5.1.1' 250 '550 5.1.1'
+	events message | grep -q ' to=ann@mx.example recipients=1 '
+	events refused | grep -q 'command=DATA reply="550 5.1.1 .*to=bob@mx.example'
+	events refused | grep -q 'command=DATA reply="550 5.1.1 .*to=eve@mx.example'
+	[[ $(events refused | wc -l) == 2 ]]
+}
+
+@test "--on-delivered is told of those who have the message, and of a reply that took it" {
+	options=(--mda '[ "$LOCAL" = ann ]'
+	    --on-delivered "{ echo \"\$SMTP_RECIPIENTS\"; echo \"\$SMTP_REPLY\"; } >$tmp/told")
+	post bob ann ann
+	answers 451 250 250
+	[[ $(<"$tmp/told") == $'ann@mx.example\nann@mx.example\n250 2.0.0 '* ]]
+	rm "$tmp/told"
+	options[1]=false
+	post bob ann
+	[[ ! -e $tmp/told ]]
+}
+
+@test "a session goes on after replies of all kinds, in step" {
+	options=("${lmtp[@]}" --mda '[ "$LOCAL" = ann ]')
+	say 'LHLO c.example' 'MAIL FROM:<a@c.example>' 'RCPT TO:<bob@mx.example>' \
+	    'RCPT TO:<ann@mx.example>' DATA 'A: b' . NOOP 'MAIL FROM:<a@c.example>' \
+	    'RCPT TO:<ann@mx.example>' DATA 'A: b' . NOOP QUIT
+	[[ $codes == '220 250 250 250 250 354 451 250 250 250 250 354 250 250 221' ]]
+}
+
+@test "LMTP is spoken on TCP and on a Unix socket beside SMTP (RFC 2033 5)" {
+	serve --listen lmtp@127.0.0.1:0 --listen "lmtp@$tmp/socket,mode=0666" \
+	    --listen 127.0.0.1:0 --workers 2
+	local to
+	for to in "${addr[0]}" "$tmp/socket"; do
+		dial "$to" reply:'220 mx.example LMTP' say:'LHLO c.example' reply:250 \
+		    say:'MAIL FROM:<a@c.example>' reply:250 \
+		    say:'RCPT TO:<b@mx.example>' reply:250 \
+		    say:'RCPT TO:<c@mx.example>' reply:250 say:DATA reply:354 \
+		    say:. reply:250 reply:250 say:QUIT reply:221 eof
+	done
+	dial "${addr[2]}" reply:'220 mx.example ESMTP' say:'LHLO x' reply:500 \
+	    say:QUIT reply:221 eof
+	keeps 2
+}
+
+@test "a command that stops the message with 421 for one recipient closes, as over SMTP" {
+	options=("${lmtp[@]}" --mda 'echo 421 4.3.2 Enough; exit 1;')
+	say 'LHLO c.example' "${to_bob[@]:1}" DATA 'A: b' . NOOP
+	[[ $codes == '220 250 250 250 354 421' ]]
+}
