@@ -91,7 +91,7 @@ only_the_client='test "$TCPREMOTEIP" = 203.0.113.9'
 	tells 'from c\.example \(\[203\.0\.113\.9\]\) by mx\.example with ESMTP id '
 	logged ' event=message client=203\.0\.113\.9 .* via=127\.0\.0\.1 ' log
 	logged ' event=connected client=127\.0\.0\.1 ' log
-	! logged ' event=(refused|proxy-failed) ' log
+	run ! logged ' event=(refused|proxy-failed) ' log
 }
 
 @test "HAProxy with send-proxy-v2 tells of the TLS that it has ended, too" {
@@ -108,13 +108,13 @@ only_the_client='test "$TCPREMOTEIP" = 203.0.113.9'
 	logged ' text="?SSL_CIPHER=TLS_AES_[A-Z0-9_]+"?$' log
 	logged ' text="?SSL_PEER_CERT_SUBJECT=CN=client\.example"?$' log
 	logged ' text="?SSL_TLS_SNI_SERVERNAME=mx\.example"?$' log
-	! logged ' event=(refused|proxy-failed) ' log
+	run ! logged ' event=(refused|proxy-failed) ' log
 }
 
 @test "HAProxy that sends no header where one must be gets no banner" {
 	server --proxy-from 127.0.0.1
 	haproxy 'name nothing' 'check-send-proxy'
-	! client --port 25
+	run ! client --port 25
 	logged ' event=proxy-failed client=127\.0\.0\.1 ' log
 	kept 0
 }
