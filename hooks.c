@@ -105,6 +105,8 @@ set_mail(struct environment *e, const struct session *s)
 	    environment_set(e, "SMTP_SIZE", s->declared_size ? size : NULL) |
 	    environment_set(e, "SMTP_BODY", s->body) |
 	    environment_set(e, "SMTP_UTF8", s->utf8 ? "1" : NULL) |
+	    environment_set(e, "SMTP_REQUIRETLS",
+		s->requiretls ? "1" : NULL) |
 	    environment_set(e, "SMTP_RECIPIENTS",
 		s->recipients ? s->recipient_list : NULL);
 }

@@ -29,6 +29,12 @@ with_auth(const struct session *s)
 	return s->options->hooks->auth.command != NULL;
 }
 
+static bool
+with_tls(const struct session *s)
+{
+	return s->client.tls.encrypted;
+}
+
 static struct reply
 set_size(struct session *s, const struct param *p)
 {
@@ -69,6 +75,16 @@ set_utf8(struct session *s, const struct param *p)
 	return reply_none();
 }
 
+/* The message may be passed on by TLS alone: to whom it is, they are told. */
+static struct reply
+set_requiretls(struct session *s, const struct param *p)
+{
+	if (p->value)
+		return reply_make(501, "5.5.4 REQUIRETLS takes no value");
+	s->requiretls = true;
+	return reply_none();
+}
+
 /* Who it is from says less than who brings it: it is checked, no more. */
 static struct reply
 set_auth(struct session *s, const struct param *p)
@@ -86,6 +102,7 @@ static const struct parameter mail_parameters[] = {
 	{ "BODY", always, set_body },		/* RFC 6152 2, RFC 3030 3 */
 	{ "SMTPUTF8", always, set_utf8 },	/* RFC 6531 3.4 */
 	{ "AUTH", with_auth, set_auth },	/* RFC 4954 5 */
+	{ "REQUIRETLS", with_tls, set_requiretls },	/* RFC 8689 3 */
 	{ NULL, NULL, NULL },
 };
 
@@ -126,7 +143,7 @@ parameters_mail(struct session *s, const char *text)
 {
 	s->declared_size = 0;
 	s->body = NULL;
-	s->utf8 = false;
+	s->utf8 = s->requiretls = false;
 	return take(s, mail_parameters, text);
 }
 

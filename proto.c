@@ -15,6 +15,7 @@
 enum {
 	COMMAND_MAX = 2048,	/* octets with CR LF; RFC 5321 4.5.3.1.4 asks
 				   for 512 and room for extensions */
+	LIMIT_MAX = 999999,	/* of what RFC 9422 can say */
 	IDLE_COMMANDS = 100,	/* in a row, that do nothing */
 };
 
@@ -97,6 +98,38 @@ say_size(const struct session *s, char *value, size_t n)
 		snprintf(value, n, " %lld", s->options->max_size);
 }
 
+/* In six digits at most, RFC 9422 7. */
+static int
+say_limit(char *value, size_t n, const char *name, long long limit)
+{
+	if (!limit)
+		return 0;
+	return snprintf(value, n, " %s=%lld", name, limit > LIMIT_MAX ?
+	    LIMIT_MAX : limit);
+}
+
+static void
+say_limits(const struct session *s, char *value, size_t n)
+{
+	const int len = say_limit(value, n, "MAILMAX",
+	    s->options->max_mails);
+
+	say_limit(value + len, n - (size_t)len, "RCPTMAX",
+	    transaction_max_recipients(s));
+}
+
+static bool
+is_limited(const struct session *s)
+{
+	return s->options->max_mails || transaction_max_recipients(s);
+}
+
+static bool
+is_encrypted(const struct session *s)
+{
+	return s->client.tls.encrypted;
+}
+
 static void
 say_mechanisms(const struct session *s, char *value, size_t n)
 {
@@ -118,6 +151,8 @@ static const struct extension {
 	{ "SMTPUTF8", always, NULL },			/* RFC 6531 */
 	{ "AUTH", auth_offered, say_mechanisms },	/* RFC 4954 */
 	{ "XCLIENT", xclient_offered, xclient_say },
+	{ "LIMITS", is_limited, say_limits },		/* RFC 9422 */
+	{ "REQUIRETLS", is_encrypted, NULL },		/* RFC 8689 */
 	{ "ENHANCEDSTATUSCODES", always, NULL },	/* RFC 2034 */
 };
 
@@ -320,7 +355,8 @@ out_of_order(struct session *s, const struct command *c, const char *arg)
 
 /*
  * Too many errors, or commands that do nothing, end the session.  Unknown
- * recipients count until there is a good one: mailing lists age.  A chunk out
+ * recipients count until there is a good one, for mailing lists age, and behind
+ * a good one when there are more than a list of ours can have.  A chunk out
  * of order does nothing: more of them are under way when one is refused (RFC
  * 3030 2).
  */
@@ -328,8 +364,10 @@ static struct reply
 economise(struct session *s, const struct command *c, struct reply r)
 {
 	const long long most = s->options->max_errors;
+	const long long most_excused = s->options->max_recipients;
 	bool excused = c->run == transaction_rcpt && r.code == 550 &&
-	    s->phase == PHASE_RCPT;
+	    s->phase == PHASE_RCPT &&
+	    (++s->excused <= most_excused || !most_excused);
 	const bool stray = c->run == transfer_bdat && r.code == 503;
 	const bool idle = c->traits & IDLE || stray;
 

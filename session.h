@@ -63,6 +63,7 @@ struct session {
 	bool auth_tried;		/* what follows may be a password */
 
 	long long mails, errors, idle_commands;
+	long long excused;		/* unknown recipients, no errors */
 	long long refusals;		/* that were logged, or not */
 
 	/* of the mail at hand */
@@ -72,6 +73,7 @@ struct session {
 	long long mail_began;
 	unsigned long long declared_size;
 	bool utf8;			/* SMTPUTF8 was given */
+	bool requiretls;		/* so was REQUIRETLS */
 	const char *body;		/* 7BIT, 8BITMIME or BINARYMIME, if
 					   declared */
 	struct data data;		/* what came of the message */

@@ -1,0 +1,106 @@
+# What EHLO says of limits, and parameters that depend on the session: LIMITS
+# (RFC 9422), REQUIRETLS (RFC 8689), AUTH= (RFC 4954 5), SIZE (RFC 1870).
+
+load helpers
+
+# limits KIND WORDS: these are the limits that are offered; KIND is HELLO
+limits() {
+	say "${1:-EHLO} c.example" QUIT
+	if [[ ${2:-} ]]; then
+		grep -qx "250[ -]LIMITS $2" "$tmp/lines"
+	else
+		lacks LIMITS "$tmp/lines"
+	fi
+}
+
+@test "LIMITS has the numbers of the options (RFC 9422 4)" {
+	limits EHLO 'MAILMAX=1000 RCPTMAX=1000'
+	options=(--max-mails 7 --max-recipients 50)
+	limits EHLO 'MAILMAX=7 RCPTMAX=50'
+	options=(--max-mails 0 --max-recipients 50)
+	limits EHLO RCPTMAX=50
+	options=(--max-mails 7 --max-recipients 0)
+	limits EHLO MAILMAX=7
+	options=(--max-mails 0 --max-recipients 0)
+	limits EHLO
+	options=(--max-mails 12345678 --max-recipients 0)
+	limits EHLO MAILMAX=999999
+}
+
+@test "RCPTMAX is 1 with --mda, but not in LMTP (RFC 9422 4.2)" {
+	options=(--mda true)
+	limits EHLO 'MAILMAX=1000 RCPTMAX=1'
+	options=(--mda true --listen lmtp@-)
+	limits LHLO 'MAILMAX=1000 RCPTMAX=1000'
+}
+
+@test "RCPTMAX is that of a super-server's rules (RFC 9422 4.2)" {
+	environment=(MAXRCPTS=3)
+	limits EHLO 'MAILMAX=1000 RCPTMAX=3'
+}
+
+@test "what LIMITS says holds, to the last one (RFC 9422 4.1, 4.2)" {
+	options=(--max-mails 2 --max-recipients 2)
+	say 'EHLO c.example' "${to_bob[@]:1}" 'RCPT TO:<c@mx.example>' \
+	    'RCPT TO:<d@mx.example>' RSET 'MAIL FROM:<a@c.example>' RSET \
+	    'MAIL FROM:<a@c.example>'
+	[[ $codes == '220 250 250 250 250 452 250 250 250 421' ]]
+	[[ ${lines[-1]} == '421 4.7.0 '* ]]
+}
+
+# by_tls ACTION...: a client that came by TLS, as a proxy says
+by_tls() {
+	environment=(TCPREMOTEIP=192.0.2.200 TCPLOCALIP=127.0.0.1)
+	options+=(--proxy-from 192.0.2.200)
+	local header='\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x1b\xcb\0\x71\x09\xc6\x33\x64\x01\x04\x01\0\x19'
+	talk send:"$header\x20\0\x0c\x01\0\0\0\0\x21\0\x04TLS1" reply:220 "$@"
+}
+
+@test "REQUIRETLS is offered inside TLS alone, and told to commands (RFC 8689 3)" {
+	options=(--on-new-mail "echo \"\$SENDER \${SMTP_REQUIRETLS-unset}\" >>$tmp/told")
+	by_tls say:'EHLO c.example' reply:250 \
+	    say:'MAIL FROM:<a@c.example> REQUIRETLS' reply:250 say:RSET reply:250 \
+	    say:'MAIL FROM:<b@c.example>' reply:250 say:RSET reply:250 \
+	    say:'MAIL FROM:<c@c.example> REQUIRETLS=1' reply:'501 5.5.4 ' \
+	    say:'MAIL FROM:<c@c.example> REQUIRETLS REQUIRETLS' \
+	    reply:'501 5.5.4 ' say:QUIT reply:221 eof
+	grep -qx '250[ -]REQUIRETLS' "$tmp/replies"
+	given "$tmp/told" 'a@c.example 1' 'b@c.example unset'
+}
+
+@test "outside TLS it is neither offered nor known: 555 (RFC 8689 3)" {
+	say 'EHLO c.example' 'MAIL FROM:<a@c.example> REQUIRETLS' QUIT
+	[[ $codes == '220 250 555 221' ]]
+	lacks REQUIRETLS "$tmp/lines"
+}
+
+@test "AUTH= of MAIL is xtext, and nothing comes of it (RFC 4954 5)" {
+	local value
+	options=(--auth true --plain-auth --max-errors 0)
+	for value in '<>' a@c.example 'e+3Dmc2@example.com' '+3C+3E'; do
+		say 'EHLO c.example' "MAIL FROM:<a@c.example> AUTH=$value" QUIT
+		[[ $codes == '220 250 250 221' ]]
+	done
+	for value in '' 'a+b' 'a+3d' 'a+0D' 'a+0A' 'a+00' 'a=b' 'a+3'; do
+		say 'EHLO c.example' "MAIL FROM:<a@c.example> AUTH=$value" QUIT
+		[[ $codes == '220 250 501 221' && ${lines[-2]} == '501 5.5.4 '* ]]
+	done
+}
+
+@test "without a limit a size of up to 64 bits is taken, and none over it (RFC 1870 4)" {
+	local size
+	options=(--max-size 0 --min-free 0)
+	say 'EHLO c.example' 'MAIL FROM:<a@c.example> SIZE=18446744073709551616' \
+	    'MAIL FROM:<a@c.example> SIZE=18446744073709551615' QUIT
+	[[ $codes == '220 250 552 452 221' ]]
+	[[ ${lines[-2]} == '452 4.3.1 '* ]]
+}
+
+@test "unknown recipients behind a good one count when they are too many" {
+	local rcpt
+	users bob
+	options=(--max-recipients 10 --max-errors 3)
+	mapfile -t rcpt < <(printf 'RCPT TO:<%d@mx.example>\n' {1..20})
+	say "${to_bob[@]}" "${rcpt[@]}"
+	[[ $codes == "$to_bob_codes$(printf ' 550%.0s' {1..12}) 421" ]]
+}
