@@ -48,6 +48,7 @@ start_postfix() {
 		done
 		echo 'smtp unix - - n - - smtp'
 		echo 'relay unix - - n - - smtp'
+		echo 'lmtp unix - - n - - lmtp'
 		echo 'discard unix - - n - - discard'
 	} >"$postfix/etc/master.cf"
 	timeout 60 postfix -c "$postfix/etc" start 3>&- 4>&-
@@ -143,4 +144,36 @@ logged() {
 	await 30 queue_is_empty
 	kept 1
 	grep -qx 'Return-Path: <>' "$(mail)"
+}
+
+@test "Postfix is offered CHUNKING, BINARYMIME and LIMITS, and minds none of them" {
+	write_hard_mail
+	start --mda true --max-mails 2
+	start_postfix smtp_line_length_limit=0
+	submit b@d.example <hard
+	submit b@d.example <hard
+	submit b@d.example <hard
+	await 30 queue_is_empty
+	kept 3
+}
+
+@test "Postfix delivers by LMTP to a Unix socket, and one full mailbox is deferred alone" {
+	make_maildirs store/{bob,carol,dave}
+	start --listen "lmtp@$PWD/lmtp,mode=0666" --maildir 'store/{mailbox}' \
+		--domain d.example \
+		--mda '[ "$LOCAL" != carol ] || [ -e room ] || { echo 452 4.2.2 Mailbox full; exit 1; }'
+	start_postfix "default_transport = lmtp:unix:$PWD/lmtp" relayhost=
+	submit bob@d.example carol@d.example dave@d.example <<<'Subject: to three'
+	await 30 logged 'to=<carol.*dsn=4\.2\.2, status=deferred .* said: 452 4\.2\.2 Mailbox full'
+	logged 'to=<bob@d\.example>.*status=sent \(250 '
+	logged 'to=<dave@d\.example>.*status=sent \(250 '
+	kept 1 store/bob
+	kept 0 store/carol
+	kept 1 store/dave
+	grep -q 'with LMTP id' "$(mail store/bob)"
+	touch room
+	postqueue -c "$postfix/etc" -f
+	await 30 queue_is_empty
+	kept 1 store/carol
+	kept 1 store/bob
 }

@@ -1,0 +1,143 @@
+#!/usr/bin/env bats
+# LMTP and CHUNKING with the programs that speak them: swaks and msmtp deliver
+# by LMTP, Exim sends in chunks, and Dovecot reads what came so.  (Postfix has
+# its own file.)
+
+# shellcheck disable=SC2154 # helpers set pid and port
+load helpers
+
+@test "swaks delivers by LMTP to two, and has a reply from each" {
+	make_maildirs store/{bob,carol}
+	start --listen "lmtp@$PWD/lmtp,mode=0666" --maildir 'store/{mailbox}' \
+		--domain d.example --mda '[ "$LOCAL" != carol ]'
+	timeout 60 swaks --protocol LMTP --socket "$PWD/lmtp" --from a@c.example \
+		--to bob@d.example,carol@d.example --helo c.example \
+		--body 'Hello.' >said || true
+	grep -q '^<-  220 .* LMTP ' said
+	grep -q '^<-  250 2\.0\.0 ' said
+	grep -q '^<\*\* 451 4\.3\.0 ' said
+	grep -x Hello. "$(mail store/bob)"
+	grep -q 'with LMTP id' "$(mail store/bob)"
+	kept 0 store/carol
+}
+
+@test "msmtp delivers by LMTP, and the mail is kept as it was sent" {
+	write_hard_mail
+	start --listen lmtp@127.0.0.1:24024
+	timeout 60 msmtp --file=/dev/null --protocol=lmtp --host=127.0.0.1 \
+		--port=24024 --from=a@c.example b@d.example c@d.example <hard
+	cmp <(body hard) <(body "$(mail)")
+	grep -q 'with LMTP id' "$(mail)"
+	[[ $(grep -c '^Delivered-To: ' "$(mail)") == 2 ]]
+}
+
+# in_exim COMMAND...: with a user that Debian's Exim wants to find
+in_exim() {
+	{ cat /etc/passwd; echo 'Debian-exim:x:64999:64999::/:/bin/false'; } >passwd
+	{ cat /etc/group; echo 'Debian-exim:x:64999:'; } >group
+	timeout 60 unshare --mount sh -ec 'mount --bind passwd /etc/passwd
+		mount --bind group /etc/group; exec "$@"' sh "$@"
+}
+
+# exim RECIPIENT...: send the mail on stdin at once, in chunks where it may; its
+# log is in ./said
+exim() {
+	local exim=$root/t/real/cache/exim4-daemon-light/usr/sbin/exim4
+	cat >exim.conf <<-EOT
+		exim_path = $exim
+		primary_hostname = mta.example
+		qualify_domain = c.example
+		exim_user = nobody
+		exim_group = nogroup
+		spool_directory = $PWD/exim
+		log_file_path = $PWD/exim/%s.log
+		keep_environment =
+		disable_ipv6 = true
+		begin routers
+		all:
+		  driver = manualroute
+		  transport = out
+		  route_list = * 127.0.0.1
+		  self = send
+		begin transports
+		out:
+		  driver = smtp
+		  port = $port
+		  allow_localhost
+		  hosts_avoid_tls = *
+		  message_linelength_limit = 100000
+		begin retry
+		* * F,1h,1m
+	EOT
+	mkdir -p exim
+	chown nobody:nogroup exim
+	in_exim "$exim" -C "$PWD/exim.conf" -odf -i -f alice@c.example "$@" \
+		>said 2>&1
+}
+
+@test "Exim sends a mail in a chunk, pipelined, and its body is kept as it was sent" {
+	write_hard_mail
+	start
+	exim b@d.example c@d.example <hard
+	# K: by CHUNKING
+	grep -E '=> b@d\.example .* K C="250 2\.0\.0 ' said
+	cmp <(body hard) <(body "$(mail)")
+}
+
+@test "Exim sends a mail of many chunks" {
+	{ printf 'Subject: big\n\n'; head -c 3000000 "$smtpd" /dev/zero |
+		base64; } >big
+	start
+	exim b@d.example <big
+	grep -E '=> b@d\.example .* K C="250 2\.0\.0 ' said
+	cmp <(body big) <(body "$(mail)")
+}
+
+@test "Exim bounces a mail whose chunks are too many, and hears why" {
+	{ printf 'Subject: big\n\n'; head -c 300000 /dev/zero | base64; } >big
+	start --max-size 200k
+	exim b@d.example <big || true
+	grep -q '\*\* b@d\.example .*: 552 5\.3\.4 ' said
+	grep -qx 'Return-Path: <>' "$(mail)"
+}
+
+@test "Dovecot reads a binary message to the octet, and finds its sizes right" {
+	{ printf 'Subject: binary\r\nMIME-Version: 1.0\r\n'
+		printf 'Content-Type: application/octet-stream\r\n'
+		printf 'Content-Transfer-Encoding: binary\r\n\r\n'
+		head -c 50000 "$smtpd"; } >wire
+	start
+	python3 - "$port" <<'END'
+import smtplib, sys
+wire = open('wire', 'rb').read()
+s = smtplib.SMTP('127.0.0.1', int(sys.argv[1]), 'c.example')
+s.ehlo()
+assert s.has_extn('chunking') and s.has_extn('binarymime')
+assert s.mail('a@c.example', ['BODY=BINARYMIME'])[0] == 250
+assert s.rcpt('b@d.example')[0] == 250
+for i in range(0, len(wire), 7000):
+    s.send(b'BDAT %d\r\n' % len(wire[i:i + 7000]) + wire[i:i + 7000])
+    assert s.getreply()[0] == 250
+assert s.docmd('BDAT', '0 LAST')[0] == 250
+s.quit()
+END
+	file=$(mail)
+	size=$(wc -c <wire)
+	cmp wire <(tail -c "$size" "$file")
+	cat >dovecot.conf <<-EOT
+		mail_location = maildir:$PWD/Maildir
+		mail_uid = nobody
+		mail_gid = nogroup
+		base_dir = $PWD/dovecot
+		state_dir = $PWD/dovecot
+		ssl = no
+		protocols =
+	EOT
+	USER=nobody HOME=$PWD timeout 60 doveadm -f flow -c dovecot.conf fetch \
+		'size.physical size.virtual hdr.subject body' ALL >all 2>complaints
+	diff /dev/null complaints
+	[[ $file =~ ,S=([0-9]+),W=([0-9]+)$ ]]
+	grep -aq "size.physical=${BASH_REMATCH[1]} size.virtual=${BASH_REMATCH[2]} hdr.subject=binary body=" all
+	# of a wrong size it complains, and renames the file
+	[[ -e $file ]]
+}
