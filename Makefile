@@ -59,6 +59,7 @@ OBJECTS = smtpd.o \
 	lib/scoreboard.o \
 	lib/store.o \
 	lib/stream.o \
+	lib/title.o \
 	lib/trace.o \
 	lib/user.o \
 	lib/utf8.o \
@@ -108,6 +109,7 @@ HEADERS = settings.h \
 	lib/scoreboard.h \
 	lib/store.h \
 	lib/stream.h \
+	lib/title.h \
 	lib/trace.h \
 	lib/user.h \
 	lib/utf8.h \

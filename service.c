@@ -10,6 +10,7 @@
 #include "log.h"
 #include "service.h"
 #include "status.h"
+#include "title.h"
 #include "worker.h"
 
 enum {
@@ -157,6 +158,7 @@ service_run(struct server *server, const struct handover *h)
 	unsigned killed;
 
 	open_scoreboard(server, h);
+	title_set("smtpd: master");
 	killed = pool_run(&options);
 	log_begin(&l, LEVEL_INFO, "stopped");
 	log_num(&l, "killed", killed);

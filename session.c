@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "session.h"
+#include "title.h"
 
 enum { FOLD_AT = 70, TAB_WIDTH = 8 };	/* columns of a header line */
 
@@ -42,8 +43,17 @@ void
 session_show(const struct session *s, const char *phase,
     unsigned long long octets)
 {
-	scoreboard_note(s->options->board, phase, (long long)octets, s->mails,
-	    s->errors);
+	struct scoreboard *board = s->options->board;
+	const char *ip = s->client.remote.ip;
+	char size[24] = "";
+
+	scoreboard_note(board, phase, (long long)octets, s->mails, s->errors);
+	if (!scoreboard_worker(board))
+		return;
+	if (octets >= 1000)
+		snprintf(size, sizeof size, " %llu kB", octets / 1000);
+	title_set("smtpd: worker %u [%s] %s%s", scoreboard_worker(board),
+	    *ip ? ip : "local", phase, size);
 }
 
 /* The recipients, with commas; log_str() cuts what is too much. */

@@ -20,6 +20,7 @@
 #include "server.h"
 #include "service.h"
 #include "sockets.h"
+#include "title.h"
 #include "user.h"
 #include "worker.h"
 
@@ -228,6 +229,7 @@ main(int argc, char **argv)
 	const struct user *become;
 	bool pool;
 
+	argv = title_init(argc, argv);
 	restart_prepare(&server.restart, argv);
 	settings_read(s, argc, argv);
 	handover_read(&h, &server);

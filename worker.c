@@ -10,6 +10,7 @@
 
 #include "log.h"
 #include "proxy.h"
+#include "title.h"
 #include "worker.h"
 
 enum { PROXY_TIMEOUT = 5000 };	/* ms, for the whole header */
@@ -225,6 +226,13 @@ next_connection(const struct server *server, int epoll,
 	return fd;
 }
 
+static void
+wait_openly(struct scoreboard *board)
+{
+	scoreboard_wait(board);
+	title_set("smtpd: worker %u waiting", scoreboard_worker(board));
+}
+
 /* accept failed: is it only this connection, or this machine? */
 static void
 accept_failed(void)
@@ -275,7 +283,7 @@ worker_run(void *ctx)
 	}
 	while (!worker_stop && !retired &&
 	    (!s->recycle_after || served < s->recycle_after)) {
-		scoreboard_wait(&server->board);
+		wait_openly(&server->board);
 		fd = next_connection(server, epoll, &waiting, &client);
 		if (fd < 0) {
 			accept_failed();

@@ -305,5 +305,7 @@ listen=(--listen 127.0.0.1:0)
 @test "nothing is left behind by a start that failed" {
 	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --frobnicate
 	refused 69 -m "$dir" "${user[@]}" --listen 203.0.113.254:0
-	[[ -z $(running "$dir") ]]
+	[[ -z $(running "$tmp") ]]
+	serve "${listen[@]}" --workers 1	# it would have been seen
+	[[ $(running "$tmp") == *"$master"* ]]
 }

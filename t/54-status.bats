@@ -46,3 +46,64 @@ told() {
 	eventually told status workers=1 busy=0 died=1
 	lacks event=worker\  "$log"
 }
+
+# title PID: what ps shows of it
+title() {
+	tr '\0' ' ' <"/proc/$1/cmdline" | sed 's/ *$//'
+}
+
+# titled PID TITLE: it is this one
+titled() {
+	[[ $(title "$1") == "$2" ]]
+}
+
+@test "ps shows the master, and what each worker does with whom" {
+	local worker show
+	serve --listen 127.0.0.1:0 --listen "$tmp/sock" --workers 1
+	worker=$(children "$master")
+	titled "$master" 'smtpd: master'
+	eventually titled "$worker" 'smtpd: worker 1 waiting'
+	show="tr '\\0' ' ' </proc/$worker/cmdline >>'$tmp/titles'; echo >>'$tmp/titles'"
+	dial "${addr[0]}" reply run:"$show" "${data_bob[@]:1:2}" run:"$show" \
+	    "${data_bob[@]:3:2}" run:"$show" "${data_bob[@]:5}" run:"$show" \
+	    repeat:5100:'x\r\n' settle run:"$show" say:. reply:250 run:"$show" \
+	    say:QUIT reply:221 eof
+	eventually titled "$worker" 'smtpd: worker 1 waiting'
+	dial "$tmp/sock" reply run:"$show" say:QUIT reply:221 eof
+	sed -i 's/ *$//' "$tmp/titles"
+	given "$tmp/titles" 'smtpd: worker 1 [127.0.0.1] connected' \
+	    'smtpd: worker 1 [127.0.0.1] HELO' 'smtpd: worker 1 [127.0.0.1] MAIL' \
+	    'smtpd: worker 1 [127.0.0.1] DATA' 'smtpd: worker 1 [127.0.0.1] DATA 15 kB' \
+	    'smtpd: worker 1 [127.0.0.1] HELO' 'smtpd: worker 1 [local] connected'
+}
+
+@test "a title has room with a short command line, and an empty environment" {
+	mkfifo "$tmp/ready"
+	cp smtpd "$tmp/d"
+	chmod 711 "$tmp"
+	((EUID != 0)) || chown nobody "$tmp"
+	(cd "$tmp" && exec env -i ./d -d '*' -n1 -m M "${nobody[@]}" \
+	    -l 127.0.0.1:0 --ready-fd 5) 5>"$tmp/ready" 2>>"$log" </dev/null \
+	    3>&- 4>&- &
+	master=$!
+	mapfile -t addr < <(timeout 10 cat "$tmp/ready")
+	titled "$master" 'smtpd: master'
+	[[ $(title "$(children "$master")") == 'smtpd: worker 1'* ]]
+}
+
+@test "hooks have the environment that the server was started with" {
+	environment=(MARK=here EMPTY=)
+	echo 'env >"$tmp/env"' | hook note
+	serve --listen 127.0.0.1:0 --workers 1 --user "$(id -un)" \
+	    --on-new-connection "$tmp/note"
+	dial "${addr[0]}" reply say:QUIT reply:221 eof
+	grep -qx MARK=here "$tmp/env"
+	grep -qx EMPTY= "$tmp/env"
+	(($(grep -c ^SMTP_EVENT= "$tmp/env") == 1))
+}
+
+@test "under inetd ps shows the command line" {
+	talk reply run:'tr "\\0" " " </proc/$SMTPC_PID/cmdline >"'"$tmp"'/title"' \
+	    say:QUIT reply:221 eof
+	grep -F -- '-H mx.example' "$tmp/title"
+}

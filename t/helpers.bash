@@ -258,13 +258,13 @@ children() {
 	done
 }
 
-# running WORD: the processes that have WORD in their command line, a line each
+# running DIR: the processes of a server that have a file below DIR open, their
+# log perhaps, a line each
 running() {
-	local file words
-	for file in /proc/[0-9]*/cmdline; do
-		{ mapfile -d '' -t words <"$file"; } 2>/dev/null || continue
-		[[ " ${words[*]}" != *"$1"* ]] || echo "${file//[!0-9]/}"
-	done
+	find /proc/[0-9]*/fd -lname "$1/*" 2>/dev/null | cut -d/ -f3 | sort -u |
+	    while read -r pid; do
+		    [[ ! /proc/$pid/exe -ef smtpd ]] || echo "$pid"
+	    done
 }
 
 # serve OPTION...: start a daemon; addr[] becomes what it listens on and

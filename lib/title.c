@@ -1,0 +1,80 @@
+/*
+ * What ps(1) shows of this process: what stands where the kernel once put the
+ * arguments, on into the environment if it is longer.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "title.h"
+
+static struct {
+	char *at;
+	size_t room, used;
+} title;
+
+/* Copy n strings; NULL where there is no memory. */
+static char **
+copy(char **from, size_t n)
+{
+	char **to = calloc(n + 1, sizeof *to);
+	size_t i;
+
+	for (i = 0; to && i < n; i++) {
+		to[i] = strdup(from[i]);
+		if (!to[i])
+			return NULL;
+	}
+	return to;
+}
+
+/* The end of those strings that follow each other in memory. */
+static char *
+extend(char *end, char **strings)
+{
+	for (; *strings && (!end || *strings == end); strings++)
+		end = *strings + strlen(*strings) + 1;
+	return end;
+}
+
+char **
+title_init(int argc, char **argv)
+{
+	char **arguments, **environment;
+	size_t n = 0;
+
+	while (environ[n])
+		n++;
+	arguments = copy(argv, (size_t)argc);
+	environment = copy(environ, n);
+	if (!arguments || !environment || argc < 1)
+		return argv;
+	title.at = argv[0];
+	title.used = (size_t)(extend(NULL, argv) - title.at);
+	title.room = (size_t)(extend(title.at + title.used, environ) -
+	    title.at);
+	environ = environment;
+	return arguments;
+}
+
+void
+title_set(const char *fmt, ...)
+{
+	char text[TITLE_MAX];
+	va_list ap;
+	size_t n;
+
+	if (!title.at)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	n = strlen(text) + 1;
+	if (n > title.room)
+		n = title.room;
+	memcpy(title.at, text, n - 1);
+	memset(title.at + n - 1, 0, n > title.used ? 1 : title.used - n + 1);
+	title.used = n;
+}
