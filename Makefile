@@ -28,6 +28,7 @@ OBJECTS = smtpd.o \
 	session.o \
 	transaction.o \
 	transfer.o \
+	welcome.o \
 	parameters.o \
 	hooks.o \
 	auth.o \
@@ -78,6 +79,7 @@ HEADERS = settings.h \
 	session.h \
 	transaction.h \
 	transfer.h \
+	welcome.h \
 	parameters.h \
 	hooks.h \
 	auth.h \

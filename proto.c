@@ -10,6 +10,7 @@
 #include "hooks.h"
 #include "transaction.h"
 #include "transfer.h"
+#include "welcome.h"
 #include "xclient.h"
 
 enum {
@@ -231,46 +232,13 @@ cmd_foreign(struct session *s, const char *arg)
 	return reply_make(421, "4.7.0 This is SMTP");
 }
 
-/* The client's name, for Received and for commands. */
-static void
-find_name(struct session *s)
-{
-	struct client *c = &s->client;
-	const struct stream_limits *l = s->stream->limits;
-
-	if (s->options->resolve && !c->named)
-		resolve_name(&c->remote, c->name, l->stop, l->wait_mask);
-	c->named = true;
-}
-
-/* The banner; or 554 or 421, where a command refuses the client. */
-static struct reply
-welcome(struct session *s)
-{
-	struct reply r = reply_none();
-
-	session_cut_headers(s, 0);
-	if (!s->client.probe) {
-		find_name(s);
-		r = hooks_ask(s, HOOK_CONNECTION, NULL, NULL);
-	}
-	s->n_connection = s->n_hello = s->n_headers;
-	if (!reply_refuses(&r))
-		return reply_make(220, "%s %s smtpd", s->options->hostname,
-		    listener_kinds[s->client.kind].lmtp ? "LMTP" : "ESMTP");
-	if (r.code != 521)
-		r.code = r.code < 500 ? 421 : 554;
-	s->closing = true;
-	return r;
-}
-
 /* A proxy brings a client, who is welcomed as one that connects. */
 static struct reply
 cmd_xclient(struct session *s, const char *arg)
 {
 	struct reply r = xclient_take(s, arg);
 
-	return r.code ? r : welcome(s);
+	return r.code ? r : welcome_proxied(s);
 }
 
 static const struct command commands[] = {
@@ -373,8 +341,11 @@ economise(struct session *s, const struct command *c, struct reply r)
 
 	if (reply_closes(&r))
 		return r;
-	if (r.code >= 500 && !excused && !stray && ++s->errors >= most && most)
-		return reply_make(421, "4.7.0 Too many errors");
+	if (r.code >= 500 && !excused && !stray) {
+		s->stream->suspect = true;
+		if (++s->errors >= most && most)
+			return reply_make(421, "4.7.0 Too many errors");
+	}
 	if (!idle && r.code < 400)
 		s->idle_commands = 0;
 	if (idle && ++s->idle_commands >= IDLE_COMMANDS)
@@ -561,6 +532,9 @@ count_end(const struct session *s)
 	case STREAM_SLOW:
 		scoreboard_count(s->options->board, COUNT_TIMED_OUT, 1);
 		break;
+	case STREAM_PRESSED:
+		scoreboard_count(s->options->board, COUNT_PRESSED, 1);
+		break;
 	case STREAM_OPEN:
 	case STREAM_CLOSED:
 	case STREAM_STOPPED:
@@ -581,7 +555,7 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	show_phase(&s);
 	session_log(&s, &l, LEVEL_DEBUG, "connected");
 	log_end(&l);
-	r = welcome(&s);
+	r = welcome_client(&s);
 	if (reply_refuses(&r))
 		session_log_refusal(&s, "connect", NULL, &r);
 	else
@@ -598,5 +572,5 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	session_end(&s);
 	if (s.auth_tried)
 		stream_wipe(stream);
-	return r.code == 221;
+	return r.code == 221 || s.unwanted || stream->state == STREAM_PRESSED;
 }

@@ -27,6 +27,8 @@ struct proto_options {
 	long long max_recipients;	/* of a mail */
 	long long max_mails;		/* of a session */
 	long long max_errors;		/* likewise */
+	long long max_per_client;	/* sessions of a client, at a time */
+	long long greet_delay;		/* ms before the banner */
 	bool accept_bare_newline;
 	bool strict;
 	bool require_auth;
@@ -85,8 +87,9 @@ struct client {
 };
 
 /*
- * Speak with the client until one of both ends it; true if it said QUIT.  The
- * stream stays open.
+ * Speak with the client until one of both ends it.  The stream stays open.
+ * Returns whether it can be closed at once: the client said QUIT, or its place
+ * is for others.
  */
 bool proto_serve(const struct proto_options *, const struct client *,
     struct stream *);

@@ -139,6 +139,7 @@ session_log_end(const struct session *s)
 		[STREAM_OPEN] = "closed", [STREAM_CLOSED] = "lost",
 		[STREAM_TIMEOUT] = "timeout", [STREAM_EXPIRED] = "expired",
 		[STREAM_SLOW] = "slow", [STREAM_STOPPED] = "stopped",
+		[STREAM_PRESSED] = "pressure",
 	};
 	struct log_line l;
 
@@ -241,6 +242,9 @@ session_farewell(const struct session *s)
 		return reply_make(421, "4.4.2 The data came too slowly");
 	case STREAM_STOPPED:
 		return reply_make(421, "4.3.2 Shutting down, try again later");
+	case STREAM_PRESSED:
+		return reply_make(421, "4.3.2 Too busy to wait for you, try "
+		    "again later");
 	case STREAM_OPEN:
 	case STREAM_CLOSED:
 		break;

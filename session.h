@@ -49,6 +49,7 @@ struct session {
 	struct line_reader reader;
 	char id[SESSION_ID_MAX];
 	bool trusted;
+	bool unwanted;			/* it has too many sessions */
 	char proxy[INET6_ADDRSTRLEN];	/* who connected, if XCLIENT is for
 					   him; else "" */
 	struct given given;

@@ -64,6 +64,10 @@ static const struct option options[] = {
 	    "of a session (1000)" },
 	{ 0, "max-errors", OPTION_NUMBER, AT(proto.max_errors), "N",
 	    "of a session (20)" },
+	{ 0, "max-per-client", OPTION_NUMBER, AT(proto.max_per_client), "N",
+	    "sessions at a time, from one address (half the pool)" },
+	{ 0, "greet-delay", OPTION_TIME, AT(proto.greet_delay), "TIME",
+	    "before the banner, which must come first (0)" },
 	{ 0, "max-hops", OPTION_NUMBER, AT(max_hops), "N",
 	    "Received fields of a message (100)" },
 	{ 0, "min-free", OPTION_SIZE, AT(min_free), "SIZE",
@@ -140,12 +144,13 @@ set_defaults(struct settings *s)
 		.proto = {
 			.max_size = 10240000, .max_recipients = 1000,
 			.max_mails = 1000, .max_errors = 20,
+			.max_per_client = -1,
 		},
 		.limits = {
 			.read_timeout = 5 * 60 * 1000,
 			.write_timeout = 5 * 60 * 1000,
 			.session_timeout = 60 * 60 * 1000,
-			.min_rate = 500,
+			.min_rate = 500, .rival_fd = -1,
 		},
 	};
 }
@@ -365,6 +370,8 @@ settings_read(struct settings *s, int argc, char **argv)
 	s->proxies = parse_networks("proxy-from", &s->proxy_from);
 	s->proto.xclients = parse_networks("xclient-from", &s->xclient_from);
 	s->proto.delimiters = s->delimiters;
+	if (s->proto.max_per_client < 0)
+		s->proto.max_per_client = (s->workers + 1) / 2;
 	if (s->min_free < 0)
 		s->min_free = 2 * s->proto.max_size;
 	s->limits.stop_timeout = s->drain_timeout;

@@ -15,6 +15,9 @@ enum count {
 	COUNT_2YZ,		/* replies */
 	COUNT_4YZ,
 	COUNT_5YZ,
+	COUNT_PRESSED,		/* sent away for others */
+	COUNT_CROWDED,		/* more than max_per_client */
+	COUNT_EARLY,		/* spoke before the banner */
 	COUNT_AUTH_FAILED,
 	COUNT_HOOK_FAILED,
 	COUNT_TIMED_OUT,

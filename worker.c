@@ -18,24 +18,7 @@ enum { PROXY_TIMEOUT = 5000 };	/* ms, for the whole header */
 /* What a signal handler has to reach. */
 volatile sig_atomic_t worker_stop;
 static volatile sig_atomic_t retired;
-static struct listeners *listening;
-
-/*
- * Take the worker's place on the scoreboard for a session.  Who comes from
- * this machine, and a proxy of ours, is not counted with others of its address.
- */
-static void
-show_client(struct server *server, const struct client *client)
-{
-	unsigned char key[SCOREBOARD_KEY];
-	struct endpoint counted = client->remote;
-
-	if (client->probe || endpoint_is_loopback(&counted))
-		counted.family = AF_UNSPEC;
-	endpoint_key(&counted, key);
-	scoreboard_serve(&server->board,
-	    *client->remote.ip ? client->remote.ip : "local", key);
-}
+static struct server *serving;
 
 static void
 log_proxy_failure(const struct client *client, const char *error)
@@ -86,17 +69,18 @@ ask_proxy(struct server *server, struct client *client, int fd)
 		return false;
 	}
 	take_header(client, &header);
-	show_client(server, client);
 	return true;
 }
 
 void
 worker_serve(struct server *server, struct client *client, int in, int out)
 {
+	static const unsigned char nobody[SCOREBOARD_KEY];
 	struct stream stream;
-	bool quit;
+	bool done;
 
-	show_client(server, client);
+	/* busy, with a proxy perhaps; the session knows with whom */
+	scoreboard_serve(&server->board, client->remote.ip, nobody);
 	if (!ask_proxy(server, client, in))
 		return;
 	/* here we know whom we speak with */
@@ -104,8 +88,18 @@ worker_serve(struct server *server, struct client *client, int in, int out)
 		log_errno("session-failed", "what", "stream");
 		return;
 	}
-	quit = proto_serve(&server->settings.proto, client, &stream);
-	stream_close(&stream, !quit);
+	done = proto_serve(&server->settings.proto, client, &stream);
+	stream_close(&stream, !done);
+}
+
+/* Nobody else wants to be served here any more, either. */
+static void
+leave_listeners(void)
+{
+	if (!serving)
+		return;
+	serving->settings.limits.rival_fd = -1;
+	listeners_close(&serving->listeners);
 }
 
 /* Asked to stop: the port is free at once, the session comes to its end. */
@@ -114,8 +108,7 @@ on_stop(int sig)
 {
 	(void)sig;
 	worker_stop = 1;
-	if (listening)
-		listeners_close(listening);
+	leave_listeners();
 }
 
 /* The session that it serves, if there is one, is the last one. */
@@ -124,8 +117,7 @@ on_retire(int sig)
 {
 	(void)sig;
 	retired = 1;
-	if (listening)
-		listeners_close(listening);
+	leave_listeners();
 }
 
 /* A command has ended: it is waited for where that matters. */
@@ -226,6 +218,31 @@ next_connection(const struct server *server, int epoll,
 	return fd;
 }
 
+static bool
+is_contested(void *ctx, bool leave)
+{
+	struct server *server = ctx;
+
+	return leave ? scoreboard_yield(&server->board) :
+	    scoreboard_is_pressed(&server->board);
+}
+
+/*
+ * What says that others want this worker: the pool's pressure, or in a small
+ * pool, which keeps no worker free, a connection that nobody accepts.
+ */
+static void
+watch_rivals(struct server *server, int epoll)
+{
+	struct stream_limits *l = &server->settings.limits;
+
+	l->contested = is_contested;
+	l->ctx = server;
+	l->rival_fd = scoreboard_pressure_fd(&server->board);
+	if (l->rival_fd < 0)
+		l->rival_fd = epoll < 0 ? server->listeners.all[0].fd : epoll;
+}
+
 static void
 wait_openly(struct scoreboard *board)
 {
@@ -273,7 +290,7 @@ worker_run(void *ctx)
 	int fd, epoll = -1;
 
 	worker_close_ready_fd(s);
-	listening = &server->listeners;
+	serving = server;
 	worker_prepare_signals(server, &waiting);
 	worker_sweep(server);
 	if (server->listeners.n > 1 &&
@@ -281,6 +298,7 @@ worker_run(void *ctx)
 		log_errno("worker-failed", "what", "epoll");
 		return EX_OSERR;
 	}
+	watch_rivals(server, epoll);
 	while (!worker_stop && !retired &&
 	    (!s->recycle_after || served < s->recycle_after)) {
 		wait_openly(&server->board);

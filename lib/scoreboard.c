@@ -340,6 +340,12 @@ scoreboard_pressure_fd(const struct scoreboard *s)
 	return s->board ? s->event : -1;
 }
 
+bool
+scoreboard_is_pressed(const struct scoreboard *s)
+{
+	return s->board && !is_low(s, scoreboard_busy(s));
+}
+
 /*
  * Two at the same moment may both go where one would do.  That is less harm
  * than a lock that a killed worker holds.
@@ -347,7 +353,7 @@ scoreboard_pressure_fd(const struct scoreboard *s)
 bool
 scoreboard_yield(struct scoreboard *s)
 {
-	if (!s->board || s->mine < 0 || is_low(s, scoreboard_busy(s)))
+	if (s->mine < 0 || !scoreboard_is_pressed(s))
 		return false;
 	if (atomic_load(state_of(s, (unsigned)s->mine)) != SLOT_BUSY)
 		return false;

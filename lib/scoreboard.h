@@ -108,6 +108,7 @@ unsigned scoreboard_same(const struct scoreboard *);
  * busy and somebody waits, which the caller has to see by itself.
  */
 int scoreboard_pressure_fd(const struct scoreboard *);
+bool scoreboard_is_pressed(const struct scoreboard *);
 
 /*
  * May the client of this worker be sent away for others?  If true it is

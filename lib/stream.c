@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +13,11 @@
 
 enum {
 	RATE_GRACE = 60 * 1000,		/* ms before min_rate counts */
+	/* While others want the place: */
+	PATIENCE = 2 * 1000,		/* ms for a command line, or a reply */
+	DATA_PATIENCE = 5 * 1000,	/* ms of silence in the data, and
+					   before min_rate counts */
+	RESPITE = 1000,			/* ms for one that was let stay */
 	LINGER_TIME = 1000,		/* ms */
 	LINGER_OCTETS = 4 * 1024 * 1024,
 };
@@ -33,21 +39,21 @@ after(long long now, long long timeout)
 
 /* When the data that came so far is too little for the time that it took. */
 static long long
-rate_deadline(const struct stream *s)
+rate_deadline(const struct stream *s, long long grace)
 {
 	long long allowed;
 
 	if (!s->data_start || !s->limits->min_rate)
 		return 0;
 	allowed = s->data_octets * 1000 / s->limits->min_rate;
-	return s->data_start + (allowed > RATE_GRACE ? allowed : RATE_GRACE);
+	return s->data_start + (allowed > grace ? allowed : grace);
 }
 
-/* Wait until fd is ready, at most to the deadline.  1, 0 at it, or -1. */
+/* Wait until one is ready, at most to the deadline.  1, 0 at it, or -1. */
 static int
-wait_fd(const struct stream *s, int fd, short events, long long deadline)
+wait_fds(const struct stream *s, struct pollfd *p, nfds_t n,
+    long long deadline)
 {
-	struct pollfd p = { .fd = fd, .events = events };
 	struct timespec t;
 	long long left = 0;
 
@@ -58,7 +64,15 @@ wait_fd(const struct stream *s, int fd, short events, long long deadline)
 		t.tv_sec = (time_t)(left / 1000);
 		t.tv_nsec = (long)(left % 1000) * 1000000;
 	}
-	return ppoll(&p, 1, deadline ? &t : NULL, s->limits->wait_mask);
+	return ppoll(p, n, deadline ? &t : NULL, s->limits->wait_mask);
+}
+
+static int
+wait_fd(const struct stream *s, int fd, short events, long long deadline)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+
+	return wait_fds(s, &p, 1, deadline);
 }
 
 static bool
@@ -67,6 +81,66 @@ end(struct stream *s, enum stream_state why)
 	if (s->state == STREAM_OPEN)
 		s->state = why;
 	return false;
+}
+
+/* Do others want the place?  With leave set this client then has to go. */
+static bool
+is_contested(const struct stream *s, bool leave)
+{
+	const struct stream_limits *l = s->limits;
+	struct pollfd rival = { .fd = l->rival_fd, .events = POLLIN };
+
+	return !*l->stop && poll(&rival, 1, 0) > 0 &&
+	    l->contested(l->ctx, leave);
+}
+
+/*
+ * As wait_fd for the client's descriptor; but once it has kept us waiting
+ * until the time `patient`, it may have to go for others: 0 with that state.
+ */
+static int
+wait_client(struct stream *s, int fd, short events, long long deadline,
+    long long patient)
+{
+	struct pollfd p[2] = {
+		{ .fd = fd, .events = events }, { .events = POLLIN },
+	};
+	long long until = 0, now;	/* 0: watch for others */
+	bool wanted = false;
+	int ready;
+
+	for (;;) {
+		p[1].fd = until || *s->limits->stop ? -1 : s->limits->rival_fd;
+		ready = wait_fds(s, p, 2, earlier(deadline, until));
+		if (ready < 0 || p[0].revents)
+			return ready < 0 ? -1 : 1;
+		now = clock_ms();
+		if (ready > 0) {
+			wanted = true;
+			until = patient > now ? patient : now;
+		} else if (deadline && now >= deadline) {
+			return 0;
+		} else if (wanted && is_contested(s, true)) {
+			end(s, STREAM_PRESSED);
+			return 0;
+		} else {
+			until = wanted ? now + RESPITE : 0;
+			wanted = false;
+		}
+	}
+}
+
+/* Until when the client may be silent though others want its place. */
+static long long
+patience(const struct stream *s)
+{
+	const long long now = clock_ms();
+
+	if (s->suspect)
+		return now;
+	if (!s->data_start)
+		return s->line_start + PATIENCE;
+	return earlier(now + DATA_PATIENCE, rate_deadline(s, DATA_PATIENCE));
 }
 
 /*
@@ -82,7 +156,7 @@ wait_input(struct stream *s)
 
 	silence = s->block_mode ? after(clock_ms(), l->read_timeout) :
 	    s->line_deadline;
-	rate = rate_deadline(s);
+	rate = rate_deadline(s, RATE_GRACE);
 	for (;;) {
 		if (*l->stop && !s->data_start)
 			return end(s, STREAM_STOPPED);
@@ -90,7 +164,8 @@ wait_input(struct stream *s)
 			s->stop_deadline = after(clock_ms(), l->stop_timeout);
 		deadline = earlier(earlier(silence, rate),
 		    earlier(s->session_deadline, s->stop_deadline));
-		ready = wait_fd(s, s->in_fd, POLLIN, deadline);
+		ready = wait_client(s, s->in_fd, POLLIN, deadline,
+		    patience(s));
 		if (ready > 0)
 			return true;
 		if (ready == 0)
@@ -98,6 +173,8 @@ wait_input(struct stream *s)
 		if (errno != EINTR)
 			return end(s, STREAM_CLOSED);
 	}
+	if (s->state == STREAM_PRESSED)
+		return false;
 	if (deadline == s->stop_deadline)
 		return end(s, STREAM_STOPPED);
 	if (deadline == s->session_deadline)
@@ -146,9 +223,9 @@ cookie_read(void *cookie, char *buf, size_t n)
 	return (ssize_t)n;
 }
 
-/* As wait_fd, but a session that is over waits for LINGER_TIME at most. */
+/* As wait_client, but a session that is over waits for LINGER_TIME at most. */
 static int
-wait_output(struct stream *s, long long deadline)
+wait_output(struct stream *s, long long deadline, long long patient)
 {
 	const long long now = clock_ms();
 	long long over = s->session_deadline;
@@ -158,7 +235,8 @@ wait_output(struct stream *s, long long deadline)
 	if (over && over < now + LINGER_TIME)
 		over = s->last_words = earlier(s->last_words,
 		    now + LINGER_TIME);
-	return wait_fd(s, s->out_fd, POLLOUT, earlier(deadline, over));
+	return wait_client(s, s->out_fd, POLLOUT, earlier(deadline, over),
+	    patient);
 }
 
 /* The cookie stream's write function: all of it, or the stream is broken. */
@@ -166,20 +244,20 @@ static ssize_t
 cookie_write(void *cookie, const char *buf, size_t n)
 {
 	struct stream *s = cookie;
-	long long deadline;
+	const long long start = clock_ms(), patient = start + PATIENCE;
+	const long long deadline = after(start, s->limits->write_timeout);
 	ssize_t sent;
 	size_t done = 0;
 	int ready = 1;
 
 	if (s->broken)
 		return 0;
-	deadline = after(clock_ms(), s->limits->write_timeout);
 	while (done < n) {
 		if (s->is_socket) {
 			sent = send(s->out_fd, buf + done, n - done,
 			    MSG_DONTWAIT | MSG_NOSIGNAL);
 		} else {
-			ready = wait_output(s, deadline);
+			ready = wait_output(s, deadline, patient);
 			sent = ready > 0 ? write(s->out_fd, buf + done,
 			    n - done < PIPE_BUF ? n - done : PIPE_BUF) : -1;
 		}
@@ -188,7 +266,7 @@ cookie_write(void *cookie, const char *buf, size_t n)
 			continue;
 		}
 		if (s->is_socket && (errno == EAGAIN || errno == EWOULDBLOCK))
-			ready = wait_output(s, deadline);
+			ready = wait_output(s, deadline, patient);
 		else if (ready > 0 && errno != EINTR && errno != EAGAIN)
 			ready = -2;
 		if (ready == 0 || ready == -2 ||
@@ -212,7 +290,7 @@ stream_open(struct stream *s, int in, int out,
 	s->in_fd = in;
 	s->out_fd = out;
 	s->is_socket = fstat(out, &st) == 0 && S_ISSOCK(st.st_mode);
-	s->broken = s->block_mode = s->paused = false;
+	s->broken = s->block_mode = s->paused = s->suspect = false;
 	s->session_deadline = after(clock_ms(), limits->session_timeout);
 	s->last_words = s->stop_deadline = 0;
 	s->data_start = s->data_octets = 0;
@@ -239,10 +317,33 @@ stream_peer(const struct stream *s)
 	return s->is_socket ? s->in_fd : -1;
 }
 
+bool
+stream_speaks(struct stream *s, long long ms)
+{
+	const long long until = clock_ms() + (ms ? ms : 1);
+	struct pollfd p[2] = {
+		{ .fd = s->in_fd, .events = POLLIN },
+		{ .fd = s->limits->rival_fd, .events = POLLIN },
+	};
+	int ready, n = 0;
+
+	while (!*s->limits->stop) {
+		ready = wait_fds(s, p, 2, until);
+		if (ready == 0 || p[0].revents)
+			break;
+		if (ready > 0 && is_contested(s, false))
+			break;
+		if (ready > 0)
+			p[1].fd = -1;
+	}
+	return ioctl(s->in_fd, FIONREAD, &n) == 0 && n > 0;
+}
+
 void
 stream_expect_line(struct stream *s)
 {
-	s->line_deadline = after(clock_ms(), s->limits->read_timeout);
+	s->line_start = clock_ms();
+	s->line_deadline = after(s->line_start, s->limits->read_timeout);
 }
 
 void

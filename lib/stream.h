@@ -25,6 +25,7 @@ enum stream_state {
 	STREAM_EXPIRED,		/* session_timeout is over */
 	STREAM_SLOW,		/* message data slower than min_rate */
 	STREAM_STOPPED,		/* *stop was set */
+	STREAM_PRESSED,		/* others wanted its place */
 };
 
 struct stream_limits {		/* milliseconds; 0 is none */
@@ -35,11 +36,21 @@ struct stream_limits {		/* milliseconds; 0 is none */
 	long long stop_timeout;	/* for message data, once *stop is set */
 	const volatile sig_atomic_t *stop;
 	const sigset_t *wait_mask;	/* signals blocked while it waits */
+	/*
+	 * A descriptor that polls readable when others may want the place of
+	 * this client; -1: nobody ever does.  Then contested() says whether
+	 * they do; if it is asked with leave set, and they do, the client has
+	 * to go, and may be counted as gone.
+	 */
+	int rival_fd;
+	bool (*contested)(void *ctx, bool leave);
+	void *ctx;
 };
 
 struct stream {
 	FILE *in, *out;
 	enum stream_state state;
+	bool suspect;		/* others need not wait for this client */
 
 	/* private */
 	const struct stream_limits *limits;
@@ -47,6 +58,7 @@ struct stream {
 	bool is_socket;		/* out_fd */
 	bool broken;		/* nothing more can be written */
 	bool block_mode, paused;
+	long long line_start;
 	long long line_deadline, session_deadline, stop_deadline;
 	long long last_words;	/* deadline of what is said at the end */
 	long long data_start, data_octets;
@@ -65,6 +77,12 @@ int stream_open(struct stream *, int in, int out,
 
 /* The socket, to watch for its end; -1 where it is a pipe. */
 int stream_peer(const struct stream *);
+
+/*
+ * Wait for so many ms for the client to say nothing, or less if others want
+ * its place.  Returns whether it spoke; what it said is still to be read.
+ */
+bool stream_speaks(struct stream *, long long ms);
 
 /* The client has read_timeout from now for its next command line. */
 void stream_expect_line(struct stream *);

@@ -39,6 +39,9 @@
  *	reset		close it by a RST
  *	idle:N		open N further connections, read a reply from each and
  *			hold them
+ *	crowd:N:TEXT|T	open N further connections, say "crowded" once they are
+ *			there, send each TEXT and then an octet of T, over and
+ *			over, every 200 ms; until all of them are closed
  *	run:COMMAND	run a shell command; SMTPC_PID is the server's pid
  *	exit:N		close the connection; the server must exit with status N
  */
@@ -608,6 +611,60 @@ act_idle(struct peer *p, const char *arg)
 	}
 }
 
+/* Send one of a crowd an octet, and read what it was told.  0 at its end. */
+static int
+nudge(int fd, const char *octet)
+{
+	char buf[4096];
+	ssize_t n;
+
+	if (octet != NULL)
+		send(fd, octet, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while ((n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT)) > 0)
+		;
+	return n == -1 && (errno == EAGAIN || errno == EINTR);
+}
+
+static void
+act_crowd(struct peer *p, const char *arg)
+{
+	const char *rest, *bar;
+	unsigned long i, left, n = number(arg, &rest);
+	int *fds = calloc(n, sizeof(*fds));
+	struct text opening, drip;
+	size_t turn;
+	char *first;
+
+	(void)p;
+	if (server_len == 0 || fds == NULL || (bar = strchr(rest, '|')) == NULL)
+		fail("crowd needs -c, and a bar");
+	first = strndup(rest, (size_t)(bar - rest));
+	opening = decode(first);
+	drip = decode(bar + 1);
+	for (i = 0; i < n; i++) {
+		fds[i] = dial();
+		if (send(fds[i], opening.octets, opening.len,
+		    MSG_NOSIGNAL) == -1 && opening.len > 0)
+			fail("send: %s", strerror(errno));
+	}
+	printf("crowded\n");
+	fflush(stdout);
+	for (turn = 0, left = n; left > 0; turn++) {
+		for (i = 0; i < n; i++)
+			if (fds[i] != -1 && !nudge(fds[i], drip.len == 0 ?
+			    NULL : drip.octets + turn % drip.len)) {
+				close(fds[i]);
+				fds[i] = -1;
+				left--;
+			}
+		poll(NULL, 0, 200);
+	}
+	free(fds);
+	free(first);
+	free(opening.octets);
+	free(drip.octets);
+}
+
 static void
 act_run(struct peer *p, const char *arg)
 {
@@ -671,6 +728,7 @@ static const struct action actions[] = {
 	{ "close", act_close, NO_ARG },
 	{ "reset", act_reset, NO_ARG },
 	{ "idle", act_idle, ARG },
+	{ "crowd", act_crowd, ARG },
 	{ "run", act_run, ARG },
 	{ "exit", act_exit, ARG },
 };

@@ -1,0 +1,156 @@
+# A pool that is full, or nearly so: who idles makes room for others; one
+# client does not get all of it; who can't wait for the banner gets none.
+
+load helpers
+
+# crowd N TEXT: N clients that send TEXT at once and then drip what stands
+# behind its bar
+crowd() {
+	t/smtpc -T 100 -c "${addr[0]}" -- crowd:"$1:$2" >"$tmp/crowd" \
+	    3>&- 4>&- &
+	strays+=($!)
+	eventually grep -q crowded "$tmp/crowd"
+}
+
+# disperse: nobody is left of the crowd
+disperse() {
+	kill "${strays[0]}"
+	wait "${strays[0]}" || true
+	strays=()
+}
+
+# clock SECONDS: a clock that is put forward by run:"$later"
+clock() {
+	printf 0 >"$tmp/armed"
+	environment=(LD_PRELOAD="$PWD/t/fail.so" FAIL_CLOCK="$1"
+	    FAIL_WHEN="$tmp/armed")
+	later="printf 1 1<>'$tmp/armed'"
+	[[ -f t/fail.so ]]
+}
+
+# send_one ADDRESS: deliver one message there
+send_one() {
+	dial -T 100 "$1" "${data_bob[@]}" send:'x\r\n.\r\n' reply:250 \
+	    say:QUIT reply:221 eof
+}
+
+# refused CODE COMMAND: the log has that refusal
+refused() {
+	events refused | grep -F " command=$2 reply=\"$1 "
+}
+
+@test "200 idle clients on a pool of 32 keep a real one out for seconds only" {
+	local start
+	serve --listen 127.0.0.1:0 --workers 32 -v
+	crowd 200 '|'
+	start=$SECONDS
+	send_one "${addr[0]}"
+	echo "$((SECONDS - start)) seconds"
+	((SECONDS - start < 60))	# 12 where nothing else runs
+	refused '421 4.3.2' none
+	events disconnected | grep -F ' how=pressure '
+	keeps 1
+}
+
+@test "nor do those that trickle a command line" {
+	serve --listen 127.0.0.1:0 --workers 16
+	crowd 30 'HELO c.example\r\n|x'
+	send_one "${addr[0]}"
+	keeps 1
+	refused '421 4.3.2' none
+}
+
+@test "nor do those that trickle message data, or are silent in it" {
+	local drip to='MAIL FROM:<a@c.example>\r\nRCPT TO:<b@mx.example>\r\n'
+	serve --listen 127.0.0.1:0 --workers 16
+	for drip in x ''; do
+		crowd 20 "HELO c.example\\r\\n${to}DATA\\r\\n|$drip"
+		send_one "${addr[0]}"
+		disperse
+	done
+	keeps 2
+	refused '421 4.3.2' DATA
+}
+
+@test "one worker is enough for two clients, if the first one idles" {
+	serve --listen 127.0.0.1:0 --workers 1
+	dial "${addr[0]}" reply:220 \
+	    run:"t/smtpc -c ${addr[0]} -- reply:220 say:QUIT reply:221 eof" \
+	    eof
+	[[ ${lines[*]} == *'421 4.3.2 '* ]]
+}
+
+@test "a client that takes no replies makes room, too" {
+	serve --listen 127.0.0.1:0 --workers 1 --max-recipients 0
+	t/smtpc -T 100 -c "${addr[0]}" -- "${data_bob[@]:0:7}" \
+	    deaf:'RCPT TO:<bob@mx.example>\r\n' close >"$tmp/deaf" 3>&- 4>&- &
+	strays+=($!)
+	eventually grep -q '^250 2.1.5' "$tmp/deaf"
+	send_one "${addr[0]}"
+	wait "${strays[0]}"
+	strays=()
+	keeps 1
+}
+
+@test "where nobody wants its place, nobody has to go" {
+	clock 100
+	serve --listen 127.0.0.1:0 --workers 1
+	dial "${addr[0]}" reply:220 say:'HELO c.example' reply:250 run:"$later" \
+	    bytes:'NO' say:OP reply:250 say:QUIT reply:221 eof
+	dial "${addr[0]}" "${data_bob[@]}" bytes:'x\r\n' \
+	    run:"t/smtpc -c ${addr[0]} -- reply:220 say:QUIT reply:221 eof" \
+	    eof
+	[[ ${lines[*]} == *'421 4.3.2 '* ]]
+}
+
+@test "a client that made errors has to go before one that made none" {
+	serve --listen 127.0.0.1:0 --workers 2
+	dial "${addr[0]}" reply:220 say:FROB reply:500 \
+	    run:"t/smtpc -c ${addr[0]} -- reply:220 \
+	        run:'t/smtpc -c ${addr[0]} -- reply:220 say:QUIT reply:221 eof' \
+	        say:NOOP reply:250 say:QUIT reply:221 eof" \
+	    reply:'421 4.3.2 ' eof
+}
+
+@test "a client that speaks before --greet-delay is over gets 554 5.5.1" {
+	options=(--greet-delay 30s)
+	for via in -s -t -p; do
+		talk send:'EHLO c.example\r\n' reply:'554 5.5.1 ' eof
+	done
+	refused '554 5.5.1' connect
+	(($(events refused | wc -l) == 3))
+}
+
+@test "one that waits gets the banner when the time is over" {
+	options=(--greet-delay 1s)
+	for via in -s -p; do
+		talk reply:220 say:'HELO c.example' reply:250 say:QUIT reply:221 eof
+	done
+	talk shut reply:220 eof
+}
+
+@test "what comes while a hook is asked comes before the banner, too" {
+	printf 'touch "$tmp/asked"\nuntil [ -e "$tmp/spoke" ]; do sleep 0.02; done\n' | hook dawdle
+	options=(--greet-delay 1s --on-new-connection "$tmp/dawdle")
+	talk run:"until pgrep -f '$tmp/dawdle' >/dev/null; do sleep 0.02; done" \
+	    send:'EHLO c.example\r\n' run:"touch '$tmp/spoke'" \
+	    reply:'554 5.5.1 ' eof
+}
+
+@test "without --greet-delay it does not matter who speaks first" {
+	talk send:'EHLO c.example\r\nQUIT\r\n' reply:220 reply:250 reply:221 eof
+}
+
+@test "SIGTERM does not wait for --greet-delay" {
+	options=(--greet-delay 1h -v)
+	talk run:"until grep -q event=connected '$log'; do :; done" \
+	    run:'kill -TERM $SMTPC_PID' eof exit:0
+}
+
+@test "a pool that is full does not wait for it, either" {
+	serve --listen 127.0.0.1:0 --workers 1 --greet-delay 1h
+	dial "${addr[0]}" \
+	    run:"t/smtpc -c ${addr[0]} -- run:'touch $tmp/there' eof >'$tmp/other' &
+	        until [ -e '$tmp/there' ]; do :; done" \
+	    reply:220 say:QUIT reply:221 eof
+}
