@@ -205,6 +205,7 @@ begin_anew(struct session *s, const struct identity *id)
 	s->client.probe = s->client.trusted = false;
 	strcpy(s->client.via, s->proxy);
 	s->given = id->given;
+	s->errors = s->idle_commands = 0;
 	strcpy(s->user, id->user);
 	s->mechanism = *s->user ? "XCLIENT" : NULL;
 	s->trusted = networks_contain(&s->options->trusted,

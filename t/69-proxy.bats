@@ -15,17 +15,6 @@ behind_proxy() {
 	rm -f "$tmp/env"
 }
 
-# is_client VALUE...: the hook was told these values of $told
-is_client() {
-	local name value got=()
-	for name in "${told[@]}"; do
-		value=$(sed -n "s/^$name=//p" "$tmp/env")
-		got+=("${value:--}")
-	done
-	echo "client ${got[*]}"
-	[[ ${got[*]} == "$*" ]]
-}
-
 # hex TEXT: its octets, two digits each
 hex() {
 	printf %s "$1" | od -An -v -tx1 | tr -d ' \n'

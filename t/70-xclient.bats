@@ -15,17 +15,6 @@ behind_proxy() {
 	    --on-new-mail "env >$tmp/env")
 }
 
-# is_client VALUE...: the hook was told these values of $told
-is_client() {
-	local name value got=()
-	for name in "${told[@]}"; do
-		value=$(sed -n "s/^$name=//p" "$tmp/env")
-		got+=("${value:--}")
-	done
-	echo "client ${got[*]}"
-	[[ ${got[*]} == "$*" ]]
-}
-
 # told_of ATTRIBUTE...: a session with these, that all are taken, as far as MAIL
 told_of() {
 	behind_proxy
@@ -166,6 +155,13 @@ refused() {
 	    'XCLIENT ADDR=203.0.113.9' QUIT
 	[[ $codes == '220 250 250 503 250 503 354 250 220 221' ]]
 	[[ $(header Received) == *"([$proxy])"* ]]
+}
+
+@test "the errors of one client are not counted with those of the next" {
+	behind_proxy
+	options+=(--max-errors 3)
+	say X X 'XCLIENT ADDR=203.0.113.9' X X 'XCLIENT ADDR=203.0.113.8' X X X QUIT
+	[[ $codes == '220 500 500 220 500 500 220 500 500 421' ]]
 }
 
 @test "trust is judged by the address that it gives" {

@@ -320,3 +320,15 @@ hook() {
 given() {
 	printf '%s\n' "${@:2}" | diff - "$1"
 }
+
+# is_client VALUE...: a hook, whose environment is in $tmp/env, was told these
+# values of $told, "-" being none
+is_client() {
+	local name value got=()
+	for name in "${told[@]}"; do
+		value=$(sed -n "s/^$name=//p" "$tmp/env")
+		got+=("${value:--}")
+	done
+	echo "client ${got[*]}"
+	[[ ${got[*]} == "$*" ]]
+}

@@ -8,14 +8,9 @@ load helpers
 setup() {
 	chmod 711 "$BATS_RUN_TMPDIR"
 	cd "$BATS_TEST_TMPDIR" || return
-	unshare --net sh -c 'ip link set lo up
-		ip address add 192.0.2.1/32 dev lo
-		ip address add 203.0.113.9/32 dev lo
-		echo ready
-		exec sleep infinity' >network 2>&1 3>&- 4>&- &
-	others+=("$!")
-	within=(nsenter --net --target "$!")
-	await 20 logged ready network
+	network 'ip address add 192.0.2.1/32 dev lo
+		ip address add 203.0.113.9/32 dev lo'
+	within=("${network[@]}")
 }
 
 # server [OPTION...]: ours, which takes mail for d.example of everybody

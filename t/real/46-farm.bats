@@ -12,15 +12,9 @@ setup() {
 	cp "$root/contrib/haproxy/haproxy.cfg" .
 	cp "$root/contrib/hooks/redis" hook
 	inits=()
-	unshare --net sh -c 'ip link set lo up
-		ip link add bridge type bridge
+	network 'ip link add bridge type bridge
 		ip address add 192.0.2.1/24 dev bridge
-		ip link set bridge up
-		echo ready
-		exec sleep infinity' >front 2>&1 3>&- 4>&- &
-	others+=("$!")
-	front=(nsenter --net --target "$!")
-	await 20 logged ready front
+		ip link set bridge up'
 }
 
 # machine N OPTION...: it is on the net at 192.0.2.1N, and serves
@@ -45,9 +39,9 @@ machine() {
 	machines[$1]=$!
 	await 20 logged ready "log.$1"
 	inits[$1]=$(cat "/proc/$!/task/$!/children")
-	"${front[@]}" ip link add "port$1" type veth peer name eth0 \
+	"${network[@]}" ip link add "port$1" type veth peer name eth0 \
 		netns "/proc/${inits[$1]// /}/ns/net"
-	"${front[@]}" ip link set "port$1" master bridge up
+	"${network[@]}" ip link set "port$1" master bridge up
 	await 20 test -s "ready.$1"
 }
 
@@ -58,7 +52,7 @@ farm() {
 	for n in 1 2 3; do
 		machine "$n" "$@"
 	done
-	"${front[@]}" haproxy -db -f haproxy.cfg >haproxy.log 2>&1 3>&- 4>&- &
+	"${network[@]}" haproxy -db -f haproxy.cfg >haproxy.log 2>&1 3>&- 4>&- &
 	others+=("$!")
 }
 
@@ -76,7 +70,7 @@ drain() {
 # send_until N COMMAND...: 400 messages by eight connections; the command is
 # run when so many were acknowledged
 send_until() {
-	"${front[@]}" timeout 240 "$root/t/real/sender" 192.0.2.1 400 8 \
+	"${network[@]}" timeout 240 "$root/t/real/sender" 192.0.2.1 400 8 \
 		>acknowledged 2>sender.log 3>&- 4>&- &
 	local sender=$!
 	await 60 acknowledged "$1"
@@ -127,7 +121,7 @@ in_maildirs() {
 
 # redis: a server that all three machines reach
 redis() {
-	"${front[@]}" redis-server --bind 192.0.2.1 --port 6379 \
+	"${network[@]}" redis-server --bind 192.0.2.1 --port 6379 \
 		--protected-mode no --save '' --appendonly yes \
 		--appendfsync always --dir "$PWD" \
 		>redis.log 2>&1 3>&- 4>&- &
@@ -136,7 +130,7 @@ redis() {
 }
 
 in_redis() {
-	"${front[@]}" redis-cli --raw -h 192.0.2.1 XRANGE mail - + >kept
+	"${network[@]}" redis-cli --raw -h 192.0.2.1 XRANGE mail - + >kept
 }
 
 @test "a machine crashes under load: what was acknowledged is in the shared Maildirs, once" {

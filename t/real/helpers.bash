@@ -212,6 +212,18 @@ serve_dns() {
 	within=(nsenter --net --mount --target "$dns" "--wd=$PWD")
 }
 
+# network COMMANDS: a network namespace of the test's own, made by these; sets
+# $network, which runs a command in it.
+network() {
+	unshare --net sh -c "ip link set lo up
+		$1
+		echo ready
+		exec sleep infinity" >network 2>&1 3>&- 4>&- &
+	others+=("$!")
+	network=(nsenter --net --target "$!")
+	await 20 logged ready network
+}
+
 # logged WORDS FILE: they are in a log.
 logged() {
 	grep -Eq -- "$1" "$2"
