@@ -220,8 +220,13 @@ put_received(const struct basic *b, struct outfile *out)
 		outfile_printf(out, " (%s%s[%s%s])", m->name,
 		    *m->name ? " " : "",
 		    strchr(m->client, ':') ? "IPv6:" : "", m->client);
-	outfile_printf(out, "\n\tby %s with %s id %s", m->hostname,
-	    m->protocol, m->id);
+	outfile_printf(out, "\n\tby %s with %s", m->hostname, m->protocol);
+	if (*m->tls->protocol)
+		outfile_printf(out, " (%s%s%s)\n\t", m->tls->protocol,
+		    *m->tls->cipher ? " " : "", m->tls->cipher);
+	else
+		outfile_printf(out, " ");
+	outfile_printf(out, "id %s", m->id);
 	if (b->n_recipients == 1)
 		outfile_printf(out, "\n\tfor <%s>", b->recipients[0].email);
 	localtime_r(&now, &tm);

@@ -11,6 +11,7 @@
 #include "address.h"
 #include "reply.h"
 #include "store.h"
+#include "tls.h"
 
 /* What is known of a message from MAIL on.  It outlives the envelope. */
 struct mail {
@@ -20,6 +21,7 @@ struct mail {
 	const char *helo;	/* as it may stand in a header */
 	const char *protocol;	/* ESMTP, RFC 3848 */
 	const char *hostname;	/* ours */
+	const struct tls_result *tls;
 	char sender[ADDRESS_MAX + 1];
 
 	const char *headers;	/* that go above the message, as text */

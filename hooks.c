@@ -52,15 +52,30 @@ hooks_open(struct hooks *h, bool of_client)
 	static const char *const dropped[] = {
 		"TCPREMOTEHOST", "TCPREMOTEINFO", "TCPLOCALHOST",
 		"SSL_PROTOCOL", "SSL_CIPHER", "SSL_PEER_CERT_SUBJECT",
-		"SSL_TLS_SNI_SERVERNAME",
-		"NOTIFY_SOCKET", "WATCHDOG_*", "LISTEN_*", "PROTO",
+		"SSL_TLS_SNI_SERVERNAME", "SSLCTLFD", "SSLREADFD",
+		"SSLWRITEFD", "NOTIFY_SOCKET", "WATCHDOG_*", "LISTEN_*", "PROTO",
 		"TCPREMOTEIP", "TCPREMOTEPORT", "TCPLOCALIP", "TCPLOCALPORT",
 		"SMTP_*", "SENDER", "RECIPIENT", "LOCAL", "EXTENSION",
 		"DOMAIN", "ORIGINAL_RECIPIENT", "ENVID", NULL
 	};
 
 	hook_hide_descriptors();
-	return environment_open(&h->environment, dropped + (of_client ? 7 : 0));
+	return environment_open(&h->environment, dropped + (of_client ? 3 : 0));
+}
+
+static int
+set_some(struct environment *e, const char *name, const char *value)
+{
+	return environment_set(e, name, *value ? value : NULL);
+}
+
+static int
+set_tls(struct environment *e, const struct tls_result *tls)
+{
+	return set_some(e, "SSL_PROTOCOL", tls->protocol) |
+	    set_some(e, "SSL_CIPHER", tls->cipher) |
+	    set_some(e, "SSL_PEER_CERT_SUBJECT", tls->subject) |
+	    set_some(e, "SSL_TLS_SNI_SERVERNAME", tls->server_name);
 }
 
 /* What is known at an event, in the words of ucspi-tcp and of our own. */
@@ -80,18 +95,18 @@ set_session(struct environment *e, const struct session *s)
 		*s->client.name ? s->client.name : NULL) |
 	    environment_set(e, "TCPREMOTEPORT",
 		remote->port ? remote_port : NULL) |
-	    environment_set(e, "TCPLOCALIP", *local->ip ? local->ip : NULL) |
+	    set_some(e, "TCPLOCALIP", local->ip) |
 	    environment_set(e, "TCPLOCALPORT",
 		local->port ? local_port : NULL) |
+	    set_tls(e, &s->client.tls) |
 	    environment_set(e, "SMTP_SESSION", s->id) |
 	    environment_set(e, "SMTP_HOSTNAME", s->options->hostname) |
 	    environment_set(e, "SMTP_LISTENER",
 		listener_kinds[s->client.kind].name) |
-	    environment_set(e, "SMTP_HELO", *s->helo ? s->helo : NULL) |
-	    environment_set(e, "SMTP_USER", *s->user ? s->user : NULL) |
+	    set_some(e, "SMTP_HELO", s->helo) |
+	    set_some(e, "SMTP_USER", s->user) |
 	    environment_set(e, "SMTP_AUTH", s->mechanism) |
-	    environment_set(e, "SMTP_PROTOCOL",
-		*s->protocol ? s->protocol : NULL);
+	    set_some(e, "SMTP_PROTOCOL", s->protocol);
 }
 
 static int

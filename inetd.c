@@ -1,5 +1,7 @@
 /* One session on descriptor 0, that a super-server gave us. */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,6 +22,45 @@ port_from(const char *variable)
 	return n > 0 && n <= 65535 ? (unsigned)n : 0;
 }
 
+/* A super-server that encrypts says what it found. */
+static void
+take_handshake(struct tls_result *tls)
+{
+	tls->encrypted = getenv("SSL_PROTOCOL") != NULL;
+	tls_take(tls, "SSL_PROTOCOL", getenv("SSL_PROTOCOL"));
+	tls_take(tls, "SSL_CIPHER", getenv("SSL_CIPHER"));
+	tls_take(tls, "SSL_PEER_CERT_SUBJECT",
+	    getenv("SSL_PEER_CERT_SUBJECT"));
+	tls_take(tls, "SSL_TLS_SNI_SERVERNAME",
+	    getenv("SSL_TLS_SNI_SERVERNAME"));
+}
+
+/* A descriptor in a super-server's variable; -1 where there is none. */
+static int
+descriptor_from(const char *variable)
+{
+	const char *text = getenv(variable);
+	char *end;
+	long n = text ? strtol(text, &end, 10) : -1;
+
+	if (n <= STDERR_FILENO || n > INT_MAX || *end ||
+	    fcntl((int)n, F_GETFD) < 0)
+		return -1;
+	return (int)n;
+}
+
+/* It may have somebody standing by who encrypts (UCSPI-TLS). */
+static void
+take_tls_means(struct tls_means *m)
+{
+	m->control = descriptor_from("SSLCTLFD");
+	m->in = descriptor_from("SSLREADFD");
+	m->out = descriptor_from("SSLWRITEFD");
+	if (m->in < 0 || m->out < 0 || m->control == m->in ||
+	    m->control == m->out)
+		m->control = -1;
+}
+
 /* Who is it, by the socket or else by the super-server's variables? */
 static void
 identify_client(struct client *client, bool is_socket)
@@ -34,6 +75,7 @@ identify_client(struct client *client, bool is_socket)
 	endpoint_set(&client->remote, (struct sockaddr *)&sa);
 	endpoint_set_local(&client->local, STDIN_FILENO);
 	client->trusted = getenv("RELAYCLIENT") != NULL;
+	take_handshake(&client->tls);
 	if (client->remote.family != AF_UNSPEC)
 		return;
 	if ((ip = getenv("TCPREMOTEIP")) || (ip = getenv("REMOTE_HOST"))) {
@@ -75,6 +117,7 @@ inetd_run(struct server *server)
 
 	is_socket = fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode);
 	identify_client(&client, is_socket);
+	take_tls_means(&s->proto.tls);
 	take_limit("DATABYTES", &s->proto.max_size);
 	take_limit("MAXRCPTS", &s->proto.max_recipients);
 	worker_prepare_signals(server, &waiting);

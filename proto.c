@@ -8,6 +8,7 @@
 
 #include "auth.h"
 #include "hooks.h"
+#include "starttls.h"
 #include "transaction.h"
 #include "transfer.h"
 #include "welcome.h"
@@ -150,6 +151,7 @@ static const struct extension {
 	{ "CHUNKING", always, NULL },			/* RFC 3030 2 */
 	{ "BINARYMIME", always, NULL },			/* RFC 3030 3 */
 	{ "SMTPUTF8", always, NULL },			/* RFC 6531 */
+	{ "STARTTLS", starttls_offered, NULL },		/* RFC 3207 */
 	{ "AUTH", auth_offered, say_mechanisms },	/* RFC 4954 */
 	{ "XCLIENT", xclient_offered, xclient_say },
 	{ "LIMITS", is_limited, say_limits },		/* RFC 9422 */
@@ -245,6 +247,7 @@ static const struct command commands[] = {
 	{ "HELO", cmd_helo, ANY, ARG, IDLE | SMTP_ONLY },
 	{ "EHLO", cmd_ehlo, ANY, ARG, IDLE | SMTP_ONLY },
 	{ "LHLO", cmd_ehlo, ANY, ARG, IDLE | LMTP_ONLY },
+	{ "STARTTLS", starttls_command, ANY, NO_ARG, IDLE },
 	{ "AUTH", auth_command, IN(PHASE_HELLO), ARG, 0 },
 	{ "XCLIENT", cmd_xclient, IN(PHASE_NEW) | IN(PHASE_HELLO), ARG, 0 },
 	{ "MAIL", transaction_mail, IN(PHASE_HELLO), ARG, 0 },
@@ -311,12 +314,26 @@ find_command(const struct session *s, const char *line, size_t len)
 	return is_foreign(s, line, len) ? &foreign : &unknown;
 }
 
+/* RFC 3207 4: some commands are all there is for who must encrypt. */
+static bool
+is_too_clear(const struct session *s, const struct command *c)
+{
+	return starttls_required(s) && c->run != starttls_command &&
+	    c->run != cmd_ehlo && c->run != cmd_noop && c->run != cmd_quit &&
+	    c->run != cmd_foreign;
+}
+
 static struct reply
 out_of_order(struct session *s, const struct command *c, const char *arg)
 {
-	struct reply r = s->phase == PHASE_NEW ?
-	    reply_make(503, "5.5.1 Say %s first", hello(s)) :
-	    reply_make(503, "5.5.1 %s is out of order here", c->verb);
+	struct reply r;
+
+	if (is_too_clear(s, c))
+		r = reply_make(530, "5.7.0 Say STARTTLS first");
+	else if (s->phase == PHASE_NEW)
+		r = reply_make(503, "5.5.1 Say %s first", hello(s));
+	else
+		r = reply_make(503, "5.5.1 %s is out of order here", c->verb);
 
 	return c->run == transfer_bdat ? transfer_skip(s, arg, r) : r;
 }
@@ -358,7 +375,7 @@ judge_line(struct session *s, const struct command *c, const char *arg)
 {
 	if (!c->run)
 		return reply_make(500, "5.5.1 Unknown command");
-	if (!(c->phases & IN(s->phase)))
+	if (!(c->phases & IN(s->phase)) || is_too_clear(s, c))
 		return out_of_order(s, c, arg);
 	if (c->arg == NO_ARG && *arg)
 		return reply_make(501, "5.5.4 %s takes no argument", c->verb);
@@ -516,6 +533,7 @@ converse(struct session *s, struct reply r)
 	do {
 		say(s, &r);
 		end_mail(s);
+		starttls_handshake(s);
 		show_phase(s);
 		r = next_reply(s);
 	} while (r.code && !reply_closes(&r) && !s->closing &&
@@ -542,23 +560,25 @@ count_end(const struct session *s)
 	}
 }
 
-bool
+void
 proto_serve(const struct proto_options *options, const struct client *client,
     struct stream *stream)
 {
 	struct session s;
 	struct log_line l;
-	struct reply r;
+	struct reply r = reply_none();
 
 	session_begin(&s, options, client, stream);
 	scoreboard_count(options->board, COUNT_SESSIONS, 1);
 	show_phase(&s);
 	session_log(&s, &l, LEVEL_DEBUG, "connected");
 	log_end(&l);
-	r = welcome_client(&s);
+	starttls_at_once(&s);
+	if (stream->state == STREAM_OPEN)
+		r = welcome_client(&s);
 	if (reply_refuses(&r))
 		session_log_refusal(&s, "connect", NULL, &r);
-	else
+	else if (r.code)
 		r = converse(&s, r);
 	if (r.code)
 		say(&s, &r);
@@ -569,8 +589,11 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	hooks_tell(&s, HOOK_DISCONNECT, -1);
 	count_end(&s);
 	session_log_end(&s);
+	/* who said QUIT, or whose place is for others, can go at once */
+	stream_close(stream, r.code != 221 && !s.unwanted &&
+	    stream->state != STREAM_PRESSED);
+	starttls_end(&s);
 	session_end(&s);
 	if (s.auth_tried)
 		stream_wipe(stream);
-	return r.code == 221 || s.unwanted || stream->state == STREAM_PRESSED;
 }

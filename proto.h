@@ -9,6 +9,7 @@
 #include "net.h"
 #include "resolve.h"
 #include "stream.h"
+#include "tls.h"
 
 struct hooks;
 struct scoreboard;
@@ -33,6 +34,8 @@ struct proto_options {
 	bool strict;
 	bool require_auth;
 	bool plain_auth;		/* AUTH without encryption */
+	struct tls_means tls;		/* who encrypts */
+	bool require_tls;		/* of who comes over a network */
 
 	/*
 	 * A new mail.  Returns a reply that refuses it, or none and an
@@ -61,17 +64,6 @@ extern const struct listener_traits {
 	bool lmtp;
 } listener_kinds[KINDS];
 
-enum { TLS_VALUE_MAX = 256 };	/* octets with the NUL */
-
-/* What a handshake found, here or at a proxy; "" where it said nothing. */
-struct tls_result {
-	bool encrypted;
-	char protocol[TLS_VALUE_MAX];	/* TLSv1.3 */
-	char cipher[TLS_VALUE_MAX];
-	char subject[TLS_VALUE_MAX];	/* of the client's certificate */
-	char server_name[TLS_VALUE_MAX];	/* that the client asked for */
-};
-
 struct client {
 	enum listener_kind kind;	/* of the listener that it reached */
 	struct endpoint remote;
@@ -86,12 +78,8 @@ struct client {
 	struct tls_result tls;
 };
 
-/*
- * Speak with the client until one of both ends it.  The stream stays open.
- * Returns whether it can be closed at once: the client said QUIT, or its place
- * is for others.
- */
-bool proto_serve(const struct proto_options *, const struct client *,
+/* Speak with the client until one of both ends it, and close the stream. */
+void proto_serve(const struct proto_options *, const struct client *,
     struct stream *);
 
 #endif

@@ -104,6 +104,17 @@ log_refusal(struct session *s, const char *command, const char *line,
 	log_end(&l);
 }
 
+static void
+log_tls(const struct tls_result *tls, struct log_line *l)
+{
+	char text[2 * TLS_VALUE_MAX];
+
+	snprintf(text, sizeof text, "%s%s%s", tls->protocol,
+	    *tls->cipher ? " " : "", tls->cipher);
+	if (tls->encrypted)
+		log_str(l, "tls", text);
+}
+
 void
 session_log_refusal(struct session *s, const char *command,
     const char *line, const struct reply *r)
@@ -126,6 +137,7 @@ session_log_mail(const struct session *s, unsigned long long size)
 	log_num(&l, "size", (long long)size);
 	log_str(&l, "helo", s->helo);
 	log_str(&l, "protocol", s->protocol);
+	log_tls(&s->client.tls, &l);
 	log_num(&l, "took_ms", clock_ms() - s->mail_began);
 	if (*s->mail.file)
 		log_str(&l, "file", s->mail.file);

@@ -59,6 +59,10 @@ struct session {
 	char protocol[PROTOCOL_MAX];	/* session_set_protocol() */
 	bool closing;			/* it ends after this reply */
 
+	struct tls_run tls;		/* who encrypts, once tls_begun */
+	bool tls_begun;
+	bool tls_due;			/* the handshake is next */
+
 	char user[USER_MAX + 1];	/* that AUTH found; "": nobody */
 	const char *mechanism;
 	bool auth_tried;		/* what follows may be a password */

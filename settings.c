@@ -111,6 +111,10 @@ static const struct option options[] = {
 	    "take mail from authenticated clients only" },
 	{ 0, "plain-auth", OPTION_FLAG, AT(proto.plain_auth), NULL,
 	    "offer AUTH though the connection is not encrypted" },
+	{ 0, "tls", OPTION_STRING, AT(tls), "CMD",
+	    "command that encrypts, such as smtpd-tls(8)" },
+	{ 0, "require-tls", OPTION_FLAG, AT(proto.require_tls), NULL,
+	    "take nothing in clear from the network" },
 	{ 0, "hook-timeout", OPTION_TIME, AT(hook_timeout), "TIME",
 	    "for a hook; 5m for all after the dot (60s)" },
 	{ 0, "soft-bounce", OPTION_FLAG, AT(soft_bounce), NULL,
@@ -142,6 +146,7 @@ set_defaults(struct settings *s)
 		.mask = 077, .ready_fd = -1, .max_hops = 100, .min_free = -1,
 		.drain_timeout = 30 * 1000, .hook_timeout = -1,
 		.proto = {
+			.tls.control = -1,
 			.max_size = 10240000, .max_recipients = 1000,
 			.max_mails = 1000, .max_errors = 20,
 			.max_per_client = -1,
@@ -210,10 +215,19 @@ parse_networks(const char *option, const struct option_list *list)
 	return (struct networks){ nets, list->n };
 }
 
+/* May there be who encrypts: a command, a proxy, UCSPI-TLS? */
+static bool
+has_tls(const struct settings *s)
+{
+	return s->tls || s->proxy_from.n ||
+	    (s->inetd && getenv("SSLCTLFD"));
+}
+
 enum listener_kind
 settings_kind(const struct settings *s, const char *option, const char *name,
     size_t len)
 {
+	const struct listener_traits *kind;
 	int i;
 
 	for (i = 0; i < KINDS; i++)
@@ -222,29 +236,33 @@ settings_kind(const struct settings *s, const char *option, const char *name,
 			break;
 	if (i == KINDS)
 		return KINDS;
-	if (listener_kinds[i].tls)
-		fatal(EX_USAGE, "%s: there is no %.*s, but smtp, submission "
-		    "and lmtp", option, (int)len, name);
-	if (i == KIND_SUBMISSION && !(s->auth && s->proto.plain_auth))
-		fatal(EX_USAGE, "%s: submission needs --auth, and "
-		    "--plain-auth, for there is no TLS", option);
+	kind = &listener_kinds[i];
+	if (kind->tls && !has_tls(s))
+		fatal(EX_USAGE, "%s: %s needs --tls", option, kind->name);
+	if (kind->auth && !(s->auth && (has_tls(s) || s->proto.plain_auth)))
+		fatal(EX_USAGE, "%s: %s needs --auth, and --tls or "
+		    "--plain-auth", option, kind->name);
 	return (enum listener_kind)i;
 }
 
 /* A listener is [KIND@]ADDRESS.  Returns the address. */
 static const char *
-take_kind(const struct settings *s, const char *spec, enum listener_kind *kind)
+take_kind(struct settings *s, const char *spec, enum listener_kind *kind)
 {
 	const size_t len = strcspn(spec, "@:/");
+	const char *address = spec[len] == '@' ? spec + len + 1 : spec;
 
+	if (strcmp(address, "-") == 0)
+		s->inetd = true;
 	*kind = KIND_SMTP;
-	if (spec[len] != '@')
+	if (address == spec)
 		return spec;
 	*kind = settings_kind(s, "--listen", spec, len);
 	if (*kind == KINDS)
 		fatal(EX_USAGE, "--listen %s: unknown kind '%.*s'; there are "
-		    "smtp, submission and lmtp", spec, (int)len, spec);
-	return spec + len + 1;
+		    "smtp, smtps, submission, submissions and lmtp", spec,
+		    (int)len, spec);
+	return address;
 }
 
 /* What is to be listened on, less the kinds; "-" is descriptor 0. */
@@ -256,16 +274,16 @@ settle_listeners(struct settings *s)
 	s->kinds = calloc(s->listen.n + 1, sizeof *s->kinds);
 	if (!s->kinds)
 		fatal(EX_OSERR, "out of memory");
-	for (i = 0; i < s->listen.n; i++) {
+	for (i = 0; i < s->listen.n; i++)
 		s->listen.values[i] = take_kind(s, s->listen.values[i],
 		    &s->kinds[i]);
-		if (strcmp(s->listen.values[i], "-") == 0)
-			s->inetd = true;
-	}
 	if (s->inetd && (s->listen.n > 1 ||
 	    (s->listen.n == 1 && strcmp(s->listen.values[0], "-") != 0)))
 		fatal(EX_USAGE, "--inetd and --listen - serve descriptor 0 "
 		    "and nothing else");
+	if (s->proto.require_tls && !has_tls(s))
+		fatal(EX_USAGE, "--require-tls refuses everything without "
+		    "--tls");
 }
 
 /* systemd's directory for us is where relative paths begin (systemd.exec(5)). */

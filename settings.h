@@ -17,7 +17,7 @@ struct settings {
 	struct option_list commands[HOOK_EVENTS];
 	bool soft_bounce, allow_setuid;
 	long long hook_timeout;		/* -1: that of each kind */
-	const char *auth;
+	const char *auth, *tls;
 	const char *hostname, *maildir, *spool, *delimiters, *user;
 	const char *bare_newline, *log;
 	long long workers, recycle_after, backlog, mask;

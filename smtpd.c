@@ -135,7 +135,7 @@ open_hooks(struct server *server, bool inetd)
 	if (hooks_open(&server->hooks, inetd && !s->proxies.n &&
 	    !s->proto.xclients.n && !s->proto.resolve) < 0)
 		fatal(EX_OSERR, "environment: %s", strerror(errno));
-	if (s->auth && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+	if ((s->auth || s->tls) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		fatal(EX_OSERR, "not dumpable: %s", strerror(errno));
 	server->hooks.timeout = s->hook_timeout < 0 ? CHECK_TIMEOUT :
 	    s->hook_timeout;
@@ -145,6 +145,24 @@ open_hooks(struct server *server, bool inetd)
 	if (!s->allow_setuid && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		fatal(EX_OSERR, "no_new_privs: %s; --allow-setuid goes "
 		    "without", strerror(errno));
+}
+
+/* The command that encrypts; every word of it is known, so no shell is. */
+static void
+open_tls(struct settings *s)
+{
+	struct hook command;
+	const char *error;
+
+	if (!s->tls)
+		return;
+	error = hook_parse(&command, s->tls, NULL);
+	if (error)
+		fatal(EX_UNAVAILABLE, "--tls '%s': %s", s->tls, error);
+	if (!command.argv)
+		fatal(EX_USAGE, "--tls '%s': it is run without a shell; put "
+		    "what needs one into a script", s->tls);
+	s->proto.tls.argv = command.argv;
 }
 
 static struct reply
@@ -244,6 +262,7 @@ main(int argc, char **argv)
 	open_store(&server, become, &h);
 	drop_privileges(&server, become);
 	open_hooks(&server, !pool);
+	open_tls(s);
 	if (h.check)
 		return handover_agree(&h) == 0 ? EX_OK : EX_OSERR;
 	return pool ? service_run(&server, &h) : inetd_run(&server);

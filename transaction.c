@@ -55,6 +55,7 @@ begin_mail(struct session *s, const struct address *sender)
 	s->mail.helo = s->helo;
 	s->mail.protocol = s->protocol;
 	s->mail.hostname = s->options->hostname;
+	s->mail.tls = &s->client.tls;
 	strcpy(s->mail.sender, sender->email);
 	hooks_attach(s, &s->mail);
 	r = s->options->new_envelope(s->options->ctx, &s->mail,

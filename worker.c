@@ -47,10 +47,10 @@ take_header(struct client *client, const struct proxy_header *h)
 	client->remote_unknown = h->source.family == AF_UNSPEC;
 	client->trusted = false;
 	client->tls.encrypted = h->encrypted;
-	strcpy(client->tls.protocol, h->protocol);
-	strcpy(client->tls.cipher, h->cipher);
-	strcpy(client->tls.subject, h->subject);
-	strcpy(client->tls.server_name, h->authority);
+	tls_take(&client->tls, "SSL_PROTOCOL", h->protocol);
+	tls_take(&client->tls, "SSL_CIPHER", h->cipher);
+	tls_take(&client->tls, "SSL_PEER_CERT_SUBJECT", h->subject);
+	tls_take(&client->tls, "SSL_TLS_SNI_SERVERNAME", h->authority);
 }
 
 /* A proxy says first of whom it speaks, or is not served. */
@@ -77,7 +77,6 @@ worker_serve(struct server *server, struct client *client, int in, int out)
 {
 	static const unsigned char nobody[SCOREBOARD_KEY];
 	struct stream stream;
-	bool done;
 
 	/* busy, with a proxy perhaps; the session knows with whom */
 	scoreboard_serve(&server->board, client->remote.ip, nobody);
@@ -88,8 +87,7 @@ worker_serve(struct server *server, struct client *client, int in, int out)
 		log_errno("session-failed", "what", "stream");
 		return;
 	}
-	done = proto_serve(&server->settings.proto, client, &stream);
-	stream_close(&stream, !done);
+	proto_serve(&server->settings.proto, client, &stream);
 }
 
 /* Nobody else wants to be served here any more, either. */

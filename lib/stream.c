@@ -279,17 +279,23 @@ cookie_write(void *cookie, const char *buf, size_t n)
 	return (ssize_t)n;
 }
 
+void
+stream_switch(struct stream *s, int in, int out)
+{
+	struct stat st;
+
+	s->in_fd = in;
+	s->out_fd = out;
+	s->is_socket = fstat(out, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
 int
 stream_open(struct stream *s, int in, int out,
     const struct stream_limits *limits)
 {
-	struct stat st;
-
 	s->limits = limits;
 	s->state = STREAM_OPEN;
-	s->in_fd = in;
-	s->out_fd = out;
-	s->is_socket = fstat(out, &st) == 0 && S_ISSOCK(st.st_mode);
+	stream_switch(s, in, out);
 	s->broken = s->block_mode = s->paused = s->suspect = false;
 	s->session_deadline = after(clock_ms(), limits->session_timeout);
 	s->last_words = s->stop_deadline = 0;
@@ -314,7 +320,7 @@ stream_open(struct stream *s, int in, int out,
 int
 stream_peer(const struct stream *s)
 {
-	return s->is_socket ? s->in_fd : -1;
+	return s->is_socket ? s->out_fd : -1;
 }
 
 bool
@@ -379,6 +385,24 @@ stream_read_block(struct stream *s, char *buf, size_t size)
 	size_t got = read_block(s, buf, size, false);
 
 	return got ? got : read_block(s, buf, size, true);
+}
+
+/* In the buffers, or, as far as can be told, in the kernel's. */
+bool
+stream_has_input(struct stream *s)
+{
+	int waiting = 0, c;
+
+	s->paused = s->block_mode = true;
+	c = getc_unlocked(s->in);
+	clearerr(s->in);
+	s->block_mode = false;
+	if (c != EOF) {
+		ungetc(c, s->in);
+		return true;
+	}
+	return s->pos != s->end ||
+	    (ioctl(s->in_fd, FIONREAD, &waiting) == 0 && waiting > 0);
 }
 
 /* Nothing is left in stdio's own buffer after a block: this comes next. */

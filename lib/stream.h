@@ -51,10 +51,10 @@ struct stream {
 	FILE *in, *out;
 	enum stream_state state;
 	bool suspect;		/* others need not wait for this client */
+	int in_fd, out_fd;
+	const struct stream_limits *limits;
 
 	/* private */
-	const struct stream_limits *limits;
-	int in_fd, out_fd;
 	bool is_socket;		/* out_fd */
 	bool broken;		/* nothing more can be written */
 	bool block_mode, paused;
@@ -75,7 +75,7 @@ struct stream {
 int stream_open(struct stream *, int in, int out,
     const struct stream_limits *);
 
-/* The socket, to watch for its end; -1 where it is a pipe. */
+/* What to watch for the peer's end: a socket; -1 where it is a pipe. */
 int stream_peer(const struct stream *);
 
 /*
@@ -83,6 +83,18 @@ int stream_peer(const struct stream *);
  * its place.  Returns whether it spoke; what it said is still to be read.
  */
 bool stream_speaks(struct stream *, long long ms);
+
+/*
+ * Has the peer sent something that was not read, as one does that did not wait
+ * for our reply?
+ */
+bool stream_has_input(struct stream *);
+
+/*
+ * Go on with other descriptors for the same peer, which stay the caller's.
+ * Nothing is to be in the buffers.
+ */
+void stream_switch(struct stream *, int in, int out);
 
 /* The client has read_timeout from now for its next command line. */
 void stream_expect_line(struct stream *);
@@ -110,7 +122,7 @@ void stream_wipe(struct stream *);
 void stream_hang_up(struct stream *);
 
 /*
- * Send what was written and free the streams.  With linger set, read away
+ * Send what was written and free the streams; stream_wipe() may follow.  With linger set, read away
  * what the peer still sends, for a second at most, so that the kernel does
  * not take our last reply back with a reset.
  */

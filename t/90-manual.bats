@@ -152,7 +152,7 @@ same() {
 }
 
 @test "the variables that the program reads are those of the page" {
-	grep -ohE '(getenv|take_limit)\("[A-Z_]+"' ./*.c lib/*.c |
+	grep -ohE '(getenv|take_limit|descriptor_from)\("[A-Z_]+"' ./*.c lib/*.c |
 	    sed -E 's/.*"(.*)"/\1/' | sort -u >"$tmp/code"
 	echo TZ >>"$tmp/code"	# localtime_r does
 	section ENVIRONMENT | grep '^\.It Ev ' | grep -oE '[A-Z_]{2,}' |

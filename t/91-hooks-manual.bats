@@ -18,13 +18,13 @@ same() {
 
 @test "the events of the page are the options of --help" {
 	./smtpd --help | sed -nE 's/^ .* --([a-z-]+) CMD .*/\1/p' |
-	    grep -vx auth | sort >"$tmp/help"
+	    grep -vxE 'auth|tls' | sort >"$tmp/help"
 	part Events | sed -nE 's/^\.It Fl -([a-z-]+)$/\1/p' | sort >"$tmp/page"
 	same "$tmp/help" "$tmp/page"
 }
 
 @test "the variables of the page are those of the code" {
-	grep -ohE 'environment_set\(e, "[A-Z0-9_]+"' hooks.c |
+	grep -ohE '(environment_set|set_some)\(e, "[A-Z0-9_]+"' hooks.c |
 	    sed -E 's/.*"(.*)"/\1/' | sort -u >"$tmp/code"
 	sed -n '/^\.Sh ENVIRONMENT$/,/^\.Sh EXAMPLES$/p' "$page" |
 	    grep '^\.It Ev ' | grep -oE '[A-Z0-9_]{4,}' | sort -u >"$tmp/page"

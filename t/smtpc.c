@@ -32,6 +32,8 @@
  *			its last line must begin with PREFIX
  *	packet		print what one read(2) brings (with -p: one write of the
  *			server's)
+ *	hello:NAME	what t/tlsd wants for a handshake, and its masks on all
+ *			that comes and goes afterwards
  *	settle		wait until the peer has read all that was sent
  *	eof		print all that comes, until the peer closes
  *	shut		close the sending side
@@ -83,6 +85,7 @@ struct peer {
 	int in, out;		/* the same for a socket; -1 when closed */
 	char *buf;		/* what came and was not printed yet */
 	size_t len, size;
+	char mask;		/* on each octet, in both directions */
 	int closed;		/* no more will come */
 	int broken;		/* nothing more can be sent */
 };
@@ -193,7 +196,7 @@ number(const char *s, const char **rest)
 static size_t
 fill(struct peer *p)
 {
-	ssize_t n;
+	ssize_t i, n;
 
 	if (p->size - p->len < 65536) {
 		p->size = p->size * 2 + 65536;
@@ -201,10 +204,10 @@ fill(struct peer *p)
 			fail("out of memory");
 	}
 	n = read(p->in, p->buf + p->len, p->size - p->len);
-	if (n > 0) {
-		p->len += (size_t)n;
+	for (i = 0; i < n; i++)
+		p->buf[p->len++] ^= p->mask;
+	if (n > 0)
 		return (size_t)n;
-	}
 	if (n == 0 || errno == ECONNRESET)
 		p->closed = 1;
 	else if (errno != EAGAIN && errno != EINTR)
@@ -232,9 +235,17 @@ wait_io(struct peer *p, int sending, int ms)
 
 /* Send; what comes meanwhile is kept.  A peer that is gone is no error. */
 static void
-transmit(struct peer *p, const char *buf, size_t len)
+transmit(struct peer *p, const char *octets, size_t len)
 {
+	char *masked = malloc(len + 1);
+	const char *buf = masked;
+	size_t i;
 	ssize_t n;
+
+	if (masked == NULL)
+		fail("out of memory");
+	for (i = 0; i < len; i++)
+		masked[i] = octets[i] ^ p->mask;
 
 	while (len > 0 && !p->broken) {
 		if (p->out == -1)
@@ -250,6 +261,7 @@ transmit(struct peer *p, const char *buf, size_t len)
 		else if (errno != EINTR)
 			fail("write: %s", strerror(errno));
 	}
+	free(masked);
 }
 
 /* Wait until the peer has read (over TCP: its kernel has) all that we sent. */
@@ -519,6 +531,28 @@ act_packet(struct peer *p, const char *arg)
 }
 
 static void
+act_hello(struct peer *p, const char *arg)
+{
+	static const char welcome[] = "welcome\n";
+	const size_t len = sizeof(welcome) - 1;
+	size_t i;
+
+	if (p->len != 0)
+		fail("replies came before they were waited for");
+	transmit(p, "hello ", 6);
+	transmit(p, arg, strlen(arg));
+	transmit(p, "\n", 1);
+	while (p->len < len && !p->closed)
+		wait_io(p, 0, -1);
+	if (p->len < len || memcmp(p->buf, welcome, len) != 0)
+		fail("no welcome: %.*s", (int)p->len, p->buf);
+	p->mask = (char)0x80;
+	discard(p, len);
+	for (i = 0; i < p->len; i++)
+		p->buf[i] ^= p->mask;
+}
+
+static void
 act_settle(struct peer *p, const char *arg)
 {
 	(void)arg;
@@ -722,6 +756,7 @@ static const struct action actions[] = {
 	{ "choke", act_choke, ARG },
 	{ "reply", act_reply, OPT_ARG },
 	{ "packet", act_packet, NO_ARG },
+	{ "hello", act_hello, ARG },
 	{ "settle", act_settle, NO_ARG },
 	{ "eof", act_eof, NO_ARG },
 	{ "shut", act_shut, NO_ARG },

@@ -1,0 +1,430 @@
+# --tls: STARTTLS (RFC 3207) and smtps (RFC 8314), with a stand-in for what
+# encrypts (t/tlsd); t/real has the programs that people use.
+
+load helpers
+
+tlsd=(--tls 't/tlsd -d 5 3 4')
+# up to the encrypted EHLO
+encrypted=(reply:220 say:'EHLO c.example' reply:250 say:STARTTLS 'reply:220 2.0.0 '
+    hello:mx.example)
+to_alice=(say:'MAIL FROM:<joe@c.example>' reply:250
+    say:'RCPT TO:<alice@mx.example>' reply:250 say:DATA reply:354
+    say:'Subject: x\r\n\r\nbody\r\n.' reply:250)
+
+# with_tls OPTION...: what encrypts, and more options
+with_tls() {
+	options=("${tlsd[@]}" "$@")
+}
+
+# an action: wait for the server to wait
+asleep='until grep -q "^[^)]*) S" /proc/$SMTPC_PID/stat; do sleep 0.02; done'
+
+# idle_worker: the one worker has no child, and no descriptor it lacked before
+idle_worker() {
+	[[ -z $(children "$1") && $(ls "/proc/$1/fd") == "$2" ]]
+}
+
+@test "EHLO offers STARTTLS with --tls only" {
+	say 'EHLO c.example' QUIT
+	[[ " ${lines[*]} " != *STARTTLS* ]]
+	with_tls
+	say 'EHLO c.example' QUIT
+	[[ " ${lines[*]} " == *' 250-STARTTLS '* ]]
+}
+
+@test "without --tls STARTTLS is not implemented, and with an argument it is a syntax error (RFC 3207 4)" {
+	say 'EHLO c.example' STARTTLS QUIT
+	[[ ${lines[-2]} == '502 5.5.1 '* ]]
+	with_tls
+	say 'EHLO c.example' 'STARTTLS now' QUIT
+	[[ ${lines[-2]} == '501 5.5.4 '* ]]
+}
+
+@test "a message comes encrypted, and its Received and its log line say so (RFC 3848)" {
+	with_tls
+	talk "${encrypted[@]}" say:'EHLO d.example' reply:250 "${to_alice[@]}" \
+	    say:QUIT reply:221 eof exit:0
+	keeps 1
+	[[ $(header Received) == 'from d.example'*$' with ESMTPS (TLSv1.3 MASK)\tid '* ]]
+	[[ $(events message) == *' protocol=ESMTPS tls="TLSv1.3 MASK" '* ]]
+}
+
+@test "the same over TCP, octet by octet, with everything in one segment after the handshake" {
+	via=-t
+	with_tls
+	talk "${encrypted[@]}" bytes:'EHLO d.example\r\n' reply:250 \
+	    send:'MAIL FROM:<>\r\nRCPT TO:<a@mx.example>\r\nDATA\r\n' \
+	    reply:250 reply:250 reply:354 repeat:40000:'a line of it\r\n' \
+	    say:'\r\n.\r\nQUIT' reply:250 reply:221 eof exit:0
+	keeps 1
+	(($(grep -c 'a line of it' "$(message)") == 40000))
+}
+
+@test "over a pair of pipes, too" {
+	via=-p
+	with_tls
+	talk "${encrypted[@]}" say:'EHLO d.example' reply:250 "${to_alice[@]}" \
+	    say:QUIT reply:221 eof exit:0
+	keeps 1
+}
+
+@test "after the handshake HELO, AUTH and the transaction are forgotten (RFC 3207 4.2)" {
+	with_tls --plain-auth --auth 'cat <&3 >&2; exec'
+	talk reply:220 say:'EHLO c.example' reply:250 \
+	    say:"AUTH PLAIN $(printf '\0joe\0secret' | base64)" reply:235 \
+	    say:'MAIL FROM:<a@c.example>' reply:250 \
+	    say:'RCPT TO:<a@mx.example>' reply:250 say:STARTTLS reply:220 \
+	    hello:x say:'RCPT TO:<b@mx.example>' 'reply:503 5.5.1 ' say:DATA \
+	    'reply:503 5.5.1 ' say:'MAIL FROM:<>' 'reply:503 5.5.1 ' \
+	    say:'EHLO d.example' reply:250 \
+	    say:"AUTH PLAIN $(printf '\0joe\0secret' | base64)" reply:235 \
+	    "${to_alice[@]}" say:QUIT reply:221 eof
+	[[ $(header Received) == 'from d.example'*' with ESMTPSA '* ]]
+}
+
+@test "header fields that a hook added at the first EHLO are forgotten with it" {
+	with_tls --on-hello 'echo "HEADER=X-Helo: $SMTP_HELO"'
+	talk "${encrypted[@]}" say:'EHLO d.example' reply:250 "${to_alice[@]}" \
+	    say:QUIT reply:221 eof
+	[[ $(header X-Helo) == d.example ]]
+}
+
+@test "STARTTLS is not offered twice, and gets 503 (RFC 3207 4.2)" {
+	with_tls
+	talk "${encrypted[@]}" say:'EHLO d.example' reply:250 say:STARTTLS \
+	    'reply:503 5.5.1 ' say:QUIT reply:221 eof
+	(($(grep -c STARTTLS "$tmp/replies") == 1))
+}
+
+@test "clear text behind STARTTLS gets 554 5.7.0 and is never executed" {
+	with_tls
+	talk reply:220 say:'EHLO c.example' reply:250 \
+	    send:'STARTTLS\r\nRSET\r\nNOOP\r\n' 'reply:554 5.7.0 ' eof exit:0
+	[[ $(events refused) == *'reply="554 5.7.0 '* ]]
+}
+
+@test "STARTTLS may end a pipelined group, and before EHLO" {
+	with_tls
+	talk reply:220 send:'NOOP\r\nRSET\r\nSTARTTLS\r\n' reply:250 reply:250 \
+	    reply:220 hello:x say:'EHLO d.example' reply:250 say:QUIT \
+	    reply:221 eof
+}
+
+@test "AUTH is offered once the connection is encrypted" {
+	with_tls --auth true
+	talk reply:220 say:'EHLO c.example' reply:250 say:'AUTH PLAIN' \
+	    'reply:538 5.7.11 ' say:STARTTLS reply:220 hello:x \
+	    say:'EHLO c.example' reply:250 say:QUIT reply:221 eof
+	[[ $(sed '/^250 /q' "$tmp/replies") != *AUTH* ]]
+	grep -x '250-AUTH PLAIN LOGIN' "$tmp/replies"
+}
+
+@test "hooks have what the handshake found, and what it lacks is unset" {
+	with_tls --on-hello "env >$tmp/env"
+	environment=(SSL_PEER_CERT_SUBJECT=stale SSLCTLFD=99)
+	talk "${encrypted[@]}" say:'EHLO d' reply:250 say:QUIT reply:221 eof
+	grep -x SSL_PROTOCOL=TLSv1.3 "$tmp/env"
+	grep -x SSL_CIPHER=MASK "$tmp/env"
+	grep -x SSL_TLS_SNI_SERVERNAME=mx.example "$tmp/env"
+	grep -x SMTP_PROTOCOL=ESMTPS "$tmp/env"
+	lacks -E '^(SSL_PEER_CERT_SUBJECT|SSL(CTL|READ|WRITE)FD|OTHER)=' "$tmp/env"
+}
+
+@test "a value that is too long or has control characters counts as none" {
+	local long
+	long=$(printf '%0300d' 0)
+	hook helper <<-EOF
+		printf 'SSL_CIPHER=A(B)\0SSL_PROTOCOL=$long\0' >&5
+		printf 'SSL_PEER_CERT_SUBJECT=CN=x\nSENDER=y\0' >&5
+		printf 'SSL_TLS_SNI_SERVERNAME=mx.example\0\0' >&5
+		exec 5>&-
+		cat <&3 >&1 3>&- 4>&- &
+		exec cat >&4 3>&-
+	EOF
+	options=(--tls "$tmp/helper" --on-hello "env >$tmp/env")
+	talk reply:220 say:STARTTLS reply:220 say:'EHLO d' reply:250 \
+	    say:QUIT reply:221 eof
+	grep -x SSL_TLS_SNI_SERVERNAME=mx.example "$tmp/env"
+	lacks -E '^(SSL_(PROTOCOL|CIPHER|PEER_CERT_SUBJECT)|SENDER)' "$tmp/env"
+}
+
+@test "the command has the connection on 0 and 1, the log on 2, the rest on 3 to 5, and nothing else" {
+	hook helper <<-'EOF'
+		for fd in 0 1 2 3 4 5 6 7 8 9; do
+			[ -e /proc/$$/fd/$fd ] && echo $fd
+		done >$tmp/fds
+		links=$(readlink /proc/$$/fd/0 /proc/$$/fd/1)
+		echo "$links" >$tmp/links
+		cut -d ' ' -f 5 /proc/$$/stat >$tmp/group
+		echo "$$" >$tmp/pid
+		printf '%s\n' "$@" >$tmp/words
+		env >$tmp/env
+		echo to the log >&2
+	EOF
+	environment=(NOTIFY_SOCKET=/x CERTFILE=/tmp/cert)
+	options=(--tls "$tmp/helper one 'two three'")
+	talk reply:220 say:STARTTLS reply:220 eof exit:0
+	given "$tmp/fds" 0 1 2 3 4 5
+	given "$tmp/words" one 'two three'
+	[[ $(uniq "$tmp/links" | wc -l) == 1 ]]
+	grep -x "$(<"$tmp/pid")" "$tmp/group"
+	grep -x CERTFILE=/tmp/cert "$tmp/env"
+	lacks -E '^(NOTIFY_SOCKET|SMTP_.*)=' "$tmp/env"
+	[[ $(events tls-said) == *' text="to the log"'* ]]
+}
+
+@test "no command is a start-up error, and a shell's metacharacter is a usage error" {
+	command_line
+	run -69 "${cmd[@]}" --tls /nonexistent
+	[[ $output == *"--tls '/nonexistent'"* ]]
+	run -64 "${cmd[@]}" --tls 't/tlsd 3 4 | cat'
+	[[ $output == *'without a shell'* ]]
+}
+
+@test "a client that says nothing in the handshake is closed at the read time-out, without a word" {
+	with_tls --read-timeout 3
+	talk reply:220 say:STARTTLS reply:220 eof exit:0
+	[[ $(events tls-failed) == *'error="the handshake took too long"'* ]]
+}
+
+@test "dripping does not prolong the handshake" {
+	with_tls --read-timeout 3
+	talk reply:220 say:STARTTLS reply:220 drip:50:hello eof exit:0
+	[[ $(events tls-failed) == *'error="the handshake took too long"'* ]]
+}
+
+@test "the time for a handshake ends after 30 seconds, whatever the read time-out is" {
+	with_tls
+	shim ''
+	environment+=(FAIL_CLOCK=31)
+	disarm
+	talk reply:220 say:STARTTLS reply:220 run:"$asleep" \
+	    run:"printf 1 1<>$tmp/armed; kill -CHLD \$SMTPC_PID" eof exit:0
+	[[ $(events tls-failed) == *'error="the handshake took too long"'* ]]
+}
+
+@test "garbage in a handshake closes the connection, and what the command said of it is logged" {
+	with_tls
+	talk reply:220 say:STARTTLS reply:220 send:'GET / HTTP/1.1\n' \
+	    run:true close exit:0
+	[[ $(events tls-failed) == *'error="the handshake failed"'* ]]
+	[[ $(events tls-said) == *'that is no hello'* ]]
+}
+
+# broken LINES: a command that breaks off a handshake in its own way
+broken() {
+	hook helper
+	options=(--tls "$tmp/helper")
+	talk reply:220 say:STARTTLS reply:220 eof exit:0
+	[[ $(events tls-failed) == *"error=\"$1\""* ]]
+}
+
+@test "a result that breaks off is no handshake" {
+	broken 'the handshake failed' <<<"printf 'SSL_PROTOCOL=TLSv1.3\0SSL_CI' >&5"
+}
+
+@test "a result without an end is no handshake" {
+	broken 'its result is too long' <<<'exec yes >&5'
+}
+
+@test "no result at all is no handshake, whatever the status" {
+	broken 'the handshake failed' <<<'exit 0'
+}
+
+@test "a command that says nothing and ignores SIGTERM is killed" {
+	with_tls
+	hook helper <<-'EOF'
+		trap '' TERM
+		exec 5>&-
+		while :; do sleep 60; done
+	EOF
+	options=(--tls "$tmp/helper")
+	talk reply:220 say:STARTTLS reply:220 eof exit:0
+	[[ $(events tls-failed) == *'error="the handshake failed"'* ]]
+	[[ -z $(running "$tmp/helper") ]]
+}
+
+@test "a command that floods the log is cut short, and harms nobody" {
+	hook helper <<<'exec yes flood >&2'
+	options=(--tls "$tmp/helper" --read-timeout 3)
+	talk reply:220 say:STARTTLS reply:220 eof exit:0
+	(($(events tls-said | wc -l) == 100))
+}
+
+@test "a command that dies in the message ends the session, and nothing is kept" {
+	options=(--tls 't/tlsd -x 2000 -d 5 3 4')
+	talk "${encrypted[@]}" say:'EHLO d.example' reply:250 \
+	    say:'MAIL FROM:<>' reply:250 say:'RCPT TO:<a@mx.example>' \
+	    reply:250 say:DATA reply:354 repeat:1000:'a line\r\n' eof exit:0
+	keeps 0
+	[[ $(events lost) ]]
+}
+
+@test "a client that only closed its sending side is served" {
+	with_tls --on-message 'sleep 0.1'
+	talk "${encrypted[@]}" say:'EHLO d.example' reply:250 \
+	    send:'MAIL FROM:<>\r\nRCPT TO:<a@mx.example>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n' \
+	    shut reply:250 reply:250 reply:354 reply:250 reply:221 eof exit:0
+	keeps 1
+}
+
+@test "a check hook of a client that is gone ends at once" {
+	with_tls --on-new-mail "touch $tmp/asked; exec sleep 60"
+	via=-t
+	talk "${encrypted[@]}" say:'EHLO d.example' reply:250 \
+	    say:'MAIL FROM:<>' \
+	    run:"until [ -e $tmp/asked ]; do sleep 0.02; done" reset exit:0
+}
+
+@test "a worker serves many encrypted sessions, and has no descriptor or child more" {
+	local worker before i
+	with_tls
+	serve --listen 127.0.0.1:0 --workers 1 "${options[@]}"
+	dial "${addr[0]}" "${encrypted[@]}" say:QUIT reply:221 eof
+	worker=$(children "$master")
+	eventually idle_worker "$worker" "$(ls "/proc/$worker/fd")"
+	before=$(ls "/proc/$worker/fd")
+	for i in {1..5}; do
+		dial "${addr[0]}" "${encrypted[@]}" say:QUIT reply:221 eof
+		dial "${addr[0]}" reply:220 say:STARTTLS reply:220 \
+		    send:'garbage\n' run:true close
+		dial "${addr[0]}" "${encrypted[@]}" reset
+	done
+	eventually idle_worker "$worker" "$before"
+	[[ $(children "$master") == "$worker" ]]
+}
+
+@test "a drain ends an encrypted session with 421, and one in its handshake without a word" {
+	local pid
+	with_tls
+	serve --listen 127.0.0.1:0 --workers 2 "${options[@]}"
+	dial "${addr[0]}" "${encrypted[@]}" say:NOOP reply:250 run:"kill -TERM $master" \
+	    'reply:421 4.3.2 ' eof
+	eventually gone "$master"
+	wait "$master"
+	rm -f "$tmp/ready"
+	serve --listen 127.0.0.1:0 --workers 1 "${options[@]}"
+	dial "${addr[0]}" reply:220 say:STARTTLS reply:220 \
+	    run:"kill -TERM $master" eof
+	eventually gone "$master"
+	wait "$master"
+	master=''
+	[[ $(events tls-failed) == *'error="the server is shutting down"'* ]]
+}
+
+@test "the command ends with a worker that is killed" {
+	local worker helper
+	with_tls
+	serve --listen 127.0.0.1:0 --workers 1 "${options[@]}"
+	worker=$(children "$master")
+	dial "${addr[0]}" "${encrypted[@]}" say:NOOP reply:250 \
+	    run:"cat /proc/$worker/task/$worker/children >$tmp/helper; kill -KILL $worker" \
+	    eof
+	helper=$(<"$tmp/helper")
+	[[ $helper ]]
+	# shellcheck disable=SC2086 # a number and a space
+	eventually gone $helper
+}
+
+@test "where the command can't be run, STARTTLS gets 454 4.7.0 and the session goes on (RFC 3207 4)" {
+	with_tls
+	cp t/tlsd "$tmp/tlsd"
+	options=(--tls "$tmp/tlsd -d 5 3 4")
+	talk reply:220 run:"mv $tmp/tlsd $tmp/away" say:STARTTLS \
+	    'reply:454 4.7.0 ' say:NOOP reply:250 run:"mv $tmp/away $tmp/tlsd" \
+	    say:STARTTLS reply:220 hello:x say:QUIT reply:221 eof
+	[[ $(events tls-failed) == *'error="No such file or directory"'* ]]
+}
+
+# smtps
+
+@test "on an smtps listener the handshake comes before the banner (RFC 8314 3)" {
+	with_tls --listen smtps@-
+	talk hello:x reply:220 say:'EHLO d.example' reply:250 "${to_alice[@]}" \
+	    say:QUIT reply:221 eof exit:0
+	[[ $(header Received) == *$' with ESMTPS (TLSv1.3 MASK)\tid '* ]]
+	lacks STARTTLS "$tmp/replies"
+}
+
+@test "what on-new-connection says of a client there is said encrypted" {
+	with_tls --listen smtps@- \
+	    --on-new-connection "echo \$SMTP_LISTENER \$SSL_CIPHER >$tmp/seen; echo 554 5.7.1 No"
+	talk hello:x 'reply:554 5.7.1 No' eof exit:0
+	given "$tmp/seen" 'smtps MASK'
+}
+
+@test "garbage or silence there hears nothing in clear" {
+	with_tls --listen smtps@- --read-timeout 1
+	talk run:true eof exit:0
+	[[ ! -s $tmp/replies ]]
+	talk send:'EHLO c.example\n' run:true close exit:0
+	[[ $(events tls-failed | wc -l) == 2 ]]
+}
+
+@test "one pool serves smtp, smtps and submissions side by side" {
+	with_tls --auth true
+	serve --listen 127.0.0.1:0 --listen smtps@127.0.0.1:0 \
+	    --listen submissions@127.0.0.1:0 --workers 2 "${options[@]}"
+	dial "${addr[0]}" reply:220 say:QUIT reply:221 eof
+	dial "${addr[1]}" hello:x reply:220 say:'EHLO c' reply:250 \
+	    say:'MAIL FROM:<>' reply:250 say:QUIT reply:221 eof
+	dial "${addr[2]}" hello:x reply:220 say:'EHLO c' reply:250 \
+	    say:'MAIL FROM:<>' 'reply:530 5.7.0 ' say:QUIT reply:221 eof
+}
+
+@test "on a submission listener AUTH comes after STARTTLS only" {
+	with_tls --listen submission@- --auth 'true "$@"'
+	talk reply:220 say:'EHLO c' reply:250 say:'AUTH PLAIN' \
+	    'reply:538 5.7.11 ' say:'MAIL FROM:<>' 'reply:530 5.7.0 ' \
+	    say:STARTTLS reply:220 hello:x say:'EHLO c' reply:250 \
+	    say:"AUTH PLAIN $(printf '\0joe\0secret' | base64)" reply:235 \
+	    say:'MAIL FROM:<>' reply:250 say:QUIT reply:221 eof
+}
+
+@test "smtps, submissions and --require-tls without --tls are usage errors" {
+	local kind
+	for kind in smtps submissions; do
+		options=(--listen "$kind@-" --auth true)
+		command_line
+		run -64 "${cmd[@]}"
+		[[ $output == *"$kind needs --tls" ]]
+	done
+	options=(--require-tls)
+	command_line
+	run -64 "${cmd[@]}"
+	[[ $output == *'--tls'* ]]
+}
+
+# --require-tls
+
+@test "with --require-tls all but NOOP, EHLO, STARTTLS and QUIT get 530 5.7.0 (RFC 3207 4)" {
+	with_tls --require-tls
+	via=-t
+	talk reply:220 say:'EHLO c.example' reply:250 say:'HELO c.example' \
+	    'reply:530 5.7.0 ' say:'MAIL FROM:<>' 'reply:530 5.7.0 ' say:RSET \
+	    'reply:530 5.7.0 ' say:'VRFY x' 'reply:530 5.7.0 ' say:HELP \
+	    'reply:530 5.7.0 ' say:'AUTH PLAIN' 'reply:530 5.7.0 ' \
+	    say:'BDAT 6 LAST\r\nRSET' 'reply:530 5.7.0 ' \
+	    say:NOOP reply:250 say:STARTTLS reply:220 hello:x say:'HELO d' \
+	    reply:250 "${to_alice[@]}" say:QUIT reply:221 eof
+	keeps 1
+}
+
+@test "it is not for a Unix socket or a pipe" {
+	with_tls --require-tls
+	say 'HELO c.example' 'MAIL FROM:<>' QUIT
+	[[ $codes == '220 250 250 221' ]]
+	environment=(TCPREMOTEIP=192.0.2.7)
+	say 'HELO c.example' QUIT
+	[[ $codes == '220 530 221' ]]
+}
+
+@test "behind a proxy it is for those who come through it in clear, and not for its health checks" {
+	options=(--require-tls --proxy-from 127.0.0.1)
+	via=-t
+	talk send:'PROXY UNKNOWN\r\n' reply:220 say:'HELO c' reply:250 say:QUIT \
+	    reply:221 eof
+	talk send:'PROXY TCP4 192.0.2.7 192.0.2.1 4711 25\r\n' reply:220 \
+	    say:'HELO c' 'reply:530 5.7.0 ' say:STARTTLS 'reply:502 5.5.1 ' \
+	    say:QUIT reply:221 eof
+}
