@@ -1,0 +1,353 @@
+#!/usr/bin/env bats
+# TLS with smtpd-tls of contrib/tls, and the programs that people send mail
+# with: each gets a mail through, which is encrypted all the way.
+
+# shellcheck disable=SC2154 # helpers set pid and port
+load helpers
+
+setup_file() {
+	make -s -C "$root" tls
+	authority "$BATS_FILE_TMPDIR"
+}
+
+setup() {
+	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
+	ca=$BATS_FILE_TMPDIR/ca.pem
+	cp "$BATS_FILE_TMPDIR"/{mx.pem,mx.key} .
+	chown nobody mx.key
+	tls=(--tls "$root/contrib/tls/smtpd-tls -c mx.pem -k mx.key -d 5 3 4")
+}
+
+# certificate DIR NAME SUBJECT: NAME.pem and NAME.key there, by the authority
+certificate() {
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+		-keyout "$1/$2.key" -out "$1/$2.csr" -subj "$3" 2>/dev/null
+	printf 'subjectAltName=DNS:%s,IP:127.0.0.1\n' "${3##*CN=}" >"$1/$2.ext"
+	openssl x509 -req -in "$1/$2.csr" -CA "$1/ca.pem" -CAkey "$1/ca.key" \
+		-out "$1/$2.pem" -days 30 -extfile "$1/$2.ext" 2>/dev/null
+}
+
+# authority DIR: ca.pem, and mx.pem for mx.example
+authority() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+		-keyout "$1/ca.key" -out "$1/ca.pem" -subj /CN=authority \
+		-days 30 2>/dev/null
+	certificate "$1" mx /CN=mx.example
+}
+
+# ask_tls [OPTION...]: a session by openssl s_client; what was said is in ./said
+ask_tls() {
+	printf 'EHLO c.example\nQUIT\n' | timeout 60 openssl s_client \
+		-connect "127.0.0.1:$port" -CAfile "$ca" -crlf -ign_eof "$@" \
+		>said 2>&1
+}
+
+# came_encrypted [PROTOCOL]: the one mail did
+came_encrypted() {
+	grep -Eq "with ${1:-ESMTPS} \(TLSv1\.[23] [A-Z0-9_-]+\)" "$(mail)"
+	logged ' tls="TLSv1\.' log
+}
+
+@test "openssl s_client: STARTTLS, TLS 1.3, the certificate is good, close_notify at the end" {
+	start "${tls[@]}"
+	ask_tls -starttls smtp -verify_return_error -verify_hostname mx.example
+	grep -q 'Verification: OK' said
+	grep -q 'New, TLSv1.3' said
+	grep -q '^250 ENHANCEDSTATUSCODES' said
+	grep -q '^221 ' said
+	grep -qx closed said
+}
+
+@test "TLS 1.2 is taken, 1.1 is not" {
+	start "${tls[@]}" --verbose
+	ask_tls -starttls smtp -tls1_2
+	grep -q 'New, TLSv1.2' said
+	logged 'event=encrypted .*protocol=TLSv1.2 cipher=ECDHE' log
+	! ask_tls -starttls smtp -tls1_1 -cipher 'DEFAULT@SECLEVEL=0'
+	await 20 logged 'event=tls-said .*unsupported protocol' log
+	logged 'event=tls-failed ' log
+}
+
+@test "an RSA certificate does, too" {
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout mx.key -out mx.pem \
+		-subj /CN=mx.example -days 30 2>/dev/null
+	start "${tls[@]}"
+	ask_tls -starttls smtp
+	grep -q 'Server public key is 2048 bit' said
+	ask_tls -starttls smtp -tls1_2 -cipher DHE-RSA-AES256-GCM-SHA384
+	grep -q 'Cipher is DHE-RSA' said
+}
+
+@test "swaks, STARTTLS: a mail that is easily spoiled is kept as it was sent" {
+	write_hard_mail
+	{
+		sed 's/$/\r/' hard | sed 's/^\./../'
+		printf .
+	} >wire
+	start "${tls[@]}"
+	send --tls --tls-verify --tls-ca-path "$ca" --data @wire --no-data-fixup
+	cmp hard <(as_sent "$(mail)")
+	came_encrypted
+}
+
+@test "swaks, smtps" {
+	start --listen smtps@127.0.0.1:0 "${tls[@]}"
+	port=$(sed -n 's/.*event=listening address=127.0.0.1:\([0-9]*\).*/\1/p' log |
+		tail -n 1)
+	send --tls-on-connect
+	came_encrypted
+}
+
+@test "curl, STARTTLS and smtps, with the certificate verified" {
+	printf 'Subject: x\r\n\r\nbody\r\n' >wire
+	start --listen smtps@127.0.0.1:0 "${tls[@]}"
+	smtps=$(sed -n 's/.*event=listening address=127.0.0.1:\([0-9]*\).*/\1/p' log |
+		tail -n 1)
+	curl --no-progress-meter --max-time 60 --ssl-reqd --cacert "$ca" \
+		--mail-from a@c.example --mail-rcpt b@d.example \
+		--upload-file wire "smtp://127.0.0.1:$port/c.example"
+	curl --no-progress-meter --max-time 60 --cacert "$ca" \
+		--mail-from a@c.example --mail-rcpt b@d.example \
+		--upload-file wire "smtps://127.0.0.1:$smtps/c.example"
+	kept 2
+	(($(grep -rl 'with ESMTPS (TLSv1.3 ' Maildir/new | wc -l) == 2))
+}
+
+@test "Python's smtplib: AUTH after STARTTLS, and SMTP_SSL" {
+	start --listen submissions@127.0.0.1:0 "${tls[@]}" --require-auth \
+		--auth 'test "$(tr "\0" : <&3 | cut -d : -f 1,2)" = joe:secret && exec'
+	smtps=$(sed -n 's/.*event=listening address=127.0.0.1:\([0-9]*\).*/\1/p' log |
+		tail -n 1)
+	timeout 60 python3 - "$port" "$smtps" "$ca" <<-'EOT'
+		import smtplib, ssl, sys
+		context = ssl.create_default_context(cafile=sys.argv[3])
+		context.check_hostname = False
+		with smtplib.SMTP('127.0.0.1', int(sys.argv[1]), 'c.example') as s:
+		    s.ehlo()
+		    assert not s.has_extn('auth')
+		    s.starttls(context=context)
+		    s.login('joe', 'secret')
+		    s.sendmail('a@c.example', 'b@d.example', 'Subject: x\n\nbody')
+		with smtplib.SMTP_SSL('127.0.0.1', int(sys.argv[2]), 'c.example',
+		    context=context) as s:
+		    s.login('joe', 'secret')
+		    s.sendmail('a@c.example', 'b@d.example', 'Subject: x\n\nbody')
+	EOT
+	kept 2
+	(($(grep -rl 'with ESMTPSA (TLSv1.3 ' Maildir/new | wc -l) == 2))
+}
+
+@test "msmtp, STARTTLS and smtps" {
+	start --listen smtps@127.0.0.1:0 "${tls[@]}"
+	smtps=$(sed -n 's/.*event=listening address=127.0.0.1:\([0-9]*\).*/\1/p' log |
+		tail -n 1)
+	printf 'Subject: x\n\nbody\n' >letter
+	timeout 60 msmtp --host=127.0.0.1 --port="$port" --from=a@c.example \
+		--tls=on --tls-starttls=on --tls-trust-file="$ca" b@d.example \
+		<letter
+	timeout 60 msmtp --host=127.0.0.1 --port="$smtps" --from=a@c.example \
+		--tls=on --tls-starttls=off --tls-trust-file="$ca" b@d.example \
+		<letter
+	kept 2
+	(($(grep -rl 'with ESMTPS (TLSv1.3 ' Maildir/new | wc -l) == 2))
+}
+
+@test "a mail of 9 MB comes through whole" {
+	start "${tls[@]}"
+	{
+		printf 'X-First: 1\r\n\r\n'
+		yes "$(printf '%078d\r' 0)" | head -n 112500
+	} >wire
+	curl --no-progress-meter --max-time 60 --ssl-reqd --insecure \
+		--mail-from a@c.example --mail-rcpt b@d.example \
+		--upload-file wire "smtp://127.0.0.1:$port"
+	cmp <(tr -d '\r' <wire) <(as_sent "$(mail)")
+}
+
+@test "who closes only his sending side hears all replies, by close_notify or without" {
+	start "${tls[@]}"
+	timeout 60 python3 - "$port" <<-'EOT'
+		import socket, ssl, sys
+		group = (b'EHLO c.example\r\nMAIL FROM:<a@c.example>\r\n'
+		    b'RCPT TO:<b@d.example>\r\nDATA\r\n'
+		    b'Subject: x\r\n\r\n' + b'line\r\n' * 20000 + b'.\r\nQUIT\r\n')
+		context = ssl.create_default_context()
+		context.check_hostname = False
+		context.verify_mode = ssl.CERT_NONE
+		for notify in (False, True):
+		    raw = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+		    raw.recv(1000)
+		    raw.sendall(b'STARTTLS\r\n')
+		    assert raw.recv(1000).startswith(b'220 ')
+		    read, write = ssl.MemoryBIO(), ssl.MemoryBIO()
+		    tls = context.wrap_bio(read, write)
+		    def flush():
+		        if out := write.read():
+		            raw.sendall(out)
+		    def attempt(what):
+		        while True:
+		            try:
+		                result = what()
+		                flush()
+		                return result
+		            except ssl.SSLWantReadError:
+		                flush()
+		                got = raw.recv(65536)
+		                read.write(got) if got else read.write_eof()
+		    attempt(tls.do_handshake)
+		    attempt(lambda: tls.write(group))
+		    if notify:
+		        try:
+		            tls.unwrap()
+		        except ssl.SSLWantReadError:
+		            flush()
+		    raw.shutdown(socket.SHUT_WR)
+		    if notify:		# Python reads no more; count what comes
+		        size = 0
+		        while got := raw.recv(65536):
+		            size += len(got)
+		        assert size > 300, size
+		        continue
+		    said = b''
+		    while got := attempt(lambda: tls.read(65536)):
+		        said += got
+		    assert b'\r\n354 ' in said and said.endswith(b'closing\r\n'), said
+	EOT
+	kept 2
+}
+
+@test "with SNI each server has its own certificate, and all others the common one" {
+	mkdir servers
+	certificate "$BATS_FILE_TMPDIR" other /CN=other.example
+	cat "$BATS_FILE_TMPDIR"/other.{pem,key} >servers/other.example.pem
+	chown -R nobody servers
+	tls=(--tls "$root/contrib/tls/smtpd-tls -s servers -c mx.pem -k mx.key -d 5 3 4")
+	start "${tls[@]}" --on-hello 'echo "sni=$SSL_TLS_SNI_SERVERNAME" >&2'
+	ask_tls -starttls smtp -servername Other.Example
+	grep -q 's:CN = other.example' said
+	logged 'sni=Other.Example' log
+	for name in mx.example ../servers/other.example unknown.example; do
+		ask_tls -starttls smtp -servername "$name"
+		grep -q 's:CN = mx.example' said
+	done
+	ask_tls -starttls smtp -noservername
+	grep -q 's:CN = mx.example' said
+	echo broken >servers/broken.example.pem
+	! ask_tls -starttls smtp -servername broken.example
+	await 20 logged 'event=tls-said .*servers/broken.example.pem' log
+}
+
+@test "a client certificate is told of if it was verified, and only then" {
+	certificate "$BATS_FILE_TMPDIR" joe '/O=Joe, Inc./CN=joe.example'
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+		-keyout self.key -out self.pem -subj /CN=self 2>/dev/null
+	tls=(--tls "$root/contrib/tls/smtpd-tls -a $ca -c mx.pem -k mx.key -d 5 3 4")
+	start "${tls[@]}" --on-hello 'echo "subject=${SSL_PEER_CERT_SUBJECT-none}." >&2'
+	for version in -tls1_2 -tls1_3; do
+		: >log
+		ask_tls -starttls smtp "$version" -cert "$BATS_FILE_TMPDIR/joe.pem" \
+			-key "$BATS_FILE_TMPDIR/joe.key"
+		await 20 grep -F 'subject=CN=joe.example,O=Joe\\, Inc..' log
+		: >log
+		ask_tls -starttls smtp "$version" -cert self.pem -key self.key
+		grep -q '^221 ' said
+		await 20 logged 'subject=none\.' log
+		lacks_subject
+	done
+	: >log
+	ask_tls -starttls smtp
+	await 20 logged 'subject=none\.' log
+	lacks_subject
+}
+
+# lacks_subject: nobody was told of one
+lacks_subject() {
+	! grep -q 'subject=CN' log
+}
+
+@test "a renewed certificate needs no restart, and one that can't be read harms nobody" {
+	start "${tls[@]}"
+	ask_tls -starttls smtp
+	grep -q 's:CN = mx.example' said
+	certificate "$BATS_FILE_TMPDIR" new /CN=new.example
+	cp "$BATS_FILE_TMPDIR/new.pem" mx.pem
+	cat "$BATS_FILE_TMPDIR/new.key" >mx.key
+	ask_tls -starttls smtp
+	grep -q 's:CN = new.example' said
+	chown root mx.key
+	chmod 600 mx.key
+	! ask_tls -starttls smtp
+	await 20 logged 'event=tls-said .*mx.key: Permission denied' log
+	send
+	kept 1
+	chown nobody mx.key
+	ask_tls -starttls smtp
+	grep -q '^221 ' said
+}
+
+@test "hundreds of sessions side by side leave no process and no descriptor" {
+	start "${tls[@]}" --workers 8 --recycle-after 0
+	send --tls
+	seq 200 | timeout 120 xargs -P 16 -I {} curl --no-progress-meter \
+		--max-time 60 --retry 3 --ssl-reqd --insecure \
+		--mail-from a@c.example --mail-rcpt b@d.example \
+		--upload-file mx.pem --crlf "smtp://127.0.0.1:$port"
+	kept 201
+	for worker in $(pgrep -P "$pid"); do
+		await 20 eval "! pgrep -P $worker"
+		(($(find "/proc/$worker/fd" -mindepth 1 | wc -l) < 20))
+	done
+}
+
+@test "the helper can't be traced by others of its user, and dumps no core" {
+	start "${tls[@]}"
+	exec 7<>"/dev/tcp/127.0.0.1/$port"
+	read -r <&7
+	printf 'STARTTLS\r\n' >&7
+	read -r <&7
+	await 20 pgrep -f "smtpd-tls -c mx.pem -k mx.key" >helper
+	# the directory is root's then, see proc(5)
+	await 20 eval '[[ $(stat -c %U /proc/$(tail -n 1 helper)/mem) == root ]]'
+	exec 7>&-
+}
+
+@test "smtpd-tls ends with whom it serves, whichever side goes first" {
+	start "${tls[@]}" --workers 1
+	exec 7<>"/dev/tcp/127.0.0.1/$port"
+	read -r <&7
+	printf 'STARTTLS\r\n' >&7
+	read -r <&7
+	worker=$(pgrep -P "$pid")
+	await 20 pgrep -P "$worker" >helper
+	kill -KILL "$worker"
+	gone "$(tail -n 1 helper)" 20
+	exec 7>&-
+}
+
+@test "stunnel in front, by contrib/tls/stunnel.conf: the client's address is that of the PROXY header" {
+	sed -e "s|/etc/.*fullchain.pem|$PWD/mx.pem|" \
+		-e "s|/etc/.*privkey.pem|$PWD/mx.key|" \
+		"$root/contrib/tls/stunnel.conf" >stunnel.conf
+	start --proxy-from 127.0.0.1 --plain-auth --auth true \
+		--listen submission@127.0.0.1:0
+	inner=$(sed -n 's/.*event=listening address=127.0.0.1:\([0-9]*\).*/\1/p' log |
+		tail -n 1)
+	port=$((20000 + RANDOM % 10000))
+	sed -i -e "s/^accept.*/accept = 127.0.0.1:$port/" \
+		-e "s/^connect.*/connect = 127.0.0.1:$inner/" stunnel.conf
+	stunnel stunnel.conf >stunnel.log 2>&1 3>&- 4>&- &
+	others+=($!)
+	await 20 ask_tls
+	send --tls-on-connect --local-interface 127.0.0.5 --auth PLAIN \
+		--auth-user joe --auth-password x
+	grep -q 'from c.example (\[127.0.0.5\])' "$(mail)"
+	grep -q 'with ESMTPA id' "$(mail)"
+}
+
+@test "what contrib/tls holds says what its page says" {
+	mandoc -T lint -W style "$root/contrib/tls/smtpd-tls.8" >lint 2>/dev/null || true
+	! grep -v 'referenced manual not found' lint
+	sed -n '/^\[Service\]/,/^\.Ed/p' "$root/contrib/tls/smtpd-tls.8" |
+		sed '$d' | cmp - <(sed -n '/^\[Service\]/,$p' "$root/contrib/tls/tls.conf")
+}
