@@ -186,6 +186,8 @@ bench: smtpd
 	t/bench/hooks
 	t/bench/tls
 	t/bench/memory
+	t/bench/chunking
+	t/bench/instructions
 
 install: smtpd
 	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man7 \

@@ -582,7 +582,8 @@ basic_envelope_new(const struct basic_options *options, struct mail *mail,
 	b->delivery = (struct delivery){
 		.store = options->store, .hostname = mail->hostname,
 		.id = mail->id,
-		.hardlink = options->hardlink, .put_header = put_header,
+		.hardlink = options->hardlink, .each = mail->each,
+		.put_header = put_header,
 		.ctx = b,
 	};
 	delivery_init(&b->delivery);

@@ -43,6 +43,7 @@ struct mail {
 	struct reply (*hand_to)(void *ctx, size_t rcpt, int message);
 	void *ctx;
 	bool keep_open;		/* set kept */
+	bool each;		/* there is a verdict for each recipient */
 
 	/* set by the envelope, for the log; "" where there is nothing to say */
 	char file[1024];	/* that was kept: the first one */

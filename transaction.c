@@ -57,6 +57,7 @@ begin_mail(struct session *s, const struct address *sender)
 	s->mail.hostname = s->options->hostname;
 	s->mail.tls = &s->client.tls;
 	strcpy(s->mail.sender, sender->email);
+	s->mail.each = listener_kinds[s->client.kind].lmtp;
 	hooks_attach(s, &s->mail);
 	r = s->options->new_envelope(s->options->ctx, &s->mail,
 	    s->declared_size, &s->envelope);

@@ -1,6 +1,6 @@
 /*
  * One message on its way to many Maildirs.  It is spooled in the tmp/ of the
- * first one; where there is one copy only, or all are links, that file itself
+ * first one that has room for it; where there is one copy only, or all are links, that file itself
  * is delivered, else copies of it.
  */
 #include <errno.h>
@@ -54,16 +54,16 @@ spool_maildir(const struct delivery *d)
 static int
 open_copy(struct delivery *d, size_t i, struct maildir *m)
 {
-	if (i > 0)
+	if (i != d->home)
 		return store_open_user(d->store, d->copies[i].path, m);
-	*m = *spool_maildir(d);		/* which is the first one's */
+	*m = *spool_maildir(d);
 	return 0;
 }
 
 static void
-close_copy(size_t i, struct maildir *m)
+close_copy(const struct delivery *d, size_t i, struct maildir *m)
 {
-	if (i > 0)
+	if (i != d->home)
 		maildir_close(m);
 }
 
@@ -128,18 +128,66 @@ delivery_init(struct delivery *d)
 	d->fd = d->reader = -1;
 }
 
-int
-delivery_begin(struct delivery *d, char *buf)
+static int
+open_home(struct delivery *d)
 {
+	maildir_close(&d->own);
+	d->own = (struct maildir){ -1, -1, -1 };
 	if (d->store->per_user) {
-		if (store_open_user(d->store, d->copies[0].path,
+		if (store_open_user(d->store, d->copies[d->home].path,
 		    &d->own) < 0)
 			return -1;
 		maildir_sweep(&d->own);
 	}
-	if (create_file(d) < 0)
+	return create_file(d);
+}
+
+/* Spool in the Maildir at hand, or in the next one that allows it. */
+static int
+find_home(struct delivery *d)
+{
+	while (open_home(d) < 0) {
+		if (!d->each || !are_apart(d) || d->home + 1 == d->n)
+			return -1;
+		fail(&d->copies[d->home++], "tmp");
+	}
+	return 0;
+}
+
+/*
+ * The Maildir that the message is spooled in takes no more of it: that is no
+ * reason for the others to go without.
+ */
+static int
+change_home(struct outfile *o)
+{
+	struct delivery *d = o->ctx;
+	struct delivery old = *d;
+	int failed;
+
+	if (!d->each || !are_apart(d) || d->home + 1 == d->n)
+		return -1;
+	fail(&d->copies[d->home++], "write");
+	d->own = (struct maildir){ -1, -1, -1 };
+	d->exists = false;
+	d->fd = d->reader = -1;
+	failed = find_home(d) < 0 || file_append_part(d->fd, old.fd, 0,
+	    (off_t)o->written) < 0 ? errno : 0;
+	drop_file(&old);
+	maildir_close(&old.own);
+	o->fd = d->fd;
+	errno = failed;
+	return failed ? -1 : 0;
+}
+
+int
+delivery_begin(struct delivery *d, char *buf)
+{
+	if (find_home(d) < 0)
 		return -1;
 	outfile_begin(&d->out, d->fd, buf);
+	d->out.rescue = change_home;
+	d->out.ctx = d;
 	d->put_header(d->ctx, are_apart(d) ? NULL : d->copies, &d->out);
 	d->head_size = d->out.size;
 	d->head_lines = d->out.lines;
@@ -266,7 +314,7 @@ prepare(struct delivery *d, size_t i)
 		fail(c, "maildir");
 		return;
 	}
-	if (i > 0)		/* that of the first was swept */
+	if (i != d->home)	/* that one was swept */
 		maildir_sweep(&m);
 	if (!link_copy(d, c, &m)) {
 		fd = maildir_create(&m, &c->file, d->hostname);
@@ -278,7 +326,7 @@ prepare(struct delivery *d, size_t i)
 			close(fd);
 		}
 	}
-	close_copy(i, &m);
+	close_copy(d, i, &m);
 }
 
 /* A failed fsync is never tried again: its pages may be gone by then. */
@@ -290,7 +338,7 @@ delivery_sync(struct delivery *d)
 	if (!d->store->spool_only && !are_apart(d) && fsync(d->fd) < 0)
 		return -1;
 	for (i = are_apart(d) ? 0 : 1; i < d->n; i++)
-		if (!d->copies[i].refused)
+		if (!is_lost(&d->copies[i]))
 			prepare(d, i);
 	return 0;
 }
@@ -314,7 +362,7 @@ publish(struct delivery *d, size_t i)
 		fail(c, "name in new");
 	else if (maildir_sync(&m) < 0)
 		fail(c, "fsync of new");
-	close_copy(i, &m);
+	close_copy(d, i, &m);
 }
 
 static void
@@ -332,7 +380,7 @@ discard(struct delivery *d, size_t i)
 	}
 	if (maildir_discard(&m, &c->file) < 0)
 		log_leftover(d, &c->file);
-	close_copy(i, &m);
+	close_copy(d, i, &m);
 }
 
 /* All content is on the disk before the first name is given. */

@@ -30,6 +30,7 @@ struct delivery {
 	const char *hostname;	/* for file names */
 	const char *id;		/* for the log */
 	bool hardlink;		/* all copies are one file, if they can be */
+	bool each;		/* what fails for one need not for others */
 	struct copy *copies;
 	size_t n;		/* 0 in a store that keeps nothing */
 	/*
@@ -43,6 +44,7 @@ struct delivery {
 
 	/* private */
 	struct maildir own;	/* where the file is, if it is a user's */
+	size_t home;		/* the copy whose Maildir that is */
 	struct maildir_file file;
 	bool exists;		/* there is a file to discard */
 	int fd, reader;		/* of the file */

@@ -135,8 +135,10 @@ outfile_printf(struct outfile *o, const char *fmt, ...)
 int
 outfile_flush(struct outfile *o)
 {
-	if (!o->error && file_write(o->fd, o->buf, o->n) < 0)
-		o->error = errno;
+	while (!o->error && file_write(o->fd, o->buf, o->n) < 0)
+		if (!o->rescue || o->rescue(o) < 0)
+			o->error = errno;
+	o->written += o->n;
 	o->n = 0;
 	errno = o->error;
 	return o->error ? -1 : 0;

@@ -32,6 +32,13 @@ enum { OUTFILE_BUFFER = 65536 };	/* octets that go to it at a time */
 struct outfile {
 	int fd;
 	int error;			/* errno of the first failed write */
+	/*
+	 * Asked when a write failed, with errno set; or NULL.  Returns 0 where
+	 * fd is another file, at its end, that has what was written before.
+	 */
+	int (*rescue)(struct outfile *);
+	void *ctx;			/* its own */
+	unsigned long long written;	/* octets */
 	unsigned long long size, lines;	/* that were put; see above */
 	char last;
 	size_t n;

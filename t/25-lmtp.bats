@@ -198,6 +198,53 @@ END
 	keeps 1 "$base/eve"
 }
 
+@test "the first mailbox, where the message is spooled, may be over its quota as well" {
+	local n name
+	users ann bob eve
+	seq 100000 | sed 's/$/\r/' >"$tmp/body"
+	for n in 1 3; do	# where little was written, and where much was
+		shim "write:$n:EDQUOT"
+		options=("${lmtp[@]}")
+		talk reply say:'LHLO c.example' reply:250 \
+		    say:'MAIL FROM:<a@c.example>' reply:250 \
+		    say:'RCPT TO:<ann@mx.example>' reply:250 \
+		    say:'RCPT TO:<bob@mx.example>' reply:250 \
+		    say:'RCPT TO:<eve@mx.example>' reply:250 \
+		    say:DATA reply:354 file:"$tmp/body" say:. reply:'452 4.2.2 ' \
+		    reply:250 reply:250 say:QUIT reply:221 eof
+		failed write
+		keeps 0 "$base/ann"
+		for name in bob eve; do
+			[[ $(header Delivered-To "$(message "$base/$name")") == \
+			    "$name@mx.example" ]]
+			seq 100000 | cmp - <(sed '1,/^$/d' "$(message "$base/$name")")
+			rm "$base/$name"/new/*
+			keeps 0 "$base/$name"
+		done
+	done
+}
+
+@test "the first Maildir may be broken before the message comes" {
+	users ann bob
+	rm -r "$base/ann/tmp"
+	touch "$base/ann/tmp"
+	post ann bob
+	answers 451 250
+	keeps 1 "$base/bob"
+	say 'HELO c.example' 'MAIL FROM:<a@c.example>' 'RCPT TO:<ann@mx.example>' \
+	    'RCPT TO:<bob@mx.example>' DATA QUIT
+	[[ $codes == '220 250 250 250 250 451 221' ]]
+}
+
+@test "if nobody's mailbox has room, each hears so" {
+	users ann bob
+	shim write:1+:ENOSPC
+	post ann bob
+	answers '452 4.3.1' '452 4.3.1'
+	keeps 0 "$base/ann"
+	keeps 0 "$base/bob"
+}
+
 @test "a loop refuses for its recipient alone (RFC 5321 6.3)" {
 	options=("${lmtp[@]}")
 	users ann bob
