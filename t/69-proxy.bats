@@ -351,6 +351,28 @@ accepted() {
 	events proxy-failed | grep -F ' client=127.0.0.2 '
 }
 
+@test "--max-per-client counts the clients of a proxy, and not the proxy" {
+	local at
+	serve --listen 127.0.0.1:0 --workers 5 --max-per-client 1 \
+	    --proxy-from 127.0.0.2
+	at="t/smtpc -b 127.0.0.2:0 -c ${addr[0]} --"
+	dial -b 127.0.0.2:0 "${addr[0]}" \
+	    say:'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25' reply:220 \
+	    run:"$at 'say:PROXY TCP4 203.0.113.9 198.51.100.1 1026 25' 'reply:421 4.7.0 ' eof &&
+		$at 'say:PROXY TCP4 203.0.113.8 198.51.100.1 1026 25' reply:220 &&
+		$at 'say:PROXY UNKNOWN' reply:220 \
+		    run:\"$at 'say:PROXY UNKNOWN' reply:220\"" \
+	    say:QUIT reply:221 eof
+}
+
+@test "--greet-delay holds for the clients of a proxy, and not for the proxy" {
+	behind_proxy
+	options+=(--greet-delay 5m)
+	talk say:'PROXY UNKNOWN' reply:220 say:QUIT reply:221 eof
+	talk send:'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25\r\nHELO c.example\r\n' \
+	    reply:'554 5.5.1 ' eof
+}
+
 @test "a worker that waits for a header ends when it is told to" {
 	serve --listen 127.0.0.1:0 --workers 1 --proxy-from 127.0.0.0/8
 	dial "${addr[0]}" send:'PROXY' settle run:"kill -TERM $master" eof

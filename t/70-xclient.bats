@@ -221,6 +221,18 @@ refused() {
 	events refused | grep -F ' client=203.0.113.9 ' | grep -F command=XCLIENT
 }
 
+@test "--max-per-client counts the clients of a proxy, and not the proxy" {
+	local at
+	serve --listen 127.0.0.1:0 --workers 5 --max-per-client 1 \
+	    --xclient-from 127.0.0.2
+	at="t/smtpc -b 127.0.0.2:0 -c ${addr[0]} --"
+	dial -b 127.0.0.2:0 "${addr[0]}" reply:220 \
+	    say:'XCLIENT ADDR=203.0.113.9' reply:220 \
+	    run:"$at reply:220 'say:XCLIENT ADDR=203.0.113.8' reply:220 &&
+		$at reply:220 'say:XCLIENT ADDR=203.0.113.9' 'reply:421 4.7.0 ' eof" \
+	    say:QUIT reply:221 eof
+}
+
 @test "what a super-server says of the proxy is not said of its client" {
 	behind_proxy
 	environment+=(TCPREMOTEHOST=proxy.example TCPREMOTEINFO=joe)
