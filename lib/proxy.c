@@ -183,21 +183,45 @@ take_tlv(struct octets *from, unsigned *type, struct octets *value)
  * A client had a say in some of these, so what could not stand in a log or an
  * environment is no text, and no reason to refuse him.
  */
-static void
-keep_text(char *out, const char *before, const struct octets *v)
+static bool
+is_text(const struct octets *v)
 {
-	const size_t len = strlen(before);
 	size_t i;
 
-	*out = '\0';
-	if (v->n == 0 || len + v->n >= PROXY_TEXT_MAX)
-		return;
 	for (i = 0; i < v->n; i++)
 		if (v->p[i] < ' ' || v->p[i] == 0x7f)
-			return;
-	memcpy(out, before, len);
-	memcpy(out + len, v->p, v->n);
-	out[len + v->n] = '\0';
+			return false;
+	return v->n > 0 && v->n < PROXY_TEXT_MAX;
+}
+
+static void
+keep_text(char *out, const struct octets *v)
+{
+	if (!is_text(v))
+		return;
+	memcpy(out, v->p, v->n);
+	out[v->n] = '\0';
+}
+
+/* A common name, written so that it can't be taken for more (RFC 4514 2.4). */
+static void
+keep_name(char *out, const struct octets *v)
+{
+	size_t i, n = 3;
+	bool escaped;
+
+	if (!is_text(v))
+		return;
+	memcpy(out, "CN=", 3);
+	for (i = 0; i < v->n && n < PROXY_TEXT_MAX - 2; i++) {
+		escaped = strchr(",+\"\\<>;", v->p[i]) ||
+		    (v->p[i] == ' ' && (i == 0 || i + 1 == v->n)) ||
+		    (v->p[i] == '#' && i == 0);
+		if (escaped)
+			out[n++] = '\\';
+		out[n++] = (char)v->p[i];
+	}
+	out[i == v->n ? n : 0] = '\0';
 }
 
 static int
@@ -218,11 +242,11 @@ parse_ssl(struct proxy_header *h, struct octets v)
 		if (!h->encrypted)
 			continue;
 		if (type == SSL_VERSION)
-			keep_text(h->protocol, "", &text);
+			keep_text(h->protocol, &text);
 		else if (type == SSL_CIPHER)
-			keep_text(h->cipher, "", &text);
+			keep_text(h->cipher, &text);
 		else if (type == SSL_CN && certified)
-			keep_text(h->subject, "CN=", &text);
+			keep_name(h->subject, &text);
 	}
 	return more;
 }
@@ -317,7 +341,7 @@ parse_v2(struct proxy_header *h, const char *s, size_t len)
 		return -1;
 	while ((more = take_tlv(&rest, &type, &value)) > 0) {
 		if (type == TLV_AUTHORITY)
-			keep_text(h->authority, "", &value);
+			keep_text(h->authority, &value);
 		else if (type == TLV_SSL && parse_ssl(h, value) < 0)
 			return -1;
 		else if (type == TLV_CRC32C && !sum_is(s, len, &value))

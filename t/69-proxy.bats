@@ -257,7 +257,7 @@ accepted() {
 	talk send:"$(v2 21 11 "$ipv4$(tlv 20 "0100000001$tls")")" reply:220 \
 	    say:'EHLO c.example' reply:250 "${data_bob[@]:3}" say:x say:. \
 	    reply:250 say:QUIT reply:221 eof
-	[[ $(header Received) == *' with ESMTPS '* ]]
+	[[ $(header Received) == *' with ESMTPS (TLSv1.3 TLS_AES_128_GCM_SHA256)'* ]]
 	rm "$dir"/new/*
 	# the client's bit says that it did not
 	behind_proxy
@@ -265,6 +265,65 @@ accepted() {
 	    say:'EHLO c.example' reply:250 "${data_bob[@]:3}" say:x say:. \
 	    reply:250 say:QUIT reply:221 eof
 	[[ $(header Received) == *' with ESMTP id '* ]]
+}
+
+# tls BITS VERIFY TLV...: what a proxy says of TLS
+tls() {
+	local tlvs
+	printf -v tlvs %s "${@:3}"
+	tlv 20 "$1$2$tlvs"
+}
+
+@test "hooks are told of that TLS; of a certificate only if the proxy verified it" {
+	local who bits verify
+	told=(SSL_PROTOCOL SSL_CIPHER SSL_PEER_CERT_SUBJECT SSL_TLS_SNI_SERVERNAME)
+	for who in '03 00000000 CN=alice' '05 00000000 CN=alice' \
+	    '03 00000001 -' '01 00000000 -'; do
+		behind_proxy
+		read -r bits verify who <<<"$who"
+		talk send:"$(v2 21 11 "$ipv4$(tls "$bits" "$verify" \
+		    "$(tlv 21 "$(hex TLSv1.3)")" "$(tlv 23 "$(hex AES)")" \
+		    "$(tlv 22 "$(hex alice)")" "$(tlv 7f 00)")$(tlv 02 "$(hex mx.example)")")" \
+		    reply:220 say:QUIT reply:221 eof
+		is_client TLSv1.3 AES "$who" mx.example
+	done
+	# it is no more than a name, whatever is in it
+	behind_proxy
+	talk send:"$(v2 21 11 "$ipv4$(tls 03 00000000 \
+	    "$(tlv 22 "$(hex '# a, O=b+c\ ')")")")" reply:220 say:QUIT reply:221 eof
+	is_client - - 'CN=\# a\, O=b\+c\\\ ' -
+	# what may not stand in an environment is not told, and no harm
+	behind_proxy
+	talk send:"$(v2 21 11 "$ipv4$(tls 01 00000000 "$(tlv 21 0a41)" \
+	    "$(tlv 23 '')")$(tlv 02 "$(printf '%0512d' 0)")")" \
+	    reply:220 say:QUIT reply:221 eof
+	is_client - - - -
+}
+
+@test "such a client is offered AUTH, and no STARTTLS, and is let in by --require-tls" {
+	behind_proxy
+	options+=(--tls 't/tlsd -d 5 3 4' --require-tls --auth 'true "$@"')
+	talk send:"$(v2 21 11 "$ipv4$(tls 01 00000000)")" reply:220 \
+	    say:'EHLO c.example' reply:250 say:'MAIL FROM:<a@c.example>' reply:250 \
+	    say:STARTTLS reply:503 say:QUIT reply:221 eof
+	[[ ${lines[*]} == *AUTH* && ${lines[*]} != *250?STARTTLS* ]]
+	talk send:"$(v2 21 11 "$ipv4$(tls 00 00000000)")" reply:220 \
+	    say:'EHLO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
+	    'reply:530 5.7.0 ' say:QUIT reply:221 eof
+	[[ ${lines[*]} != *AUTH* && ${lines[*]} == *250?STARTTLS* ]]
+}
+
+@test "on an smtps listener the header comes first, and in clear" {
+	behind_proxy
+	options+=(--tls 't/tlsd -d 5 3 4' --listen smtps@-)
+	talk say:'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25' hello:x \
+	    reply:220 say:'EHLO c.example' reply:250 "${data_bob[@]:3}" say:x \
+	    say:. reply:250 say:QUIT reply:221 eof
+	is_client TCP 203.0.113.9 1025 198.51.100.1 25
+	[[ $(header Received) == *'([203.0.113.9])'*' with ESMTPS (TLSv1.3 MASK)'* ]]
+	# unless the proxy has ended that, too
+	talk send:"$(v2 21 11 "$ipv4$(tls 01 00000000)")" reply:220 say:QUIT \
+	    reply:221 eof
 }
 
 @test "LOCAL, UNKNOWN and its own address are the proxy: not asked about, and its MAIL is 550 5.7.1" {
