@@ -245,6 +245,8 @@ session_forget(struct session *s)
 struct reply
 session_farewell(const struct session *s)
 {
+	if (s->tls.failed)		/* it would be in clear */
+		return reply_none();
 	switch (s->stream->state) {
 	case STREAM_TIMEOUT:
 		return reply_make(421, "4.4.2 Timed out, closing");

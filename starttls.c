@@ -62,6 +62,25 @@ log_failure(const struct session *s)
 	log_end(&l);
 }
 
+static int
+wait_for_client(void *ctx, int fd, long long deadline)
+{
+	return stream_wait(ctx, fd, deadline);
+}
+
+/* There is no way any more to say why to the client. */
+static void
+give_up(struct session *s)
+{
+	struct stream *stream = s->stream;
+
+	if (stream->state == STREAM_PRESSED)
+		s->tls.failed = "others wanted its place";
+	else if (stream->state == STREAM_OPEN)
+		stream->state = *s->tls.stop ? STREAM_STOPPED : STREAM_CLOSED;
+	log_failure(s);
+}
+
 /* Start who will encrypt.  Returns 0, or -1 where nobody does. */
 static int
 begin(struct session *s)
@@ -74,10 +93,12 @@ begin(struct session *s)
 		.in = s->stream->in_fd, .out = s->stream->out_fd,
 		.stop = s->stream->limits->stop,
 		.wait_mask = s->stream->limits->wait_mask,
+		.wait = wait_for_client, .ctx = s->stream,
 		.said = { .tell = log_said, .ctx = s },
 	};
 	if (tls_begin(&s->tls) < 0) {
 		log_failure(s);
+		s->tls.failed = NULL;	/* the session can go on */
 		return -1;
 	}
 	s->tls_begun = s->tls_due = true;
@@ -115,8 +136,7 @@ starttls_handshake(struct session *s)
 		return;
 	if (tls_handshake(&s->tls, patience && patience < HANDSHAKE_TIMEOUT ?
 	    patience : HANDSHAKE_TIMEOUT) < 0) {
-		log_failure(s);
-		s->stream->state = STREAM_CLOSED;
+		give_up(s);
 		return;
 	}
 	stream_switch(s->stream, s->tls.clear_in, s->tls.clear_out);

@@ -387,6 +387,16 @@ stream_read_block(struct stream *s, char *buf, size_t size)
 	return got ? got : read_block(s, buf, size, true);
 }
 
+int
+stream_wait(struct stream *s, int fd, long long deadline)
+{
+	const int ready = wait_client(s, fd, POLLIN, deadline, patience(s));
+
+	if (ready == 0)
+		end(s, STREAM_TIMEOUT);
+	return ready;
+}
+
 /* In the buffers, or, as far as can be told, in the kernel's. */
 bool
 stream_has_input(struct stream *s)

@@ -85,6 +85,14 @@ int stream_peer(const struct stream *);
 bool stream_speaks(struct stream *, long long ms);
 
 /*
+ * Wait for a descriptor that will tell of the client, as patiently as for the
+ * client itself, to the deadline of clock_ms().  1 where it polls readable, 0
+ * at the deadline, or where others want the place, which state tells; -1 where
+ * a signal came.
+ */
+int stream_wait(struct stream *, int fd, long long deadline);
+
+/*
  * Has the peer sent something that was not read, as one does that did not wait
  * for our reply?
  */

@@ -181,31 +181,6 @@ take_err(struct tls_run *r)
 		close_if_open(&r->err);
 }
 
-/*
- * Wait for fd to be readable, or for a signal, to the deadline (0: none), and
- * take what the command says meanwhile.  1 if it is, 0 if not, -1 at the
- * deadline.
- */
-static int
-wait_event(struct tls_run *r, int fd, long long deadline)
-{
-	struct pollfd p[] = {
-		{ .fd = fd, .events = POLLIN },
-		{ .fd = r->err, .events = POLLIN },
-	};
-	struct timespec t;
-	long long left = deadline ? deadline - clock_ms() : 0;
-	int ready;
-
-	if (deadline && left <= 0)
-		return -1;
-	t.tv_sec = (time_t)(left / 1000);
-	t.tv_nsec = (long)(left % 1000) * 1000000;
-	ready = ppoll(p, 2, deadline ? &t : NULL, r->wait_mask);
-	take_err(r);
-	return ready > 0 && p[0].revents != 0;
-}
-
 /* Where the two NULs in a row are that end the result; NULL: not yet. */
 static char *
 find_end(char *buf, size_t n)
@@ -230,10 +205,11 @@ read_result(struct tls_run *r, long long deadline)
 	while (!end) {
 		if (r->stop && *r->stop)
 			return "the server is shutting down";
-		ready = wait_event(r, r->control, deadline);
-		if (ready < 0)
-			return "the handshake took too long";
+		ready = r->wait(r->ctx, r->control, deadline);
+		take_err(r);
 		if (ready == 0)
+			return "the handshake took too long";
+		if (ready < 0)
 			continue;
 		if (n == sizeof buf)
 			return "its result is too long";
@@ -252,7 +228,7 @@ read_result(struct tls_run *r, long long deadline)
 int
 tls_handshake(struct tls_run *r, long long timeout)
 {
-	const long long deadline = timeout ? clock_ms() + timeout : 0;
+	const long long deadline = clock_ms() + timeout;
 
 	if (!r->pid && file_write(r->control, "Y", 1) < 0)
 		r->failed = "nobody is there to encrypt";
@@ -266,15 +242,25 @@ tls_handshake(struct tls_run *r, long long timeout)
 	return -1;
 }
 
-/* Wait for the command to exit, at most for TLS_GRACE. */
+/* Wait for the command to exit, at most for TLS_GRACE; what it says is taken. */
 static bool
 exits(struct tls_run *r)
 {
 	const long long deadline = clock_ms() + TLS_GRACE;
+	struct pollfd p = { .events = POLLIN };
+	struct timespec t;
+	long long left;
 
-	while (!process_has_exited(r->pid))
-		if (wait_event(r, -1, deadline) < 0)
+	while (!process_has_exited(r->pid)) {
+		left = deadline - clock_ms();
+		if (left <= 0)
 			return false;
+		t.tv_sec = (time_t)(left / 1000);
+		t.tv_nsec = (long)(left % 1000) * 1000000;
+		p.fd = r->err;
+		ppoll(&p, 1, &t, r->wait_mask);
+		take_err(r);
+	}
 	return true;
 }
 

@@ -13,7 +13,8 @@
 
 enum {
 	TLS_VALUE_MAX = 256,	/* octets with the NUL */
-	TLS_RESULT_MAX = 8192,	/* octets that a handshake's result may have */
+	TLS_RESULT_MAX = 65536,	/* octets that a handshake's result may have:
+				   some super-servers tell of certificates */
 	TLS_GRACE = 2000,	/* ms for a command's last words; and again
 				   from SIGTERM to SIGKILL */
 };
@@ -45,7 +46,11 @@ struct tls_run {
 	char **environment;	/* of the command */
 	int in, out;		/* the connection; may be the same */
 	const volatile sig_atomic_t *stop;	/* ends a handshake when set */
-	const sigset_t *wait_mask;	/* signals blocked while it waits */
+	const sigset_t *wait_mask;	/* signals blocked while it waits for
+					   the command */
+	/* Wait for the client's part: as stream_wait(). */
+	int (*wait)(void *ctx, int fd, long long deadline);
+	void *ctx;
 	struct said said;	/* to standard error */
 
 	/* What became of it. */
@@ -65,9 +70,8 @@ struct tls_run {
 int tls_begin(struct tls_run *);
 
 /*
- * Wait for the client to do its part, timeout ms at most (0: any time).
- * SIGCHLD must be blocked, and have a handler.  Returns 0, or -1, and failed
- * says why.
+ * Wait for the client to do its part, timeout ms at most.  SIGCHLD must be
+ * blocked, and have a handler.  Returns 0, or -1, and failed says why.
  */
 int tls_handshake(struct tls_run *, long long timeout);
 

@@ -203,6 +203,15 @@ idle_worker() {
 	[[ $(events tls-failed) == *'error="the handshake took too long"'* ]]
 }
 
+@test "a client that is silent in a handshake makes room for others" {
+	with_tls
+	serve --listen 127.0.0.1:0 --workers 1 -v "${options[@]}"
+	dial "${addr[0]}" reply:220 say:STARTTLS reply:220 \
+	    run:"t/smtpc -c ${addr[0]} -- reply:220 say:QUIT reply:221 eof" eof
+	[[ $(events tls-failed) == *'error="others wanted its place"'* ]]
+	[[ $(events disconnected) == *' how=pressure '* ]]
+}
+
 @test "garbage in a handshake closes the connection, and what the command said of it is logged" {
 	with_tls
 	talk reply:220 say:STARTTLS reply:220 send:'GET / HTTP/1.1\n' \
