@@ -33,6 +33,7 @@ start_postfix() {
 		echo 'pickup unix n - n 1 1 pickup'
 		echo 'cleanup unix n - n - 0 cleanup'
 		echo 'qmgr unix n - n 300 1 qmgr'
+		echo 'tlsmgr unix - - n 1000? 1 tlsmgr'
 		echo 'rewrite unix - - n - - trivial-rewrite'
 		for service in bounce defer trace; do
 			echo "$service unix - - n - 0 bounce"
@@ -176,4 +177,23 @@ logged() {
 	await 30 queue_is_empty
 	kept 1 store/carol
 	kept 1 store/bob
+}
+
+@test "Postfix insists on TLS, and on the certificate, and sends a mail to smtpd-tls" {
+	make -s -C "$root" tls
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+		-keyout mx.key -out mx.pem -subj /CN=mx.example \
+		-addext subjectAltName=DNS:mx.example -days 30 2>/dev/null
+	chown nobody mx.key
+	write_hard_mail
+	start --tls "$root/contrib/tls/smtpd-tls -c mx.pem -k mx.key -d 5 3 4" \
+		--require-tls
+	start_postfix smtp_line_length_limit=0 smtp_tls_security_level=secure \
+		smtp_tls_secure_cert_match=mx.example "smtp_tls_CAfile=$PWD/mx.pem" \
+		smtp_tls_loglevel=1
+	submit b@d.example <hard
+	await 30 queue_is_empty
+	cmp <(body hard) <(body "$(mail)")
+	grep -q 'with ESMTPS (TLSv1.3 TLS_' "$(mail)"
+	grep -q 'Verified TLS connection established to 127.0.0.1' "$postfix/log"
 }
