@@ -70,11 +70,13 @@ drain() {
 # send_until N COMMAND...: 400 messages by eight connections; the command is
 # run when so many were acknowledged
 send_until() {
-	"${network[@]}" timeout 240 "$root/t/real/sender" 192.0.2.1 400 8 \
+	"${network[@]}" "$root/t/real/sender" 192.0.2.1 400 8 \
 		>acknowledged 2>sender.log 3>&- 4>&- &
 	local sender=$!
+	others+=("$sender")
 	await 60 acknowledged "$1"
 	"${@:2}"
+	gone "$sender" 240
 	wait "$sender"
 	cat sender.log
 	acknowledged 400
