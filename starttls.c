@@ -150,9 +150,15 @@ starttls_at_once(struct session *s)
 {
 	if (!listener_kinds[s->client.kind].tls || s->client.tls.encrypted)
 		return;
-	if (begin(s) < 0)
+	if (is_possible(s)) {
+		if (begin(s) < 0)
+			s->stream->state = STREAM_CLOSED;
+		starttls_handshake(s);
+	} else if (!s->client.probe) {
+		s->tls.failed = "the proxy did not encrypt";
+		log_failure(s);
 		s->stream->state = STREAM_CLOSED;
-	starttls_handshake(s);
+	}
 }
 
 void

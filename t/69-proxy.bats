@@ -326,6 +326,23 @@ tls() {
 	    reply:221 eof
 }
 
+@test "on one without --tls only who came by TLS of the proxy's is served" {
+	local worker i
+	serve --listen smtps@127.0.0.1:0 --workers 1 --proxy-from 127.0.0.0/8
+	worker=$(children "$master")
+	for i in 1 2; do
+		dial "${addr[0]}" send:"$(v2 21 11 "$ipv4$(tls 01 00000000)")" \
+		    reply:220 say:QUIT reply:221 eof
+		dial "${addr[0]}" send:"$(v2 20 00 '')" reply:220 say:QUIT \
+		    reply:221 eof
+		dial "${addr[0]}" send:"$(v2 21 11 $ipv4)" eof
+		((${#lines[@]} == 0))
+	done
+	(($(events tls-failed | grep -c ' client=203\.0\.113\.9 ') == 2))
+	[[ $(readlink "/proc/$worker/fd/0") == /dev/null ]]
+	[[ $(children "$master") == "$worker" ]]
+}
+
 @test "LOCAL, UNKNOWN and its own address are the proxy: not asked about, and its MAIL is 550 5.7.1" {
 	local header
 	for header in 'PROXY UNKNOWN\r\n' 'PROXY UNKNOWN x  y\r\n' \
