@@ -25,6 +25,7 @@ OBJECTS = smtpd.o \
 	settings.o \
 	proto.o \
 	status.o \
+	table.o \
 	session.o \
 	transaction.o \
 	transfer.o \
@@ -78,6 +79,7 @@ HEADERS = settings.h \
 	handover.h \
 	proto.h \
 	status.h \
+	table.h \
 	session.h \
 	transaction.h \
 	transfer.h \

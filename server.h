@@ -6,6 +6,7 @@
 #include "notify.h"
 #include "restart.h"
 #include "scoreboard.h"
+#include "status.h"
 #include "settings.h"
 
 struct server {
@@ -15,6 +16,7 @@ struct server {
 	struct listeners listeners;
 	struct hooks hooks;
 	struct scoreboard board;
+	struct status_file status;
 	struct notify notify;
 	struct restart restart;
 	char told[128];			/* STATUS= */

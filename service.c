@@ -14,7 +14,8 @@
 #include "worker.h"
 
 enum {
-	TICK = 1000,		/* ms: STATUS= is sent no more often */
+	TICK = 1000,		/* ms: no more often is STATUS= sent, or a file
+				   written */
 	IDLE_EXIT = 5 * 1000,	/* ms, under inetd (wait) */
 };
 
@@ -38,6 +39,7 @@ announce(void *ctx)
 			    server->listeners.all[i].address);
 	}
 	worker_close_ready_fd(s);
+	status_update(&server->status, &server->board);
 	notify_send(&server->notify, "READY=1\nMAINPID=%ld", (long)getpid());
 }
 
@@ -97,6 +99,7 @@ tick(void *ctx, const struct pool *pool)
 	const long long period = server->notify.watchdog;
 	const long long now = clock_ms();
 
+	status_update(&server->status, &server->board);
 	if (server->notify.fd < 0)
 		return;
 	tell_status(server);
@@ -108,10 +111,12 @@ tick(void *ctx, const struct pool *pool)
 }
 
 static long long
-tick_interval(const struct notify *n)
+tick_interval(const struct server *server)
 {
+	const struct notify *n = &server->notify;
+
 	if (n->fd < 0)
-		return 0;
+		return server->status.path ? TICK : 0;
 	return n->watchdog && n->watchdog < TICK ? n->watchdog : TICK;
 }
 
@@ -151,7 +156,7 @@ service_run(struct server *server, const struct handover *h)
 		.work = worker_run, .ready = announce, .drain = stop,
 		.hangup = restart, .child = child_ended,
 		.report = report, .tick = tick,
-		.tick_interval = tick_interval(&server->notify),
+		.tick_interval = tick_interval(server),
 		.ctx = server,
 	};
 	struct log_line l;
@@ -160,6 +165,7 @@ service_run(struct server *server, const struct handover *h)
 	open_scoreboard(server, h);
 	title_set("smtpd: master");
 	killed = pool_run(&options);
+	status_close(&server->status);
 	log_begin(&l, LEVEL_INFO, "stopped");
 	log_num(&l, "killed", killed);
 	log_end(&l);

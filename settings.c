@@ -9,6 +9,7 @@
 
 #include "idna.h"
 #include "settings.h"
+#include "table.h"
 #include "utf8.h"
 
 #define VERSION "0.1"
@@ -127,6 +128,10 @@ static const struct option options[] = {
 	    "log connections, too" },
 	{ 0, "syslog", OPTION_FLAG, AT(log_options.syslog), NULL,
 	    "log there, not to standard error" },
+	{ 0, "status", OPTION_STRING, AT(status), "FILE",
+	    "keep totals and what workers do there, for Prometheus" },
+	{ 0, "show", OPTION_STRING, AT(show), "FILE",
+	    "print such a file as a table" },
 	{ 0, "ready-fd", OPTION_NUMBER, AT(ready_fd), "N",
 	    "write the addresses there when the pool accepts" },
 	{ 0, "help", OPTION_FLAG, AT(help), NULL,
@@ -171,6 +176,10 @@ parse(struct settings *s, int argc, char **argv)
 		printf("\nSIZE is octets, or 64k, 10M, 1G; TIME is seconds, or "
 		    "30s, 5m, 1h; 0 is no limit.\n"
 		    "As root, --user is needed.  See smtpd(8).\n");
+		exit(EX_OK);
+	}
+	if (s->show) {
+		table_print(s->show);
 		exit(EX_OK);
 	}
 	if (s->version) {

@@ -23,6 +23,7 @@ struct settings {
 	long long workers, recycle_after, backlog, mask;
 	long long ready_fd;		/* -1: none */
 	long long max_hops, min_free;	/* -1: twice max_size */
+	const char *status, *show;
 	bool inetd, hardlink, help, version;
 	struct log_options log_options;
 	struct proto_options proto;
@@ -33,8 +34,8 @@ struct settings {
 };
 
 /*
- * Read the command line.  Prints --help or --version and exits, or exits by
- * fatal() where it can't be followed.  The log is open afterwards.
+ * Read the command line.  Prints what --help, --version or --show asks
+ * for and exits, or exits by fatal() where it can't be followed.  The log is open afterwards.
  */
 void settings_read(struct settings *, int argc, char **argv);
 

@@ -263,6 +263,10 @@ main(int argc, char **argv)
 	drop_privileges(&server, become);
 	open_hooks(&server, !pool);
 	open_tls(s);
+	if (pool && status_open(&server.status, s->status) < 0)
+		fatal(EX_CANTCREAT, "--status %s: %s for uid %ld, who must be "
+		    "able to make files there", s->status, strerror(errno),
+		    (long)geteuid());
 	if (h.check)
 		return handover_agree(&h) == 0 ? EX_OK : EX_OSERR;
 	return pool ? service_run(&server, &h) : inetd_run(&server);
