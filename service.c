@@ -28,6 +28,7 @@ announce(void *ctx)
 	struct log_line l;
 	unsigned i;
 
+	status_update(&server->status, &server->board);
 	for (i = 0; i < server->listeners.n; i++) {
 		log_begin(&l, LEVEL_INFO, "listening");
 		log_str(&l, "address", server->listeners.all[i].address);
@@ -39,7 +40,6 @@ announce(void *ctx)
 			    server->listeners.all[i].address);
 	}
 	worker_close_ready_fd(s);
-	status_update(&server->status, &server->board);
 	notify_send(&server->notify, "READY=1\nMAINPID=%ld", (long)getpid());
 }
 

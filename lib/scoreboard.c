@@ -208,8 +208,11 @@ settle(const struct scoreboard *s)
 static void
 set_state(const struct scoreboard *s, unsigned i, enum scoreboard_state state)
 {
-	atomic_store(state_of(s, i), (unsigned char)state);
-	settle(s);
+	const unsigned char was = atomic_exchange(state_of(s, i),
+	    (unsigned char)state);
+
+	if (was == SLOT_BUSY || state == SLOT_BUSY)
+		settle(s);
 }
 
 int
@@ -268,7 +271,7 @@ change(struct scoreboard *s, enum scoreboard_state to)
 	while (was != SLOT_RETIRED &&
 	    !atomic_compare_exchange_weak(state, &was, (unsigned char)to))
 		;
-	if (was != SLOT_RETIRED)
+	if (was != SLOT_RETIRED && (was == SLOT_BUSY || to == SLOT_BUSY))
 		settle(s);
 }
 
