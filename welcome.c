@@ -18,13 +18,13 @@ is_counted(const struct session *s)
 
 /* Take the worker's place on the scoreboard as this client. */
 static void
-show_client(const struct session *s)
+show_client(const struct session *s, bool counted)
 {
 	static const struct endpoint nobody = { .family = AF_UNSPEC };
 	unsigned char key[SCOREBOARD_KEY];
 	const char *ip = s->client.remote.ip;
 
-	endpoint_key(is_counted(s) ? &s->client.remote : &nobody, key);
+	endpoint_key(counted ? &s->client.remote : &nobody, key);
 	scoreboard_serve(s->options->board, *ip ? ip : "local", key);
 	session_show(s, "connected", 0);
 }
@@ -34,9 +34,10 @@ judge_number(struct session *s)
 {
 	const long long most = s->options->max_per_client;
 
-	show_client(s);
+	show_client(s, is_counted(s));
 	if (!most || scoreboard_same(s->options->board) <= most)
 		return reply_none();
+	show_client(s, false);	/* it is none of those that are served */
 	scoreboard_count(s->options->board, COUNT_CROWDED, 1);
 	s->unwanted = true;
 	return reply_make(421, "4.7.0 Too many connections from your address");

@@ -19,6 +19,7 @@ enum {
 	LAYOUT = 1,		/* to be raised when a struct below changes */
 	SPARE_SLOTS = 8,
 	FREE_SHARE = 10,	/* one worker of so many is kept free */
+	LOOKS = 16,		/* at a state that others keep changing */
 };
 
 static const char magic[8] = "smtpd-sb";
@@ -187,10 +188,10 @@ settle(const struct scoreboard *s)
 {
 	uint64_t n = 1;
 	bool stale = s->event >= 0;
-	unsigned busy;
+	unsigned busy, looks = 0;
 	ssize_t done;
 
-	while (stale) {
+	while (stale && looks++ < LOOKS) {
 		busy = scoreboard_busy(s);
 		stale = false;
 		if (is_high(s, busy)) {

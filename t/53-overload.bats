@@ -154,3 +154,44 @@ refused() {
 	        until [ -e '$tmp/there' ]; do :; done" \
 	    reply:220 say:QUIT reply:221 eof
 }
+
+# proxied ADDRESS ACTION...: a client that a proxy brings from there
+proxied() {
+	printf '%q ' t/smtpc -T 60 -c "${addr[0]}" -- \
+	    send:"PROXY ${2:-TCP4} $1 ${3:-192.0.2.99} 1000 25\\r\\n" "${@:4}"
+}
+
+@test "a client has as many sessions as --max-per-client says: 421 4.7.0" {
+	local too_many=('reply:421 4.7.0 ' eof) ok=(reply:220 say:QUIT reply:221 eof)
+	local net=2001:db8
+	serve --listen 127.0.0.1:0 --workers 8 --max-per-client 1 \
+	    --proxy-from 127.0.0.1 --trust 192.0.2.7
+	dial "${addr[0]}" send:'PROXY TCP4 192.0.2.1 192.0.2.99 1000 25\r\n' \
+	    reply:220 \
+	    run:"$(proxied 192.0.2.1 TCP4 192.0.2.99 "${too_many[@]}")" \
+	    run:"$(proxied 192.0.2.2 TCP4 192.0.2.99 "${ok[@]}")" \
+	    say:QUIT reply:221 eof
+	refused '421 4.7.0' connect
+	events refused | grep -F ' client=192.0.2.1 '
+	(($(events refused | wc -l) == 1))
+	dial "${addr[0]}" send:"PROXY TCP6 $net::1 $net::99 1000 25\\r\\n" reply:220 \
+	    run:"$(proxied $net::2 TCP6 $net::99 "${too_many[@]}")" \
+	    run:"$(proxied $net:0:1::1 TCP6 $net::99 "${ok[@]}")" \
+	    say:QUIT reply:221 eof
+	dial "${addr[0]}" send:'PROXY TCP4 192.0.2.7 192.0.2.99 1000 25\r\n' \
+	    reply:220 run:"$(proxied 192.0.2.7 TCP4 192.0.2.99 "${ok[@]}")" \
+	    run:"$(proxied 192.0.2.1 TCP4 192.0.2.99 "${ok[@]}")" \
+	    say:QUIT reply:221 eof
+	(($(events refused | wc -l) == 2))
+}
+
+@test "XCLIENT's clients are counted, and not the proxy that brings them" {
+	local begin=(reply:220 say:'EHLO p.example' reply:250
+	    say:'XCLIENT ADDR=192.0.2.1')
+	serve --listen 127.0.0.1:0 --workers 8 --max-per-client 1 \
+	    --xclient-from 127.0.0.1
+	dial "${addr[0]}" "${begin[@]}" reply:220 \
+	    run:"$(printf '%q ' t/smtpc -c "${addr[0]}" -- "${begin[@]}" \
+	        'reply:421 4.7.0 ' eof)" say:QUIT reply:221 eof
+	dial "${addr[0]}" "${begin[@]}" reply:220 say:QUIT reply:221 eof
+}

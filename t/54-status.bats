@@ -107,3 +107,41 @@ titled() {
 	    say:QUIT reply:221 eof
 	grep -F -- '-H mx.example' "$tmp/title"
 }
+
+# board: the master's way to the shared memory
+board() {
+	local fd
+	for fd in /proc/"$master"/fd/*; do
+		[[ $(readlink "$fd") != '/memfd:scoreboard'* ]] || echo "$fd"
+	done
+}
+
+@test "a worker that was taken over can't mislead the master" {
+	local at file i
+	((EUID == 0)) || skip 'only root may write there'
+	elsewhere=$(mktemp -d)
+	file=$elsewhere/status
+	chmod 777 "$elsewhere"
+	serve --listen 127.0.0.1:0 --workers 12 --status "$file"
+	at=$(board)
+	[[ -w $at ]]
+	run ! truncate -s 0 "$at"
+	for i in 1 2 3; do
+		# at the third time most octets are 3, the state of who is busy
+		head -c "$(stat -Lc %s "$at")" /dev/urandom |
+		    if ((i == 3)); then tr '\010-\377' '\003'; else cat; fi |
+		    dd of="$at" conv=notrunc status=none
+		kill -USR1 "$master"
+		eventually eval "((\$(events status | wc -l) == $i))"
+	done
+	eventually grep -q '^# worker' "$file"
+	./smtpd --show "$file" >"$tmp/table"
+	events worker
+	lacks -a $'[^\t -~]' "$log" "$file" "$tmp/table"
+	lacks -vE '^time=[^ ]+ event=[a-z-]+( [a-z_0-9]+=([^" ]+|"([^"\\]|\\.)*"))*$' "$log"
+	# it starts and ends workers as before, and another one starts from zero
+	kill -HUP "$master"
+	eventually grep -qx 'smtpd_restarts_total 1' "$file"
+	dial -T 60 "${addr[0]}" reply say:QUIT reply:221 eof
+	eventually grep -qx 'smtpd_sessions_total 1' "$file"
+}
