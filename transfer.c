@@ -120,22 +120,16 @@ expect_replies(struct session *s)
 	s->n_replies = is_lmtp(s) ? s->recipients : 0;
 }
 
-/*
- * Are all refusals the same?  421 is for a session, not for one of several
- * recipients: it becomes 451.
- */
+/* Is it one refusal for all? */
 static bool
-are_alike(struct reply *each, size_t n)
+are_alike(const struct reply *each, size_t n)
 {
 	bool alike = reply_refuses(&each[0]);
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		if (n > 1 && each[i].code == 421)
-			each[i].code = 451;
-		alike = alike && each[i].code == each[0].code &&
+	for (i = 1; alike && i < n; i++)
+		alike = each[i].code == each[0].code &&
 		    strcmp(each[i].text, each[0].text) == 0;
-	}
 	return alike;
 }
 
@@ -157,6 +151,9 @@ close_for_each(struct session *s)
 	}
 	s->envelope->ops->close(s->envelope, each, n);
 	s->envelope = NULL;
+	for (i = 0; n > 1 && i < n; i++)	/* the session goes on */
+		if (each[i].code == 421)
+			each[i].code = 451;
 	if (are_alike(each, n)) {
 		r = each[0];
 		free(each);

@@ -85,15 +85,13 @@ outfile_begin(struct outfile *o, int fd, char *buf)
 unsigned long long
 file_count_lines(const char *s, size_t n, char *last)
 {
-	unsigned long long lines;
-	size_t i;
+	const char *p = s, *end = s + n;
+	unsigned long long lines = 0;
 
-	if (n == 0)
-		return 0;
-	lines = *s == '\n' && *last != '\r';
-	for (i = 1; i < n; i++)
-		lines += (s[i] == '\n') & (s[i - 1] != '\r');
-	*last = s[n - 1];
+	for (; (p = memchr(p, '\n', (size_t)(end - p))); p++)
+		lines += (p == s ? *last : p[-1]) != '\r';
+	if (n)
+		*last = end[-1];
 	return lines;
 }
 

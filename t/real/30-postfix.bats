@@ -197,3 +197,23 @@ logged() {
 	grep -q 'with ESMTPS (TLSv1.3 TLS_' "$(mail)"
 	grep -q 'Verified TLS connection established to 127.0.0.1' "$postfix/log"
 }
+
+@test "Postfix delivers by LMTP, and a mailbox on a full disk is deferred alone, the first too" {
+	make_maildirs store/{alice,bob,carol}
+	within=(unshare --mount sh -ec 'for name in alice carol; do
+		mount -t tmpfs -o size=64k,mode=711 tmpfs "store/$name"
+		mkdir "store/$name/tmp" "store/$name/new" "store/$name/cur"
+		head -c 48k /dev/zero >"store/$name/fill"
+		chown -R nobody "store/$name"
+	done; exec "$@"' sh)
+	start --listen "lmtp@$PWD/lmtp,mode=0666" --maildir 'store/{mailbox}' \
+		--domain d.example --min-free 0
+	start_postfix "default_transport = lmtp:unix:$PWD/lmtp" relayhost=
+	{ echo 'Subject: big'; echo; yes 'And so on.' | head -c 200000; } >big
+	submit alice@d.example bob@d.example carol@d.example <big
+	await 30 logged 'to=<alice@d\.example>.*dsn=4\.3\.1, status=deferred .* said: 452 '
+	await 30 logged 'to=<carol@d\.example>.*dsn=4\.3\.1, status=deferred .* said: 452 '
+	await 30 logged 'to=<bob@d\.example>.*status=sent \(250 '
+	kept 1 store/bob
+	[[ -z $(find "/proc/$pid/root$PWD/store/"{alice,carol}/{tmp,new} -type f) ]]
+}
