@@ -27,6 +27,7 @@ OBJECTS = smtpd.o \
 	status.o \
 	table.o \
 	session.o \
+	hello.o \
 	transaction.o \
 	transfer.o \
 	welcome.o \
@@ -81,6 +82,7 @@ HEADERS = settings.h \
 	status.h \
 	table.h \
 	session.h \
+	hello.h \
 	transaction.h \
 	transfer.h \
 	welcome.h \

@@ -2,11 +2,11 @@
  * The conversation: a table of commands, and one loop that reads a line, lets
  * its row judge it, and sends what the handler returned.
  */
-#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
 #include "auth.h"
+#include "hello.h"
 #include "hooks.h"
 #include "starttls.h"
 #include "transaction.h"
@@ -17,7 +17,6 @@
 enum {
 	COMMAND_MAX = 2048,	/* octets with CR LF; RFC 5321 4.5.3.1.4 asks
 				   for 512 and room for extensions */
-	LIMIT_MAX = 999999,	/* of what RFC 9422 can say */
 	IDLE_COMMANDS = 100,	/* in a row, that do nothing */
 };
 
@@ -33,152 +32,11 @@ struct command {
 				/* IDLE: it does nothing */
 };
 
-/* What of a client's name may stand in a header and in an environment. */
-static void
-keep_helo(struct session *s, const char *name)
-{
-	size_t n = 0;
-
-	if (*s->given.helo)
-		name = s->given.helo;
-	for (; *name && n < HELO_MAX; name++)
-		if (isalnum((unsigned char)*name) || strchr(".:_[]-", *name))
-			s->helo[n++] = *name;
-	s->helo[n] = '\0';
-	if (n == 0)
-		strcpy(s->helo, "unknown");
-}
-
-static struct reply
-greet(struct session *s, const char *name, bool extended)
-{
-	struct reply r;
-
-	if (s->options->strict && !address_is_host(name, true))
-		return reply_make(501,
-		    "5.5.4 That is no domain and no address literal");
-	s->n_hello = s->n_connection;
-	session_reset(s);
-	s->phase = PHASE_NEW;
-	s->extended = extended;
-	session_set_protocol(s);
-	keep_helo(s, name);
-	r = hooks_ask(s, HOOK_HELLO, NULL, NULL);
-	if (reply_refuses(&r))
-		return r;
-	s->n_hello = s->n_headers;
-	s->phase = PHASE_HELLO;
-	return reply_none();
-}
-
-static struct reply
-cmd_helo(struct session *s, const char *arg)
-{
-	struct reply r = greet(s, arg, false);
-
-	return r.code ? r : reply_make(250, "%s", s->options->hostname);
-}
-
 /* How a session begins. */
 static const char *
 hello(const struct session *s)
 {
 	return listener_kinds[s->client.kind].lmtp ? "LHLO" : "HELO or EHLO";
-}
-
-static bool
-always(const struct session *s)
-{
-	(void)s;
-	return true;
-}
-
-static void
-say_size(const struct session *s, char *value, size_t n)
-{
-	if (s->options->max_size)
-		snprintf(value, n, " %lld", s->options->max_size);
-}
-
-/* In six digits at most, RFC 9422 7. */
-static int
-say_limit(char *value, size_t n, const char *name, long long limit)
-{
-	if (!limit)
-		return 0;
-	return snprintf(value, n, " %s=%lld", name, limit > LIMIT_MAX ?
-	    LIMIT_MAX : limit);
-}
-
-static void
-say_limits(const struct session *s, char *value, size_t n)
-{
-	const int len = say_limit(value, n, "MAILMAX",
-	    s->options->max_mails);
-
-	say_limit(value + len, n - (size_t)len, "RCPTMAX",
-	    transaction_max_recipients(s));
-}
-
-static bool
-is_limited(const struct session *s)
-{
-	return s->options->max_mails || transaction_max_recipients(s);
-}
-
-static bool
-is_encrypted(const struct session *s)
-{
-	return s->client.tls.encrypted;
-}
-
-static void
-say_mechanisms(const struct session *s, char *value, size_t n)
-{
-	(void)s;
-	snprintf(value, n, " PLAIN LOGIN");
-}
-
-/* What EHLO offers, where offered() says so; argument() may add to it. */
-static const struct extension {
-	const char *keyword;
-	bool (*offered)(const struct session *);
-	void (*argument)(const struct session *, char *value, size_t n);
-} extensions[] = {
-	{ "PIPELINING", always, NULL },			/* RFC 2920 */
-	{ "SIZE", always, say_size },			/* RFC 1870 */
-	{ "8BITMIME", always, NULL },			/* RFC 6152 */
-	{ "CHUNKING", always, NULL },			/* RFC 3030 2 */
-	{ "BINARYMIME", always, NULL },			/* RFC 3030 3 */
-	{ "SMTPUTF8", always, NULL },			/* RFC 6531 */
-	{ "STARTTLS", starttls_offered, NULL },		/* RFC 3207 */
-	{ "AUTH", auth_offered, say_mechanisms },	/* RFC 4954 */
-	{ "XCLIENT", xclient_offered, xclient_say },
-	{ "LIMITS", is_limited, say_limits },		/* RFC 9422 */
-	{ "REQUIRETLS", is_encrypted, NULL },		/* RFC 8689 */
-	{ "ENHANCEDSTATUSCODES", always, NULL },	/* RFC 2034 */
-};
-
-static struct reply
-cmd_ehlo(struct session *s, const char *arg)
-{
-	const size_t n = sizeof extensions / sizeof extensions[0];
-	struct reply r = greet(s, arg, true);
-	const struct extension *x;
-	char value[64];
-
-	if (r.code)
-		return r;
-	r = reply_make(250, "%s", s->options->hostname);
-	for (x = extensions; x < extensions + n; x++) {
-		if (!x->offered(s))
-			continue;
-		value[0] = '\0';
-		if (x->argument)
-			x->argument(s, value, sizeof value);
-		reply_add(&r, "%s%s", x->keyword, value);
-	}
-	return r;
 }
 
 static struct reply
@@ -244,9 +102,9 @@ cmd_xclient(struct session *s, const char *arg)
 }
 
 static const struct command commands[] = {
-	{ "HELO", cmd_helo, ANY, ARG, IDLE | SMTP_ONLY },
-	{ "EHLO", cmd_ehlo, ANY, ARG, IDLE | SMTP_ONLY },
-	{ "LHLO", cmd_ehlo, ANY, ARG, IDLE | LMTP_ONLY },
+	{ "HELO", hello_helo, ANY, ARG, IDLE | SMTP_ONLY },
+	{ "EHLO", hello_ehlo, ANY, ARG, IDLE | SMTP_ONLY },
+	{ "LHLO", hello_ehlo, ANY, ARG, IDLE | LMTP_ONLY },
 	{ "STARTTLS", starttls_command, ANY, NO_ARG, IDLE },
 	{ "AUTH", auth_command, IN(PHASE_HELLO), ARG, 0 },
 	{ "XCLIENT", cmd_xclient, IN(PHASE_NEW) | IN(PHASE_HELLO), ARG, 0 },
@@ -319,7 +177,7 @@ static bool
 is_too_clear(const struct session *s, const struct command *c)
 {
 	return starttls_required(s) && c->run != starttls_command &&
-	    c->run != cmd_ehlo && c->run != cmd_noop && c->run != cmd_quit &&
+	    c->run != hello_ehlo && c->run != cmd_noop && c->run != cmd_quit &&
 	    c->run != cmd_foreign;
 }
 

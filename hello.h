@@ -1,0 +1,13 @@
+/*
+ * How a session begins: the commands HELO, and EHLO, which is LHLO in LMTP.
+ * Each returns what the client will hear; arg is the command's argument.
+ */
+#ifndef HELLO_H
+#define HELLO_H
+
+#include "session.h"
+
+struct reply hello_helo(struct session *, const char *arg);
+struct reply hello_ehlo(struct session *, const char *arg);
+
+#endif
