@@ -66,23 +66,27 @@ set_body(struct session *s, const struct param *p)
 	return reply_make(501, "5.5.4 BODY is 7BIT, 8BITMIME or BINARYMIME");
 }
 
+/* One that has no value. */
+static struct reply
+set_flag(const struct param *p, bool *flag)
+{
+	if (p->value)
+		return reply_make(501, "5.5.4 %s takes no value", p->keyword);
+	*flag = true;
+	return reply_none();
+}
+
 static struct reply
 set_utf8(struct session *s, const struct param *p)
 {
-	if (p->value)
-		return reply_make(501, "5.5.4 SMTPUTF8 takes no value");
-	s->utf8 = true;
-	return reply_none();
+	return set_flag(p, &s->utf8);
 }
 
 /* The message may be passed on by TLS alone: to whom it is, they are told. */
 static struct reply
 set_requiretls(struct session *s, const struct param *p)
 {
-	if (p->value)
-		return reply_make(501, "5.5.4 REQUIRETLS takes no value");
-	s->requiretls = true;
-	return reply_none();
+	return set_flag(p, &s->requiretls);
 }
 
 /* Who it is from says less than who brings it: it is checked, no more. */

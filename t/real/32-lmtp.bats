@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # LMTP and CHUNKING with the programs that speak them: swaks and msmtp deliver
-# by LMTP, Exim sends in chunks, and Dovecot reads what came so.  (Postfix has
-# its own file.)
+# by LMTP, Exim sends in chunks.  (Postfix has its own file.)
 
 # shellcheck disable=SC2154 # helpers set pid and port
 load helpers
@@ -42,7 +41,8 @@ in_exim() {
 # exim RECIPIENT...: send the mail on stdin at once, in chunks where it may; its
 # log is in ./said
 exim() {
-	local exim=$root/t/real/cache/exim4-daemon-light/usr/sbin/exim4
+	local exim=$PWD/exim4	# where any user may run it
+	cp "$root/t/real/cache/exim4-daemon-light/usr/sbin/exim4" "$exim"
 	cat >exim.conf <<-EOT
 		exim_path = $exim
 		primary_hostname = mta.example
@@ -99,45 +99,4 @@ exim() {
 	exim b@d.example <big || true
 	grep -q '\*\* b@d\.example .*: 552 5\.3\.4 ' said
 	grep -qx 'Return-Path: <>' "$(mail)"
-}
-
-@test "Dovecot reads a binary message to the octet, and finds its sizes right" {
-	{ printf 'Subject: binary\r\nMIME-Version: 1.0\r\n'
-		printf 'Content-Type: application/octet-stream\r\n'
-		printf 'Content-Transfer-Encoding: binary\r\n\r\n'
-		head -c 50000 "$smtpd"; } >wire
-	start
-	python3 - "$port" <<'END'
-import smtplib, sys
-wire = open('wire', 'rb').read()
-s = smtplib.SMTP('127.0.0.1', int(sys.argv[1]), 'c.example')
-s.ehlo()
-assert s.has_extn('chunking') and s.has_extn('binarymime')
-assert s.mail('a@c.example', ['BODY=BINARYMIME'])[0] == 250
-assert s.rcpt('b@d.example')[0] == 250
-for i in range(0, len(wire), 7000):
-    s.send(b'BDAT %d\r\n' % len(wire[i:i + 7000]) + wire[i:i + 7000])
-    assert s.getreply()[0] == 250
-assert s.docmd('BDAT', '0 LAST')[0] == 250
-s.quit()
-END
-	file=$(mail)
-	size=$(wc -c <wire)
-	cmp wire <(tail -c "$size" "$file")
-	cat >dovecot.conf <<-EOT
-		mail_location = maildir:$PWD/Maildir
-		mail_uid = nobody
-		mail_gid = nogroup
-		base_dir = $PWD/dovecot
-		state_dir = $PWD/dovecot
-		ssl = no
-		protocols =
-	EOT
-	USER=nobody HOME=$PWD timeout 60 doveadm -f flow -c dovecot.conf fetch \
-		'size.physical size.virtual hdr.subject body' ALL >all 2>complaints
-	diff /dev/null complaints
-	[[ $file =~ ,S=([0-9]+),W=([0-9]+)$ ]]
-	grep -aq "size.physical=${BASH_REMATCH[1]} size.virtual=${BASH_REMATCH[2]} hdr.subject=binary body=" all
-	# of a wrong size it complains, and renames the file
-	[[ -e $file ]]
 }

@@ -89,6 +89,35 @@ in_mutt() {
 	[[ $(grep -rl 'Body of 2' Maildir/{new,cur}) == *:2,S ]]
 }
 
+@test "Dovecot reads a binary message to the octet, and finds its sizes right (RFC 3030 3)" {
+	{ printf 'Subject: binary\r\nMIME-Version: 1.0\r\n'
+		printf 'Content-Type: application/octet-stream\r\n'
+		printf 'Content-Transfer-Encoding: binary\r\n\r\n'
+		head -c 50000 "$smtpd"; } >wire
+	start
+	python3 - "$port" <<'END'
+import smtplib, sys
+wire = open('wire', 'rb').read()
+s = smtplib.SMTP('127.0.0.1', int(sys.argv[1]), 'c.example')
+s.ehlo()
+assert s.has_extn('chunking') and s.has_extn('binarymime')
+assert s.mail('a@c.example', ['BODY=BINARYMIME'])[0] == 250
+assert s.rcpt('b@d.example')[0] == 250
+for i in range(0, len(wire), 7000):
+    s.send(b'BDAT %d\r\n' % len(wire[i:i + 7000]) + wire[i:i + 7000])
+    assert s.getreply()[0] == 250
+assert s.docmd('BDAT', '0 LAST')[0] == 250
+s.quit()
+END
+	file=$(mail)
+	cmp wire <(tail -c "$(wc -c <wire)" "$file")
+	[[ $file =~ ,S=([0-9]+),W=([0-9]+)$ ]]
+	in_dovecot fetch 'size.physical size.virtual text' ALL >all
+	grep -aq "^size.physical=${BASH_REMATCH[1]} size.virtual=${BASH_REMATCH[2]} text=" all
+	cmp "$file" <(sed '1s/^.* text=//' all | head -c "$(wc -c <"$file")")
+	[[ -e $file ]]		# of a wrong size it complains, and renames it
+}
+
 @test "mutt lists the mails" {
 	deliver
 	in_mutt '<exit>'
