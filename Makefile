@@ -185,11 +185,12 @@ check-real: smtpd $(TOOLS)
 torture: smtpd
 	t/real/torture 60
 
-bench: smtpd
+bench: smtpd t/smtpc
 	t/bench/throughput
 	t/bench/hooks
 	t/bench/tls
 	t/bench/memory
+	t/bench/overload
 	t/bench/chunking
 	t/bench/instructions
 

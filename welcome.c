@@ -5,7 +5,7 @@
 #include "welcome.h"
 #include "xclient.h"
 
-/* Of this machine, trusted, or one through whom many come. */
+/* Not who is of this machine, is trusted, or is one through whom many come. */
 static bool
 is_counted(const struct session *s)
 {

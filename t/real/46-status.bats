@@ -72,6 +72,7 @@ shows() {
 	[[ $(ps -o args= -p "$pid") == 'smtpd: master' ]]
 	[[ $(pgrep -fx 'smtpd: master') == *"$pid"* ]]
 	waiting() {
+		# shellcheck disable=SC2009 # the whole title is meant
 		(($(ps -o args= --ppid "$pid" |
 			grep -cx 'smtpd: worker [123] waiting') == 3))
 	}
