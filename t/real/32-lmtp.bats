@@ -22,9 +22,10 @@ load helpers
 
 @test "msmtp delivers by LMTP, and the mail is kept as it was sent" {
 	write_hard_mail
-	start --listen lmtp@127.0.0.1:24024
-	timeout 60 msmtp --file=/dev/null --protocol=lmtp --host=127.0.0.1 \
-		--port=24024 --from=a@c.example b@d.example c@d.example <hard
+	start --listen "lmtp@$PWD/lmtp,mode=0666"
+	timeout 60 msmtp --file=/dev/null --protocol=lmtp --host=localhost \
+		--port=24 --socket="$PWD/lmtp" --from=a@c.example \
+		b@d.example c@d.example <hard
 	cmp <(body hard) <(body "$(mail)")
 	grep -q 'with LMTP id' "$(mail)"
 	[[ $(grep -c '^Delivered-To: ' "$(mail)") == 2 ]]
