@@ -193,6 +193,7 @@ bench: smtpd t/smtpc
 	t/bench/overload
 	t/bench/chunking
 	t/bench/instructions
+	t/bench/restart
 
 install: smtpd
 	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man7 \

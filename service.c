@@ -164,6 +164,11 @@ service_run(struct server *server, const struct handover *h)
 
 	open_scoreboard(server, h);
 	title_set("smtpd: master");
+	if (store_is_exposed(&server->store)) {
+		log_begin(&l, LEVEL_WARNING, "maildir-exposed");
+		log_str(&l, "maildir", s->maildir);
+		log_end(&l);
+	}
 	killed = pool_run(&options);
 	status_close(&server->status);
 	log_begin(&l, LEVEL_INFO, "stopped");

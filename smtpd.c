@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -104,10 +103,14 @@ static void
 drop_privileges(struct server *server, const struct user *u)
 {
 	const struct settings *s = &server->settings;
+	const char *failed;
 
 	if (u && user_become(u) < 0)
 		fatal(EX_OSERR, "can't become %s: %s", s->user,
 		    strerror(errno));
+	failed = user_confine(s->allow_setuid);
+	if (failed)
+		fatal(EX_OSERR, "%s: %s", failed, strerror(errno));
 	if (store_check(&server->store) < 0)
 		store_failed(s, &server->store);
 }
@@ -135,16 +138,11 @@ open_hooks(struct server *server, bool inetd)
 	if (hooks_open(&server->hooks, inetd && !s->proxies.n &&
 	    !s->proto.xclients.n && !s->proto.resolve) < 0)
 		fatal(EX_OSERR, "environment: %s", strerror(errno));
-	if ((s->auth || s->tls) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		fatal(EX_OSERR, "not dumpable: %s", strerror(errno));
 	server->hooks.timeout = s->hook_timeout < 0 ? CHECK_TIMEOUT :
 	    s->hook_timeout;
 	server->hooks.dot_timeout = s->hook_timeout < 0 ? DOT_TIMEOUT :
 	    s->hook_timeout;
 	server->hooks.soft_bounce = s->soft_bounce;
-	if (!s->allow_setuid && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		fatal(EX_OSERR, "no_new_privs: %s; --allow-setuid goes "
-		    "without", strerror(errno));
 }
 
 /* The command that encrypts; every word of it is known, so no shell is. */

@@ -212,6 +212,14 @@ remove_stale(const struct sockaddr_un *sa)
 	return -1;
 }
 
+static int
+give_away(const char *path, uid_t uid, gid_t gid)
+{
+	if (uid == (uid_t)-1 && gid == (gid_t)-1)
+		return 0;	/* a sandbox may forbid even to ask for it */
+	return lchown(path, uid, gid);
+}
+
 /* Nobody can connect before listen, which is last. */
 static int
 bind_unix(const struct attempt *a, const struct sockaddr_un *sa, mode_t mode,
@@ -229,7 +237,7 @@ bind_unix(const struct attempt *a, const struct sockaddr_un *sa, mode_t mode,
 	bound = bind(fd, (const struct sockaddr *)sa, sizeof *sa);
 	umask(mask);
 	if (bound == 0 &&
-	    lchown(sa->sun_path, a->options->uid, gid) == 0 &&
+	    give_away(sa->sun_path, a->options->uid, gid) == 0 &&
 	    listen(fd, a->options->backlog) == 0)
 		return fd;
 	error = errno;

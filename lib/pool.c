@@ -34,7 +34,8 @@ struct pool {
 	struct worker *workers;
 	struct pool_worker *former;	/* pid 0: gone */
 	unsigned n_former;
-	bool crowded;		/* there is no room for a new worker */
+	bool crowded;		/* a fork has failed */
+	bool ready;		/* the caller was told */
 	unsigned alive;
 	unsigned long long sessions;	/* at the last look */
 	long long idle_since;
@@ -90,9 +91,10 @@ start(struct pool *p, struct worker *w)
 
 	if (slot >= 0 && start_in(p, w, (unsigned)slot))
 		return;
-	p->crowded = true;
-	if (slot >= 0)
+	if (slot >= 0) {
+		p->crowded = true;
 		w->delay = BACK_OFF_MOST;
+	}
 	w->start_at = clock_ms() + (slot < 0 ? BACK_OFF_LEAST : w->delay);
 }
 
@@ -215,26 +217,29 @@ next_stage(const struct pool *p, const struct pool_worker *w)
 }
 
 /*
- * Former workers retire once ours accept, or can't be started for want of
- * room; those that take too long are asked to stop, and then are killed.
- * Returns for how long there is nothing to do, -1: for ever.
+ * Former workers retire once ours accept.  Where ours can't be forked, one of
+ * the former makes room, and the others go on meanwhile.  Those that take too
+ * long are asked to stop, and then are killed.  Returns for how long there is
+ * nothing to do, -1: for ever.
  */
 static long long
 retire_former(struct pool *p)
 {
 	static const int signals[] = { SIGHUP, SIGTERM, SIGKILL };
-	const bool may_retire = p->crowded || is_accepting(p);
 	const long long now = clock_ms();
+	const bool may_retire = p->n_former && is_accepting(p);
 	long long at, next = -1;
 	unsigned i;
 
 	for (i = 0; i < p->n_former; i++) {
 		struct pool_worker *w = &p->former[i];
 
-		if (w->stage == POOL_SERVING && !may_retire)
-			return LOOK_AGAIN;
 		at = next_stage(p, w);
-		if (at >= 0 && at <= now) {
+		if (w->stage == POOL_SERVING && !may_retire && !p->crowded) {
+			at = now + LOOK_AGAIN;
+		} else if (at >= 0 && at <= now) {
+			if (w->stage == POOL_SERVING)
+				p->crowded = false;
 			kill(w->pid, signals[w->stage]);
 			w->stage++;
 			w->stage_since = now;
@@ -376,6 +381,10 @@ work_off(struct pool *p)
 
 	if (!p->leave_since)
 		next = shorter(next, start_due(p));
+	if (!p->ready && p->alive > p->n_former) {
+		p->ready = true;
+		p->options->ready(p->options->ctx);
+	}
 	next = shorter(next, retire_former(p));
 	return shorter(next, tick(p));
 }
@@ -453,8 +462,6 @@ pool_run(const struct pool_options *options)
 	sigaddset(&p.signals, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &p.signals, NULL);
 	take_former(&p);
-	start_due(&p);
-	options->ready(options->ctx);
 	run(&p);
 	drain(&p);
 	free(p.workers);

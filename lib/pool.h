@@ -49,7 +49,7 @@ struct pool_options {
 	 * asks it to stop when its session is over.
 	 */
 	int (*work)(void *ctx);
-	/* In the master: all workers are there; the drain begins. */
+	/* In the master: there are workers, at last; the drain begins. */
 	void (*ready)(void *ctx);
 	void (*drain)(void *ctx);
 	/* SIGHUP came; a child that is no worker has ended. */

@@ -153,6 +153,22 @@ store_check(struct store *s)
 	return maildir_check(&s->one);
 }
 
+static bool
+is_exposed(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (st.st_mode & S_IWOTH) &&
+	    !(st.st_mode & S_ISVTX);
+}
+
+bool
+store_is_exposed(const struct store *s)
+{
+	return store_is_one(s) && (is_exposed(s->one.dir) ||
+	    is_exposed(s->one.tmp) || is_exposed(s->one.new));
+}
+
 int
 store_reopen(struct store *s)
 {

@@ -49,6 +49,9 @@ int store_inherit(struct store *, const char *path, const char *delimiters,
 /* Is it one Maildir, and so one.dir open? */
 bool store_is_one(const struct store *);
 
+/* May everybody put mail into the one Maildir, or take it away? */
+bool store_is_exposed(const struct store *);
+
 /*
  * Check, as the user that will deliver, that it can be done, and make what is
  * missing below the one Maildir.  Returns 0, or -1 with errno set.

@@ -47,6 +47,33 @@ ended() {
 	keeps 0
 }
 
+@test "eight transactions in DATA at the time of SIGTERM all get their 250" {
+	local i pids=()
+	serve --listen 127.0.0.1:0 --workers 10
+	for i in {1..8}; do
+		t/smtpc -c "${addr[0]}" -- "${data_bob[@]}" send:"$i\r\n" settle \
+		    run:"touch $tmp/in.$i; until test -e $tmp/go; do :; done" \
+		    send:'.\r\n' reply:'250 2.0.0 ' reply:'421 4.3.2 ' eof \
+		    >"$tmp/said.$i" 3>&- &
+		pids+=($!)
+	done
+	all_in() {
+		set -- "$tmp"/in.*
+		(($# == 8))
+	}
+	eventually all_in
+	kill -TERM "$master"
+	eventually events draining
+	touch "$tmp/go"
+	wait "${pids[@]}"
+	for i in "${pids[@]}"; do
+		wait "$i"
+	done
+	ended 0
+	keeps 8
+	events stopped | grep -F ' killed=0'
+}
+
 @test "a client that is being slow with a command hears 421 4.3.2 too" {
 	serve --listen 127.0.0.1:0 --workers 1
 	dial "${addr[0]}" reply send:'HELO c.exam' settle \

@@ -61,13 +61,13 @@ bound() {
 }
 
 @test "a descriptor's name is its kind; any other name, or none, is smtp" {
-	environment=(t/manager sockets tcp,submission tcp,smtpd.socket run)
+	environment=(t/manager sockets "tcp,submission" "tcp,smtpd.socket" run)
 	serve --workers 2 --auth /bin/false --plain-auth
 	dial "${addr[0]}" reply say:'EHLO c.example' reply:250 \
 	    say:'MAIL FROM:<a@c.example>' reply:'530 5.7.0 ' say:QUIT eof
 	send_one "${addr[1]}"
 	end_daemon
-	environment=(t/manager sockets tcp tcp,submission run)
+	environment=(t/manager sockets tcp "tcp,submission" run)
 	serve --workers 2 --auth /bin/false --plain-auth
 	send_one "${addr[0]}"
 	keeps 2
@@ -145,7 +145,7 @@ bound() {
 	local cmd
 	options=(--auth /bin/false --plain-auth)
 	command_line
-	t/smtpc -t -e "$log" t/manager sockets stdin,submission run "${cmd[@]}" \
+	t/smtpc -t -e "$log" t/manager sockets "stdin,submission" run "${cmd[@]}" \
 	    -- reply say:'EHLO c.example' reply:250 \
 	    say:'MAIL FROM:<a@c.example>' reply:'530 5.7.0 ' say:QUIT reply:221 \
 	    eof exit:0
@@ -166,7 +166,7 @@ bound() {
 	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
 	chmod 777 "$tmp"
 	manage "$tmp/notify"
-	environment+=(WATCHDOG_USEC=10000000 t/manager sockets tcp,smtp run)
+	environment+=(WATCHDOG_USEC=10000000 t/manager sockets "tcp,smtp" run)
 	serve --workers 1 --on-hello "$tmp/look"
 	dial "${addr[0]}" reply say:'HELO c.example' reply:250 say:QUIT reply:221 eof
 	[[ -s $tmp/seen ]]
@@ -190,6 +190,65 @@ bound() {
 	manage "@smtpd-test-$BASHPID-$RANDOM"
 	serve --workers 1 --listen 127.0.0.1:0
 	eventually grep -q "^$master READY=1 " "$told"
+}
+
+@test "STATUS= says how many are busy, and what there was, when it has changed" {
+	manage "$tmp/notify"
+	serve --workers 2 --listen 127.0.0.1:0
+	eventually grep -Fqx "$master STATUS=0 of 2 workers busy; 0 sessions, 0 messages" "$told"
+	send_one "${addr[0]}"
+	eventually grep -Fqx "$master STATUS=0 of 2 workers busy; 1 sessions, 1 messages" "$told"
+	dial "${addr[0]}" reply run:"timeout 10 sh -c \
+		'until grep -q \"STATUS=1 of 2 workers busy; 2 sessions, 1 messages\" $told; do :; done'" \
+	    say:QUIT reply:221 eof
+	[[ -z $(grep STATUS= "$told" | sort | uniq -d) ]]
+}
+
+# signs N: so many signs of life came
+signs() {
+	(($(grep -cx "$master WATCHDOG=1" "$told") >= $1))
+}
+
+@test "WATCHDOG=1 comes at half of WATCHDOG_USEC, from a full pool too" {
+	manage "$tmp/notify"
+	environment+=(WATCHDOG_USEC=400000)
+	local start=${EPOCHREALTIME/[.,]/}
+	serve --workers 1 --listen 127.0.0.1:0
+	dial "${addr[0]}" reply run:"timeout 10 sh -c \
+		'until test \$(grep -c WATCHDOG=1 $told) -ge 5; do :; done'" \
+	    say:QUIT reply:221 eof
+	# and not more often
+	((${EPOCHREALTIME/[.,]/} - start > 5 * 150000))
+}
+
+@test "it does not where another process is watched, or none" {
+	manage "$tmp/notify"
+	local watched
+	for watched in WATCHDOG_PID=1 WATCHDOG_USEC=0 WATCHDOG_USEC=x; do
+		environment=(NOTIFY_SOCKET="$tmp/notify" WATCHDOG_USEC=100000 "$watched")
+		serve --workers 1 --listen 127.0.0.1:0
+		eventually grep -q "^$master STATUS=" "$told"
+		send_one "${addr[0]}"
+		eventually grep -q "^$master STATUS=.* 1 messages" "$told"
+		end_daemon
+	done
+	lacks WATCHDOG= "$told"
+}
+
+@test "a pool that has no worker is not ready, and gives no sign of life" {
+	manage "$tmp/notify"
+	environment+=(WATCHDOG_USEC=200000)
+	env "${environment[@]}" LD_PRELOAD="$PWD/t/fail.so" FAIL=fork:1+:EAGAIN \
+	    FAIL_LOG="$tmp/failed" ./smtpd -m "$dir" "${nobody[@]}" \
+	    --workers 1 --listen 127.0.0.1:0 2>>"$log" </dev/null 3>&- 4>&- &
+	master=$!
+	eventually grep -q "^$master STATUS=" "$told"
+	two() {
+		(($(grep -c ^fork "$tmp/failed") >= 2))
+	}
+	eventually two
+	lacks -E '(READY|WATCHDOG)=' "$told"
+	[[ -z $(events listening) ]]
 }
 
 @test "a start that fails never says READY=1" {
@@ -227,6 +286,7 @@ bound() {
 	eventually grep -q READY=1 "$told"
 	kill "${strays[0]}"
 	eventually gone "${strays[0]}"
+	strays=()
 	send_one "${addr[0]}"
 	end_daemon
 	(($(events notify-failed | wc -l) == 1))

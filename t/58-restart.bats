@@ -89,6 +89,7 @@ refuses_restart() {
 }
 
 @test "arguments and directory are the same; --ready-fd is not written to again" {
+	((EUID == 0)) || skip 'only root sees what a process that is not dumpable does'
 	serve --workers 1 --listen 127.0.0.1:0 --ready-fd 5
 	tr '\0' '\n' </proc/"$master"/cmdline >"$tmp/before"
 	hang_up 1
@@ -115,7 +116,7 @@ refuses_restart() {
 }
 
 @test "sockets of systemd's stay, with the kinds that their names gave them" {
-	environment=(t/manager sockets tcp,submission "unix=$tmp/sock" run)
+	environment=(t/manager sockets "tcp,submission" "unix=$tmp/sock" run)
 	serve --workers 2 --auth /bin/false --plain-auth
 	hang_up 1
 	hang_up 2
@@ -213,6 +214,7 @@ refuses_restart() {
 }
 
 @test "the program that is on disk now is run: another one than at the start" {
+	((EUID == 0)) || skip 'only root sees what a process that is not dumpable does'
 	serve_copy --workers 1 --listen 127.0.0.1:0
 	[[ /proc/$master/exe -ef $bin ]]
 	replace <smtpd
@@ -331,6 +333,7 @@ refuses_restart() {
 }
 
 @test "ten restarts leave no descriptor, no child, and no variable" {
+	((EUID == 0)) || skip 'only root sees what a process that is not dumpable does'
 	local i
 	serve --workers 2 --listen 127.0.0.1:0
 	hang_up 1
@@ -382,6 +385,36 @@ refuses_restart() {
 	    "$master READY=1" "$master RELOADING=1"
 	grep -E "^$master RELOADING=1 MONOTONIC_USEC=[1-9][0-9]*$" "$tmp/told"
 	grep -E "^$master READY=1 STATUS=The restart failed" "$tmp/told"
+}
+
+@test "where no new worker can be forked, old ones go on until there is room" {
+	shim fork:1+:EAGAIN
+	disarm
+	serve_copy --workers 3 --listen 127.0.0.1:0
+	cp "$bin" "$bin.real"
+	replace <<-EOF
+		#!/bin/sh
+		printf 1 1<>"$tmp/armed"
+		exec "$bin.real" "\$@"
+	EOF
+	: >"$tmp/failed"
+	chmod 666 "$tmp/armed" "$tmp/failed"
+	kill -HUP "$master"
+	eventually failed fork
+	send_one "${addr[0]}"
+	disarm
+	eventually only 3
+	logged 1 restarting
+	all_new() {
+		(($(children "$master" | wc -l) == 3)) || return
+		local pid
+		for pid in $(children "$master"); do
+			[[ /proc/$pid/exe -ef $bin.real ]] || return
+		done
+	}
+	((EUID != 0)) || eventually all_new
+	send_one "${addr[0]}"
+	keeps 2
 }
 
 @test "SMTPD_STATE of anybody else's making is refused: 64" {

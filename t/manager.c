@@ -165,7 +165,8 @@ note(const char *what, int status)
 static void
 listen_and_wait(char **argv)
 {
-	const int fd = open_socket(*argv++);
+	const char *word = *argv++;
+	const int fd = open_socket(word);
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	struct sockaddr_in sa = { .sin_family = AF_UNSPEC };
 	socklen_t len = sizeof sa;
@@ -175,6 +176,8 @@ listen_and_wait(char **argv)
 	if (getsockname(fd, (struct sockaddr *)&sa, &len) == 0 &&
 	    sa.sin_family == AF_INET)
 		printf("127.0.0.1:%d\n", ntohs(sa.sin_port));
+	else
+		printf("%s\n", word + strlen("unix="));
 	fflush(stdout);
 	for (;;) {
 		if (poll(&p, 1, -1) < 0)

@@ -1,0 +1,110 @@
+# What is left to the processes that serve: no privilege, no core, few
+# descriptors; and what is said of a Maildir that is open to all.
+
+load helpers
+
+# confined PID: it is
+confined() {
+	local field
+	for field in CapInh CapPrm CapEff CapAmb; do
+		grep -Eq "^$field:[[:space:]]*0+$" /proc/"$1"/status || return
+	done
+	grep -Eq '^NoNewPrivs:[[:space:]]*1$' /proc/"$1"/status &&
+	    grep -Eq '^Max core file size +0 +0 ' /proc/"$1"/limits &&
+	    grep -Eq '^Max open files +1024 +1024 ' /proc/"$1"/limits &&
+	    [[ $(stat -c %u /proc/"$1"/status) == 0 ]]
+}
+
+# all_confined: master and workers are
+all_confined() {
+	local pid pids
+	mapfile -t pids < <(children "$master")
+	((${#pids[@]} == 2)) || return
+	for pid in "$master" "${pids[@]}"; do
+		confined "$pid" 2>/dev/null || return
+	done
+}
+
+@test "master and workers have no capability, no core, 1024 descriptors, and nobody looks in" {
+	((EUID == 0)) || skip 'only root sees all of it'
+	ulimit -Sc unlimited
+	serve --workers 2 --listen 127.0.0.1:0
+	all_confined
+	kill -HUP "$master"
+	restarted() {
+		(($(events listening | wc -l) == 2))
+	}
+	eventually restarted
+	eventually all_confined
+}
+
+@test "a capability that another user than root was given for the start is given up" {
+	((EUID == 0)) || skip 'only root can give one'
+	local as=(setpriv --reuid nobody --regid nogroup --clear-groups
+	    --inh-caps +net_bind_service --ambient-caps +net_bind_service)
+	"${as[@]}" grep -E '^CapAmb:[[:space:]]*0*400$' /proc/self/status
+	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
+	chmod 777 "$tmp"
+	environment=("${as[@]}")
+	nobody=()
+	serve --workers 1 --listen 127.0.0.1:0 \
+	    --on-hello "grep ^Cap /proc/self/status >$tmp/caps"
+	confined "$master"
+	confined "$(children "$master")"
+	dial "${addr[0]}" reply say:'HELO c.example' reply:250 say:QUIT reply:221 eof
+	lacks -E '^Cap(Inh|Prm|Eff|Amb):.*[1-9a-f]' "$tmp/caps"
+	grep -E '^CapPrm:' "$tmp/caps"
+}
+
+@test "hooks have no core and few descriptors, and may look into themselves" {
+	options=(--on-hello "ulimit -c >$tmp/core; ulimit -n >$tmp/files; readlink /proc/\$\$/exe >$tmp/exe")
+	say "${hello[@]}" QUIT
+	given "$tmp/core" 0
+	(($(<"$tmp/files") <= 1024))
+	[[ -s $tmp/exe ]]
+}
+
+@test "a lower limit of descriptors stays" {
+	environment=(bash -c 'ulimit -n 100; exec "$@"' bash)
+	options=(--on-hello "ulimit -n >$tmp/files")
+	say "${hello[@]}" QUIT
+	given "$tmp/files" 100
+}
+
+@test "--allow-setuid lets commands gain privileges, and nothing else" {
+	((EUID == 0)) || skip 'only root sees all of it'
+	serve --workers 1 --listen 127.0.0.1:0 --allow-setuid
+	run ! confined "$master"
+	grep -Eq '^NoNewPrivs:[[:space:]]*0$' /proc/"$master"/status
+	grep -Eq '^Max core file size +0 +0 ' /proc/"$master"/limits
+}
+
+@test "a Maildir that everybody may write to is served, with a warning" {
+	local part
+	mkdir -p "$dir"/{tmp,new,cur}
+	chmod 777 "$dir"/{tmp,new,cur}
+	((EUID != 0)) || chown -R nobody "$dir"
+	serve --workers 1 --listen 127.0.0.1:0
+	events maildir-exposed | grep -F " maildir=$dir"
+	end_daemon
+	for part in "" /tmp /new; do
+		chmod -R 700 "$dir"
+		: >"$log"
+		serve --workers 1 --listen 127.0.0.1:0
+		[[ -z $(events maildir-exposed) ]]
+		end_daemon
+		chmod 707 "$dir$part"
+		serve --workers 1 --listen 127.0.0.1:0
+		[[ -n $(events maildir-exposed) ]]
+		end_daemon
+	done
+}
+
+@test "a Maildir of another owner that the user can't write: 73, and what to do" {
+	((EUID == 0)) || skip 'only root can make one'
+	mkdir -p "$dir"/{tmp,new,cur}
+	chown -R daemon "$dir"
+	run -73 timeout 10 ./smtpd -m "$dir" "${nobody[@]}" --listen 127.0.0.1:0
+	[[ $output == "smtpd: maildir $dir: Permission denied for uid "*"; give it to that user"* ]]
+	((${#lines[@]} == 1))
+}
