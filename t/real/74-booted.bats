@@ -1,0 +1,191 @@
+#!/usr/bin/env bats
+# The units of contrib/systemd under systemd itself, which is started for each
+# test as the first process of namespaces of its own, with a /run, a /var/lib
+# and a network of its own, and with no other unit.
+
+# shellcheck disable=SC2154,SC2016
+load helpers
+
+setup() {
+	chmod 711 "$BATS_RUN_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
+	: >log
+}
+
+teardown() {
+	local dir
+	[[ ! ${first-} ]] || kill -KILL "$first" 2>/dev/null || true
+	[[ ! ${booted-} ]] || gone "$booted" 20
+	[[ ! ${group-} ]] || {
+		await 10 empty
+		find "$group" -depth -type d -exec rmdir {} +
+	}
+	tail -n 40 log
+}
+
+empty() {
+	[[ ! -s $group/cgroup.procs ]] && ! grep -q 'populated 1' \
+		"$group/cgroup.events"
+}
+
+# boot UNIT FILE...: start systemd with these files of contrib/systemd, and wait
+# for the unit
+boot() {
+	local file name unified
+	unit=$1
+	shift
+	unified=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+	group=$unified/smtpd-test.$BASHPID
+	if [[ ! $unified ]] || ! mkdir "$group" 2>/dev/null; then
+		unset group
+		skip 'this kernel has no cgroup2 to write to'
+	fi
+	mkdir -p units/smtpd.service.d
+	for file in sysinit basic shutdown sockets; do
+		printf '[Unit]\nDefaultDependencies=no\n' >"units/$file.target"
+	done
+	printf '[Unit]\nRequires=%s\nAfter=%s\n' "$unit" "$unit" \
+		>units/test.target
+	printf '[Service]\nStandardError=append:/run/log\n' \
+		>units/smtpd.service.d/log.conf
+	for file; do
+		name=${file#inetd/}
+		sed 's#/usr/local/sbin/smtpd#/run/smtpd#' \
+			"$root/contrib/systemd/$file" >"units/${name/-bind/}"
+	done
+	cp "$smtpd" units/smtpd
+	sh -c 'echo $$ >"$0/cgroup.procs"; exec "$@"' "$group" \
+		unshare --cgroup --mount --pid --fork --uts --ipc --net \
+		--propagation private sh -euc '
+			ip link set lo up
+			mount -t proc proc /proc
+			mount -t tmpfs tmpfs /run
+			cp -R units /run
+			mv /run/units/smtpd /run
+			mount -t tmpfs tmpfs /sys/fs/cgroup
+			umount /sys/fs/cgroup
+			mount -t cgroup2 cgroup2 /sys/fs/cgroup
+			mount -t tmpfs tmpfs /var/lib
+			mount -t tmpfs tmpfs /tmp
+			mount -o remount,bind,ro / || true
+			exec env -i PATH="$PATH" container=test \
+				SYSTEMD_UNIT_PATH=/run/units /lib/systemd/systemd \
+				--system --unit=test.target --log-target=console' \
+		</dev/null >>log 2>&1 3>&- 4>&- &
+	booted=$!
+	await 30 is_active
+}
+
+# inside COMMAND...: run it in those namespaces
+inside() {
+	first=$(pgrep -P "$booted") && timeout 60 nsenter --all --target "$first" \
+		"$@"
+}
+
+is_active() {
+	[[ $(inside systemctl is-active "$unit" 2>&1) == active ]]
+}
+
+# shows PROPERTY VALUE: of smtpd.service; VALUE is a pattern
+shows() {
+	# shellcheck disable=SC2053
+	[[ $(inside systemctl show --value -p "$1" smtpd.service) == $2 ]]
+}
+
+send_inside() {
+	inside swaks --server 127.0.0.1 --port 25 --from a@c.example \
+		--to b@d.example --helo c.example --suppress-data
+}
+
+# keeps N: so many mails are in the state directory
+keeps() {
+	(($(inside find /var/lib/smtpd/Maildir/new -type f | wc -l) == $1))
+}
+
+@test "smtpd.service starts, receives, reloads and stops" {
+	local main
+	boot smtpd.service smtpd.service smtpd.socket
+	send_inside
+	keeps 1
+	shows StatusText '0 of 100 workers busy; 1 sessions, 1 messages' ||
+		await 10 shows StatusText '* 1 sessions, 1 messages'
+	main=$(inside systemctl show --value -p MainPID smtpd.service)
+	inside systemctl reload smtpd.service
+	inside grep -q event=restarting /run/log
+	shows MainPID "$main"
+	shows ActiveState active
+	send_inside
+	keeps 2
+	# another program in its place: the reload fails, the service goes on
+	inside cp /bin/true /run/new
+	inside mv /run/new /run/smtpd
+	inside systemctl reload smtpd.service
+	await 10 shows StatusText 'The restart failed*'
+	shows MainPID "$main"
+	send_inside
+	keeps 3
+	inside systemctl stop smtpd.socket smtpd.service
+	shows Result success
+	shows ExecMainStatus 0
+	shows NRestarts 0
+}
+
+@test "the service is started by the first client, on the socket that waits" {
+	boot smtpd.service smtpd.service smtpd.socket
+	inside systemctl stop smtpd.service
+	shows ActiveState inactive
+	send_inside
+	shows ActiveState active
+	keeps 1
+}
+
+# is_alive: it has given a sign of life since the last call
+is_alive() {
+	local now
+	now=$(inside systemctl show --value -p WatchdogTimestampMonotonic smtpd)
+	[[ $now != "${alive-}" ]] || return
+	alive=$now
+}
+
+@test "a master that hangs is noticed by the watchdog, and replaced" {
+	boot smtpd.service smtpd.service smtpd.socket
+	inside sh -c 'mkdir -p /run/units/smtpd.service.d &&
+		printf "[Service]\nWatchdogSec=2\n" \
+			>/run/units/smtpd.service.d/watchdog.conf'
+	inside systemctl daemon-reload
+	inside systemctl restart smtpd.service
+	for _ in 1 2 3; do
+		await 10 is_alive
+	done
+	shows NRestarts 0
+	inside sh -c 'kill -STOP $(systemctl show --value -p MainPID smtpd)'
+	await 30 shows NRestarts 1
+	await 10 is_active
+	send_inside
+	keeps 1
+}
+
+@test "without a network of its own it serves all the same" {
+	boot smtpd.service smtpd.service smtpd.socket smtpd.service.d/no-network.conf
+	send_inside
+	keeps 1
+	grep -q '^PrivateNetwork=yes' units/smtpd.service.d/no-network.conf
+	shows PrivateNetwork yes
+}
+
+@test "smtpd-bind.service binds port 25, and keeps no capability" {
+	boot smtpd.service smtpd-bind.service
+	send_inside
+	keeps 1
+	inside sh -c 'grep -E "^Cap(Prm|Eff|Amb|Inh):.*[1-9a-f]$" \
+		"/proc/$(systemctl show --value -p MainPID smtpd)/status"' &&
+		return 1
+	inside sh -c 'grep -E "^CapPrm:" \
+		"/proc/$(systemctl show --value -p MainPID smtpd)/status"'
+}
+
+@test "smtpd@.service serves a connection that systemd accepted" {
+	boot smtpd.socket inetd/smtpd.socket 'inetd/smtpd@.service'
+	send_inside
+	keeps 1
+}
