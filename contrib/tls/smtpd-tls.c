@@ -294,8 +294,11 @@ await(SSL *ssl, struct pollfd *p)
 {
 	const short events = wants(ssl, 0);
 
-	if (!events)
+	if (!events) {
+		if (ERR_peek_error())
+			complain("connection");
 		exit(1);
+	}
 	p[events == POLLOUT].events |= events;
 }
 
@@ -386,7 +389,6 @@ pump(SSL *ssl, const struct options *o)
 	static struct flow down, up;
 	struct pollfd p[4];	/* the connection in, out; the server's two */
 	bool moved;
-	int i;
 
 	while (!down.over || !up.over) {
 		p[0] = (struct pollfd){ .fd = STDIN_FILENO };
@@ -397,13 +399,19 @@ pump(SSL *ssl, const struct options *o)
 		moved |= !up.over && move_up(ssl, &up, p, o);
 		if (moved)
 			continue;
-		for (i = 0; i < 3; i++)
-			if (!p[i].events)
-				p[i].fd = -1;
+		/* of who is written to, the end counts, too */
+		if (!p[0].events)
+			p[0].fd = -1;
+		if (!p[1].events && up.over)
+			p[1].fd = -1;
+		if (!p[2].events)
+			p[2].fd = -1;
 		if (down.over)
 			p[3].fd = -1;
 		if (poll(p, 4, -1) < 0 && errno != EINTR)
 			fail("poll");
+		if (p[1].revents & (POLLHUP | POLLERR) && !up.over)
+			exit(1);		/* a reset */
 		if (p[3].revents & (POLLHUP | POLLERR))
 			down.over = true;	/* nobody reads it */
 	}

@@ -217,6 +217,31 @@ came_encrypted() {
 	kept 2
 }
 
+@test "a check hook of a client that is gone ends at once, even if it had closed its sending side" {
+	start "${tls[@]}" --on-new-mail 'touch spool/asked; exec sleep 600'
+	mkdir spool
+	chown nobody spool
+	timeout 60 python3 - "$port" <<-'EOT'
+		import os, socket, ssl, struct, sys, time
+		context = ssl.create_default_context()
+		context.check_hostname = False
+		context.verify_mode = ssl.CERT_NONE
+		raw = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+		raw.recv(1000)
+		raw.sendall(b'STARTTLS\r\n')
+		raw.recv(1000)
+		tls = context.wrap_socket(raw)
+		tls.sendall(b'EHLO c.example\r\nMAIL FROM:<a@c.example>\r\n')
+		tls.shutdown(socket.SHUT_WR)
+		while not os.path.exists('spool/asked'):
+		    time.sleep(0.05)
+		tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+		    struct.pack('ii', 1, 0))
+		tls.close()
+	EOT
+	await 20 logged 'event=hook-failed .*connection is gone' log
+}
+
 @test "with SNI each server has its own certificate, and all others the common one" {
 	mkdir servers
 	certificate "$BATS_FILE_TMPDIR" other /CN=other.example
@@ -350,4 +375,54 @@ lacks_subject() {
 	! grep -v 'referenced manual not found' lint
 	sed -n '/^\[Service\]/,/^\.Ed/p' "$root/contrib/tls/smtpd-tls.8" |
 		sed '$d' | cmp - <(sed -n '/^\[Service\]/,$p' "$root/contrib/tls/tls.conf")
+}
+
+# run_line LINE: a server by a line of the pages, on free ports of loopback
+run_line() {
+	local address line=$1
+	line=$(sed -E -e "s#(^| )(\./)?smtpd #\1$smtpd #" -e 's# -u mail# -u nobody#' \
+		-e 's# --user mail# --user nobody#' -e "s#/srv/mail#$PWD/Maildir#" \
+		-e 's#(-l|--listen) (([a-z]+@)?):[0-9]+#\1 \2127.0.0.1:0#g' \
+		-e "s#(contrib/tls/)?smtpd-tls#$root/contrib/tls/smtpd-tls#" <<<"$line")
+	echo "$line"
+	mkfifo ready
+	eval "exec $line --ready-fd 9" </dev/null 9>ready >>log 2>&1 3>&- 4>&- &
+	pid=$!
+	mapfile -t addresses < <(timeout 60 cat ready)
+	rm ready
+	((${#addresses[@]} == 2))
+}
+
+@test "the README's line for TLS does what it says" {
+	cp mx.pem cert.pem
+	cp -p mx.key key.pem
+	run_line "$(grep '^\./smtpd .*--tls' "$root/README.md")"
+	port=${addresses[0]##*:}
+	send --tls
+	port=${addresses[1]##*:}
+	send --tls-on-connect
+	kept 2
+}
+
+@test "the first example of the page does, too" {
+	cp mx.pem fullchain.pem
+	cp -p mx.key privkey.pem
+	printf '#!/bin/sh\nexit 0\n' >checkpassword
+	chmod 755 checkpassword
+	run_line "$(sed -n '/^# smtpd/,/^\.Ed/p' "$root/contrib/tls/smtpd-tls.8" |
+		sed -e '$d' -e 's/^# //' -e 's/\\e$/\\/' | sed -e ':a' \
+		-e '/\\$/{' -e N -e 's/\\\n *//' -e ta -e '}')"
+	port=${addresses[0]##*:}
+	send --tls --to b@example.org
+	port=${addresses[1]##*:}
+	send --tls-on-connect --auth PLAIN --auth-user joe --auth-password x
+	kept 2
+	grep -rq 'with ESMTPSA (TLSv1.3 ' Maildir/new
+}
+
+@test "make install-tls installs it and its page, and uninstall removes them" {
+	make -s -C "$root" install-tls DESTDIR="$PWD/there" PREFIX=/usr
+	[[ -x there/usr/sbin/smtpd-tls && -f there/usr/share/man/man8/smtpd-tls.8 ]]
+	make -s -C "$root" uninstall DESTDIR="$PWD/there" PREFIX=/usr
+	[[ ! $(find there -type f) ]]
 }
