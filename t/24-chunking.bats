@@ -7,6 +7,9 @@ load helpers
 begin='EHLO c.example\r\nMAIL FROM:<a@c.example>\r\nRCPT TO:<b@mx.example>\r\n'
 binary='EHLO c.example\r\nMAIL FROM:<a@c.example> BODY=BINARYMIME\r\nRCPT TO:<b@mx.example>\r\n'
 begun='220 250 250 250'
+# the same for talk, each reply awaited
+to_b=(reply say:'EHLO c.example' reply:250 say:'MAIL FROM:<a@c.example>'
+    reply:250 say:'RCPT TO:<b@mx.example>' reply:250)
 
 # raw TEXT...: send these octets all at once
 raw() {
@@ -71,9 +74,7 @@ raw() {
 }
 
 @test "chunks that arrive octet by octet are the same chunks" {
-	talk reply say:'EHLO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
-	    reply:250 say:'RCPT TO:<b@mx.example>' reply:250 \
-	    bytes:'BDAT 7\r\nA: b\r\n\r' reply:250 \
+	talk "${to_b[@]}" bytes:'BDAT 7\r\nA: b\r\n\r' reply:250 \
 	    bytes:'BDAT 4 LAST\r\n\nx\r\n' reply:250 say:QUIT reply:221 eof
 	printf 'A: b\n\nx\n' >"$tmp/want"
 	stored "$tmp/want"
@@ -241,9 +242,7 @@ raw() {
 
 @test "silence between chunks gets 421 4.4.2, and leaves nothing" {
 	options=(-r 1s)
-	talk reply say:'EHLO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
-	    reply:250 say:'RCPT TO:<b@mx.example>' reply:250 \
-	    say:'BDAT 4' send:'A: b' reply:250 reply:'421 4.4.2 ' eof
+	talk "${to_b[@]}" say:'BDAT 4' send:'A: b' reply:250 reply:'421 4.4.2 ' eof
 	keeps 0
 }
 
@@ -251,9 +250,7 @@ raw() {
 	printf 0 >"$tmp/armed"
 	environment=(LD_PRELOAD="$PWD/t/fail.so" FAIL_CLOCK=100
 	    FAIL_WHEN="$tmp/armed")
-	talk reply say:'EHLO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
-	    reply:250 say:'RCPT TO:<b@mx.example>' reply:250 \
-	    say:'BDAT 4' send:'A: b' reply:250 \
+	talk "${to_b[@]}" say:'BDAT 4' send:'A: b' reply:250 \
 	    run:"printf 1 1<>'$tmp/armed'" drip:50:'BDAT 1\r\nx' \
 	    reply:'421 4.4.2 The data came too slowly' eof
 	keeps 0
@@ -261,10 +258,8 @@ raw() {
 
 @test "a stop lets a message in chunks come to its end, and then says 421" {
 	serve --listen 127.0.0.1:0 --workers 1
-	dial "${addr[0]}" reply say:'EHLO c.example' reply:250 \
-	    say:'MAIL FROM:<a@c.example>' reply:250 \
-	    say:'RCPT TO:<b@mx.example>' reply:250 \
-	    say:'BDAT 4' send:'A: b' reply:250 run:"kill -TERM $master" \
+	dial "${addr[0]}" "${to_b[@]}" say:'BDAT 4' send:'A: b' \
+	    reply:250 run:"kill -TERM $master" \
 	    say:'BDAT 2 LAST' send:'\r\n' reply:250 reply:'421 4.3.2 ' eof
 	keeps 1
 }
@@ -340,9 +335,7 @@ END
 @test "a disk that fills between chunks refuses the message, not the session" {
 	shim write:1+:ENOSPC
 	disarm
-	talk reply say:'EHLO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
-	    reply:250 say:'RCPT TO:<b@mx.example>' reply:250 \
-	    say:'BDAT 6' send:'A: b\r\n' reply:250 run:"printf 1 1<>'$tmp/armed'" \
+	talk "${to_b[@]}" say:'BDAT 6' send:'A: b\r\n' reply:250 run:"printf 1 1<>'$tmp/armed'" \
 	    say:'BDAT 2 LAST' send:'\r\n' reply:'452 4.3.1 ' say:NOOP reply:250 \
 	    say:QUIT reply:221 eof
 	keeps 0
