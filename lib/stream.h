@@ -130,9 +130,9 @@ void stream_wipe(struct stream *);
 void stream_hang_up(struct stream *);
 
 /*
- * Send what was written and free the streams; stream_wipe() may follow.  With linger set, read away
- * what the peer still sends, for a second at most, so that the kernel does
- * not take our last reply back with a reset.
+ * Send what was written and free the streams; stream_wipe() may follow.  With
+ * linger set, read away what the peer still sends, for a second at most, so
+ * that the kernel does not take our last reply back with a reset.
  */
 void stream_close(struct stream *, bool linger);
 

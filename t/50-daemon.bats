@@ -83,10 +83,12 @@ pool_without() {
 }
 
 @test "one more client than there are workers waits, and is served in its turn" {
-	serve --listen 127.0.0.1:0 --workers 1
-	dial "${addr[0]}" reply say:'HELO c.example' reply:250 \
+	hold
+	serve --listen 127.0.0.1:0 --workers 1 "${holding[@]}"
+	dial "${addr[0]}" reply say:'HELO c.example' \
 	    run:"t/smtpc -c ${addr[0]} -- reply:220 say:QUIT reply:221 eof >'$tmp/second' &" \
-	    say:NOOP reply:250 say:QUIT reply:221 eof
+	    run:"touch '$tmp/go'" reply:250 say:NOOP reply:250 \
+	    say:QUIT reply:221 eof
 	eventually grep -q ^221 "$tmp/second"
 }
 

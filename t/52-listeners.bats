@@ -130,11 +130,12 @@ ipv6() {
 }
 
 @test "--backlog clients may wait while all workers are busy" {
-	serve --listen 127.0.0.1:0 --workers 1 --backlog 16
-	dial "${addr[0]}" reply:220 \
+	hold
+	serve --listen 127.0.0.1:0 --workers 1 --backlog 16 "${holding[@]}"
+	dial "${addr[0]}" reply:220 say:'HELO c.example' \
 	    run:"for i in 1 2 3 4 5 6 7 8; do t/smtpc -c ${addr[0]} -- reply:220 \
 		say:QUIT reply:221 eof >>'$tmp/waited' & done" \
-	    say:NOOP reply:250 say:QUIT reply:221 eof
+	    run:"touch '$tmp/go'" reply:250 say:NOOP reply:250 say:QUIT reply:221 eof
 	eight() {
 		(($(grep -c ^221 "$tmp/waited") == 8))
 	}

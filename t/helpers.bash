@@ -316,6 +316,13 @@ hook() {
 	chmod 755 "$tmp/$1"
 }
 
+# hold: with the options of holding[], HELO has its reply once there is $tmp/go;
+# a client that idles while others wait would be sent away
+hold() {
+	echo 'until [ -e "$tmp/go" ]; do sleep 0.02; done' | hook hold
+	holding=(--user "$(id -un)" --on-hello "$tmp/hold")
+}
+
 # given FILE LINE...: the file holds these lines
 given() {
 	printf '%s\n' "${@:2}" | diff - "$1"
