@@ -59,6 +59,7 @@ OBJECTS = smtpd.o \
 	lib/process.o \
 	lib/proxy.o \
 	lib/reply.o \
+	lib/report.o \
 	lib/resolve.o \
 	lib/scoreboard.o \
 	lib/store.o \
@@ -114,6 +115,7 @@ HEADERS = settings.h \
 	lib/process.h \
 	lib/proxy.h \
 	lib/reply.h \
+	lib/report.h \
 	lib/resolve.h \
 	lib/scoreboard.h \
 	lib/store.h \

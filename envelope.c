@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "delivery.h"
 #include "envelope.h"
 #include "header.h"
@@ -211,9 +211,7 @@ static void
 put_received(const struct basic *b, struct outfile *out)
 {
 	const struct mail *m = b->mail;
-	time_t now = time(NULL);
-	char date[64];
-	struct tm tm;
+	char date[CLOCK_DATE_MAX];
 
 	outfile_printf(out, "Received: from %s", m->helo);
 	if (*m->client)
@@ -229,8 +227,7 @@ put_received(const struct basic *b, struct outfile *out)
 	outfile_printf(out, "id %s", m->id);
 	if (b->n_recipients == 1)
 		outfile_printf(out, "\n\tfor <%s>", b->recipients[0].email);
-	localtime_r(&now, &tm);
-	strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S %z", &tm);
+	clock_date(date, time(NULL));
 	outfile_printf(out, "; %s\n", date);
 }
 

@@ -1,6 +1,4 @@
 /* The two clocks. */
-#include <time.h>
-
 #include "clock.h"
 
 long long
@@ -19,4 +17,13 @@ clock_us(void)
 
 	clock_gettime(CLOCK_REALTIME, &t);
 	return (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+void
+clock_date(char *out, time_t t)
+{
+	struct tm tm;
+
+	localtime_r(&t, &tm);
+	strftime(out, CLOCK_DATE_MAX, "%a, %d %b %Y %H:%M:%S %z", &tm);
 }

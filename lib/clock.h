@@ -2,10 +2,17 @@
 #ifndef CLOCK_H
 #define CLOCK_H
 
+#include <time.h>
+
 /* Milliseconds on a clock that never steps; for deadlines only. */
 long long clock_ms(void);
 
 /* Microseconds since 1970; for ids and file names. */
 long long clock_us(void);
+
+enum { CLOCK_DATE_MAX = 64 };	/* octets with the NUL */
+
+/* A date as headers have it, in the zone of this process (RFC 5322 3.3). */
+void clock_date(char *out, time_t);
 
 #endif

@@ -37,7 +37,7 @@ param_next(const char **p, struct param *param)
 	param->len = 0;
 	if (n && *s == '=') {
 		param->value = ++s;
-		while (*s > ' ' && *s < 0x7f && *s != '=')
+		while ((unsigned char)*s > ' ' && *s != 0x7f && *s != '=')
 			s++;
 		param->len = (size_t)(s - param->value);
 		if (param->len == 0)

@@ -11,7 +11,8 @@ enum { PARAM_VALUE_MAX = 2048 };	/* octets with a NUL: a whole line's */
 
 struct param {
 	char keyword[32];	/* upper case */
-	const char *value;	/* NULL: no "="; not NUL-terminated */
+	const char *value;	/* NULL: no "="; not NUL-terminated; may
+				   have octets beyond ASCII (RFC 6531 3.3) */
 	size_t len;		/* of value */
 };
 

@@ -46,6 +46,18 @@ utf8_next(const char **s)
 	return c;
 }
 
+int
+utf8_put(long c, char *out)
+{
+	int i, more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+	static const int first[] = { 0, 0xc0, 0xe0, 0xf0 };
+
+	for (i = more; i > 0; i--, c >>= 6)
+		out[i] = (char)(0x80 | (c & 0x3f));
+	out[0] = (char)(first[more] | c);
+	return more + 1;
+}
+
 bool
 utf8_is_harmless(long c)
 {

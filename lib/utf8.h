@@ -18,6 +18,9 @@ long utf8_next(const char **s);
  */
 bool utf8_is_harmless(long c);
 
+/* Write a character that has up to 21 bits to out; returns how many octets. */
+int utf8_put(long c, char *out);
+
 /* Is all of s UTF-8 and harmless? */
 bool utf8_is_text(const char *s);
 

@@ -1,6 +1,7 @@
 /* Text in which "+2B" stands for "+". */
 #include <string.h>
 
+#include "utf8.h"
 #include "xtext.h"
 
 /* Two digits: in upper case, as RFC 3461 4 has them.  -1 if they are none. */
@@ -37,4 +38,53 @@ xtext_decode(const char *text, size_t n, char *out, size_t size)
 	}
 	out[len] = '\0';
 	return (long)len;
+}
+
+/* "x{2B}": two to six digits, in upper case.  -1 if it is none. */
+static long
+decode_point(const char **text, const char *end)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	const char *p = *text, *digit;
+	long c = 0;
+	int n;
+
+	if (end - p < 2 || p[0] != 'x' || p[1] != '{')
+		return -1;
+	for (p += 2, n = 0; p < end && n < 6; p++, n++) {
+		digit = memchr(digits, *p, 16);
+		if (!digit)
+			break;
+		c = c << 4 | (digit - digits);
+	}
+	if (n < 2 || p == end || *p != '}' || c > 0x10ffff)
+		return -1;
+	*text = p + 1;
+	return c;
+}
+
+long
+unitext_decode(const char *text, size_t n, char *out, size_t size)
+{
+	const char *end = text + n;
+	size_t len = 0;
+	long c;
+
+	while (text < end) {
+		c = (unsigned char)*text++;
+		if (c <= ' ' || c == 0x7f || c == '+' || c == '=')
+			return -1;
+		if (len + 5 > size)
+			return -1;
+		if (c == '\\') {
+			c = decode_point(&text, end);
+			if (c <= 0)
+				return -1;
+			len += (size_t)utf8_put(c, out + len);
+		} else {
+			out[len++] = (char)c;
+		}
+	}
+	out[len] = '\0';
+	return utf8_is_text(out) ? (long)len : -1;
 }
