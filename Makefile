@@ -29,6 +29,7 @@ OBJECTS = smtpd.o \
 	session.o \
 	hello.o \
 	transaction.o \
+	dsn.o \
 	transfer.o \
 	welcome.o \
 	parameters.o \
@@ -85,6 +86,7 @@ HEADERS = settings.h \
 	session.h \
 	hello.h \
 	transaction.h \
+	dsn.h \
 	transfer.h \
 	welcome.h \
 	parameters.h \

@@ -123,6 +123,7 @@ static const struct extension {
 	{ "BINARYMIME", always, NULL },			/* RFC 3030 3 */
 	{ "SMTPUTF8", always, NULL },			/* RFC 6531 */
 	{ "STARTTLS", starttls_offered, NULL },		/* RFC 3207 */
+	{ "DSN", dsn_is_offered, NULL },		/* RFC 3461 */
 	{ "AUTH", auth_offered, say_mechanisms },	/* RFC 4954 */
 	{ "XCLIENT", xclient_offered, xclient_say },
 	{ "LIMITS", is_limited, say_limits },		/* RFC 9422 */

@@ -24,6 +24,7 @@ static const struct {
 	[HOOK_DELIVER] = { "deliver", "554 5.7.1 Refused", true },
 	[HOOK_MDA] = { "mda", "550 5.7.1 Refused", true },
 	[HOOK_DELIVERED] = { "on-delivered", "554 5.7.1 Refused", true },
+	[HOOK_DSN] = { "dsn", "554 5.7.1 Refused", true },
 	[HOOK_DISCONNECT] = { "on-disconnect", "554 5.7.1 Refused", true },
 };
 
@@ -122,6 +123,9 @@ set_mail(struct environment *e, const struct session *s)
 	    environment_set(e, "SMTP_UTF8", s->utf8 ? "1" : NULL) |
 	    environment_set(e, "SMTP_REQUIRETLS",
 		s->requiretls ? "1" : NULL) |
+	    environment_set(e, "SMTP_RET", s->dsn.ret) |
+	    environment_set(e, "ENVID",
+		*s->dsn.envelope_id ? s->dsn.envelope_id : NULL) |
 	    environment_set(e, "SMTP_RECIPIENTS",
 		s->recipients ? s->recipient_list : NULL);
 }
@@ -131,12 +135,16 @@ set_recipient(struct environment *e, const struct session *s,
     const struct address *a, const struct address *takes)
 {
 	const char *delimiters = s->options->delimiters;
-	char mailbox[ADDRESS_MAX + 1];
+	char mailbox[ADDRESS_MAX + 1], notify[DSN_NOTIFY_MAX];
 	const char *extension = address_mailbox(a->local, delimiters,
 	    mailbox);
 
 	address_mailbox(takes->local, delimiters, mailbox);
+	dsn_say_notify(s->dsn.notify, notify);
 	return environment_set(e, "RECIPIENT", a->email) |
+	    environment_set(e, "ORIGINAL_RECIPIENT",
+		*s->dsn.original ? s->dsn.original : NULL) |
+	    environment_set(e, "SMTP_NOTIFY", *notify ? notify : NULL) |
 	    environment_set(e, "LOCAL", a->local) |
 	    environment_set(e, "EXTENSION", *extension ? extension : NULL) |
 	    environment_set(e, "DOMAIN",
@@ -154,10 +162,11 @@ set_all(struct environment *e, const struct session *s, enum hook_event event,
 		return -1;
 	if (*s->mail_id && set_mail(e, s) < 0)
 		return -1;
-	if (event == HOOK_DELIVERED && environment_set(e, "SMTP_FILE",
-	    *s->mail.file ? s->mail.file : NULL) < 0)
+	if ((event == HOOK_DELIVERED || event == HOOK_DSN) &&
+	    environment_set(e, "SMTP_FILE",
+		*s->mail.file ? s->mail.file : NULL) < 0)
 		return -1;
-	if ((event == HOOK_DELIVERED || event == HOOK_DISCONNECT) &&
+	if (event >= HOOK_DELIVERED &&
 	    environment_set(e, "SMTP_REPLY", s->last_reply) < 0)
 		return -1;
 	return recipient ? set_recipient(e, s, recipient, event == HOOK_MDA ?
@@ -427,14 +436,16 @@ hand_on(void *ctx, int message)
 static struct reply
 hand_to(void *ctx, size_t rcpt, int message)
 {
-	const struct session *s = ctx;
+	struct session *s = ctx;
 	const struct rcpt *r = &s->rcpts[rcpt];
 	struct address recipient, mailbox;
 
+	s->dsn.notify = r->notify;
+	strcpy(s->dsn.original, r->original ? r->original : "");
 	if (!parse_email(r->email, strlen(r->email), &recipient) ||
 	    !parse_email(r->mailbox, strlen(r->mailbox), &mailbox))
 		return reply_make(451, "4.3.0 Local error, try again later");
-	return ask_all(ctx, HOOK_MDA, message, &recipient, &mailbox);
+	return ask_all(s, HOOK_MDA, message, &recipient, &mailbox);
 }
 
 void

@@ -101,16 +101,55 @@ set_auth(struct session *s, const struct param *p)
 	return reply_none();
 }
 
+static struct reply
+set_ret(struct session *s, const struct param *p)
+{
+	if (dsn_take_ret(&s->dsn, p))
+		return reply_none();
+	return reply_make(501, "5.5.4 RET is FULL or HDRS");
+}
+
+static struct reply
+set_envid(struct session *s, const struct param *p)
+{
+	if (dsn_take_envid(&s->dsn, p))
+		return reply_none();
+	return reply_make(501, "5.5.4 ENVID takes %d octets of xtext",
+	    ENVID_MAX);
+}
+
+static struct reply
+set_notify(struct session *s, const struct param *p)
+{
+	if (dsn_take_notify(&s->dsn, p))
+		return reply_none();
+	return reply_make(501, "5.5.4 NOTIFY is NEVER, or some of SUCCESS, "
+	    "FAILURE and DELAY");
+}
+
+static struct reply
+set_orcpt(struct session *s, const struct param *p)
+{
+	if (dsn_take_orcpt(&s->dsn, p, s->utf8))
+		return reply_none();
+	return reply_make(501, "5.5.4 ORCPT takes a type and an address, in "
+	    "%d octets", ORCPT_MAX);
+}
+
 static const struct parameter mail_parameters[] = {
 	{ "SIZE", always, set_size },		/* RFC 1870 3 */
 	{ "BODY", always, set_body },		/* RFC 6152 2, RFC 3030 3 */
 	{ "SMTPUTF8", always, set_utf8 },	/* RFC 6531 3.4 */
 	{ "AUTH", with_auth, set_auth },	/* RFC 4954 5 */
 	{ "REQUIRETLS", with_tls, set_requiretls },	/* RFC 8689 3 */
+	{ "RET", dsn_is_offered, set_ret },	/* RFC 3461 4.3 */
+	{ "ENVID", dsn_is_offered, set_envid },	/* RFC 3461 4.4 */
 	{ NULL, NULL, NULL },
 };
 
 static const struct parameter rcpt_parameters[] = {
+	{ "NOTIFY", dsn_is_offered, set_notify },	/* RFC 3461 4.1 */
+	{ "ORCPT", dsn_is_offered, set_orcpt },		/* RFC 3461 4.2 */
 	{ NULL, NULL, NULL },
 };
 
@@ -148,11 +187,14 @@ parameters_mail(struct session *s, const char *text)
 	s->declared_size = 0;
 	s->body = NULL;
 	s->utf8 = s->requiretls = false;
+	s->dsn = (struct dsn){ .ret = NULL };
 	return take(s, mail_parameters, text);
 }
 
 struct reply
 parameters_rcpt(struct session *s, const char *text)
 {
+	s->dsn.notify = 0;
+	s->dsn.original[0] = '\0';
 	return take(s, rcpt_parameters, text);
 }

@@ -365,8 +365,10 @@ end_mail(struct session *s)
 {
 	if (s->envelope || !*s->mail_id)
 		return;
-	if (s->mail.kept >= 0)
+	if (s->mail.kept >= 0) {
 		hooks_tell(s, HOOK_DELIVERED, s->mail.kept);
+		dsn_report(s);
+	}
 	session_reset(s);
 }
 

@@ -18,6 +18,7 @@ struct proto_options {
 	const char *hostname;
 	const char *delimiters;		/* each ends a mailbox: user+ext */
 	struct hooks *hooks;
+	const struct store *spool;	/* for reports; with --dsn only */
 	struct scoreboard *board;	/* where a session shows what it does */
 	const char **domains;		/* ours; "*" is any */
 	unsigned n_domains;

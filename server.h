@@ -12,6 +12,7 @@
 struct server {
 	struct settings settings;
 	struct store store;
+	struct store spool;		/* with --dsn */
 	struct basic_options basic;
 	struct listeners listeners;
 	struct hooks hooks;

@@ -189,6 +189,7 @@ free_rcpt(struct rcpt *r)
 {
 	free(r->email);
 	free(r->mailbox);
+	free(r->original);
 }
 
 /* RSET, whatever brought it about (RFC 5321 4.1.1.5). */
@@ -217,11 +218,12 @@ session_reset(struct session *s)
 	s->mail_id[0] = '\0';
 	while (s->recipients)
 		free_rcpt(&s->rcpts[--s->recipients]);
-	s->recipient_octets = 0;
+	s->recipient_octets = s->original_octets = 0;
 	free(s->replies);
 	s->replies = NULL;
 	s->n_replies = 0;
 	s->body = NULL;
+	s->dsn = (struct dsn){ .ret = NULL };
 	if (s->utf8) {
 		s->utf8 = false;
 		session_set_protocol(s);
@@ -298,7 +300,8 @@ session_has_room(struct session *s, const char *email)
 	if (!s->recipient_list)
 		s->recipient_list = malloc(RECIPIENT_LIST_MAX);
 	return s->recipient_list &&
-	    s->recipient_octets + strlen(email) + 2 <= RECIPIENT_LIST_MAX;
+	    s->recipient_octets + strlen(email) + 2 <= RECIPIENT_LIST_MAX &&
+	    s->original_octets + strlen(s->dsn.original) <= RECIPIENT_LIST_MAX;
 }
 
 static void
@@ -329,11 +332,14 @@ session_add_recipient(struct session *s, const struct address *a,
 	r = &s->rcpts[n];
 	r->email = strdup(a->email);
 	r->mailbox = strdup(mailbox->email);
-	if (!r->email || !r->mailbox) {
+	r->notify = s->dsn.notify;
+	r->original = *s->dsn.original ? strdup(s->dsn.original) : NULL;
+	if (!r->email || !r->mailbox || (*s->dsn.original && !r->original)) {
 		free_rcpt(r);
 		return -1;
 	}
 	list_recipient(s, r->email);
+	s->original_octets += strlen(s->dsn.original);
 	s->recipients++;
 	return 0;
 }
@@ -347,6 +353,8 @@ session_drop_recipient(struct session *s)
 	if (s->recipient_octets)	/* a line end is before it */
 		s->recipient_octets--;
 	s->recipient_list[s->recipient_octets] = '\0';
+	if (r->original)
+		s->original_octets -= strlen(r->original);
 	free_rcpt(r);
 }
 

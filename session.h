@@ -5,6 +5,7 @@
 #ifndef SESSION_H
 #define SESSION_H
 
+#include "dsn.h"
 #include "line.h"
 #include "log.h"
 #include "proto.h"
@@ -19,7 +20,7 @@ enum {
 	USER_MAX = 255,		/* octets of a name that AUTH gave */
 	REFUSALS_LOGGED = 200,	/* of a session; more are counted */
 	HEADERS_MAX = 8192,	/* octets of fields that commands added */
-	RECIPIENT_LIST_MAX = 100000,	/* octets */
+	RECIPIENT_LIST_MAX = 100000,	/* octets, of their ORCPT, too */
 };
 
 enum phase {
@@ -40,6 +41,8 @@ struct given {	/* by XCLIENT, and so not by who says HELO or EHLO */
 struct rcpt {
 	char *email;			/* as it was given */
 	char *mailbox;			/* that takes its mail */
+	unsigned notify;		/* of enum dsn_notify, dsn.h */
+	char *original;			/* as dsn.h has it; or NULL */
 };
 
 struct session {
@@ -81,11 +84,12 @@ struct session {
 	bool requiretls;		/* so was REQUIRETLS */
 	const char *body;		/* 7BIT, 8BITMIME or BINARYMIME, if
 					   declared */
+	struct dsn dsn;			/* what its sender wants to be told */
 	struct data data;		/* what came of the message */
 	struct rcpt *rcpts;
 	long long recipients;		/* how many */
 	char *recipient_list;		/* a line each; RECIPIENT_LIST_MAX */
-	size_t recipient_octets;
+	size_t recipient_octets, original_octets;
 	long long n_replies;		/* LMTP: of the whole message; else 0 */
 	struct reply *replies;		/* they; NULL: all are the same */
 	const char *asked;		/* the event whose command runs */
@@ -112,12 +116,12 @@ void session_forget(struct session *);
 /* Free what it holds. */
 void session_end(struct session *);
 
-/* Is there room for a further recipient? */
+/* Is there room for a further recipient, and for what dsn says of it? */
 bool session_has_room(struct session *, const char *email);
 
 /*
- * Note a recipient, for whom there is room, and the mailbox that takes its
- * mail.  Returns 0, or -1 where there is no memory.
+ * Note a recipient, for whom there is room, the mailbox that takes its mail,
+ * and what dsn says of it.  Returns 0, or -1 where there is no memory.
  */
 int session_add_recipient(struct session *, const struct address *,
     const struct address *mailbox);

@@ -113,6 +113,10 @@ drop_privileges(struct server *server, const struct user *u)
 		fatal(EX_OSERR, "%s: %s", failed, strerror(errno));
 	if (store_check(&server->store) < 0)
 		store_failed(s, &server->store);
+	if (s->commands[HOOK_DSN].n &&
+	    (store_open_spool(&server->spool, s->spool) < 0 ||
+	    store_check(&server->spool) < 0))
+		store_failed(s, &server->spool);
 }
 
 /* The commands, checked as the user that will run them. */
@@ -182,6 +186,7 @@ connect_parts(struct server *server)
 	s->proto.new_envelope = new_envelope;
 	s->proto.ctx = &server->basic;
 	s->proto.hooks = &server->hooks;
+	s->proto.spool = &server->spool;
 	s->proto.board = &server->board;
 	s->limits.stop = &worker_stop;
 }

@@ -181,6 +181,8 @@ accept_recipient(struct session *s, const struct address *recipient)
 		session_cut_headers(s, headers);
 		return r;
 	}
+	if (s->dsn.notify & DSN_SUCCESS)
+		s->mail.keep_open = true;
 	s->phase = PHASE_RCPT;
 	return answer.code ? answer : reply_make(250, "2.1.5 Ok");
 }

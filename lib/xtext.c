@@ -67,23 +67,26 @@ long
 unitext_decode(const char *text, size_t n, char *out, size_t size)
 {
 	const char *end = text + n;
-	size_t len = 0;
+	char octets[4];
+	size_t len = 0, more;
 	long c;
 
 	while (text < end) {
 		c = (unsigned char)*text++;
 		if (c <= ' ' || c == 0x7f || c == '+' || c == '=')
 			return -1;
-		if (len + 5 > size)
-			return -1;
+		octets[0] = (char)c;
+		more = 1;
 		if (c == '\\') {
 			c = decode_point(&text, end);
 			if (c <= 0)
 				return -1;
-			len += (size_t)utf8_put(c, out + len);
-		} else {
-			out[len++] = (char)c;
+			more = (size_t)utf8_put(c, octets);
 		}
+		if (len + more >= size)
+			return -1;
+		memcpy(out + len, octets, more);
+		len += more;
 	}
 	out[len] = '\0';
 	return utf8_is_text(out) ? (long)len : -1;

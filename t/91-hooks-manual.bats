@@ -55,7 +55,7 @@ same() {
 	tr -s ' \t\n' ' ' <hooks.c |
 	    grep -oE '"[a-z-]+", "[0-9]+ [0-9.]+ [A-Za-z ]+", (true|false)' |
 	    sed -E 's/"([a-z-]+)", "([0-9]+)( [0-9.]+) .*false/\1 \2\3/; s/"([a-z-]+)", "([0-9]+) .*true/\1 \2/' |
-	    grep -v -e disconnect -e on-delivered | sort >"$tmp/code"
+	    grep -v -e disconnect -e on-delivered -e '^dsn ' | sort >"$tmp/code"
 	same "$tmp/code" "$tmp/page"
 }
 
