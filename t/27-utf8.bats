@@ -138,6 +138,13 @@ judge() {
 	events message | grep -F ' protocol=UTF8SMTP '
 }
 
+@test "in LMTP it says UTF8LMTP (RFC 6531 4.3)" {
+	options=(--listen lmtp@-)
+	say 'LHLO c.example' "$from" 'RCPT TO:<ü@mx.example>' DATA x . QUIT
+	[[ $codes == '220 250 250 250 354 250 221' ]]
+	[[ $(header Received) == *' with UTF8LMTP id '* ]]
+}
+
 @test "a domain is ours as U-label and as A-label, in either form of --domain (RFC 5890 2.3.2.1)" {
 	local ours
 	for ours in bücher.example xn--bcher-kva.example XN--BCHER-KVA.Example; do

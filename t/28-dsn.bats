@@ -352,6 +352,22 @@ holds() {
 	lacks -E 'eve|fay|else' "$tmp/report"
 }
 
+@test "in LMTP the report tells of those alone whose reply was 250 (RFC 2033 4.2)" {
+	offer --listen lmtp@- --mda '[ "$LOCAL" != eve ] || exit 67' \
+	    --mda 'echo "$RECIPIENT $ORIGINAL_RECIPIENT $SMTP_NOTIFY" >>'"$tmp/seen"
+	say 'LHLO c.example' "$from" "$bob NOTIFY=SUCCESS ORCPT=rfc822;b@c.example" \
+	    'RCPT TO:<eve@mx.example> NOTIFY=SUCCESS' \
+	    'RCPT TO:<dan@mx.example> NOTIFY=DELAY' \
+	    'RCPT TO:<fay@mx.example> NOTIFY=SUCCESS' DATA x . QUIT
+	[[ $codes == '220 250 250 250 250 250 250 354 250 550 250 250 221' ]]
+	(($(wc -l <"$tmp/reports") == 1))
+	part message/delivery-status | grep Final-Recipient: >"$tmp/recipients"
+	given "$tmp/recipients" 'Final-Recipient: rfc822; bob@mx.example' \
+	    'Final-Recipient: rfc822; fay@mx.example'
+	given "$tmp/seen" 'bob@mx.example rfc822;b@c.example SUCCESS' \
+	    'dan@mx.example  DELAY' 'fay@mx.example  SUCCESS'
+}
+
 @test "what a transaction asked for is not there in the next" {
 	offer
 	say "$ehlo" "$from RET=FULL ENVID=x" "$bob NOTIFY=SUCCESS ORCPT=rfc822;x" \
