@@ -7,6 +7,7 @@
 #include "hooks.h"
 #include "starttls.h"
 #include "transaction.h"
+#include "utf8.h"
 #include "xclient.h"
 
 enum { LIMIT_MAX = 999999 };	/* of what RFC 9422 can say */
@@ -32,7 +33,8 @@ greet(struct session *s, const char *name, bool extended)
 {
 	struct reply r;
 
-	if (s->options->strict && !address_is_host(name, true))
+	if (s->options->strict && (!address_is_host(name, true) ||
+	    utf8_is_beyond_ascii(name)))	/* RFC 6531 3.7.1 */
 		return reply_make(501,
 		    "5.5.4 That is no domain and no address literal");
 	s->n_hello = s->n_connection;

@@ -118,6 +118,19 @@ put_text(struct writing *w)
 	outfile_printf(&w->out, "\nIts identifier here is %s.\n", r->id);
 }
 
+/* A postmaster without a domain is ours. */
+static void
+put_final_recipient(struct writing *w, const char *email)
+{
+	outfile_printf(&w->out, "Final-Recipient: %s; %s",
+	    utf8_is_beyond_ascii(email) ? "utf-8" : "rfc822", email);
+	if (!strchr(email, '@'))
+		outfile_printf(&w->out, "@%s", w->r->hostname);
+	outfile_printf(&w->out, "\n"
+	    "Action: delivered\n"
+	    "Status: 2.0.0\n");
+}
+
 /* For programs: RFC 3464 2.1 */
 static void
 put_status(struct writing *w)
@@ -139,10 +152,7 @@ put_status(struct writing *w)
 		if (to->original)
 			outfile_printf(&w->out, "Original-Recipient: %s\n",
 			    to->original);
-		outfile_printf(&w->out, "Final-Recipient: %s; %s\n"
-		    "Action: delivered\n"
-		    "Status: 2.0.0\n", utf8_is_beyond_ascii(to->email) ?
-		    "utf-8" : "rfc822", to->email);
+		put_final_recipient(w, to->email);
 	}
 }
 

@@ -350,3 +350,18 @@ injects() {
 		    'RCPT TO:<bob@mx.example>' DATA 'Subject: x' '' x .
 	done
 }
+
+@test "nor does the name that AUTH found, or what a hook is told of DSN" {
+	local evil
+	options=(--plain-auth --auth 'cat <&3 >/dev/null; true' --dsn true)
+	for evil in $'\r\n' $'\n' $'\r'; do
+		injects "EHLO c.example" \
+		    "AUTH PLAIN $(printf '\0bob%sX-Injected: 1\0secret' "$evil" | base64 -w 0)" \
+		    "AUTH PLAIN $(printf '\0bob\0secret' | base64 -w 0)" \
+		    "MAIL FROM:<a@c.example> ENVID=x+0D+0AX-Injected:+201" \
+		    'MAIL FROM:<a@c.example> ENVID=x' \
+		    'RCPT TO:<bob@mx.example> ORCPT=rfc822;x+0AX-Injected:+201' \
+		    'RCPT TO:<bob@mx.example>' DATA 'Subject: x' '' x .
+		[[ $codes == '220 250 535 235 501 250 501 250 354 250 221' ]]
+	done
+}

@@ -226,6 +226,12 @@ judge() {
 	[[ $(header Received) == 'from bcher.example'[[:blank:]]* ]]
 }
 
+@test "with --strict it is 501 (RFC 6531 3.7.1)" {
+	options=(--strict)
+	say 'EHLO bücher.example' 'EHLO xn--bcher-kva.example' QUIT
+	[[ $codes == '220 501 250 221' ]]
+}
+
 @test "a mail for a domain as A-label that was here as U-label is a loop (RFC 5321 6.3)" {
 	say "$ehlo" "$from" 'RCPT TO:<b@xn--bcher-kva.example>' DATA \
 	    'Delivered-To: b@bücher.example' 'Received: from x by mx.example with SMTP; x' \

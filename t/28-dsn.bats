@@ -466,6 +466,36 @@ holds() {
 	[[ $(part message/delivery-status | grep -c '^Action: ') == 1 ]]
 }
 
+@test "a postmaster without a domain is reported with ours (RFC 3464 2.3.2)" {
+	offer
+	say "$ehlo" "$from" 'RCPT TO:<Postmaster> NOTIFY=SUCCESS' DATA x . QUIT
+	part message/delivery-status |
+	    grep -qx 'Final-Recipient: rfc822; Postmaster@mx.example'
+}
+
+@test "the page's command reports to those who are trusted, and to no one else" {
+	mkdir "$tmp/bin"
+	hook bin/sendmail <<<'cat >$tmp/report; echo "$*" >$tmp/sendmail'
+	sed -n '/^\.Sh DELIVERY STATUS/,/^\.Sh AUTH/p' man/smtpd.8 |
+	    sed -n '/^#!/,/^\.Ed/p' | sed '$d' >"$tmp/command"
+	grep -q '^exec sendmail' "$tmp/command"
+	chmod 755 "$tmp/command"
+	options=(--dsn "$tmp/command" --domain mx.example)
+	environment=(PATH="$tmp/bin:$PATH" TCPREMOTEIP=198.51.100.1)
+	ask NOTIFY=SUCCESS
+	[[ ! -e $tmp/sendmail ]]
+	environment[1]=TCPREMOTEIP=192.0.2.7
+	ask NOTIFY=SUCCESS
+	given "$tmp/sendmail" '-i -t -f <>'
+	part message/delivery-status | grep -qx 'Action: delivered'
+	rm "$tmp/sendmail"
+	environment[1]=TCPREMOTEIP=198.51.100.1
+	options+=(--plain-auth --auth 'cat <&3 >/dev/null; true')
+	say "$ehlo" "AUTH PLAIN $(printf '\0bob\0x' | base64)" "$from" \
+	    "$bob NOTIFY=SUCCESS" DATA x . QUIT
+	[[ -e $tmp/sendmail ]]
+}
+
 @test "the report is a file without a name, and nothing stays of it" {
 	mkdir "$tmp/spool"
 	hook send <<-'EOT'

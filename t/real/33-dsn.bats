@@ -164,18 +164,7 @@ report() {
 	EOT
 	grep -qx 'Return-Path: <jürgen@bücher.example>' "$(mail)"
 	grep -qx 'Delivered-To: pelé@exämple.example' "$(mail)"
-	cat >dovecot.conf <<-EOT
-		mail_location = maildir:$PWD/Maildir
-		mail_uid = nobody
-		mail_gid = nogroup
-		base_dir = $PWD/dovecot
-		state_dir = $PWD/dovecot
-		ssl = no
-		protocols =
-	EOT
-	USER=nobody HOME=$PWD timeout 60 doveadm -f flow -c dovecot.conf fetch \
-		'hdr.from hdr.to hdr.subject hdr.return-path body' ALL >read 2>complaints
-	diff /dev/null complaints
+	in_dovecot fetch 'hdr.from hdr.to hdr.subject body' ALL >read
 	grep -q 'jürgen@bücher.example' read
 	grep -q 'pelé@exämple.example' read
 	grep -q 'subject=Grüße' read

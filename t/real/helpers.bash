@@ -229,6 +229,22 @@ logged() {
 	grep -Eq -- "$1" "$2"
 }
 
+# in_dovecot COMMAND...: what doveadm says; it has to have nothing to complain of.
+in_dovecot() {
+	cat >dovecot.conf <<-EOT
+		mail_location = maildir:$PWD/Maildir
+		mail_uid = nobody
+		mail_gid = nogroup
+		base_dir = $PWD/dovecot
+		state_dir = $PWD/dovecot
+		ssl = no
+		protocols =
+	EOT
+	USER=nobody HOME=$PWD timeout 60 \
+		doveadm -f flow -c dovecot.conf "$@" 2>complaints
+	diff /dev/null complaints >&2
+}
+
 teardown() {
 	end
 }
