@@ -304,7 +304,7 @@ E | MAIL FROM:<a@c.example> X=\r\n | 501 | 5321 4.1.2: an empty value
 E | MAIL FROM:<a@c.example> X=a=b\r\n | 501 | 5321 4.1.2: an equals sign in a value
 E | MAIL FROM:<a@c.example> -X=y\r\n | 501 | 5321 4.1.2: a hyphen before a keyword
 E | MAIL FROM:<a@c.example> X_Y=z\r\n | 501 | 5321 4.1.2: an underscore in one
-E | MAIL FROM:<a@c.example> X=\xc3\xb8y\r\n | 501 | 5321 4.1.2: octets beyond ASCII in a value
+E | MAIL FROM:<a@c.example> X=\xc3\xb8y\r\n | 555 | 6531 3.3: octets beyond ASCII in a value
 E | MAIL FROM:<a@c.example> X\xc3=y\r\n | 501 | 5321 4.1.2: octets beyond ASCII in a keyword
 E | MAIL FROM:<a@c.example> SIZE=1;BODY=7BIT\r\n | 501 | 5321 4.1.1.11: parameters are parted by spaces
 E | MAIL FROM:<a@c.example> XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX=1\r\n | 501 | 5321 4.1.2: a keyword longer than any

@@ -138,6 +138,15 @@ judge() {
 	events message | grep -F ' protocol=UTF8SMTP '
 }
 
+@test "and UTF8SMTPS after STARTTLS (RFC 6531 4.3)" {
+	options=(--tls 't/tlsd -d 5 3 4')
+	talk reply:220 say:"$ehlo" reply:250 say:STARTTLS reply:220 \
+	    hello:mx.example say:"$ehlo" reply:250 say:"$from" reply:250 \
+	    say:'RCPT TO:<ü@mx.example>' reply:250 say:DATA reply:354 \
+	    say:x say:. reply:250 say:QUIT reply:221 eof
+	[[ $(header Received) == *' with UTF8SMTPS '* ]]
+}
+
 @test "in LMTP it says UTF8LMTP (RFC 6531 4.3)" {
 	options=(--listen lmtp@-)
 	say 'LHLO c.example' "$from" 'RCPT TO:<ü@mx.example>' DATA x . QUIT
