@@ -374,7 +374,7 @@ lacks_subject() {
 	mandoc -T lint -W style "$root/contrib/tls/smtpd-tls.8" >lint 2>/dev/null || true
 	! grep -v 'referenced manual not found' lint
 	sed -n '/^\[Service\]/,/^\.Ed/p' "$root/contrib/tls/smtpd-tls.8" |
-		sed '$d' | cmp - <(sed -n '/^\[Service\]/,$p' "$root/contrib/tls/tls.conf")
+		sed '$d' | cmp - <(sed -n '/^\[Service\]/,$p' "$root/contrib/systemd/smtpd.service.d/tls.conf")
 }
 
 # run_line LINE: a server by a line of the pages, on free ports of loopback

@@ -27,9 +27,10 @@ exposure() {
 	local dir unit
 	units pool smtpd.service smtpd.socket
 	units dropins smtpd.service smtpd.socket no-network.conf per-user.conf
+	units tls smtpd.service smtpd.socket tls.conf
 	units bind smtpd-bind.service
 	units inetd inetd/smtpd.socket inetd/smtpd@.service
-	for dir in pool dropins bind inetd; do
+	for dir in pool dropins tls bind inetd; do
 		for unit in "$dir"/smtpd*.s*[et]; do
 			echo "$unit"
 			run -0 systemd-analyze verify --man=no "$PWD/$unit"

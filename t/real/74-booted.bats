@@ -29,7 +29,8 @@ empty() {
 }
 
 # boot UNIT FILE...: start systemd with these files of contrib/systemd, and wait
-# for the unit
+# for the unit.  Mounts are shared, as on a machine that was booted: credentials
+# are one.
 boot() {
 	local file name unified
 	unit=$1
@@ -58,6 +59,7 @@ boot() {
 		unshare --cgroup --mount --pid --fork --uts --ipc --net \
 		--propagation private sh -euc '
 			ip link set lo up
+			mount --make-rshared /
 			mount -t proc proc /proc
 			mount -t tmpfs tmpfs /run
 			cp -R units /run
@@ -187,5 +189,26 @@ is_alive() {
 @test "smtpd@.service serves a connection that systemd accepted" {
 	boot smtpd.socket inetd/smtpd.socket 'inetd/smtpd@.service'
 	send_inside
+	keeps 1
+}
+
+@test "tls.conf: the key stays root's, and smtpd has a copy of it" {
+	make -s -C "$root" tls
+	mkdir -p units/tls
+	cp "$root/contrib/tls/smtpd-tls" units/tls
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+		-keyout units/tls/privkey.pem -out units/tls/fullchain.pem \
+		-subj /CN=mx.example -days 2 2>/dev/null
+	chmod 600 units/tls/privkey.pem
+	boot smtpd.service smtpd.service smtpd.socket
+	sed -e 's#/etc/letsencrypt/live/mx.example.org/#/run/units/tls/#' \
+		-e 's#/usr/local/sbin/smtpd#/run/smtpd#' \
+		-e "s#'smtpd-tls#'/run/units/tls/smtpd-tls#" \
+		"$root/contrib/systemd/smtpd.service.d/tls.conf" |
+		inside tee /run/units/smtpd.service.d/tls.conf
+	inside systemctl daemon-reload
+	inside systemctl restart smtpd.service
+	inside swaks --server 127.0.0.1 --port 25 --from a@c.example \
+		--to b@d.example --helo c.example --suppress-data --tls
 	keeps 1
 }
