@@ -139,6 +139,7 @@ choose_server(SSL *ssl, int *alert, void *ctx)
 	if (!name || !server_path(o->servers, name, path, sizeof path) ||
 	    access(path, F_OK) < 0)
 		return SSL_TLSEXT_ERR_OK;
+	SSL_certs_clear(ssl);	/* else one of another kind of key stays */
 	if (SSL_use_certificate_chain_file(ssl, path) == 1 &&
 	    SSL_use_PrivateKey_file(ssl, path, SSL_FILETYPE_PEM) == 1)
 		return SSL_TLSEXT_ERR_OK;
@@ -195,7 +196,8 @@ open_tls(struct options *o)
 		fail("OpenSSL");
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
-	    SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	    SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF |
+	    SSL_OP_CLEANSE_PLAINTEXT);
 	SSL_CTX_set_num_tickets(ctx, 0);	/* no process could read one */
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |

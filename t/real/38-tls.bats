@@ -246,12 +246,20 @@ came_encrypted() {
 	mkdir servers
 	certificate "$BATS_FILE_TMPDIR" other /CN=other.example
 	cat "$BATS_FILE_TMPDIR"/other.{pem,key} >servers/other.example.pem
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout servers/rsa.key \
+		-subj /CN=rsa.example -out servers/rsa.pem 2>/dev/null
+	cat servers/rsa.{pem,key} >servers/rsa.example.pem
 	chown -R nobody servers
 	tls=(--tls "$root/contrib/tls/smtpd-tls -s servers -c mx.pem -k mx.key -d 5 3 4")
 	start "${tls[@]}" --on-hello 'echo "sni=$SSL_TLS_SNI_SERVERNAME" >&2'
 	ask_tls -starttls smtp -servername Other.Example
 	grep -q 's:CN = other.example' said
 	logged 'sni=Other.Example' log
+	# a key of another kind than that of -c
+	for version in -tls1_2 -tls1_3; do
+		ask_tls -starttls smtp "$version" -servername rsa.example
+		grep -q 's:CN = rsa.example' said
+	done
 	for name in mx.example ../servers/other.example unknown.example; do
 		ask_tls -starttls smtp -servername "$name"
 		grep -q 's:CN = mx.example' said
@@ -335,6 +343,29 @@ lacks_subject() {
 	# the directory is root's then, see proc(5)
 	await 20 eval '[[ $(stat -c %U /proc/$(tail -n 1 helper)/mem) == root ]]'
 	exec 7>&-
+}
+
+@test "what was passed on in clear is not in the helper's memory any more" {
+	start "${tls[@]}" --workers 1
+	python3 - "$port" "$(pgrep -P "$pid")" <<-'EOT'
+		import smtplib, ssl, subprocess, sys
+		s = smtplib.SMTP('127.0.0.1', int(sys.argv[1]))
+		s.starttls(context=ssl._create_unverified_context())
+		assert s.docmd('NOOP what-was-said-in-confidence')[0] == 250
+		helper = subprocess.check_output(['pgrep', '-P', sys.argv[2]],
+		    text=True).strip()
+		said = b''
+		with open(f'/proc/{helper}/maps') as maps, \
+		    open(f'/proc/{helper}/mem', 'rb', 0) as memory:
+		    for line in maps:
+		        if ' rw-p ' not in line:
+		            continue
+		        low, high = (int(x, 16) for x in line.split()[0].split('-'))
+		        memory.seek(low)
+		        said += memory.read(high - low)
+		assert b'mx.example' in said		# of the certificate
+		assert b'said-in-confidence' not in said
+	EOT
 }
 
 @test "smtpd-tls ends with whom it serves, whichever side goes first" {
