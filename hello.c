@@ -42,6 +42,7 @@ greet(struct session *s, const char *name, bool extended)
 	s->phase = PHASE_NEW;
 	s->extended = extended;
 	session_set_protocol(s);
+	xclient_end(s);
 	keep_helo(s, name);
 	r = hooks_ask(s, HOOK_HELLO, NULL, NULL);
 	if (reply_refuses(&r))

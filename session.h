@@ -53,8 +53,9 @@ struct session {
 	char id[SESSION_ID_MAX];
 	bool trusted;
 	bool unwanted;			/* it has too many sessions */
-	char proxy[INET6_ADDRSTRLEN];	/* who connected, if XCLIENT is for
+	char proxy[INET6_ADDRSTRLEN];	/* who connected, while XCLIENT is for
 					   him; else "" */
+	bool introduced;		/* by XCLIENT */
 	struct given given;
 	enum phase phase;
 	char helo[HELO_MAX + 1];

@@ -205,6 +205,7 @@ begin_anew(struct session *s, const struct identity *id)
 	s->client.probe = s->client.trusted = false;
 	strcpy(s->client.via, s->proxy);
 	s->given = id->given;
+	s->introduced = true;
 	s->errors = s->idle_commands = 0;
 	strcpy(s->user, id->user);
 	s->mechanism = *s->user ? "XCLIENT" : NULL;
@@ -228,6 +229,13 @@ bool
 xclient_offered(const struct session *s)
 {
 	return *s->proxy != '\0';
+}
+
+void
+xclient_end(struct session *s)
+{
+	if (s->introduced)
+		s->proxy[0] = '\0';
 }
 
 struct reply

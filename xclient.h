@@ -11,6 +11,12 @@
 bool xclient_offered(const struct session *);
 
 /*
+ * HELO or EHLO was said.  If XCLIENT came before, it is over: what follows may
+ * be the client's own words, which proxies pass on as they are.
+ */
+void xclient_end(struct session *);
+
+/*
  * Take the attributes, all or none of them: the client is who they tell of,
  * and what was said so far is forgotten.  Code 0, and the banner is due; or
  * why not.

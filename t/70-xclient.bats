@@ -127,6 +127,23 @@ refused() {
 	[[ $codes == '220 250 220 503 250 250 221' ]]
 }
 
+@test "once HELO or EHLO was said for the client, who may have the word now, it is over" {
+	local hello
+	for hello in 'HELO c.example' 'EHLO c.example'; do
+		behind_proxy
+		options+=(--tls 't/tlsd -d 5 3 4')
+		say 'EHLO proxy.example' 'XCLIENT ADDR=203.0.113.9' "$hello" \
+		    'XCLIENT ADDR=127.0.0.1 LOGIN=root' 'MAIL FROM:<a@c.example>' \
+		    RSET 'XCLIENT ADDR=127.0.0.1 LOGIN=root' QUIT
+		[[ $codes == '220 250 220 250 550 250 250 550 221' ]]
+		(($(grep -c '^250-XCLIENT ' "$tmp/lines") == 1))
+		talk reply:220 say:'XCLIENT ADDR=203.0.113.9' reply:220 \
+		    say:"$hello" reply:250 say:STARTTLS reply:220 hello:x \
+		    say:'XCLIENT ADDR=127.0.0.1 LOGIN=root' 'reply:550 5.7.0 ' \
+		    say:QUIT reply:221 eof
+	done
+}
+
 @test "who was authenticated as a proxy is not his client" {
 	behind_proxy
 	options+=(--plain-auth --auth true --domain mx.example)
@@ -212,10 +229,11 @@ refused() {
 		echo "HEADER=X-For: $TCPREMOTEIP"
 	EOF
 	options+=(--on-new-connection "$tmp/judge")
-	say 'XCLIENT ADDR=203.0.113.7' "${to_bob[@]}" DATA x . \
-	    'XCLIENT ADDR=203.0.113.9' NOOP QUIT
-	[[ $codes == '220 220 250 250 250 354 250 554' ]]
-	given "$tmp/asked" "$proxy" 203.0.113.7 203.0.113.9
+	say 'XCLIENT ADDR=203.0.113.7' "${to_bob[@]}" DATA x . QUIT
+	[[ $codes == '220 220 250 250 250 354 250 221' ]]
+	say 'XCLIENT ADDR=203.0.113.7' 'XCLIENT ADDR=203.0.113.9' NOOP QUIT
+	[[ $codes == '220 220 554' ]]
+	given "$tmp/asked" "$proxy" 203.0.113.7 "$proxy" 203.0.113.7 203.0.113.9
 	[[ $(grep -c '^X-For: ' "$(message)") == 1 ]]
 	grep -x 'X-For: 203.0.113.7' "$(message)"
 	events refused | grep -F ' client=203.0.113.9 ' | grep -F command=XCLIENT

@@ -212,6 +212,26 @@ nginx_mail() {
 	tells 'from c\.example \(\[203\.0\.113\.9\]\) by mx\.example with ESMTPA '
 }
 
+@test "whom nginx speaks for can't use XCLIENT himself" {
+	server --xclient-from 127.0.0.1 --domain d.example
+	nginx_mail none
+	timeout 60 "${within[@]}" python3 - <<-'EOT'
+		import smtplib
+		s = smtplib.SMTP('192.0.2.1', source_address=('203.0.113.9', 0))
+		s.ehlo('c.example')
+		assert s.mail('a@c.example')[0] == 250
+		assert s.rcpt('b@d.example')[0] == 250
+		assert s.rset()[0] == 250
+		assert s.docmd('XCLIENT ADDR=127.0.0.1 LOGIN=root')[0] == 550
+		s.ehlo('c.example')
+		assert not s.has_extn('xclient')
+		assert s.mail('a@c.example')[0] == 250
+		assert s.rcpt('b@else.example')[0] == 550
+		s.quit()
+	EOT
+	logged ' event=refused client=203\.0\.113\.9 .* command=XCLIENT ' log
+}
+
 @test "swaks speaks XCLIENT, once and several times" {
 	server --xclient-from 203.0.113.9
 	timeout 60 "${within[@]}" swaks --server 127.0.0.1 --port "$port" \
