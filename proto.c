@@ -426,21 +426,24 @@ proto_serve(const struct proto_options *options, const struct client *client,
 {
 	struct session s;
 	struct log_line l;
-	struct reply r = reply_none();
+	struct reply r;
 
 	session_begin(&s, options, client, stream);
 	scoreboard_count(options->board, COUNT_SESSIONS, 1);
 	show_phase(&s);
 	session_log(&s, &l, LEVEL_DEBUG, "connected");
 	log_end(&l);
-	starttls_at_once(&s);
-	if (stream->state == STREAM_OPEN)
-		r = welcome_client(&s);
+	r = welcome_judge_number(&s);
+	if (!r.code) {
+		starttls_at_once(&s);
+		if (stream->state == STREAM_OPEN)
+			r = welcome_client(&s);
+	}
 	if (reply_refuses(&r))
 		session_log_refusal(&s, "connect", NULL, &r);
 	else if (r.code)
 		r = converse(&s, r);
-	if (r.code)
+	if (r.code && !starttls_comes_first(&s))
 		say(&s, &r);
 	end_mail(&s);
 	session_reset(&s);

@@ -145,16 +145,23 @@ starttls_handshake(struct session *s)
 	log_result(s);
 }
 
+bool
+starttls_comes_first(const struct session *s)
+{
+	return listener_kinds[s->client.kind].tls &&
+	    !s->client.tls.encrypted && (is_possible(s) || !s->client.probe);
+}
+
 void
 starttls_at_once(struct session *s)
 {
-	if (!listener_kinds[s->client.kind].tls || s->client.tls.encrypted)
+	if (!starttls_comes_first(s))
 		return;
 	if (is_possible(s)) {
 		if (begin(s) < 0)
 			s->stream->state = STREAM_CLOSED;
 		starttls_handshake(s);
-	} else if (!s->client.probe) {
+	} else {
 		s->tls.failed = "the proxy did not encrypt";
 		log_failure(s);
 		s->stream->state = STREAM_CLOSED;

@@ -16,7 +16,10 @@ struct reply starttls_command(struct session *, const char *arg);
 /* Must this client encrypt, before we speak of anything else? */
 bool starttls_required(const struct session *);
 
-/* On a listener that wants it: encrypt before anything is said. */
+/* Does this client expect a handshake before anything is said? */
+bool starttls_comes_first(const struct session *);
+
+/* If so: encrypt, or end the stream. */
 void starttls_at_once(struct session *);
 
 /*

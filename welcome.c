@@ -29,8 +29,8 @@ show_client(const struct session *s, bool counted)
 	session_show(s, "connected", 0);
 }
 
-static struct reply
-judge_number(struct session *s)
+struct reply
+welcome_judge_number(struct session *s)
 {
 	const long long most = s->options->max_per_client;
 
@@ -98,7 +98,7 @@ finish(struct session *s, struct reply r)
 struct reply
 welcome_proxied(struct session *s)
 {
-	struct reply r = judge_number(s);
+	struct reply r = welcome_judge_number(s);
 
 	return finish(s, r.code ? r : ask(s));
 }
@@ -106,10 +106,8 @@ welcome_proxied(struct session *s)
 struct reply
 welcome_client(struct session *s)
 {
-	struct reply r = judge_number(s);
+	struct reply r = judge_patience(s, s->options->greet_delay);
 
-	if (!r.code)
-		r = judge_patience(s, s->options->greet_delay);
 	if (!r.code)
 		r = ask(s);
 	if (!r.code)		/* while the commands were asked */

@@ -8,10 +8,16 @@
 
 #include "session.h"
 
-/* A client has connected.  Returns the banner, or 421, 521 or 554. */
+/*
+ * A client has connected: it counts from here on.  Returns 421 if there are too
+ * many of it, or none.
+ */
+struct reply welcome_judge_number(struct session *);
+
+/* It may be spoken with.  Returns the banner, or 421, 521 or 554. */
 struct reply welcome_client(struct session *);
 
-/* A proxy has brought one: the same, but it need not wait once more. */
+/* A proxy has brought one: both, but it need not wait once more. */
 struct reply welcome_proxied(struct session *);
 
 #endif

@@ -441,6 +441,21 @@ tls() {
 	    say:QUIT reply:221 eof
 }
 
+@test "--max-per-client counts clients that have yet to shake hands, and hangs up on one too many" {
+	local at
+	serve --listen smtps@127.0.0.1:0 --workers 5 --max-per-client 1 \
+	    --proxy-from 127.0.0.2 --tls "$PWD/t/tlsd -d 5 3 4"
+	at="t/smtpc -b 127.0.0.2:0 -c ${addr[0]} --"
+	dial -b 127.0.0.2:0 "${addr[0]}" \
+	    say:'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25' settle \
+	    run:"$at 'say:PROXY TCP4 203.0.113.9 198.51.100.1 1026 25' eof >$tmp/crowded &&
+		$at 'say:PROXY TCP4 203.0.113.8 198.51.100.1 1026 25' hello:x reply:220" \
+	    hello:x reply:220 say:QUIT reply:221 eof
+	[[ ! -s $tmp/crowded ]]
+	events refused | grep -F ' client=203.0.113.9 ' |
+	    grep -F ' command=connect reply="421 4.7.0 '
+}
+
 @test "--greet-delay holds for the clients of a proxy, and not for the proxy" {
 	behind_proxy
 	options+=(--greet-delay 5m)
