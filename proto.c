@@ -292,13 +292,32 @@ run_line(struct session *s, char *line)
 	return r;
 }
 
-/* A line that is no command: it has no verb, and nothing of it is logged. */
+/*
+ * A line that is no command: nothing of it is logged.  One that begins as BDAT
+ * does has a chunk behind it, and nobody knows of what size.
+ */
 static struct reply
-refuse_line(struct session *s, int code, const char *text)
+refuse_line(struct session *s, const char *line, const char *text)
 {
-	struct reply r = reply_make(code, "%s", text);
+	const struct command *c = find_command(s, line,
+	    strcspn(line, " \t"));
+	struct reply r = reply_make(500, "%s", text);
 
-	r = economise(s, &unknown, r);
+	if (c->run == transfer_bdat)
+		r = transfer_skip(s, "", r);
+	else
+		c = &unknown;
+	r = economise(s, c, r);
+	session_log_refusal(s, c->verb, NULL, &r);
+	return r;
+}
+
+/* It is no SMTP, or has no end. */
+static struct reply
+hang_up(struct session *s, const char *text)
+{
+	struct reply r = reply_make(421, "%s", text);
+
 	session_log_refusal(s, unknown.verb, NULL, &r);
 	return r;
 }
@@ -319,13 +338,13 @@ next_reply(struct session *s)
 	case LINE_MALFORMED:
 		if (s->phase == PHASE_NEW && s->reader.octets == 1 &&
 		    s->errors == 0)	/* a TLS handshake, say */
-			return refuse_line(s, 421, "4.7.0 This is SMTP");
-		return refuse_line(s, 500, "5.5.2 A line ends in CR LF and "
+			return hang_up(s, "4.7.0 This is SMTP");
+		return refuse_line(s, line, "5.5.2 A line ends in CR LF and "
 		    "has no control octets");
 	case LINE_LONG:
-		return refuse_line(s, 500, "5.5.2 The line is too long");
+		return refuse_line(s, line, "5.5.2 The line is too long");
 	case LINE_FLOOD:
-		return refuse_line(s, 421, "4.7.0 The line has no end");
+		return hang_up(s, "4.7.0 The line has no end");
 	case LINE_END:
 		break;
 	}

@@ -50,6 +50,7 @@ line_read(struct line_reader *l, char *buf, size_t size)
 			continue;
 		if (was_cr || is_control(c)) {
 			l->skip = true;
+			buf[n] = '\0';
 			return LINE_MALFORMED;
 		}
 		if (n + 2 < size)

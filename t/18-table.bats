@@ -464,11 +464,14 @@ EMR | BDAT 1 LAST x\r\n | 501. | 3030 2: something behind LAST
 EMR | BDAT LAST\r\n | 501. | 3030 2: LAST alone
 EMR | BDAT 18446744073709551616\r\n | 501. | 3030 2: a size over 64 bits
 E | BDAT x\r\n | 501. | 3030 2: a bad size out of order
+EMR | BDAT 6\nRSET\r\n | 501. | 3030 2: a line that LF ends
+EMR | BDAT 6\0\r\nRSET\r\n | 501. | 3030 2: NUL in the line
+E | BDAT 6\r\r\nRSET\r\n | 501. | 3030 2: a bare CR, out of order
 E | MAIL FROM:<a@c.example> BODY=BINARYMIME\r\nRCPT TO:<b@mx.example>\r\nDATA\r\n | 250 250 503 | 3030 3: DATA for BINARYMIME
 E | MAIL FROM:<a@c.example> BODY=BINARYMIME\r\nRCPT TO:<b@mx.example>\r\nBDAT 3 LAST\r\n\r\n\0 | 250 250 250 | 3030 3: BDAT for BINARYMIME
 E | MAIL FROM:<a@c.example> BODY=8BITMIME\r\nRCPT TO:<b@mx.example>\r\nBDAT 3 LAST\r\n\n\r\0 | 250 250 550 | 3030 3: the same octets as text
 END
-	[[ $(<"$tmp/table") == '39 cases' ]]
+	[[ $(<"$tmp/table") == '42 cases' ]]
 }
 
 @test "LMTP (RFC 2033)" {

@@ -209,6 +209,24 @@ raw() {
 	keeps 0
 }
 
+@test "so does a BDAT that is malformed or too long: its chunk is no command" {
+	local line
+	for line in 'BDAT 6\n' 'BDAT 6\rx\r\n' 'BDAT\1 6\r\n' 'BDAT 6\0\r\n' \
+	    'bdat\t6\177\r\n' 'BDAT 6 LAST\n' 'BDAT\n' \
+	    "BDAT 6 $(printf '%2048s')x\r\n" "BDAT 6 $(printf '%20000s')\r\n" \
+	    "BDAT 6 $(printf '%20000s' '' | tr ' ' x)\r\n"; do
+		raw "$begin" "${line}RSET\r\nNOOP\r\n"
+		[[ $codes == "$begun 501" && ${lines[-1]} == '501 5.5.4 '* ]]
+	done
+	raw 'BDAT 6\nRSET\r\n'
+	[[ $codes == '220 501' ]]
+	options+=(--bare-newline accept)
+	raw "$begin" 'BDAT 6 \rLAST\nRSET\r\n'
+	[[ $codes == "$begun 501" ]]
+	keeps 0
+	[[ $(events refused | grep -c 'command=BDAT') == 12 ]]
+}
+
 @test "sizes up to 64 bits are not wrapped: octets are read away, and nothing is kept" {
 	local size
 	for size in 18446744073709551615 18446744073709551613 9223372036854775808 \
