@@ -25,15 +25,20 @@ make_id(char *id)
 	id[16] = '\0';
 }
 
+const char *
+session_client(const struct session *s)
+{
+	if (*s->client.remote.ip)
+		return s->client.remote.ip;
+	return s->client.remote_unknown ? "unknown" : "local";
+}
+
 void
 session_log(const struct session *s, struct log_line *l, enum log_level level,
     const char *event)
 {
-	const char *ip = s->client.remote.ip;
-
 	log_begin(l, level, event);
-	log_str(l, "client", *ip ? ip :
-	    s->client.remote_unknown ? "unknown" : "local");
+	log_str(l, "client", session_client(s));
 	log_str(l, "session", s->id);
 	if (*s->client.via)
 		log_str(l, "via", s->client.via);
@@ -44,7 +49,6 @@ session_show(const struct session *s, const char *phase,
     unsigned long long octets)
 {
 	struct scoreboard *board = s->options->board;
-	const char *ip = s->client.remote.ip;
 	char size[24] = "";
 
 	scoreboard_note(board, phase, (long long)octets, s->mails, s->errors);
@@ -53,7 +57,7 @@ session_show(const struct session *s, const char *phase,
 	if (octets >= 1000)
 		snprintf(size, sizeof size, " %llu kB", octets / 1000);
 	title_set("smtpd: worker %u [%s] %s%s", scoreboard_worker(board),
-	    *ip ? ip : "local", phase, size);
+	    session_client(s), phase, size);
 }
 
 /* The recipients, with commas; log_str() cuts what is too much. */

@@ -155,6 +155,9 @@ void session_drop_envelope(struct session *);
  */
 struct reply session_farewell(const struct session *);
 
+/* The client's address; "unknown" or "local" where it has none. */
+const char *session_client(const struct session *);
+
 /*
  * Show what the session is doing, a word of its own or a command, with so many
  * octets of the message so far.

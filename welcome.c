@@ -22,10 +22,9 @@ show_client(const struct session *s, bool counted)
 {
 	static const struct endpoint nobody = { .family = AF_UNSPEC };
 	unsigned char key[SCOREBOARD_KEY];
-	const char *ip = s->client.remote.ip;
 
 	endpoint_key(counted ? &s->client.remote : &nobody, key);
-	scoreboard_serve(s->options->board, *ip ? ip : "local", key);
+	scoreboard_serve(s->options->board, session_client(s), key);
 	session_show(s, "connected", 0);
 }
 

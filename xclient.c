@@ -207,6 +207,7 @@ begin_anew(struct session *s, const struct identity *id)
 	s->given = id->given;
 	s->introduced = true;
 	s->errors = s->idle_commands = 0;
+	s->stream->suspect = false;
 	strcpy(s->user, id->user);
 	s->mechanism = *s->user ? "XCLIENT" : NULL;
 	s->trusted = networks_contain(&s->options->trusted,

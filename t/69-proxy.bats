@@ -97,6 +97,14 @@ accepted() {
 	done
 }
 
+@test "ps shows it as unknown, too" {
+	local worker
+	serve --listen 127.0.0.1:0 --workers 1 --proxy-from 127.0.0.1
+	worker=$(children "$master")
+	dial "${addr[0]}" send:"$(v2 21 00 '')" reply:220 \
+	    run:"grep -F '[unknown]' /proc/$worker/cmdline" say:QUIT reply:221 eof
+}
+
 @test "header and commands may share a segment, and nothing is lost" {
 	local header
 	for header in 'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25\r\n' \
