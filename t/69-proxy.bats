@@ -329,6 +329,8 @@ tls() {
 	    say:. reply:250 say:QUIT reply:221 eof
 	is_client TCP 203.0.113.9 1025 198.51.100.1 25
 	[[ $(header Received) == *'([203.0.113.9])'*' with ESMTPS (TLSv1.3 MASK)'* ]]
+	# a health check has to encrypt, too
+	talk send:"$(v2 20 00 '')" hello:x reply:220 say:QUIT reply:221 eof
 	# unless the proxy has ended that, too
 	talk send:"$(v2 21 11 "$ipv4$(tls 01 00000000)")" reply:220 say:QUIT \
 	    reply:221 eof

@@ -119,6 +119,22 @@ only_the_client='test "$TCPREMOTEIP" = 203.0.113.9'
 	tells 'from c\.example \(\[203\.0\.113\.9\]\) by mx\.example with ESMTPS \(TLSv1\.3 '
 }
 
+@test "HAProxy that has ended TLS for smtps: beside --tls its checks encrypt" {
+	certify mx.example
+	chown nobody mx.example.key
+	make -s -C "$root" tls
+	start --listen smtps@127.0.0.1:10465 --hostname mx.example -v \
+		--domain d.example --proxy-from 127.0.0.1 \
+		--tls "$root/contrib/tls/smtpd-tls -c mx.example.crt -k mx.example.key -d 5 3 4"
+	port=10465
+	haproxy 'ssl crt mx.example.pem' \
+		'send-proxy-v2 proxy-v2-options ssl,ssl-cipher check-ssl verify none'
+	client --port 25 --tls-on-connect
+	tells 'from c\.example \(\[203\.0\.113\.9\]\) by mx\.example with ESMTPS \(TLSv1\.3 '
+	run ! logged ' event=(tls-failed|refused|proxy-failed) ' log
+	run ! logged ' event=encrypted client=203\.0\.113\.9 ' log
+}
+
 @test "HAProxy that sends no header where one must be gets no banner" {
 	server --proxy-from 127.0.0.1
 	haproxy 'name nothing' 'check-send-proxy'
