@@ -68,7 +68,7 @@ refused() {
 		send_one "${addr[0]}"
 		disperse
 	done
-	keeps 2
+	eventually keeps 2	# some were in the data when they left
 	refused '421 4.3.2' DATA
 }
 

@@ -339,7 +339,7 @@ lacks_subject() {
 	read -r <&7
 	printf 'STARTTLS\r\n' >&7
 	read -r <&7
-	await 20 pgrep -f "smtpd-tls -c mx.pem -k mx.key" >helper
+	await 20 pgrep -x smtpd-tls -P "$(pgrep -d , -P "$pid")" >helper
 	# the directory is root's then, see proc(5)
 	await 20 eval '[[ $(stat -c %U /proc/$(tail -n 1 helper)/mem) == root ]]'
 	exec 7>&-
