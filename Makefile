@@ -21,6 +21,7 @@ OBJECTS = smtpd.o \
 	sockets.o \
 	service.o \
 	restart.o \
+	explain.o \
 	handover.o \
 	settings.o \
 	proto.o \
@@ -79,6 +80,7 @@ HEADERS = settings.h \
 	sockets.h \
 	service.h \
 	restart.h \
+	explain.h \
 	handover.h \
 	proto.h \
 	status.h \

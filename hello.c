@@ -135,16 +135,13 @@ static const struct extension {
 };
 
 struct reply
-hello_ehlo(struct session *s, const char *arg)
+hello_offer(const struct session *s)
 {
 	const size_t n = sizeof extensions / sizeof extensions[0];
-	struct reply r = greet(s, arg, true);
+	struct reply r = reply_make(250, "%s", s->options->hostname);
 	const struct extension *x;
 	char value[64];
 
-	if (r.code)
-		return r;
-	r = reply_make(250, "%s", s->options->hostname);
 	for (x = extensions; x < extensions + n; x++) {
 		if (!x->offered(s))
 			continue;
@@ -154,4 +151,12 @@ hello_ehlo(struct session *s, const char *arg)
 		reply_add(&r, "%s%s", x->keyword, value);
 	}
 	return r;
+}
+
+struct reply
+hello_ehlo(struct session *s, const char *arg)
+{
+	struct reply r = greet(s, arg, true);
+
+	return r.code ? r : hello_offer(s);
 }

@@ -10,4 +10,7 @@
 struct reply hello_helo(struct session *, const char *arg);
 struct reply hello_ehlo(struct session *, const char *arg);
 
+/* What EHLO offers this client now. */
+struct reply hello_offer(const struct session *);
+
 #endif

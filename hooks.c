@@ -173,6 +173,17 @@ set_all(struct environment *e, const struct session *s, enum hook_event event,
 	    mailbox : recipient) : 0;
 }
 
+char **
+hooks_environment(struct session *s, enum hook_event event,
+    const struct address *recipient, const struct address *mailbox)
+{
+	struct environment *e = &s->options->hooks->environment;
+
+	if (set_all(e, s, event, recipient, mailbox) < 0)
+		return NULL;
+	return environment_own(e);
+}
+
 /* A line of a command's stderr. */
 static void
 log_complaint(void *ctx, const char *line)

@@ -66,6 +66,13 @@ struct reply hooks_authenticate(struct session *, int credentials);
 int hooks_open(struct hooks *, bool of_client);
 
 /*
+ * The variables that an event's commands get beside those of this process; the
+ * array ends with NULL and is good until the next call.  NULL: no memory.
+ */
+char **hooks_environment(struct session *, enum hook_event,
+    const struct address *recipient, const struct address *mailbox);
+
+/*
  * Ask an event's commands in order until one refuses.  Replies that wait are
  * sent first.  recipient is that at hand, or NULL, and mailbox becomes another
  * one, if a command says that it takes the recipient's mail.  Returns a

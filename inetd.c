@@ -106,6 +106,13 @@ take_limit(const char *variable, long long *limit)
 		    text);
 }
 
+void
+inetd_take_limits(struct settings *s)
+{
+	take_limit("DATABYTES", &s->proto.max_size);
+	take_limit("MAXRCPTS", &s->proto.max_recipients);
+}
+
 int
 inetd_run(struct server *server)
 {
@@ -118,8 +125,7 @@ inetd_run(struct server *server)
 	is_socket = fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode);
 	identify_client(&client, is_socket);
 	take_tls_means(&s->proto.tls);
-	take_limit("DATABYTES", &s->proto.max_size);
-	take_limit("MAXRCPTS", &s->proto.max_recipients);
+	inetd_take_limits(s);
 	worker_prepare_signals(server, &waiting);
 	worker_sweep(server);
 	worker_serve(server, &client, STDIN_FILENO,

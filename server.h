@@ -9,12 +9,21 @@
 #include "status.h"
 #include "settings.h"
 
+/* A listener that could not be had, where that is explained. */
+struct unopened {
+	const char *spec;
+	int kind;
+	struct listener_error error;
+};
+
 struct server {
 	struct settings settings;
 	struct store store;
 	struct store spool;		/* with --dsn */
 	struct basic_options basic;
 	struct listeners listeners;
+	struct unopened *unopened;
+	unsigned n_unopened;
 	struct hooks hooks;
 	struct scoreboard board;
 	struct status_file status;

@@ -136,12 +136,23 @@ static const struct option options[] = {
 	    "print such a file as a table" },
 	{ 0, "ready-fd", OPTION_NUMBER, AT(ready_fd), "N",
 	    "write the addresses there when the pool accepts" },
+	{ 0, "explain", OPTION_FLAG, AT(explain), NULL,
+	    "say what a start would do, and with mail for addresses" },
 	{ 0, "help", OPTION_FLAG, AT(help), NULL,
 	    "print this" },
 	{ 0, "version", OPTION_FLAG, AT(version), NULL,
 	    "print the version" },
 	{ 0, NULL, OPTION_FLAG, 0, NULL, NULL },
 };
+
+_Static_assert(sizeof options / sizeof *options <= OPTION_ROWS,
+    "OPTION_ROWS is too small");
+
+const struct option *
+settings_options(void)
+{
+	return options;
+}
 
 static void
 set_defaults(struct settings *s)
@@ -170,9 +181,12 @@ set_defaults(struct settings *s)
 static void
 parse(struct settings *s, int argc, char **argv)
 {
-	option_parse(options, s, argc, argv);
+	option_parse(options, s, &s->given, argc, argv);
+	if (s->given.operands.n && !s->explain)
+		fatal(EX_USAGE, "smtpd takes options only, not '%s'; see "
+		    "smtpd --help", s->given.operands.values[0]);
 	if (s->help) {
-		printf("usage: smtpd [option ...]\n"
+		printf("usage: smtpd [option ...] [--explain [address ...]]\n"
 		    "Receive mail by SMTP and keep it in a Maildir.\n\n");
 		option_help(options);
 		printf("\nSIZE is octets, or 64k, 10M, 1G; TIME is seconds, or "

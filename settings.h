@@ -25,6 +25,8 @@ struct settings {
 	long long max_hops, min_free;	/* -1: twice max_size */
 	const char *status, *show;
 	bool inetd, hardlink, help, version;
+	bool explain;			/* the operands are addresses */
+	struct option_given given;
 	struct log_options log_options;
 	struct proto_options proto;
 	struct networks proxies;
@@ -38,6 +40,9 @@ struct settings {
  * for and exits, or exits by fatal() where it can't be followed.  The log is open afterwards.
  */
 void settings_read(struct settings *, int argc, char **argv);
+
+/* The options that there are, for the struct; the last has a NULL name. */
+const struct option *settings_options(void);
 
 /*
  * The kind of that name, of len octets, or KINDS.  One that can't be served

@@ -14,6 +14,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "explain.h"
 #include "inetd.h"
 #include "log.h"
 #include "server.h"
@@ -232,7 +233,7 @@ open_sockets(struct server *server, const struct user *u,
 		sockets_take(server);
 	if (!h->present && !s->inetd)
 		sockets_open(server, u);
-	if (server->listeners.n == 0)
+	if (server->listeners.n + server->n_unopened == 0)
 		return false;
 	if (listeners_set_blocking(&server->listeners) < 0)
 		fatal(EX_OSERR, "--listen: %s", strerror(errno));
@@ -260,6 +261,8 @@ main(int argc, char **argv)
 	umask((mode_t)s->mask);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
+	if (s->explain)
+		explain_settings(s);
 	become = find_user(s, &user) ? &user : NULL;
 	pool = open_sockets(&server, become, &h);
 	open_store(&server, become, &h);
@@ -270,6 +273,8 @@ main(int argc, char **argv)
 		fatal(EX_CANTCREAT, "--status %s: %s for uid %ld, who must be "
 		    "able to make files there", s->status, strerror(errno),
 		    (long)geteuid());
+	if (s->explain)
+		return explain_server(&server, pool);
 	if (h.check)
 		return handover_agree(&h) == 0 ? EX_OK : EX_OSERR;
 	return pool ? service_run(&server, &h) : inetd_run(&server);

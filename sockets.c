@@ -99,6 +99,25 @@ sockets_take(struct server *server)
 		take_listener(server);
 }
 
+/* One that can't be had ends the start, or is to be explained. */
+static void
+open_one(struct server *server, const char *spec,
+    const struct listener_options *options)
+{
+	struct unopened *more, un = { .spec = spec, .kind = options->kind };
+
+	if (listener_open(&server->listeners, spec, options, &un.error) == 0)
+		return;
+	if (!server->settings.explain)
+		fatal(un.error.status, "--listen %s", un.error.text);
+	more = realloc(server->unopened,
+	    (server->n_unopened + 1) * sizeof *more);
+	if (!more)
+		fatal(EX_OSERR, "out of memory");
+	more[server->n_unopened++] = un;
+	server->unopened = more;
+}
+
 void
 sockets_open(struct server *server, const struct user *u)
 {
@@ -108,15 +127,15 @@ sockets_open(struct server *server, const struct user *u)
 		.backlog = (int)s->backlog,
 		.uid = u ? u->uid : (uid_t)-1, .gid = u ? u->gid : (gid_t)-1,
 	};
-	struct listener_error error;
 	unsigned i;
 
 	for (i = 0; i < s->listen.n; i++) {
 		options.kind = (int)s->kinds[i];
-		if (listener_open(l, s->listen.values[i], &options, &error) < 0)
-			fatal(error.status, "--listen %s", error.text);
+		open_one(server, s->listen.values[i], &options);
 	}
 	options.kind = KIND_SMTP;
-	if (l->n == 0 && listener_open(l, ":25", &options, &error) < 0)
-		fatal(error.status, "--listen %s", error.text);
+	if (l->n == 0 && s->listen.n == 0)
+		open_one(server, ":25", &options);
+	if (s->explain)			/* while we may remove them */
+		listeners_unlink(l);
 }

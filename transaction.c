@@ -41,12 +41,10 @@ judge_charset(const struct session *s, const struct address *a)
 	return reply_make(553, "5.6.7 An address in UTF-8 needs SMTPUTF8");
 }
 
-/* MAIL is well formed: is there room, and does nobody object? */
+/* MAIL is well formed: is there room? */
 static struct reply
-begin_mail(struct session *s, const struct address *sender)
+open_envelope(struct session *s, const struct address *sender)
 {
-	struct reply r;
-
 	session_set_protocol(s);
 	s->mail_began = clock_ms();
 	snprintf(s->mail_id, sizeof s->mail_id, "%s.%lld", s->id, ++s->mails);
@@ -59,21 +57,12 @@ begin_mail(struct session *s, const struct address *sender)
 	strcpy(s->mail.sender, sender->email);
 	s->mail.each = listener_kinds[s->client.kind].lmtp;
 	hooks_attach(s, &s->mail);
-	r = s->options->new_envelope(s->options->ctx, &s->mail,
+	return s->options->new_envelope(s->options->ctx, &s->mail,
 	    s->declared_size, &s->envelope);
-	if (r.code)
-		return r;
-	r = hooks_ask(s, HOOK_MAIL, NULL, NULL);
-	if (reply_refuses(&r)) {
-		session_drop_envelope(s);
-		return r;
-	}
-	s->phase = PHASE_MAIL;
-	return r.code ? r : reply_make(250, "2.1.0 Ok");
 }
 
 struct reply
-transaction_mail(struct session *s, const char *arg)
+transaction_open(struct session *s, const char *arg)
 {
 	const long long most = s->options->max_mails;
 	struct address sender;
@@ -93,7 +82,23 @@ transaction_mail(struct session *s, const char *arg)
 		return r;
 	if (most && s->mails >= most)
 		return reply_make(421, "4.7.0 Too many mails in one session");
-	return begin_mail(s, &sender);
+	return open_envelope(s, &sender);
+}
+
+struct reply
+transaction_mail(struct session *s, const char *arg)
+{
+	struct reply r = transaction_open(s, arg);
+
+	if (r.code)
+		return r;
+	r = hooks_ask(s, HOOK_MAIL, NULL, NULL);
+	if (reply_refuses(&r)) {
+		session_drop_envelope(s);
+		return r;
+	}
+	s->phase = PHASE_MAIL;
+	return r.code ? r : reply_make(250, "2.1.0 Ok");
 }
 
 /*
@@ -188,18 +193,26 @@ accept_recipient(struct session *s, const struct address *recipient)
 }
 
 struct reply
+transaction_judge(struct session *s, const char *arg,
+    struct address *recipient)
+{
+	struct reply r;
+
+	r = take_path(s, &arg, "TO:", 0, recipient);
+	if (!r.code)
+		r = parameters_rcpt(s, arg);
+	if (!r.code)
+		r = judge_charset(s, recipient);
+	return r.code ? r : judge_recipient(s, recipient);
+}
+
+struct reply
 transaction_rcpt(struct session *s, const char *arg)
 {
 	struct address recipient;
 	struct reply r;
 
-	r = take_path(s, &arg, "TO:", 0, &recipient);
-	if (!r.code)
-		r = parameters_rcpt(s, arg);
-	if (!r.code)
-		r = judge_charset(s, &recipient);
-	if (!r.code)
-		r = judge_recipient(s, &recipient);
+	r = transaction_judge(s, arg, &recipient);
 	if (!r.code)
 		r = accept_recipient(s, &recipient);
 	if (reply_refuses(&r) && s->phase == PHASE_MAIL)

@@ -10,6 +10,14 @@
 struct reply transaction_mail(struct session *, const char *arg);
 struct reply transaction_rcpt(struct session *, const char *arg);
 
+/*
+ * The same as far as limits and policy go, and no command is asked: each
+ * returns a refusal, or none; then there is an envelope, or the recipient.
+ */
+struct reply transaction_open(struct session *, const char *arg);
+struct reply transaction_judge(struct session *, const char *arg,
+    struct address *recipient);
+
 /* How many recipients a mail may have; 0: any number. */
 long long transaction_max_recipients(const struct session *);
 

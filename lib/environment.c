@@ -61,6 +61,12 @@ environment_clear(struct environment *e)
 		e->vars[e->n] = NULL;
 }
 
+char **
+environment_own(const struct environment *e)
+{
+	return e->vars + e->inherited;
+}
+
 int
 environment_set(struct environment *e, const char *name, const char *value)
 {

@@ -25,6 +25,9 @@ int environment_open(struct environment *, const char *const *dropped);
 /* Forget what was set since environment_open(). */
 void environment_clear(struct environment *);
 
+/* What was set since; the array ends with NULL. */
+char **environment_own(const struct environment *);
+
 /*
  * Set a variable that environment_open() dropped; a NULL value leaves it
  * unset.  Returns 0, or -1 with errno set.

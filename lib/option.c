@@ -2,7 +2,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,9 +98,59 @@ set(const struct option *o, void *base, const char *value)
 		set_number(o, field, value);
 }
 
+/* How many octets have to change to make b of a?  At most LENGTH of each. */
+static size_t
+distance(const char *a, size_t len, const char *b)
+{
+	enum { LENGTH = 40 };
+	const size_t other = strlen(b);
+	size_t row[LENGTH + 1], i, j, last, best;
+
+	if (len > LENGTH || other > LENGTH)
+		return LENGTH;
+	for (j = 0; j <= other; j++)
+		row[j] = j;
+	for (i = 0; i < len; i++) {
+		last = row[0]++;
+		for (j = 0; j < other; j++) {
+			best = last + (a[i] != b[j]);
+			last = row[j + 1];
+			if (best > last + 1)
+				best = last + 1;
+			if (best > row[j] + 1)
+				best = row[j] + 1;
+			row[j + 1] = best;
+		}
+	}
+	return row[other];
+}
+
+/* A name is near if no more than a third of it is to be changed. */
+__attribute__((noreturn))
+static void
+refuse_name(const struct option *table, const char *name, size_t len)
+{
+	const struct option *o, *nearest = NULL;
+	size_t least = len / 3 + 1, n;
+
+	for (o = table; o->name; o++) {
+		n = distance(name, len, o->name);
+		if (n < least) {
+			least = n;
+			nearest = o;
+		}
+	}
+	if (nearest)
+		fatal(EX_USAGE, "unknown option --%.*s; is --%s meant?  See "
+		    "smtpd --help", (int)len, name, nearest->name);
+	fatal(EX_USAGE, "unknown option --%.*s; see smtpd --help", (int)len,
+	    name);
+}
+
 /* --name, --name=value or --name value.  Returns the arguments used. */
 static int
-parse_long(const struct option *table, void *base, char **argv)
+parse_long(const struct option *table, void *base, struct option_given *given,
+    char **argv)
 {
 	const char *arg = *argv + 2;
 	size_t len = strcspn(arg, "=");
@@ -111,8 +160,8 @@ parse_long(const struct option *table, void *base, char **argv)
 		if (strlen(o->name) == len && strncmp(o->name, arg, len) == 0)
 			break;
 	if (!o->name)
-		fatal(EX_USAGE, "unknown option --%.*s; see smtpd --help",
-		    (int)len, arg);
+		refuse_name(table, arg, len);
+	given->row[o - table] = true;
 	if (!o->argument && arg[len])
 		fatal(EX_USAGE, "--%s takes no value", o->name);
 	if (!o->argument || arg[len]) {
@@ -128,7 +177,8 @@ parse_long(const struct option *table, void *base, char **argv)
 
 /* -abc, -l value or -lvalue.  Returns the arguments used. */
 static int
-parse_short(const struct option *table, void *base, char **argv)
+parse_short(const struct option *table, void *base, struct option_given *given,
+    char **argv)
 {
 	const char *arg = *argv + 1;
 	const struct option *o;
@@ -139,6 +189,7 @@ parse_short(const struct option *table, void *base, char **argv)
 		if (!o->name)
 			fatal(EX_USAGE, "unknown option -%c; see smtpd --help",
 			    isprint((unsigned char)*arg) ? *arg : '?');
+		given->row[o - table] = true;
 		if (o->argument && !arg[1] && !argv[1])
 			fatal(EX_USAGE, "-%c needs a value: -%c %s",
 			    o->letter, o->letter, o->argument);
@@ -152,19 +203,60 @@ parse_short(const struct option *table, void *base, char **argv)
 }
 
 void
-option_parse(const struct option *table, void *base, int argc, char **argv)
+option_parse(const struct option *table, void *base,
+    struct option_given *given, int argc, char **argv)
 {
 	int i = 1;
 
 	while (i < argc) {
 		if (strncmp(argv[i], "--", 2) == 0 && argv[i][2])
-			i += parse_long(table, base, argv + i);
+			i += parse_long(table, base, given, argv + i);
 		else if (argv[i][0] == '-' && argv[i][1] != '-' && argv[i][1])
-			i += parse_short(table, base, argv + i);
+			i += parse_short(table, base, given, argv + i);
 		else
-			fatal(EX_USAGE, "smtpd takes options only, not '%s'; "
-			    "see smtpd --help", argv[i]);
+			add(&given->operands, argv[i++]);
 	}
+}
+
+static void
+say_time(long long ms, char *text, size_t size)
+{
+	const struct suffix *unit = times + 2;
+
+	while (unit > times && ms % unit->factor)
+		unit--;
+	if (ms)
+		snprintf(text, size, "%lld%c", ms / unit->factor, unit->letter);
+	else
+		snprintf(text, size, "0");
+}
+
+bool
+option_say(const struct option *o, const void *base, unsigned i, char *text,
+    size_t size)
+{
+	const void *field = (const char *)base + o->offset;
+	const struct option_list *list = field;
+	const char *word = NULL;
+	long long n;
+
+	if (o->type == OPTION_FLAG)
+		word = *(const bool *)field ? "yes" : "no";
+	else if (o->type == OPTION_STRING)
+		word = *(const char *const *)field;
+	else if (o->type == OPTION_LIST)
+		word = i < list->n ? list->values[i] : NULL;
+	if (o->type <= OPTION_LIST) {
+		snprintf(text, size, "%s", word ? word : "");
+		return word && (i == 0 || o->type == OPTION_LIST);
+	}
+	n = *(const long long *)field;
+	if (o->type == OPTION_TIME)
+		say_time(n, text, size);
+	else
+		snprintf(text, size, o->type == OPTION_MODE ? "%03llo" :
+		    "%lld", n);
+	return n >= 0 && i == 0;
 }
 
 void

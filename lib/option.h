@@ -5,7 +5,10 @@
 #ifndef OPTION_H
 #define OPTION_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+enum { OPTION_ROWS = 128 };	/* of a table, with its end */
 
 enum option_type {
 	OPTION_FLAG,		/* bool */
@@ -31,11 +34,25 @@ struct option {
 	const char *help;
 };
 
+/* What a command line had. */
+struct option_given {
+	bool row[OPTION_ROWS];		/* of the table */
+	struct option_list operands;	/* that are no options */
+};
+
 /*
  * Read argv into the struct at base, by a table that ends with a NULL name.
  * Exits by fatal() with EX_USAGE where it can't be read.
  */
-void option_parse(const struct option *, void *base, int argc, char **argv);
+void option_parse(const struct option *, void *base, struct option_given *,
+    int argc, char **argv);
+
+/*
+ * The i-th value as it can be given, or what a flag is.  False where there is
+ * none.
+ */
+bool option_say(const struct option *, const void *base, unsigned i,
+    char *text, size_t size);
 
 /* Print a line for each option to standard output. */
 void option_help(const struct option *);

@@ -73,6 +73,16 @@ listen=(--listen 127.0.0.1:0)
 	refused 67 -m "$dir" "${listen[@]}" --user root:no-such-group-here
 }
 
+@test "an option that is nearly one is told which; another one is not" {
+	refused 64 "${user[@]}" "${listen[@]}" --maxsize 3
+	grep -q 'unknown option --maxsize; is --max-size meant?' "$tmp/err"
+	refused 64 "${user[@]}" "${listen[@]}" --mialdir=/tmp
+	grep -q 'is --maildir meant?' "$tmp/err"
+	refused 64 "${user[@]}" "${listen[@]}" --xyzzy
+	lacks meant "$tmp/err"
+	refused 64 "${user[@]}" "${listen[@]}" "--$(printf '%5000s' | tr ' ' x)"
+}
+
 @test "an unknown option is a usage error: 64" {
 	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --frobnicate
 	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --frobnicate=1

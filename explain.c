@@ -1,0 +1,559 @@
+/*
+ * What a start would do.  All of it is asked of those who would do it: a
+ * session that nobody holds is what EHLO and the recipients are judged by.
+ */
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "explain.h"
+#include "hello.h"
+#include "inetd.h"
+#include "starttls.h"
+#include "transaction.h"
+
+/* RFC 5737 3: nobody's, as those of who comes over a network. */
+#define CLIENT_IP "192.0.2.1"
+#define SERVER_IP "192.0.2.2"
+
+struct place {		/* where clients are served, or would be */
+	enum listener_kind kind;
+	const char *address, *source, *state;
+	struct endpoint local;
+};
+
+struct explanation {
+	struct server *server;
+	struct place *places;
+	unsigned n;
+	struct session session;
+	struct stream stream;
+	struct address recipient;
+};
+
+static void
+title(const char *text)
+{
+	printf("\n%s\n", text);
+}
+
+__attribute__((format(printf, 2, 3)))
+static void
+field(const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("  %-20s ", name);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+static void
+print_reply(const struct reply *r)
+{
+	char *text = NULL;
+	size_t n = 0, i;
+	FILE *f = open_memstream(&text, &n);
+
+	if (!f)
+		return;
+	reply_write(f, r);
+	fclose(f);
+	fputs("    ", stdout);
+	for (i = 0; i < n; i++)
+		if (text[i] != '\r')
+			printf(text[i] == '\n' && i + 1 < n ? "%c    " : "%c",
+			    text[i]);
+	free(text);
+}
+
+/* These say what to do; or have a part of the explanation of their own. */
+static bool
+is_apart(const struct option *o)
+{
+	static const char *const names[] = {
+		"listen", "inetd", "show", "explain", "help", "version",
+	};
+	const size_t commands = offsetof(struct settings, commands);
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(o->name, names[i]) == 0)
+			return true;
+	return o->offset >= commands && o->offset < commands +
+	    sizeof(struct option_list[HOOK_EVENTS]);
+}
+
+static const char *
+source_of(const struct settings *s, const struct option *o, const char *value)
+{
+	const char *state = getenv("STATE_DIRECTORY");
+	const bool given = s->given.row[o - settings_options()];
+
+	if (s->inetd && ((strcmp(o->name, "max-size") == 0 &&
+	    getenv("DATABYTES")) || (strcmp(o->name, "max-recipients") == 0 &&
+	    getenv("MAXRCPTS"))))
+		return "environment";
+	if (state && *state && (value == s->maildir || value == s->spool) &&
+	    strncmp(value, state, strcspn(state, ":")) == 0)
+		return given ? "option, below systemd's STATE_DIRECTORY" :
+		    "default, below systemd's STATE_DIRECTORY";
+	if (given)
+		return "option";
+	return strcmp(o->name, "hostname") == 0 ? "system" : "default";
+}
+
+static void
+explain_option(const struct settings *s, const struct option *o)
+{
+	const char *value = o->type == OPTION_STRING ?
+	    *(const char *const *)((const char *)s + o->offset) : NULL;
+	const char *source = source_of(s, o, value);
+	char text[4096];
+	unsigned i;
+
+	if (!option_say(o, s, 0, text, sizeof text))
+		strcpy(text, o->type == OPTION_TIME ?
+		    "60s; 5m for all after the dot" : "none");
+	field(o->name, "%-24s %s", text, source);
+	for (i = 1; option_say(o, s, i, text, sizeof text); i++)
+		field(o->name, "%-24s %s", text, source);
+}
+
+void
+explain_settings(struct settings *s)
+{
+	const struct option *o;
+
+	if (s->inetd)
+		inetd_take_limits(s);
+	printf("Settings\n");
+	for (o = settings_options(); o->name; o++)
+		if (!is_apart(o))
+			explain_option(s, o);
+	fflush(stdout);
+}
+
+/*
+ * Our end of a connection, by the address as text: as it is, but for all
+ * addresses, and names, which stand for one that comes over a network.
+ */
+static void
+set_local(struct endpoint *e, const char *address)
+{
+	const char *colon = strrchr(address, ':');
+	char host[LISTENER_ADDRESS_MAX];
+	const int bracket = *address == '[';
+	int len = colon ? (int)(colon - address) - 2 * bracket : 0;
+
+	*e = (struct endpoint){ .family = AF_UNSPEC };
+	if (*address == '/')
+		return;
+	snprintf(host, sizeof host, "%.*s", len, address + bracket);
+	endpoint_parse(e, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host);
+	if (e->family == AF_UNSPEC || strcmp(e->ip, "0.0.0.0") == 0 ||
+	    strcmp(e->ip, "::") == 0)
+		endpoint_parse(e, SERVER_IP);
+	e->port = colon ? (unsigned)atoi(colon + 1) : 0;
+}
+
+static void
+add_place(struct explanation *x, int kind, const char *address,
+    const char *source, const char *state)
+{
+	struct place *p = &x->places[x->n++];
+
+	*p = (struct place){ (enum listener_kind)kind, address, source, state,
+	    { .family = AF_UNSPEC } };
+	set_local(&p->local, address);
+}
+
+static void
+find_places(struct explanation *x, bool pool)
+{
+	const struct server *server = x->server;
+	const struct settings *s = &server->settings;
+	const struct listener *l = server->listeners.all;
+	const char *own = s->listen.n ? "option" : "default";
+	unsigned i;
+
+	x->places = calloc(server->listeners.n + server->n_unopened + 1,
+	    sizeof *x->places);
+	if (!x->places)
+		fatal(EX_OSERR, "out of memory");
+	if (!pool)
+		add_place(x, (int)s->kinds[0], "descriptor 0", "option",
+		    "one connection");
+	for (i = 0; i < server->listeners.n; i++, l++)
+		add_place(x, l->kind, l->address, !l->inherited ? own :
+		    s->inetd ? "inetd" : "systemd", "can be had");
+	for (i = 0; i < server->n_unopened; i++)
+		add_place(x, server->unopened[i].kind,
+		    server->unopened[i].spec, own,
+		    server->unopened[i].error.text);
+}
+
+static void
+explain_listeners(const struct explanation *x)
+{
+	const struct place *p;
+
+	title("Listeners");
+	for (p = x->places; p < x->places + x->n; p++)
+		field(listener_kinds[p->kind].name, "%-24s %-8s %s",
+		    p->address, p->source, p->state);
+}
+
+/* A session of a client that reached p, and has said EHLO. */
+static void
+begin_session(struct explanation *x, const struct place *p, bool encrypted)
+{
+	struct client c = { .kind = p->kind, .local = p->local };
+	struct session *s = &x->session;
+
+	c.tls.encrypted = encrypted;
+	if (p->local.family != AF_UNSPEC)
+		endpoint_parse(&c.remote, endpoint_is_loopback(&p->local) ?
+		    p->local.ip : CLIENT_IP);
+	session_begin(s, &x->server->settings.proto, &c, &x->stream);
+	s->extended = true;
+	s->phase = PHASE_HELLO;
+	strcpy(s->helo, "client.example");
+	session_set_protocol(s);
+}
+
+/* Returns whether STARTTLS is offered. */
+static bool
+explain_offer(struct explanation *x, const struct place *p, bool encrypted)
+{
+	struct reply r;
+	bool more;
+
+	begin_session(x, p, encrypted);
+	r = hello_offer(&x->session);
+	more = starttls_offered(&x->session);
+	session_end(&x->session);
+	printf("\n%s on %s, %s\n", listener_kinds[p->kind].lmtp ? "LHLO" :
+	    "EHLO", listener_kinds[p->kind].name, encrypted ? "encrypted" :
+	    "in clear");
+	print_reply(&r);
+	return more;
+}
+
+/* All listeners of a kind offer the same. */
+static void
+explain_offers(struct explanation *x)
+{
+	const struct place *p, *q;
+
+	for (p = x->places; p < x->places + x->n; p++) {
+		for (q = x->places; q->kind != p->kind; q++)
+			;
+		if (q == p && explain_offer(x, p, listener_kinds[p->kind].tls))
+			explain_offer(x, p, true);
+	}
+}
+
+static void
+explain_command(const char *event, const char *command, char *const *argv)
+{
+	const char *path = argv ? argv[0] : "/bin/sh";
+
+	field(event, "%-7s %s (%s): %s", argv ? "direct" : "sh", path,
+	    access(path, X_OK) == 0 ? "executable" : "not executable",
+	    command);
+}
+
+static void
+explain_commands(const struct server *server)
+{
+	const struct settings *s = &server->settings;
+	const struct hooks *h = &server->hooks;
+	unsigned event, i;
+
+	title("Commands");
+	for (event = 0; event < HOOK_EVENTS; event++)
+		for (i = 0; i < h->n[event]; i++)
+			explain_command(hooks_event_name(event),
+			    s->commands[event].values[i],
+			    h->list[event][i].argv);
+	if (s->auth)
+		explain_command("auth", s->auth, h->auth.argv);
+	if (s->tls)
+		explain_command("tls", s->tls, s->proto.tls.argv);
+}
+
+static const char *
+user_name(uid_t uid)
+{
+	const struct passwd *pw = getpwuid(uid);
+
+	return pw ? pw->pw_name : "unknown";
+}
+
+static void
+explain_directory(int fd)
+{
+	struct statvfs vfs;
+	struct stat st;
+
+	if (fstat(fd, &st) == 0) {
+		field("owner", "%s (%ld:%ld)", user_name(st.st_uid),
+		    (long)st.st_uid, (long)st.st_gid);
+		field("mode", "%04o", (unsigned)st.st_mode & 07777);
+	}
+	if (fstatvfs(fd, &vfs) < 0)
+		return;
+	field("octets free", "%llu",
+	    (unsigned long long)vfs.f_bavail * vfs.f_frsize);
+	if (vfs.f_files)
+		field("inodes free", "%llu", (unsigned long long)vfs.f_favail);
+}
+
+static void
+explain_store(const struct server *server)
+{
+	const struct settings *s = &server->settings;
+	const struct store *store = &server->store;
+
+	title("Mail");
+	field("kept by", "%s (%ld:%ld)", user_name(geteuid()), (long)geteuid(),
+	    (long)getegid());
+	if (store_is_one(store))
+		field("kept in", "%s, one Maildir for all", store->path);
+	else if (store->per_user)
+		field("kept in", "%s, below %s", store->path,
+		    store->base_path);
+	else
+		field("kept in", "nothing; in hand, in %s", store->path);
+	explain_directory(store_is_one(store) ? store->one.dir : store->base);
+	if (s->commands[HOOK_DSN].n) {
+		field("reports", "in hand, in %s", s->spool);
+		explain_directory(server->spool.base);
+	}
+}
+
+static void
+explain_mailbox(const struct explanation *x)
+{
+	const struct session *s = &x->session;
+	const struct store *store = &x->server->store;
+	const struct address *a = &x->recipient;
+	char path[PATH_MAX];
+
+	if (store_is_one(store))
+		field("mailbox", "%s", store->path);
+	else if (store->per_user && store_find(store, a->local, *a->domain ?
+	    a->domain : s->options->hostname, path) == STORE_FOUND)
+		field("mailbox", "%s%s", store_prefix(store), path);
+}
+
+/* What they are told who are asked of this recipient first. */
+static void
+explain_environment(struct explanation *x)
+{
+	const struct hooks *h = &x->server->hooks;
+	enum hook_event event = HOOK_RECIPIENT;
+	const bool each = !h->n[HOOK_RECIPIENT];
+	char **var;
+
+	while (event < HOOK_EVENTS && !h->n[event])
+		event++;
+	if (each && h->n[HOOK_MDA])
+		event = HOOK_MDA;
+	if (event == HOOK_EVENTS)
+		return;
+	var = hooks_environment(&x->session, event, event == HOOK_RECIPIENT ||
+	    event == HOOK_MDA ? &x->recipient : NULL, &x->recipient);
+	for (; var && *var; var++)
+		field(hooks_event_name(event), "%s", *var);
+}
+
+/*
+ * MAIL and RCPT, as they are judged before a command is asked.  Returns
+ * whether the recipient is accepted.
+ */
+static bool
+explain_mail(struct explanation *x, const char *address)
+{
+	struct session *s = &x->session;
+	const char *verb = "MAIL";
+	char path[ADDRESS_MAX + 16];
+	struct reply r = transaction_open(s, "FROM:<>");
+
+	if (!r.code) {
+		verb = "RCPT";
+		snprintf(path, sizeof path, "TO:<%s>", address);
+		r = transaction_judge(s, path, &x->recipient);
+	}
+	if (!r.code)
+		r = s->envelope->ops->add_recipient(s->envelope,
+		    &x->recipient);
+	if (!r.code)
+		r = reply_make(250, "2.1.5 Ok");
+	field(verb, "%d %s", r.code, r.text);
+	return !reply_refuses(&r);
+}
+
+static void
+explain_questions(const struct settings *s)
+{
+	unsigned event, i;
+
+	for (event = 0; event < HOOK_EVENTS; event++)
+		for (i = 0; i < s->commands[event].n; i++)
+			field("asks", "%s: %s", hooks_event_name(event),
+			    s->commands[event].values[i]);
+}
+
+/* Returns whether it is accepted. */
+static bool
+explain_address(struct explanation *x, const struct place *p,
+    const char *address, bool authenticated)
+{
+	const bool encrypted = listener_kinds[p->kind].tls ||
+	    x->server->settings.proto.require_tls;
+	bool accepted;
+
+	begin_session(x, p, encrypted);
+	if (authenticated) {
+		strcpy(x->session.user, "user");
+		x->session.mechanism = "PLAIN";
+		session_set_protocol(&x->session);
+	}
+	printf("\n%s at %s %s%s%s\n", address, listener_kinds[p->kind].name,
+	    p->address, encrypted ? ", encrypted" : "",
+	    authenticated ? ", authenticated" : "");
+	accepted = explain_mail(x, address);
+	if (accepted) {
+		explain_mailbox(x);
+		explain_questions(&x->server->settings);
+		explain_environment(x);
+	}
+	session_end(&x->session);
+	return accepted;
+}
+
+static void
+explain_addresses(struct explanation *x)
+{
+	const struct settings *s = &x->server->settings;
+	const struct option_list *list = &s->given.operands;
+	const struct place *p;
+	unsigned i;
+
+	for (i = 0; i < list->n; i++)
+		for (p = x->places; p < x->places + x->n; p++)
+			if (!explain_address(x, p, list->values[i], false) &&
+			    s->auth)
+				explain_address(x, p, list->values[i], true);
+}
+
+static void
+warn(bool risky, const char *text)
+{
+	if (risky)
+		printf("warning: %s\n", text);
+}
+
+/* Can somebody reach us who is not on this machine? */
+static bool
+is_public(const struct explanation *x)
+{
+	const struct place *p;
+
+	for (p = x->places; p < x->places + x->n; p++)
+		if (p->local.family != AF_UNSPEC &&
+		    !endpoint_is_loopback(&p->local))
+			return true;
+	return false;
+}
+
+static bool
+takes_any_domain(const struct settings *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->domains.n; i++)
+		if (strcmp(s->domains.values[i], "*") == 0)
+			return true;
+	return false;
+}
+
+static bool
+trusts_all(const struct networks *trusted)
+{
+	unsigned i;
+
+	for (i = 0; i < trusted->n; i++)
+		if (trusted->all[i].bits == 0)
+			return true;
+	return false;
+}
+
+/* Each says what is risky, and what to do about it. */
+static void
+explain_risks(const struct explanation *x)
+{
+	const struct settings *s = &x->server->settings;
+	const struct store *store = &x->server->store;
+	const bool public = is_public(x), root = geteuid() == 0;
+	const bool tls = s->tls || s->proxies.n;
+	const unsigned long long room = (unsigned long long)s->min_free;
+
+	putchar('\n');
+	warn(root, "what the network sends is read as root; give --user "
+	    "another user");
+	warn(s->auth && s->proto.plain_auth, "--plain-auth lets passwords "
+	    "pass in clear; give --tls instead, if no proxy encrypts");
+	warn(s->auth && !s->proto.plain_auth && !tls, "--auth is of no use "
+	    "without --tls: AUTH is offered to who encrypts");
+	warn(public && takes_any_domain(s), store->path && store_is_one(store) ?
+	    root ? "everybody may put mail for any address into root's "
+	    "Maildir; name domains with --domain, not *" :
+	    "everybody may put mail for any address into the Maildir; name "
+	    "domains with --domain, not *" :
+	    "mail for any domain is taken from everybody; name domains with "
+	    "--domain, not *");
+	warn(trusts_all(&s->proto.trusted), "--trust holds everybody; name "
+	    "networks that are yours");
+	warn(s->workers > 1 && (s->proto.max_per_client == 0 ||
+	    s->proto.max_per_client >= s->workers), "one client can have "
+	    "all workers; --max-per-client is to be less than --workers");
+	warn(store_is_exposed(store), "everybody on this machine may put mail "
+	    "into the Maildir, or take it away; chmod o-w");
+	warn(store_room(store, room) < 0, "there is less room than "
+	    "--min-free: MAIL would get 452 now");
+	warn(public && !strchr(s->hostname, '.'), "the hostname has no dot, "
+	    "and others know no such host; give --hostname");
+}
+
+int
+explain_server(struct server *server, bool pool)
+{
+	static struct explanation x;
+	unsigned i;
+
+	x.server = server;
+	find_places(&x, pool);
+	explain_listeners(&x);
+	explain_offers(&x);
+	explain_commands(server);
+	explain_store(server);
+	explain_addresses(&x);
+	explain_risks(&x);
+	free(x.places);
+	for (i = 0; i < server->n_unopened; i++)
+		printf("smtpd would not start: --listen %s\n",
+		    server->unopened[i].error.text);
+	if (i == 0)
+		printf("smtpd would start.\n");
+	return server->n_unopened ? server->unopened[0].error.status : EX_OK;
+}

@@ -1,0 +1,209 @@
+# --explain says what a start would do, by the means of a start, and does not
+# start.
+
+load helpers
+
+# explain STATUS ARGUMENT...: $output is the explanation
+explain() {
+	local want=$1
+	shift
+	status=0
+	env "${environment[@]}" timeout 20 ./smtpd --explain -m "$dir" \
+	    -H mx.example "${options[@]}" "$@" </dev/null >"$tmp/explained" \
+	    2>"$log" || status=$?
+	output=$(<"$tmp/explained")
+	echo "$output"
+	echo "status $status"
+	[[ $status == "$want" ]]
+}
+
+# says REGEX: a line of the explanation is all this, blanks being one
+says() {
+	tr -s ' ' <"$tmp/explained" | sed 's/^ //' | grep -Eqx -- "$1"
+}
+
+# part TITLE: the lines below it, as far as the next empty one
+part() {
+	sed -n "/^$1/,/^\$/{/^$1/d;/^\$/d;p;}" "$tmp/explained"
+}
+
+# a listener that would do
+listen=(--listen 127.0.0.1:0)
+
+@test "an explanation serves nobody, leaves no process, and exits 0" {
+	explain 0 "${nobody[@]}" "${listen[@]}"
+	[[ ! -s $log ]]
+	[[ -z $(running "$tmp") ]]
+	says 'smtpd would start\.'
+	keeps 0
+}
+
+@test "each setting is told with what it is and where it comes from" {
+	explain 0 "${nobody[@]}" "${listen[@]}" --workers 7 -s 64k --read-timeout 90 \
+	    --domain one.example --domain two.example --strict
+	says 'workers 7 option'
+	says 'max-size 65536 option'
+	says 'min-free 131072 default'
+	says 'max-per-client 4 default'
+	says 'read-timeout 90s option'
+	says 'write-timeout 5m default'
+	says 'hostname mx\.example option'
+	says 'domain one\.example option'
+	says 'domain two\.example option'
+	says 'strict yes option'
+	says 'umask 077 default'
+	says 'tls none default'
+}
+
+@test "every option of --help is in the explanation" {
+	local name
+	explain 0 "${nobody[@]}" "${listen[@]}"
+	while read -r name; do
+		echo "$name"
+		case $name in
+		listen|inetd|show|explain|help|version|on-*|filter|deliver|mda|dsn)
+			continue ;;
+		esac
+		says "$name .*"
+	done < <(./smtpd --help | sed -nE 's/^  .{4}--([a-z-]+).*/\1/p')
+}
+
+@test "the hostname comes from the system, a Maildir from systemd's directory" {
+	mkdir -m 777 "$tmp/state"
+	environment=(STATE_DIRECTORY="$tmp/state")
+	env "${environment[@]}" timeout 20 ./smtpd --explain "${nobody[@]}" \
+	    "${listen[@]}" >"$tmp/explained"
+	says 'hostname .+ system'
+	says "maildir $tmp/state/./Maildir default, below systemd's .*"
+	explain 0 "${nobody[@]}" "${listen[@]}" -m box
+	says "maildir $tmp/state/box option, below systemd's .*"
+}
+
+@test "limits of tcpserver's rules come from the environment" {
+	environment=(DATABYTES=4711)
+	explain 0 -i "${user[@]}"
+	says 'max-size 4711 environment'
+	says 'smtp descriptor 0 option one connection'
+}
+
+@test "what EHLO offers is what EHLO then says, in clear" {
+	explain 0 -i "${user[@]}"
+	part 'EHLO on smtp, in clear' | sed 's/^ *//' >"$tmp/offer"
+	say 'EHLO c.example' QUIT
+	printf '%s\n' "${lines[@]:1:${#lines[@]}-2}" >"$tmp/said"
+	[[ -s $tmp/offer ]]
+	diff "$tmp/offer" "$tmp/said"
+}
+
+@test "and for each kind of listener, and when it encrypts" {
+	explain 0 "${nobody[@]}" "${listen[@]}" --listen submissions@127.0.0.1:0 \
+	    --listen lmtp@"$tmp/lmtp" --auth true --tls true
+	part 'EHLO on smtp, in clear' | grep -q STARTTLS
+	part 'EHLO on smtp, in clear' | lacks AUTH
+	part 'EHLO on smtp, encrypted' | grep -q 'AUTH PLAIN LOGIN'
+	part 'EHLO on smtp, encrypted' | lacks STARTTLS
+	part 'EHLO on submissions, encrypted' | grep -q REQUIRETLS
+	part 'LHLO on lmtp, in clear' | grep -q PIPELINING
+	lacks 'EHLO on submissions, in clear' "$tmp/explained"
+	[[ ! -e $tmp/lmtp ]]
+}
+
+@test "a listener that is in use is told, the rest too, and the status is 69" {
+	serve --listen 127.0.0.1:0
+	explain 69 "${nobody[@]}" "${listen[@]}" --listen "${addr[0]}" bob@mx.example
+	says "smtp ${addr[0]} option ${addr[0]}: another server listens there .*"
+	says 'smtp 127\.0\.0\.1:[0-9]+ option can be had'
+	says "smtpd would not start: --listen ${addr[0]}: .*"
+	says 'RCPT 250 2\.1\.5 Ok'
+	dial "${addr[0]}" reply:220
+}
+
+@test "what ends a start ends an explanation, with its words and its status" {
+	explain 69 "${nobody[@]}" "${listen[@]}" --on-hello /no/such/command
+	grep -q "^smtpd: --on-hello '/no/such/command': " "$log"
+	says 'workers 100 default'
+	explain 73 "${nobody[@]}" "${listen[@]}" -m "$tmp/no/Maildir"
+	explain 64 "${nobody[@]}" "${listen[@]}" --workers 0
+	if ((EUID == 0)); then
+		explain 64 --listen 127.0.0.1:0
+	fi
+}
+
+@test "commands are told with how they run and where they lie, and don't run" {
+	hook ran <<-'END'
+		touch "$tmp/it-ran"
+	END
+	explain 0 "${user[@]}" "${listen[@]}" --on-new-connection "$tmp/ran" \
+	    --on-hello "$tmp/ran a 'b c'" --on-recipient "$tmp/ran | cat" \
+	    --auth true bob@mx.example
+	says "on-new-connection direct $tmp/ran \(executable\): $tmp/ran"
+	says "on-hello direct $tmp/ran \(executable\): $tmp/ran a 'b c'"
+	says "on-recipient sh /bin/sh \(executable\): $tmp/ran \| cat"
+	says "auth direct /.*/true \(executable\): true"
+	[[ ! -e $tmp/it-ran ]]
+}
+
+@test "the Maildir is told with its owner, mode and room" {
+	explain 0 "${nobody[@]}" "${listen[@]}"
+	says "kept in $dir, one Maildir for all"
+	says "owner $(stat -c '%U \(%u:%g\)' "$dir")"
+	says 'mode 0700'
+	says 'octets free [0-9]+'
+}
+
+@test "an address leads to a reply, a mailbox, questions and an environment" {
+	users bob
+	chmod -R a+rwx "$base"
+	explain 0 "${nobody[@]}" "${listen[@]}" --domain mx.example --on-recipient 'true x' \
+	    --deliver 'cat | cat' Bob+list@mx.example
+	says 'RCPT 250 2\.1\.5 Ok'
+	says "mailbox $base/bob"
+	says 'asks on-recipient: true x'
+	says 'asks deliver: cat \| cat'
+	says 'on-recipient SMTP_EVENT=on-recipient'
+	says 'on-recipient RECIPIENT=Bob\+list@mx\.example'
+	says 'on-recipient SMTP_MAILBOX=bob'
+	says 'on-recipient EXTENSION=list'
+	keeps 0 "$base/bob"
+}
+
+@test "addresses that a client would be refused have the reply that he'd have" {
+	users bob
+	chmod -R a+rwx "$base"
+	explain 0 "${nobody[@]}" "${listen[@]}" --domain mx.example eve@mx.example \
+	    bob@other.example 'no address' -- bob
+	[[ $(grep -c '^  RCPT' "$tmp/explained") == 5 ]]
+	says 'RCPT 550 5\.1\.1 .*'
+	says 'RCPT 550 5\.7\.1 We take no mail for that domain'
+	says 'RCPT 501 5\.1\.3 Malformed address'
+	explain 0 "${nobody[@]}" "${listen[@]}" --listen submission@127.0.0.1:0 --auth true \
+	    --plain-auth bob@other.example
+	says 'MAIL 530 5\.7\.0 Authentication is required'
+	says 'bob@other\.example at submission .*, authenticated'
+}
+
+@test "risky settings are warned of, and usual ones are not" {
+	local warned
+	explain 0 "${listen[@]}" --user "$(id -un)" \
+	    --auth true --plain-auth --trust 0.0.0.0/0 --max-per-client 0
+	warned=$(sed -n 's/^warning: //p' "$tmp/explained")
+	grep -q '^--plain-auth' <<<"$warned"
+	grep -q '^--trust' <<<"$warned"
+	grep -q '^one client can have all workers' <<<"$warned"
+	((EUID != 0)) || grep -q '^what the network sends is read as root' \
+	    <<<"$warned"
+	lacks 'any address' <<<"$warned"
+	explain 0 --listen :0 --user "$(id -un)" --domain '*'
+	grep -q '^warning: everybody may put mail for any address' \
+	    "$tmp/explained"
+	explain 0 --listen 127.0.0.1:0 --auth true --user "$(id -un)"
+	grep -q '^warning: --auth is of no use' "$tmp/explained"
+	rm -rf "$dir"
+	explain 0 "${nobody[@]}" "${listen[@]}"
+	lacks '^warning:' "$tmp/explained"
+}
+
+@test "addresses are for --explain alone: 64" {
+	run -64 timeout 10 ./smtpd -i "${user[@]}" bob@mx.example
+	[[ $output == "smtpd: smtpd takes options only, not 'bob@mx.example'"* ]]
+}
