@@ -208,20 +208,28 @@ pool_without() {
 
 @test "workers go when the master is killed" {
 	serve --listen 127.0.0.1:0 --workers 3
-	mapfile -t strays < <(workers)
-	((${#strays[@]} == 3))
+	local pids
+	mapfile -t pids < <(workers)
+	((${#pids[@]} == 3))
+	stray "${pids[@]}"
 	kill -KILL "$master"
-	eventually gone "${strays[@]}"
+	eventually gone "${pids[@]}"
+	wait "$master" || true
+	master=''
 	run ! t/smtpc -T 5 -c "${addr[0]}" -- reply
 }
 
 @test "workers that are in a session go too, with what it kept so far" {
 	serve --listen 127.0.0.1:0 --workers 2
-	mapfile -t strays < <(workers)
-	((${#strays[@]} == 2))
+	local pids
+	mapfile -t pids < <(workers)
+	((${#pids[@]} == 2))
+	stray "${pids[@]}"
 	dial "${addr[0]}" idle:1 "${data_bob[@]:0:7}" run:"kill -KILL $master" \
 	    eof
-	eventually gone "${strays[@]}"
+	eventually gone "${pids[@]}"
+	wait "$master" || true
+	master=''
 	keeps 0
 }
 

@@ -52,7 +52,7 @@ ended() {
 	serve --listen 127.0.0.1:0 --workers 10
 	for i in {1..8}; do
 		t/smtpc -c "${addr[0]}" -- "${data_bob[@]}" send:"$i\r\n" settle \
-		    run:"touch $tmp/in.$i; until test -e $tmp/go; do :; done" \
+		    run:"touch $tmp/in.$i; t/until test -e $tmp/go" \
 		    send:'.\r\n' reply:'250 2.0.0 ' reply:'421 4.3.2 ' eof \
 		    >"$tmp/said.$i" 3>&- &
 		pids+=($!)
@@ -110,7 +110,7 @@ ended() {
 	dial "$port" "${data_bob[@]}" send:'x\r\n' settle run:"kill -TERM $old" \
 	    run:"i=0; until ./smtpd -m '$dir' ${nobody[*]} -l '$port' --ready-fd 9 9>'$tmp/up' \
 		-n 1 2>'$tmp/err' </dev/null >/dev/null & pid=\$!; \
-		while kill -0 \$pid 2>/dev/null && ! test -s '$tmp/up'; do :; done; \
+		t/until eval \"! kill -0 \$pid 2>/dev/null || test -s '$tmp/up'\"; \
 		test -s '$tmp/up'; do i=\$((i + 1)); test \$i -lt 100 || exit 1; done; \
 		kill \$pid; wait \$pid" \
 	    send:'.\r\n' reply:250 reply:421 eof
@@ -133,8 +133,8 @@ ended() {
 	mapfile -t pids < <(workers)
 	dial "${addr[0]}" "${data_bob[@]}" send:'x\r\n' settle \
 	    run:"kill -TERM $master" send:'y\r\n' settle \
-	    run:"timeout 10 sh -c 'until grep -q draining \"$log\"; do :; done'" \
-	    run:"timeout 10 sh -c 'while kill -TERM $master; do :; done' 2>/dev/null; true" eof
+	    run:"t/until grep -q draining $log" \
+	    run:"t/until eval '! kill -TERM $master' 2>/dev/null" eof
 	eventually gone "$master" "${pids[@]}"
 	wait "$master" || true
 	master=''

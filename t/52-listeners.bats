@@ -102,9 +102,11 @@ ipv6() {
 
 @test "a stale socket is replaced" {
 	serve --listen "$tmp/sock" --workers 1
-	mapfile -t strays < <(children "$master")
+	local pids
+	mapfile -t pids < <(children "$master")
+	stray "${pids[@]}"
 	kill -KILL "$master"
-	eventually gone "$master" "${strays[@]}"
+	eventually gone "$master" "${pids[@]}"
 	wait "$master" || true
 	[[ -S $tmp/sock ]]
 	serve --listen "$tmp/sock" --workers 1

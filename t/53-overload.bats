@@ -8,15 +8,15 @@ load helpers
 crowd() {
 	t/smtpc -T 100 -c "${addr[0]}" -- crowd:"$1:$2" >"$tmp/crowd" \
 	    3>&- 4>&- &
-	strays+=($!)
+	crowd=$!
+	stray "$crowd"
 	eventually grep -q crowded "$tmp/crowd"
 }
 
 # disperse: nobody is left of the crowd
 disperse() {
-	kill "${strays[0]}"
-	wait "${strays[0]}" || true
-	strays=()
+	kill "$crowd"
+	wait "$crowd" || true
 }
 
 # clock SECONDS: a clock that is put forward by run:"$later"
@@ -81,14 +81,15 @@ refused() {
 }
 
 @test "a client that takes no replies makes room, too" {
+	local deaf
 	serve --listen 127.0.0.1:0 --workers 1 --max-recipients 0
 	t/smtpc -T 100 -c "${addr[0]}" -- "${data_bob[@]:0:7}" \
 	    deaf:'RCPT TO:<bob@mx.example>\r\n' close >"$tmp/deaf" 3>&- 4>&- &
-	strays+=($!)
+	deaf=$!
+	stray "$deaf"
 	eventually grep -q '^250 2.1.5' "$tmp/deaf"
 	send_one "${addr[0]}"
-	wait "${strays[0]}"
-	strays=()
+	wait "$deaf"
 	keeps 1
 }
 
@@ -132,7 +133,7 @@ refused() {
 @test "what comes while a hook is asked comes before the banner, too" {
 	printf 'touch "$tmp/asked"\nuntil [ -e "$tmp/spoke" ]; do sleep 0.02; done\n' | hook dawdle
 	options=(--greet-delay 1s --on-new-connection "$tmp/dawdle")
-	talk run:"until pgrep -f '$tmp/dawdle' >/dev/null; do sleep 0.02; done" \
+	talk run:"t/until test -e '$tmp/asked'" \
 	    send:'EHLO c.example\r\n' run:"touch '$tmp/spoke'" \
 	    reply:'554 5.5.1 ' eof
 }
@@ -143,7 +144,7 @@ refused() {
 
 @test "SIGTERM does not wait for --greet-delay" {
 	options=(--greet-delay 1h -v)
-	talk run:"until grep -q event=connected '$log'; do :; done" \
+	talk run:"t/until grep -q event=connected '$log'" \
 	    run:'kill -TERM $SMTPC_PID' eof exit:0
 }
 
@@ -151,7 +152,7 @@ refused() {
 	serve --listen 127.0.0.1:0 --workers 1 --greet-delay 1h
 	dial "${addr[0]}" \
 	    run:"t/smtpc -c ${addr[0]} -- run:'touch $tmp/there' eof >'$tmp/other' &
-	        until [ -e '$tmp/there' ]; do :; done" \
+	        t/until test -e '$tmp/there'" \
 	    reply:220 say:QUIT reply:221 eof
 }
 

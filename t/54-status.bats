@@ -20,7 +20,7 @@ told() {
 	    reply:500 say:QUIT reply:221 eof
 	dial "${addr[0]}" "${data_bob[@]}" send:'12345678\r\n' settle \
 	    run:"kill -USR1 $master" \
-	    run:"until grep -q event=worker '$log'; do :; done" \
+	    run:"t/until grep -q event=worker '$log'" \
 	    say:. reply:250 say:QUIT reply:221 eof
 	told status workers=3 busy=1 sessions=2 messages=1 octets=3 \
 	    replies_4yz=0 replies_5yz=1 died=0

@@ -36,7 +36,7 @@ shown() {
 	    reply:500 say:QUIT reply:221 eof
 	eventually shows smtpd_messages_total 1
 	dial "${addr[0]}" "${data_bob[@]}" send:'12345678\r\n' settle \
-	    run:"until grep -q '^# worker .* DATA .* 10 ' '$file'; do :; done" \
+	    run:"t/until grep -q '^# worker .* DATA .* 10 ' '$file'" \
 	    run:"cp '$file' '$tmp/busy'" say:. reply:250 say:QUIT reply:221 eof
 	grep -Ex "# worker [1-3] $(children "$master" | paste -sd '|' |
 	    sed 's/.*/(&)/') DATA 127\.0\.0\.1 [0-9]{10,} 10 1 0" "$tmp/busy"
@@ -138,7 +138,7 @@ shown() {
 	file
 	serve --listen 127.0.0.1:0 --workers 3 --status "$file"
 	dial "${addr[0]}" "${data_bob[@]}" send:'12345678\r\n' settle \
-	    run:"until grep -q '^# worker .* DATA .* 10 ' '$file'; do :; done" \
+	    run:"t/until grep -q '^# worker .* DATA .* 10 ' '$file'" \
 	    run:"./smtpd --show '$file' >'$tmp/table'" \
 	    say:. reply:250 say:QUIT reply:221 eof
 	cat "$tmp/table"

@@ -30,7 +30,8 @@ manage() {
 	told=$tmp/told
 	: >"$told"
 	t/manager notify "$1" "$told" </dev/null >/dev/null 3>&- 4>&- &
-	strays+=($!)
+	manager=$!
+	stray "$manager"
 	environment+=(NOTIFY_SOCKET="$1")
 	eventually bound "$1"
 }
@@ -198,8 +199,8 @@ bound() {
 	eventually grep -Fqx "$master STATUS=0 of 2 workers busy; 0 sessions, 0 messages" "$told"
 	send_one "${addr[0]}"
 	eventually grep -Fqx "$master STATUS=0 of 2 workers busy; 1 sessions, 1 messages" "$told"
-	dial "${addr[0]}" reply run:"timeout 10 sh -c \
-		'until grep -q \"STATUS=1 of 2 workers busy; 2 sessions, 1 messages\" $told; do :; done'" \
+	dial "${addr[0]}" reply run:"t/until grep -q \
+		'STATUS=1 of 2 workers busy; 2 sessions, 1 messages' $told" \
 	    say:QUIT reply:221 eof
 	[[ -z $(grep STATUS= "$told" | sort | uniq -d) ]]
 }
@@ -214,8 +215,8 @@ signs() {
 	environment+=(WATCHDOG_USEC=400000)
 	local start=${EPOCHREALTIME/[.,]/}
 	serve --workers 1 --listen 127.0.0.1:0
-	dial "${addr[0]}" reply run:"timeout 10 sh -c \
-		'until test \$(grep -c WATCHDOG=1 $told) -ge 5; do :; done'" \
+	dial "${addr[0]}" reply \
+	    run:"t/until eval 'test \$(grep -c WATCHDOG=1 $told) -ge 5'" \
 	    say:QUIT reply:221 eof
 	# and not more often
 	((${EPOCHREALTIME/[.,]/} - start > 5 * 150000))
@@ -284,9 +285,8 @@ signs() {
 	manage "$tmp/notify"
 	serve --workers 1 --listen 127.0.0.1:0
 	eventually grep -q READY=1 "$told"
-	kill "${strays[0]}"
-	eventually gone "${strays[0]}"
-	strays=()
+	kill "$manager"
+	eventually gone "$manager"
 	send_one "${addr[0]}"
 	end_daemon
 	(($(events notify-failed | wc -l) == 1))

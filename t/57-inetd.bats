@@ -12,7 +12,8 @@ listen() {
 	mkfifo "$tmp/address"
 	t/manager listen "$1" ./smtpd -m "$dir" -H mx.example "${nobody[@]}" \
 	    "${@:2}" >"$tmp/address" </dev/null 3>&- 4>&- &
-	strays+=($!)
+	super=$!
+	stray "$super"
 	read -rt 10 addr <"$tmp/address"
 }
 
@@ -29,9 +30,8 @@ runs() {
 
 # quit: the super-server goes, and then the server
 quit() {
-	kill "${strays[0]}"
-	eventually gone "${strays[0]}"
-	strays=()
+	kill "$super"
+	eventually gone "$super"
 	gone "$(server)" || kill "$(server)"
 	eventually gone "$(server)"
 }

@@ -132,8 +132,8 @@ refuses_restart() {
 	serve --workers 1 --listen 127.0.0.1:0
 	old=$(children "$master")
 	dial "${addr[0]}" "${data_bob[@]:0:5}" run:"kill -HUP $master" \
-	    run:"timeout 10 sh -c 'until t/smtpc -T 5 -c ${addr[0]} -- reply:220 \
-		say:QUIT eof >/dev/null; do :; done'" \
+	    run:"t/until t/smtpc -T 5 -c ${addr[0]} -- reply:220 say:QUIT eof \
+		>/dev/null" \
 	    say:'RCPT TO:<bob@mx.example>' reply:250 say:DATA reply:354 \
 	    send:'x\r\n.\r\n' reply:250 say:NOOP reply:250 \
 	    run:"kill -0 $old" say:QUIT reply:221 eof
@@ -167,15 +167,15 @@ refuses_restart() {
 }
 
 @test "several generations live side by side, and SIGTERM drains them all" {
-	local all
+	local restarted="t/until eval 'test \$(grep -c =restarting $log)"
 	serve --workers 1 --listen 127.0.0.1:0
 	dial "${addr[0]}" "${data_bob[@]}" send:'one\r\n' settle \
-	    run:"kill -HUP $master; timeout 10 sh -c 'until test \$(grep -c =restarting $log) = 1; do :; done'" \
+	    run:"kill -HUP $master; $restarted = 1'" \
 	    run:"t/smtpc -c ${addr[0]} -- reply:220 run:'touch $tmp/second' reply:421 eof >$tmp/said &
-		timeout 10 sh -c 'until test -e $tmp/second; do :; done'" \
-	    run:"kill -HUP $master; timeout 10 sh -c 'until test \$(grep -c =restarting $log) = 2; do :; done'" \
+		t/until test -e $tmp/second" \
+	    run:"kill -HUP $master; $restarted = 2'" \
 	    run:"t/smtpc -c ${addr[0]} -- reply:220 run:'touch $tmp/third' reply:421 eof >$tmp/said.3 &
-		timeout 10 sh -c 'until test -e $tmp/third; do :; done'" \
+		t/until test -e $tmp/third" \
 	    run:"kill -TERM $master" send:'two\r\n.\r\n' reply:250 \
 	    reply:'421 4.3.2 ' eof
 	eventually gone "$master"
@@ -199,9 +199,9 @@ refuses_restart() {
 }
 
 @test "workers, old and new, go when the master is killed behind a restart" {
+	local restarted="t/until eval 'test \$(grep -c =restarting $log)"
 	serve --workers 1 --listen 127.0.0.1:0
-	dial "${addr[0]}" reply run:"kill -HUP $master; timeout 10 sh -c \
-		'until test \$(grep -c =restarting $log) = 1; do :; done'" \
+	dial "${addr[0]}" reply run:"kill -HUP $master; $restarted = 1'" \
 	    run:"t/smtpc -c ${addr[0]} -- reply:220 say:QUIT eof >/dev/null" \
 	    run:"kill -KILL $master" reply:'421 4.3.2 ' eof
 	eventually gone "$master"
@@ -368,7 +368,7 @@ refuses_restart() {
 @test "the manager hears RELOADING=1, and READY=1 again, however it went" {
 	chmod 711 "$tmp" "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
 	t/manager notify "$tmp/notify" "$tmp/told" </dev/null >/dev/null 3>&- 4>&- &
-	strays+=($!)
+	stray $!
 	eventually test -S "$tmp/notify"
 	environment=(NOTIFY_SOCKET="$tmp/notify")
 	serve_copy --workers 1 --listen 127.0.0.1:0

@@ -331,7 +331,7 @@ waiting() {
 		echo $$ >"$tmp/pid"
 		wait
 	EOT
-	wait_pid="until [ -s $tmp/pid ]; do :; done"
+	wait_pid="t/until test -s $tmp/pid"
 }
 
 @test "a connection that is gone ends a command that was asked" {
@@ -443,7 +443,7 @@ waiting() {
 	options=(--on-recipient "echo >>$tmp/asked; sleep 20;")
 	talk reply:220 say:'HELO c.example' reply:250 say:'MAIL FROM:<>' \
 	    reply:250 send:'RCPT TO:<a@b>\r\nRCPT TO:<a@b>\r\nRCPT TO:<a@b>\r\n' \
-	    run:"timeout 10 sh -c 'until test -s $tmp/asked; do :; done'" \
+	    run:"t/until test -s $tmp/asked" \
 	    reset exit:0
 	(($(wc -l <"$tmp/asked") == 1))
 }

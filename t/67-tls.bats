@@ -17,7 +17,7 @@ with_tls() {
 }
 
 # an action: wait for the server to wait
-asleep='until grep -q "^[^)]*) S" /proc/$SMTPC_PID/stat; do sleep 0.02; done'
+asleep='t/until grep -q "^[^)]*) S" /proc/$SMTPC_PID/stat'
 
 # idle_worker: the one worker has no child, and no descriptor it lacked before
 idle_worker() {
@@ -291,7 +291,7 @@ broken() {
 	via=-t
 	talk "${encrypted[@]}" say:'EHLO d.example' reply:250 \
 	    say:'MAIL FROM:<>' \
-	    run:"until [ -e $tmp/asked ]; do sleep 0.02; done" reset exit:0
+	    run:"t/until test -e $tmp/asked" reset exit:0
 }
 
 @test "a worker serves many encrypted sessions, and has no descriptor or child more" {

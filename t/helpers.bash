@@ -20,7 +20,7 @@ setup() {
 		nobody=(--user nobody)
 	fi
 	lines=() codes='' master='' addr=()
-	strays=()		# what to kill where a test fails
+	strays=()		# see stray
 	unset "${!SMTP_@}" "${!TCP@}" RELAYCLIENT DATABYTES MAXRCPTS REMOTE_HOST
 	export LC_ALL=C
 	: >"$log"
@@ -28,8 +28,9 @@ setup() {
 
 teardown() {
 	local pid
-	for pid in "${strays[@]}"; do
-		gone "$pid" || kill -KILL "$pid"
+	for pid in "${!strays[@]}"; do
+		[[ $(started "$pid") != "${strays[pid]:-none}" ]] ||
+		    kill -KILL "$pid"
 	done
 	[[ -z $master ]] || end_daemon
 	[[ -z ${elsewhere:-} ]] || rm -rf "$elsewhere"
@@ -237,6 +238,23 @@ gone() {
 	for pid; do
 		{ read -r stat </proc/"$pid"/stat; } 2>/dev/null || continue
 		[[ ${stat##*) } == [ZX]* ]] || return 1
+	done
+}
+
+# started PID: when it was, which no process that has its number later shares;
+# nothing where it is gone
+started() {
+	local stat
+	{ read -r stat </proc/"$1"/stat; } 2>/dev/null || return 0
+	read -ra stat <<<"${stat##*) }"
+	echo "${stat[19]}"
+}
+
+# stray PID...: what is left of these when the test ends is killed
+stray() {
+	local pid
+	for pid; do
+		strays[pid]=$(started "$pid")
 	done
 }
 
