@@ -462,6 +462,7 @@ pool_run(const struct pool_options *options)
 	sigaddset(&p.signals, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &p.signals, NULL);
 	take_former(&p);
+	reap(&p);	/* SIG_DFL has dropped a SIGCHLD that was pending */
 	run(&p);
 	drain(&p);
 	free(p.workers);

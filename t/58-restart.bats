@@ -305,6 +305,34 @@ refuses_restart() {
 	keeps 2
 }
 
+@test "a worker that dies while the program is replaced is buried, and no zombie" {
+	local old
+	serve_copy --workers 1 --listen 127.0.0.1:0
+	old=$(children "$master")
+	cp "$bin" "$bin.real"
+	# the master itself waits for the death; what forked would reap it
+	replace <<-EOF
+		#!/bin/sh
+		n=0
+		[ \$\$ != $master ] || kill -KILL $old
+		while [ \$\$ = $master ] && [ \$((n += 1)) -lt 100000 ]; do
+			read -r stat </proc/$old/stat
+			case \$stat in
+			*') Z '*) break ;;
+			esac
+		done
+		exec "$bin.real" "\$@"
+	EOF
+	kill -HUP "$master"
+	eventually logged 1 worker-died
+	events worker-died | grep -F " pid=$old signal=9 "
+	buried() {
+		[[ ! -e /proc/$old ]]
+	}
+	eventually buried
+	send_one "${addr[0]}"
+}
+
 @test "what the start would find now is found: a Maildir that is gone" {
 	serve --workers 1 --listen 127.0.0.1:0
 	mv "$dir" "$tmp/elsewhere"
