@@ -61,6 +61,16 @@ take_tls_means(struct tls_means *m)
 		m->control = -1;
 }
 
+static bool
+is_stream(int fd)
+{
+	int type;
+	socklen_t len = sizeof type;
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+	    type == SOCK_STREAM;
+}
+
 /* Who is it, by the socket or else by the super-server's variables? */
 static void
 identify_client(struct client *client, bool is_socket)
@@ -69,6 +79,9 @@ identify_client(struct client *client, bool is_socket)
 	socklen_t len = sizeof sa;
 	const char *ip;
 
+	if (is_socket && !is_stream(STDIN_FILENO))
+		fatal(EX_UNAVAILABLE, "descriptor 0 is no stream socket; SMTP "
+		    "goes over tcp, not udp");
 	if (is_socket && getpeername(STDIN_FILENO, (struct sockaddr *)&sa,
 	    &len) < 0)
 		exit(EX_OK);		/* the client has gone already */

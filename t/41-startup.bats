@@ -303,6 +303,13 @@ listen=(--listen 127.0.0.1:0)
 	refused 64 -m "$dir" "${user[@]}" --listen "$tmp/$(printf '%0110d' 0)"
 }
 
+@test "a datagram socket from inetd is no connection: 69" {
+	local cmd
+	command_line
+	run -69 timeout 10 bash -c '"$@" 0<>/dev/udp/127.0.0.1/9' bash "${cmd[@]}"
+	[[ $output == 'smtpd: descriptor 0 is no stream socket'* ]]
+}
+
 @test "the errors of a start are said, not served, under inetd too" {
 	local cmd
 	dir=$tmp/no/such
