@@ -392,14 +392,18 @@ scoreboard_slots(const struct scoreboard *s)
 	return s->board ? s->slots : 0;
 }
 
-/* A word of n octets at most, whatever stands there. */
+/*
+ * A word of n octets at most, whatever stands there.  Each is read once, for
+ * its worker can change it between two looks.
+ */
 static void
-read_word(char *to, const char *from, size_t n)
+read_word(char *to, const volatile char *from, size_t n)
 {
 	size_t i;
+	char c;
 
-	for (i = 0; i + 1 < n && from[i]; i++)
-		to[i] = from[i] > ' ' && from[i] < 0x7f ? from[i] : '?';
+	for (i = 0; i + 1 < n && (c = from[i]) != '\0'; i++)
+		to[i] = c > ' ' && c < 0x7f ? c : '?';
 	to[i] = '\0';
 }
 
