@@ -89,6 +89,7 @@ read_master(struct handover *h, const char *text)
 	h->check = pid == getppid() && pid != getpid();
 	if (!h->check && pid != getpid())
 		refuse("it was not made for this process");
+	h->ours = true;
 }
 
 static void
@@ -147,7 +148,7 @@ handover_read(struct handover *h, struct server *server)
 		refuse("it is of another version");
 	while (!h->present && fgets(line, sizeof line, f))
 		read_line(h, server, line);
-	if (!h->present || server->listeners.n == 0)
+	if (!h->present || !h->ours || server->listeners.n == 0)
 		refuse("something is missing");
 	if (!h->check)
 		fclose(f);

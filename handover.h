@@ -13,6 +13,7 @@
 
 struct handover {
 	bool present;		/* else this is a start like any other */
+	bool ours;		/* it was made for this process, or a child */
 	bool check;		/* this process is to check, not to serve */
 	int state;		/* the memfd, of one that checks */
 	int board, notify;	/* descriptors; -1: there is none */

@@ -455,6 +455,25 @@ refuses_restart() {
 	[[ ! -e $dir ]]
 }
 
+@test "so is one that looks right, but is not whole, or is another process's" {
+	local ok=$'smtpd 1\nmaster @\nlistener 3 smtp lent\n' text
+	t/manager state "${ok}end"$'\n' ./smtpd -m "$dir" "${nobody[@]}" \
+	    2>>"$log" </dev/null 3>&- 4>&- &
+	master=$!
+	eventually logged 1 listening
+	end_daemon
+	for text in "$ok" "${ok/master @?/}end" "${ok/@/1}end" \
+	    "${ok/smtpd 1/smtpd 0}end" "${ok/listener 3/listener 77}end" \
+	    "${ok/listener 3/listener 0}end" "${ok/smtp lent/pop3 lent}end" \
+	    "${ok/listener*/}end" "${ok}worker 1 1 1 1 0 1"$'\nend' \
+	    "${ok}worker @ 1 1 1 0 1"$'\nend' "${ok}pop3 3"$'\nend' \
+	    "${ok}scoreboard 77"$'\nend'; do
+		run -64 timeout 10 t/manager state "$text"$'\n' ./smtpd -m "$dir" \
+		    "${nobody[@]}" </dev/null
+		[[ $output == 'smtpd: SMTPD_STATE is for '* ]]
+	done
+}
+
 @test "a single worker that gets SIGHUP finishes its session, and is replaced" {
 	local old
 	serve --workers 1 --listen 127.0.0.1:0

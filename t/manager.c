@@ -21,11 +21,17 @@
  * runs it with a socket as descriptor 2, which JOURNAL_STREAM says is the
  * journal's; what comes there goes to FILE.
  *
+ *	manager state TEXT command ...
+ *
+ * runs it as if a server left TEXT to it, as handover.h has it, each @ being
+ * the pid, and descriptor 3 a socket that listens.
+ *
  *	manager notify ADDRESS FILE
  *
  * appends each message that comes to ADDRESS, a path or @NAME, to FILE: a
  * line with the sender's pid and the message, blanks for its line ends.
  */
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -148,6 +154,26 @@ sockets(char **argv)
 		errx(1, "there is no command");
 	execvp(argv[1], argv + 1);
 	err(1, "%s", argv[1]);
+}
+
+static void
+hand_over(const char *text, char **argv)
+{
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+	int fd;
+
+	place(open_socket("tcp"), FIRST);
+	fd = memfd_create("state", MFD_ALLOW_SEALING);
+	for (; *text; text++)
+		if (*text == '@')
+			dprintf(fd, "%ld", (long)getpid());
+		else
+			dprintf(fd, "%c", *text);
+	if (fd < 0 || fcntl(fd, F_ADD_SEALS, seals) < 0)
+		err(1, "memfd");
+	set_number("SMTPD_STATE", fd);
+	execvp(*argv, argv);
+	err(1, "%s", *argv);
 }
 
 static void
@@ -275,6 +301,8 @@ main(int argc, char **argv)
 		listen_and_wait(argv + 2);
 	else if (argc > 3 && strcmp(argv[1], "journal") == 0)
 		journal(argv[2], argv + 3);
+	else if (argc > 3 && strcmp(argv[1], "state") == 0)
+		hand_over(argv[2], argv + 3);
 	else if (argc == 4 && strcmp(argv[1], "notify") == 0)
 		take_messages(argv[2], argv[3]);
 	errx(1, "usage: see the head of the source");
