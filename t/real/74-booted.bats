@@ -212,3 +212,82 @@ is_alive() {
 		--to b@d.example --helo c.example --suppress-data --tls
 	keeps 1
 }
+
+# with_hooks OPTION...: a drop-in that gives smtpd.service these options
+with_hooks() {
+	mkdir -p units/smtpd.service.d units/hooks
+	cp "$root"/contrib/hooks/{clamav,rspamd} units/hooks
+	printf '[Service]\nExecStart=\nExecStart=/run/smtpd --maildir Maildir %s\n' \
+		"$*" >units/smtpd.service.d/hooks.conf
+}
+
+@test "the hooks for clamd and rspamd need nothing beyond smtpd.service" {
+	with_hooks "--on-message '/run/units/hooks/clamav -c /run/units/clamd.conf'" \
+		"--on-message '/run/units/hooks/rspamd -h 127.0.0.1:11333'"
+	mkdir -p units/database
+	printf 'Test.Worm:0:*:%s\n' "$(printf WORMWORM | od -An -tx1 |
+		tr -d ' \n')" >units/database/local.ndb
+	cat >units/clamd.conf <<-'EOT'
+		LocalSocket /run/clamd
+		LocalSocketMode 666
+		DatabaseDirectory /run/units/database
+	EOT
+	cat >units/rspamd.conf <<-'EOT'
+		options {
+			tempdir = "/tmp";
+			url_tld = "/run/units/tld";
+			filters = "regexp";
+			dns { nameserver = ["127.0.0.1:1"]; }
+		}
+		logging { type = "file"; filename = "/run/rspamd.log"; }
+		worker "normal" { bind_socket = "127.0.0.1:11333"; count = 1; }
+		actions { reject = 15; add_header = 6; greylist = 4; }
+	EOT
+	echo com >units/tld
+	boot smtpd.service smtpd.service smtpd.socket
+	run ! send_inside
+	[[ $output == *'<** 451 4.3.0 '* ]]
+	inside clamd --config-file=/run/units/clamd.conf
+	inside rspamd --insecure -c /run/units/rspamd.conf
+	await 30 inside test -S /run/clamd
+	await 30 inside bash -c ': 2>/dev/null <>/dev/tcp/127.0.0.1/11333'
+	send_inside
+	keeps 1
+	run ! inside swaks --server 127.0.0.1 --from a@c.example \
+		--to b@d.example --helo c.example --body 'a WORMWORM for you'
+	[[ $output == *'<** 554 5.7.1 It holds Test.Worm'* ]]
+	keeps 1
+}
+
+@test "what smtpd(8) says that a command may need beyond it, a drop-in gives" {
+	with_hooks --on-new-mail /run/units/needy
+	cat >units/needy <<-'EOT'
+		#!/bin/sh
+		{
+			python3 -c 'import mmap; mmap.mmap(-1, 4096, prot=7)'
+			echo $?
+			test -r /proc/meminfo
+			echo $?
+			ls /home >/dev/null
+			echo $?
+			touch /var/lib/here/file
+			echo $?
+			cat /run/shared
+			echo $?
+		} 2>/dev/null | sed 's/[1-9].*/x/' >/var/lib/smtpd/needs
+	EOT
+	chmod 755 units/needy
+	boot smtpd.service smtpd.service smtpd.socket
+	inside install -d -o mail /var/lib/here
+	inside install -g daemon -m 640 /dev/null /run/shared
+	send_inside
+	[[ $(inside cat /var/lib/smtpd/needs | paste -sd ' ') == 'x x x x x' ]]
+	printf '%s\n' '[Service]' MemoryDenyWriteExecute=no ProcSubset=all \
+		ProtectHome=no ReadWritePaths=/var/lib/here \
+		SupplementaryGroups=daemon |
+		inside tee /run/units/smtpd.service.d/loose.conf
+	inside systemctl daemon-reload
+	inside systemctl restart smtpd.service
+	send_inside
+	[[ $(inside cat /var/lib/smtpd/needs | paste -sd ' ') == '0 0 0 0 0' ]]
+}
