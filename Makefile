@@ -1,18 +1,27 @@
 # smtpd needs a C compiler and libc, and 'make tls' OpenSSL.  Targets: all check
-# check-real torture bench install uninstall clean tls install-tls; CC, CFLAGS,
-# LDFLAGS, DESTDIR and PREFIX are honoured.
+# check-real torture bench install uninstall clean tls install-tls; static html
+# lint dist deb for who works on it or packs it (CONTRIBUTING.md).  CC, CFLAGS,
+# LDFLAGS, DESTDIR, PREFIX and the directories below are honoured.
+
+VERSION = 0.1
 
 PREFIX = /usr/local
 SBINDIR = $(PREFIX)/sbin
+HOOKDIR = $(PREFIX)/libexec/smtpd
 MANDIR = $(PREFIX)/share/man
+DOCDIR = $(PREFIX)/share/doc/smtpd
+UNITDIR = $(PREFIX)/lib/systemd/system
+BASHDIR = $(PREFIX)/share/bash-completion/completions
+ZSHDIR = $(PREFIX)/share/zsh/site-functions
 
 CFLAGS = -O2 -g
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes \
 	-Wstrict-prototypes -Wconversion
 HARDENING = -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE \
 	-D_FORTIFY_SOURCE=2
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -Ilib $(WARNINGS) $(HARDENING) \
-	$(CFLAGS)
+BASE_CFLAGS = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. -Ilib \
+	$(WARNINGS)
+ALL_CFLAGS = $(BASE_CFLAGS) $(HARDENING) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
 OBJECTS = smtpd.o \
@@ -135,6 +144,14 @@ HEADERS = settings.h \
 # be made anew when that is mended:
 # make tls TLS_LIBS='-Wl,-Bstatic -lssl -lcrypto -Wl,-Bdynamic'
 TLS_LIBS = -lssl -lcrypto
+EXAMPLES = contrib/*/*.conf contrib/*/*.cfg contrib/inetd/tcpserver \
+	contrib/systemd/*.s*[et] contrib/systemd/*/*
+# the kernel's headers are no part of musl; where it is the libc of the system,
+# make static STATIC_CC=cc
+STATIC_CC = musl-gcc -idirafter /usr/include \
+	-idirafter /usr/include/$$(cc -print-multiarch)
+STATIC_CFLAGS = -Os -flto=auto -fno-asynchronous-unwind-tables \
+	-fstack-protector-strong
 TOOLS = t/smtpc t/tlsd t/json t/manager t/fail.so
 
 all: smtpd
@@ -143,6 +160,8 @@ smtpd: $(OBJECTS)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(OBJECTS)
 
 $(OBJECTS): $(HEADERS)
+
+settings.o: Makefile
 
 .SUFFIXES: .c .o
 .c.o:
@@ -201,21 +220,65 @@ bench: smtpd t/smtpc
 	t/bench/instructions
 	t/bench/restart
 
+# the units run smtpd from where it is installed; none is enabled
 install: smtpd
-	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man7 \
-	    $(DESTDIR)$(MANDIR)/man8
+	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(HOOKDIR) \
+	    $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8 \
+	    $(DESTDIR)$(UNITDIR) $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
 	install -m 755 smtpd $(DESTDIR)$(SBINDIR)/smtpd
-	install -m 644 man/smtpd-hooks.7 \
-	    $(DESTDIR)$(MANDIR)/man7/smtpd-hooks.7
-	install -m 644 man/smtpd.8 $(DESTDIR)$(MANDIR)/man8/smtpd.8
+	install -m 755 contrib/hooks/* $(DESTDIR)$(HOOKDIR)
+	install -m 644 man/smtpd-hooks.7 $(DESTDIR)$(MANDIR)/man7
+	install -m 644 man/smtpd.8 $(DESTDIR)$(MANDIR)/man8
+	install -m 644 contrib/completion/smtpd $(DESTDIR)$(BASHDIR)
+	install -m 644 contrib/completion/_smtpd $(DESTDIR)$(ZSHDIR)
+	for file in README.md CHANGELOG.md LICENSE $(EXAMPLES); do \
+	    to=$(DESTDIR)$(DOCDIR)/$$file && mkdir -p $${to%/*} && \
+	    sed 's#/usr/local/sbin/#$(SBINDIR)/#' $$file >$$to && \
+	    chmod 644 $$to || exit; done
+	install -m 644 $(DESTDIR)$(DOCDIR)/contrib/systemd/smtpd.s*[et] \
+	    $(DESTDIR)$(UNITDIR)
+	test ! -x contrib/tls/smtpd-tls || $(MAKE) install-tls
 
 uninstall:
+	for hook in contrib/hooks/*; do \
+	    rm -f $(DESTDIR)$(HOOKDIR)/$${hook##*/}; done
 	rm -f $(DESTDIR)$(SBINDIR)/smtpd $(DESTDIR)$(SBINDIR)/smtpd-tls \
-	    $(DESTDIR)$(MANDIR)/man8/smtpd-tls.8 \
 	    $(DESTDIR)$(MANDIR)/man7/smtpd-hooks.7 \
-	    $(DESTDIR)$(MANDIR)/man8/smtpd.8
+	    $(DESTDIR)$(MANDIR)/man8/smtpd.8 \
+	    $(DESTDIR)$(MANDIR)/man8/smtpd-tls.8 \
+	    $(DESTDIR)$(UNITDIR)/smtpd.service \
+	    $(DESTDIR)$(UNITDIR)/smtpd.socket \
+	    $(DESTDIR)$(BASHDIR)/smtpd $(DESTDIR)$(ZSHDIR)/_smtpd
+	rm -rf $(DESTDIR)$(DOCDIR)
+	rmdir $(DESTDIR)$(HOOKDIR) 2>/dev/null || true
+
+# what was committed, the same whenever it is packed
+dist:
+	git archive --prefix smtpd-$(VERSION)/ HEAD | gzip -9n \
+	    >smtpd-$(VERSION).tar.gz
+
+deb: smtpd
+	contrib/debian/build $(VERSION)
+
+static: smtpd-static
+
+smtpd-static: $(OBJECTS:.o=.c) $(HEADERS) Makefile
+	$(STATIC_CC) $(BASE_CFLAGS) $(STATIC_CFLAGS) -static \
+	    -Wl,--gc-sections,-z,noseparate-code,-s -o $@ $(OBJECTS:.o=.c)
+	@wc -c $@
+
+html: man/smtpd.8.html man/smtpd-hooks.7.html contrib/tls/smtpd-tls.8.html
+
+.SUFFIXES: .7 .8 .7.html .8.html
+.7.7.html .8.8.html:
+	mandoc -T html -O man=%N.%S.html $< >$@
+
+lint:
+	contrib/lint
 
 clean:
-	rm -f smtpd $(OBJECTS) $(TOOLS) contrib/tls/smtpd-tls
+	rm -f smtpd smtpd-static $(OBJECTS) $(TOOLS) contrib/tls/smtpd-tls \
+	    man/*.html contrib/tls/*.html smtpd-*.tar.gz smtpd_*.deb
 
-.PHONY: all tls install-tls check check-real torture bench install uninstall clean
+.PHONY: all tls install-tls check check-real torture bench install uninstall \
+	dist deb static html lint clean

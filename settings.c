@@ -12,8 +12,6 @@
 #include "table.h"
 #include "utf8.h"
 
-#define VERSION "0.1"
-
 enum { HOSTNAME_MAX = 255 };	/* octets, RFC 1035 2.3.4 */
 
 #define AT(field) offsetof(struct settings, field)

@@ -179,7 +179,9 @@ setup(void)
 {
 	const char *s = getenv("FAIL");
 
-	while (s != NULL && *s != '\0') {
+	if (s == NULL)
+		s = "";
+	while (*s != '\0') {
 		if (nrules == RULES_MAX)
 			complain("number of rules in FAIL");
 		s = parse_rule(s, &rules[nrules]);

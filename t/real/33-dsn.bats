@@ -164,11 +164,11 @@ report() {
 	EOT
 	grep -qx 'Return-Path: <jürgen@bücher.example>' "$(mail)"
 	grep -qx 'Delivered-To: pelé@exämple.example' "$(mail)"
-	in_dovecot fetch 'hdr.from hdr.to hdr.subject body' ALL >read
-	grep -q 'jürgen@bücher.example' read
-	grep -q 'pelé@exämple.example' read
-	grep -q 'subject=Grüße' read
-	grep -q 'Schöne Grüße' read
+	in_dovecot fetch 'hdr.from hdr.to hdr.subject body' ALL >fetched
+	grep -q 'jürgen@bücher.example' fetched
+	grep -q 'pelé@exämple.example' fetched
+	grep -q 'subject=Grüße' fetched
+	grep -q 'Schöne Grüße' fetched
 }
 
 @test "swaks, which does not know SMTPUTF8, hears 553 5.6.7" {

@@ -43,9 +43,9 @@ ask_tls() {
 		>said 2>&1
 }
 
-# came_encrypted [PROTOCOL]: the one mail did
+# came_encrypted: the one mail did
 came_encrypted() {
-	grep -Eq "with ${1:-ESMTPS} \(TLSv1\.[23] [A-Z0-9_-]+\)" "$(mail)"
+	grep -Eq "with ESMTPS \(TLSv1\.[23] [A-Z0-9_-]+\)" "$(mail)"
 	logged ' tls="TLSv1\.' log
 }
 
@@ -64,7 +64,7 @@ came_encrypted() {
 	ask_tls -starttls smtp -tls1_2
 	grep -q 'New, TLSv1.2' said
 	logged 'event=encrypted .*protocol=TLSv1.2 cipher=ECDHE' log
-	! ask_tls -starttls smtp -tls1_1 -cipher 'DEFAULT@SECLEVEL=0'
+	run ! ask_tls -starttls smtp -tls1_1 -cipher 'DEFAULT@SECLEVEL=0'
 	await 20 logged 'event=tls-said .*unsupported protocol' log
 	logged 'event=tls-failed ' log
 }
@@ -267,7 +267,7 @@ came_encrypted() {
 	ask_tls -starttls smtp -noservername
 	grep -q 's:CN = mx.example' said
 	echo broken >servers/broken.example.pem
-	! ask_tls -starttls smtp -servername broken.example
+	run ! ask_tls -starttls smtp -servername broken.example
 	await 20 logged 'event=tls-said .*servers/broken.example.pem' log
 }
 
@@ -310,7 +310,7 @@ lacks_subject() {
 	grep -q 's:CN = new.example' said
 	chown root mx.key
 	chmod 600 mx.key
-	! ask_tls -starttls smtp
+	run ! ask_tls -starttls smtp
 	await 20 logged 'event=tls-said .*mx.key: Permission denied' log
 	send
 	kept 1
@@ -403,7 +403,7 @@ lacks_subject() {
 
 @test "what contrib/tls holds says what its page says" {
 	mandoc -T lint -W style "$root/contrib/tls/smtpd-tls.8" >lint 2>/dev/null || true
-	! grep -v 'referenced manual not found' lint
+	run ! grep -v 'referenced manual not found' lint
 	sed -n '/^\[Service\]/,/^\.Ed/p' "$root/contrib/tls/smtpd-tls.8" |
 		sed '$d' | cmp - <(sed -n '/^\[Service\]/,$p' "$root/contrib/systemd/smtpd.service.d/tls.conf")
 }

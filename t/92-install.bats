@@ -1,0 +1,110 @@
+# What make install puts where, that make uninstall takes it all away, that the
+# version is said in one place, and what a shell completes.
+
+load helpers
+
+# make_it TARGET: below $root, as a distribution does
+make_it() {
+	root=$tmp/root
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s "$1" \
+	    DESTDIR="$root" PREFIX=/usr
+}
+
+# tls: is smtpd-tls built?
+tls() {
+	[[ -x contrib/tls/smtpd-tls ]]
+}
+
+@test "make install puts everything where a distribution wants it" {
+	local file
+	make_it install
+	{
+		printf '%s\n' sbin/smtpd lib/systemd/system/smtpd.{service,socket} \
+		    share/bash-completion/completions/smtpd \
+		    share/zsh/site-functions/_smtpd \
+		    share/man/man7/smtpd-hooks.7 share/man/man8/smtpd.8 \
+		    share/doc/smtpd/{README.md,CHANGELOG.md,LICENSE}
+		! tls || printf '%s\n' sbin/smtpd-tls share/man/man8/smtpd-tls.8
+		for file in contrib/hooks/*; do
+			echo "libexec/smtpd/${file##*/}"
+		done
+		find contrib/fail2ban contrib/haproxy contrib/inetd \
+		    contrib/systemd contrib/tls/*.conf -type f |
+		    sed 's#^#share/doc/smtpd/#'
+	} | sort >"$tmp/want"
+	(cd "$root/usr" && find . -type f | sed 's#^\./##' | sort) >"$tmp/got"
+	diff "$tmp/want" "$tmp/got"
+	[[ $(ls "$root") == usr ]]
+}
+
+@test "all may read what is installed, and run what is a program" {
+	umask 077
+	make_it install
+	[[ ! $(find "$root" -type f ! -perm -444) ]]
+	(cd "$root/usr" && find . -type f -perm -111 | sort) >"$tmp/got"
+	(cd "$root/usr" && find ./sbin ./libexec -type f | sort) >"$tmp/want"
+	diff "$tmp/want" "$tmp/got"
+}
+
+@test "the units start what is installed" {
+	make_it install
+	run -0 sed -n 's/^ExecStart=\([^ ]*\) .*/\1/p' \
+	    "$root/usr/lib/systemd/system/smtpd.service"
+	[[ $output == /usr/sbin/smtpd ]]
+	[[ $("$root$output" --version) == $(./smtpd --version) ]]
+	lacks /usr/local "$root"/usr/lib/systemd/system/*
+}
+
+@test "make uninstall takes everything away, but not what isn't ours" {
+	make_it install
+	touch "$root/usr/libexec/smtpd/mine"
+	make_it uninstall
+	[[ $(find "$root" ! -type d) == "$root/usr/libexec/smtpd/mine" ]]
+	rm "$root/usr/libexec/smtpd/mine"
+	make_it install
+	make_it uninstall
+	[[ ! $(find "$root" ! -type d) ]]
+	[[ ! -e $root/usr/libexec/smtpd && ! -e $root/usr/share/doc/smtpd ]]
+}
+
+@test "the version of the Makefile is that of the program, the pages and the changes" {
+	local version page
+	version=$(sed -n 's/^VERSION = //p' Makefile)
+	[[ $version =~ ^[0-9]+(\.[0-9]+)+$ ]]
+	[[ $(./smtpd --version) == "smtpd $version" ]]
+	for page in man/*.[78] contrib/tls/*.8; do
+		echo "$page"
+		grep -qx "\.Os smtpd $version" "$page"
+	done
+	[[ $(grep -m 1 '^## ' CHANGELOG.md) == "## $version"* ]]
+}
+
+# complete_words WORD...: what bash has to offer for the last one, a line each
+complete_words() {
+	bash -c 'source contrib/completion/smtpd
+	    [[ $(complete -p smtpd) == *" _smtpd smtpd" ]] || exit
+	    words=("$@")
+	    _smtpd ./smtpd "${words[-1]}" "${words[-2]}"
+	    printf "%s\n" "${COMPREPLY[@]}"' bash smtpd "$@"
+}
+
+@test "bash completes every option of --help" {
+	./smtpd --help | grep -oE '^  .{4}--[a-z-]+' | grep -o -e '--.*' |
+	    sort >"$tmp/want"
+	complete_words -- | sort >"$tmp/got"
+	[[ -s $tmp/want ]]
+	diff "$tmp/want" "$tmp/got"
+	[[ $(complete_words --max-s) == --max-size ]]
+	[[ ! $(complete_words --no-such) ]]
+}
+
+@test "bash completes the arguments that are words, directories or users" {
+	[[ $(complete_words --log j) == json ]]
+	[[ $(complete_words --bare-newline a) == accept ]]
+	[[ $(complete_words --maildir contrib/sy) == contrib/systemd ]]
+	[[ $(complete_words -m contrib/sy) == contrib/systemd ]]
+	[[ $(complete_words --user nobod) == nobody ]]
+	[[ $(complete_words --status LICEN) == LICENSE ]]
+	# numbers and times are for you to say
+	[[ ! $(complete_words --workers '') ]]
+}
