@@ -204,7 +204,7 @@ raw() {
 	done
 	raw "BDAT x\r\nNOOP\r\n"
 	[[ $codes == '220 501' ]]
-	raw "$begin" "BDAT 1$(printf '%3000s' '')x\r\nNOOP\r\n"
+	raw "$begin" "BDAT 1$(printf '%3000s')x\r\nNOOP\r\n"
 	[[ $codes == "$begun 501" ]]
 	keeps 0
 }

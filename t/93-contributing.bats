@@ -1,0 +1,47 @@
+# CONTRIBUTING.md is a map: what it says is where, is there.
+
+load helpers
+
+page=CONTRIBUTING.md
+
+# section NAME: its lines
+section() {
+	sed -n "/^## $1\$/,/^## /{/^## /!p;}" "$page"
+}
+
+# words LINE...: what stands in backquotes, a line each
+words() {
+	grep -oE '`[^`]+`' <<<"$*" | tr -d '`'
+}
+
+@test "the map of the house has every source, and nothing else" {
+	words "$(section 'The house')" | grep -vxF -e lib/ |
+	    sed -e 's/\.[ch]$//' | sort >"$tmp/map"
+	ls ./*.c server.h lib/*.c | sed -e 's#.*/##' -e 's/\.[ch]$//' | sort >"$tmp/there"
+	# a file below lib/ has no twin above
+	diff "$tmp/there" "$tmp/map"
+}
+
+@test "what is said of how a byte travels is there by that name" {
+	local word
+	words "$(section 'How a byte travels')" | grep -oE '^[a-z_]+[a-z](\(|\[)' |
+	    tr -d '([' >"$tmp/names"
+	(($(wc -l <"$tmp/names") > 8))
+	while read -r word; do
+		echo "$word"
+		grep -qE "\b$word\b[[(]" ./*.[ch] lib/*.[ch]
+	done <"$tmp/names"
+}
+
+@test "each call that is not POSIX is in the files that are named for it" {
+	local call files file rest
+	section Portability | grep '^| `' >"$tmp/rows"
+	(($(wc -l <"$tmp/rows") > 10))
+	while IFS='|' read -r rest call files rest; do
+		call=$(words "$call" | paste -sd '|')
+		for file in $(grep -oE '[a-z/]+\.c' <<<"$files"); do
+			echo "$call: $file"
+			grep -qwE "$call|SYS_($call)" "$file"
+		done
+	done <"$tmp/rows"
+}

@@ -1,0 +1,282 @@
+#!/usr/bin/env bats
+# What is given away: the tarball, the Debian package, the static program, and
+# what shells complete; and that other compilers and another libc take it.
+
+# shellcheck disable=SC2154,SC2016
+load helpers
+
+# The tarball is what all is made of, so that nothing can be missing from it.
+setup_file() {
+	local made
+	# a clone may belong to somebody else
+	export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory \
+		GIT_CONFIG_VALUE_0='*' LC_ALL=C
+	unset MAKEFLAGS MFLAGS MAKELEVEL
+	version=$(sed -n 's/^VERSION = //p' "$BATS_TEST_DIRNAME/../../Makefile")
+	tarball=$BATS_FILE_TMPDIR/smtpd-$version.tar.gz
+	source=$BATS_FILE_TMPDIR/smtpd-$version
+	export version tarball source
+	chmod 711 "$BATS_RUN_TMPDIR"
+	make -s -C "$BATS_TEST_DIRNAME/../.." dist
+	made=$BATS_TEST_DIRNAME/../../${tarball##*/}
+	mv "$made" "$tarball"
+	tar -xzf "$tarball" -C "$BATS_FILE_TMPDIR"
+	make -s -C "$source" -j2 CFLAGS='-O2 -g -Werror' all
+}
+
+teardown() {
+	[[ ! ${super-} ]] || kill -9 "$super" 2>/dev/null || true
+	end
+}
+
+# other NAME: a copy of the sources, without what was built, in ./NAME
+other() {
+	mkdir "$1"
+	tar -xzf "$tarball" --strip-components 1 -C "$1"
+}
+
+@test "make dist packs what was committed, and always the same" {
+	other copy
+	(cd copy && find . -type f -o -type l | sed 's#^\./##' | sort) >packed
+	git -C "$root" ls-tree -r --name-only HEAD | sort >committed
+	diff committed packed
+	git clone -q --no-hardlinks "$root" clone
+	umask 077
+	TZ=Asia/Tokyo make -s -C clone dist
+	cmp "$tarball" "clone/${tarball##*/}"
+}
+
+@test "the version is changed in one place, and everything knows" {
+	cp -R "$source" changed
+	sed -i 's/^VERSION = .*/VERSION = 9.8.7/' changed/Makefile
+	make -s -C changed smtpd
+	[[ $(changed/smtpd --version) == 'smtpd 9.8.7' ]]
+}
+
+# package VERSION: make the Debian package of this version; prints its name
+package() {
+	[[ -d debian ]] || cp -R "$source" debian
+	sed -i "s/^VERSION = .*/VERSION = $1/" debian/Makefile
+	make -s -C debian deb >&2
+	echo "debian/smtpd_$1_$(dpkg --print-architecture).deb"
+}
+
+# dpkg_there OPTION...: dpkg for a system of its own, below ./there, that has
+# nothing else
+dpkg_there() {
+	[[ -d there ]] || {
+		mkdir -p there/var/lib/dpkg/{info,updates} there/var/log
+		touch there/var/lib/dpkg/{status,available}
+	}
+	dpkg --root="$PWD/there" --log=there/var/log/dpkg.log \
+		--force-script-chrootless --force-depends "$@" >>dpkg.log 2>&1 ||
+		{
+			cat dpkg.log
+			return 1
+		}
+}
+
+# start_unit: the installed units, as far as systemd-socket-activate goes:
+# their port, program, user and directory, in a network of their own
+start_unit() {
+	local units=there/usr/lib/systemd/system port command
+	port=$(sed -n 's/^ListenStream=//p' "$units/smtpd.socket")
+	read -ra command < <(sed -n 's/^ExecStart=//p' "$units/smtpd.service")
+	command[0]=$PWD/there${command[0]}
+	grep -qx User=mail "$units/smtpd.service"
+	install -d -o mail -m 700 state
+	unshare --net sh -c 'ip link set lo up; exec "$@"' sh \
+		systemd-socket-activate --listen "$port" \
+		--fdname="$(sed -n 's/^FileDescriptorName=//p' "$units/smtpd.socket")" \
+		-E STATE_DIRECTORY="$PWD/state" \
+		setpriv --reuid mail --regid mail --init-groups \
+		"${command[@]}" </dev/null >>log 2>&1 3>&- 4>&- &
+	super=$!
+	await 20 nsenter --net --target "$super" \
+		sh -c 'grep -q ":0019 .* 0A " /proc/net/tcp /proc/net/tcp6'
+}
+
+send_there() {
+	nsenter --net --target "$super" timeout 60 swaks --server 127.0.0.1 \
+		--port 25 --from a@c.example --to b@localhost --helo c.example \
+		--suppress-data
+}
+
+@test "the Debian package installs, serves by its unit, upgrades under way, and goes" {
+	local first second pool
+	first=$(package "$version")
+	second=$(package "$version.1")
+	dpkg_there --install "$first"
+	[[ $(there/usr/sbin/smtpd --version) == "smtpd $version" ]]
+	(cd there && md5sum --quiet -c var/lib/dpkg/info/smtpd.md5sums)
+	# nothing is enabled
+	[[ ! -e there/etc ]]
+	start_unit
+	send_there
+	kept 1 state/Maildir
+	# what postinst does where systemd runs
+	grep -q 'try-reload-or-restart smtpd' debian/contrib/debian/postinst
+	mapfile -t pool < <(pgrep -P "$super")
+	dpkg_there --install "$second"
+	kill -HUP "$super"
+	await 20 logged event=restarting log
+	await 20 gone "${pool[0]}" 5
+	[[ $("/proc/$super/exe" --version) == "smtpd $version.1" ]]
+	send_there
+	kept 2 state/Maildir
+	kill "$super"
+	gone "$super" 60
+	wait "$super"
+	unset super
+	dpkg_there --purge smtpd
+	[[ ! $(find there -path there/var/lib/dpkg -prune -o -path \
+		there/var/log -prune -o ! -type d -print) ]]
+	[[ ! -e there/usr/sbin ]]
+	kept 2 state/Maildir
+}
+
+@test "the package depends on libc alone, and starts nothing" {
+	local deb
+	deb=$(package "$version")
+	[[ $(dpkg-deb -f "$deb" Depends) =~ ^libc6\ \(\>=\ [0-9.]+\)$ ]]
+	[[ $(dpkg-deb -f "$deb" Conflicts) == opensmtpd ]]
+	dpkg-deb -e "$deb" control
+	[[ ! -e control/conffiles ]]
+	run ! grep -E 'systemctl.* (start|restart|enable)' control/p*
+	dpkg-deb -c "$deb" >contents
+	run ! grep -v '^[-d].* root/root ' contents
+}
+
+@test "the package is the same whenever it is packed" {
+	export SOURCE_DATE_EPOCH=1700000000
+	local deb
+	deb=$(package "$version")
+	mv "$deb" first
+	package "$version"
+	cmp first "$deb"
+}
+
+@test "smtpd-tls is in the package where it was built, and so is what it needs" {
+	local deb
+	cp -R "$source" debian
+	make -s -C debian tls
+	deb=$(package "$version")
+	dpkg-deb -c "$deb" >contents
+	grep -q '\./usr/sbin/smtpd-tls$' contents
+	grep -q '\./usr/share/man/man8/smtpd-tls\.8\.gz$' contents
+	[[ $(dpkg-deb -f "$deb" Depends) =~ ^libc6\ .*,\ libssl3$ ]]
+}
+
+@test "make static: it needs no library, is small, and takes mail" {
+	local size
+	other copy
+	make -s -C copy static STATIC_CC='musl-gcc -Werror -idirafter /usr/include -idirafter /usr/include/$$(cc -print-multiarch)'
+	file copy/smtpd-static | grep -q ': ELF .* statically linked'
+	run ! ldd copy/smtpd-static
+	[[ $output == *'not a dynamic executable'* ]]
+	size=$(stat -c %s copy/smtpd-static)
+	echo "$size octets"
+	((size < 300000))
+	smtpd=$PWD/copy/smtpd-static
+	[[ $("$smtpd" --version) == "smtpd $version" ]]
+	start --maildir "$PWD/Maildir" --workers 2 --resolve --on-recipient true
+	send
+	kept 1
+	kill -HUP "$pid"
+	await 20 logged event=restarting log
+	send
+	kept 2
+}
+
+@test "clang takes the sources without a warning, and what it makes takes mail" {
+	other copy
+	make -s -C copy -j2 CC=clang CFLAGS='-O2 -Werror' smtpd
+	smtpd=$PWD/copy/smtpd
+	start --maildir "$PWD/Maildir" --workers 2
+	send
+	kept 1
+}
+
+@test "musl takes them too, shared" {
+	other copy
+	make -s -C copy -j2 CFLAGS='-O2 -Werror' HARDENING=-fPIE smtpd \
+		CC="musl-gcc -idirafter /usr/include -idirafter /usr/include/$(cc -print-multiarch)"
+	readelf -l copy/smtpd | grep -q 'interpreter: /lib/ld-musl'
+	[[ $(copy/smtpd --version) == "smtpd $version" ]]
+}
+
+# typed TEXT: what zsh makes of a line of which this is the beginning, once TAB
+# was pressed
+typed() {
+	cat >drive <<-'EOT'
+		zmodload zsh/zpty
+		zpty shell zsh -f -i
+		zpty -w shell "PS1=; fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -D; echo rea''dy"
+		zpty -r -m shell out '*ready*'
+		zpty -w -n shell "$2"$'\t'
+		zpty -r -m shell out "*$3*"
+		print -r -- $out
+	EOT
+	timeout 30 zsh -f drive "$root/contrib/completion" "$1" "$2"
+}
+
+@test "zsh completes options and their arguments" {
+	typed "$smtpd --max-s" --max-size
+	typed "$smtpd --log j" json
+	typed "$smtpd --bare-newline acc" accept
+	typed "$smtpd --recyc" --recycle-after
+}
+
+# changed N: the sources with the Nth diff of CONTRIBUTING.md, built, in
+# ./changed
+changed() {
+	cp -R "$source" changed
+	awk -v n="$1" '/^```$/ { on = 0 } on { print }
+		/^```diff$/ { on = ++i == n }' "$root/CONTRIBUTING.md" >change
+	[[ -s change ]]
+	patch -s -p1 -d changed <change
+	make -s -C changed -j2 CFLAGS='-O2 -g -Werror' smtpd
+	smtpd=$PWD/changed/smtpd
+}
+
+@test "CONTRIBUTING.md's option works, and the page knows it" {
+	changed 1
+	options=(--maildir Maildir --greeting 'at your service')
+	converse QUIT
+	says '220 mx\.example ESMTP at your service'
+	bats -f '^(the page and --help have the same|every option)' \
+		changed/t/90-manual.bats
+}
+
+@test "CONTRIBUTING.md's hook event is told" {
+	changed 2
+	options=(--maildir Maildir --on-reset 'echo "$SMTP_EVENT" >&2')
+	converse RSET QUIT
+	says '250 2\.0\.0 '
+	logged 'on-reset' log
+}
+
+@test "CONTRIBUTING.md's extension is offered, and its parameter taken" {
+	changed 3
+	options=(--maildir Maildir)
+	converse 'EHLO c.example' 'MAIL FROM:<> SOLICIT=' \
+		'MAIL FROM:<> SOLICIT=org.example:ADV' QUIT
+	says '250-NO-SOLICITING'
+	says '501 5\.5\.4 '
+	says '250 2\.1\.0 '
+}
+
+@test "make html makes a page of each page" {
+	local page
+	other copy
+	make -s -C copy html
+	for page in man/smtpd.8 man/smtpd-hooks.7 contrib/tls/smtpd-tls.8; do
+		grep -q '<h1 class="Sh" id="NAME">' "copy/$page.html"
+	done
+	grep -q 'href="smtpd-hooks.7.html"' copy/man/smtpd.8.html
+}
+
+@test "linters have nothing to say" {
+	run -0 make -s -C "$source" lint
+	[[ ! $output ]]
+}
