@@ -22,6 +22,7 @@ enum {
 
 struct recipient {
 	char *email;
+	char *canonical;	/* address_canonical() of it */
 	char *path;		/* of the Maildir, one for each; else NULL */
 	size_t rcpt;		/* the first RCPT that was for him */
 	bool above;		/* the field above is a Delivered-To of his */
@@ -69,15 +70,21 @@ local_error(struct basic *b, const char *what, int error)
 }
 
 static void
+free_recipient(struct recipient *r)
+{
+	free(r->email);
+	free(r->canonical);
+	free(r->path);
+}
+
+static void
 release(struct basic *b)
 {
 	size_t i;
 
 	delivery_end(&b->delivery);
-	for (i = 0; i < b->n_recipients; i++) {
-		free(b->recipients[i].email);
-		free(b->recipients[i].path);
-	}
+	for (i = 0; i < b->n_recipients; i++)
+		free_recipient(&b->recipients[i]);
 	free(b->recipients);
 	free(b->accepted);
 	free(b->handed);
@@ -104,10 +111,13 @@ grow(void *array, size_t *n, size_t size)
 static struct recipient *
 find_recipient(struct basic *b, const char *email)
 {
+	char canonical[ADDRESS_CANONICAL_MAX];
 	size_t i;
 
+	if (address_canonical(email, canonical) < 0)
+		return NULL;
 	for (i = 0; i < b->n_recipients; i++)
-		if (address_same(b->recipients[i].email, email))
+		if (strcmp(b->recipients[i].canonical, canonical) == 0)
 			return &b->recipients[i];
 	return NULL;
 }
@@ -115,10 +125,12 @@ find_recipient(struct basic *b, const char *email)
 static struct reply
 new_recipient(struct basic *b, const struct address *a)
 {
-	char path[PATH_MAX] = "";
+	char path[PATH_MAX] = "", canonical[ADDRESS_CANONICAL_MAX];
 	struct recipient *r;
 	enum store_status status = STORE_FOUND;
 
+	if (address_canonical(a->email, canonical) < 0)
+		return reply_make(501, "5.1.3 Malformed address");
 	if (b->options->store->per_user)
 		status = store_find(b->options->store, a->local,
 		    *a->domain ? a->domain : b->mail->hostname, path);
@@ -130,14 +142,13 @@ new_recipient(struct basic *b, const struct address *a)
 	if (!r)
 		return local_error(b, "recipient", errno);
 	*r = (struct recipient){
-		.email = strdup(a->email), .rcpt = b->n_accepted - 1,
+		.email = strdup(a->email), .canonical = strdup(canonical),
+		.path = *path ? strdup(path) : NULL,
+		.rcpt = b->n_accepted - 1,
 	};
-	if (*path)
-		r->path = strdup(path);
-	if (r->email && (r->path || !*path))
+	if (r->email && r->canonical && (r->path || !*path))
 		return reply_none();
-	free(r->email);
-	free(r->path);
+	free_recipient(r);
 	b->n_recipients--;
 	return local_error(b, "recipient", ENOMEM);
 }

@@ -267,25 +267,15 @@ address_mailbox(const char *local, const char *delimiters, char *out)
 	return local + cut + (local[cut] != '\0');
 }
 
-/* In any case, and with the same A-labels, where there are others. */
-static bool
-same_domain(const char *one, const char *other)
-{
-	char a[IDNA_MAX], b[IDNA_MAX];
-
-	if (strcasecmp(one, other) == 0)
-		return true;
-	return (utf8_is_beyond_ascii(one) || utf8_is_beyond_ascii(other)) &&
-	    idna_to_ascii(one, strlen(one), a) == 0 &&
-	    idna_to_ascii(other, strlen(other), b) == 0 && strcmp(a, b) == 0;
-}
-
-bool
-address_same(const char *email, const char *other)
+int
+address_canonical(const char *email, char *out)
 {
 	const char *at = strrchr(email, '@');
 	size_t local = at ? (size_t)(at + 1 - email) : strlen(email);
 
-	return strncmp(email, other, local) == 0 &&
-	    same_domain(email + local, other + local);
+	if (local > ADDRESS_MAX)
+		return -1;
+	memcpy(out, email, local);
+	out[local] = '\0';
+	return at ? idna_to_ascii(at + 1, strlen(at + 1), out + local) : 0;
 }

@@ -12,6 +12,7 @@
 
 enum {
 	ADDRESS_MAX = 254,	/* octets between < and >, RFC 5321 4.5.3.1.3 */
+	ADDRESS_CANONICAL_MAX = ADDRESS_MAX + IDNA_MAX,	/* with the NUL */
 };
 
 /* A mailbox.  The three are empty for the null path. */
@@ -43,16 +44,18 @@ bool address_is_host(const char *s, bool strict);
 
 /*
  * The mailbox of a local part: without what follows the first of the
- * delimiters, and in lower case, but for letters beyond ASCII, which stay.  out has room for ADDRESS_MAX + 1 octets.  Returns
- * the extension, which is "" where there is none.
+ * delimiters, and in lower case, but for letters beyond ASCII, which stay.  out
+ * has room for ADDRESS_MAX + 1 octets.  Returns the extension, which is "" where
+ * there is none.
  */
 const char *address_mailbox(const char *local, const char *delimiters,
     char *out);
 
 /*
- * The same mailbox?  The local part to the octet, the domain in any case, and
- * in U-labels or A-labels.
+ * An email in the form in which two of one mailbox are alike: the local part
+ * to the octet, the domain in lower case and with A-labels.  out has room for
+ * ADDRESS_CANONICAL_MAX octets.  Returns 0, or -1 where it has none.
  */
-bool address_same(const char *email, const char *other);
+int address_canonical(const char *email, char *out);
 
 #endif

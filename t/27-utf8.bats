@@ -248,6 +248,39 @@ judge() {
 	[[ ${lines[-2]} == '554 5.4.6 '* ]]
 }
 
+@test "hundreds of recipients and of Delivered-To beyond ASCII take no time to speak of" {
+	local cmd
+	{
+		printf '%s\r\n' "$ehlo" "$from"
+		awk 'function name(i,	j, c, s) {
+			for (j = 0; j < 72; j++) {
+				c = (i * 71 + j * 97) % 4096
+				s = s (j && j % 18 == 0 ? "." : "") \
+				    sprintf("\345%c%c", 128 + c / 64, 128 + c % 64)
+			}
+			return s
+		}
+		BEGIN {
+			for (i = 0; i < 400; i++)
+				printf "RCPT TO:<a@%s>\r\n", name(i)
+			printf "DATA\r\n"
+			for (i = 1000; i < 2000; i++)
+				printf "Delivered-To: a@%s\r\n", name(i)
+		}'
+		printf '%s\r\n' '' x . QUIT
+	} >"$tmp/dialogue"
+	options+=(--domain '*')
+	command_line
+	# shellcheck disable=SC2002 # it is to be a pipe
+	cat "$tmp/dialogue" | (
+		ulimit -t 1
+		"${cmd[@]}"
+	) 2>>"$log" >"$tmp/replies"
+	read_replies "$tmp/replies"
+	[[ $codes == *' 250 354 250 221' && $(wc -w <<<"$codes") == 406 ]]
+	[[ $(header Delivered-To | wc -l) == 1400 ]]
+}
+
 @test "a --hostname in UTF-8 and a --domain that is no UTF-8 are errors" {
 	local domain
 	run -64 ./smtpd -i "${user[@]}" -m "$dir" -H bücher.example </dev/null
