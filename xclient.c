@@ -6,6 +6,7 @@
 
 #include "address.h"
 #include "param.h"
+#include "utf8.h"
 #include "xclient.h"
 #include "xtext.h"
 
@@ -26,6 +27,7 @@ take_name(struct identity *i, const char *value)
 	if (*value == '\0')
 		return true;
 	if (!address_is_host(value, false) || *value == '[' ||
+	    utf8_is_beyond_ascii(value) ||
 	    strlen(value) >= sizeof i->client.name)
 		return false;
 	strcpy(i->client.name, value);

@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "file.h"
 #include "resolve.h"
+#include "utf8.h"
 
 /*
  * Is it the name of a host?  One that ends in a number would be taken for an
@@ -26,7 +27,8 @@ is_name(const char *name)
 	const char *last = dot ? dot + 1 : name;
 
 	return strlen(name) < RESOLVE_NAME_MAX && *name != '[' &&
-	    address_is_host(name, true) && !(*last >= '0' && *last <= '9');
+	    address_is_host(name, true) && !utf8_is_beyond_ascii(name) &&
+	    !(*last >= '0' && *last <= '9');
 }
 
 static int
