@@ -35,6 +35,12 @@ server() {
 	eventually gone "$(<"$tmp/pid")"
 }
 
+@test "a command that t/smtpc runs does not outlive it" {
+	run -124 t/smtpc -T 1 -s cat -- \
+	    run:"echo \$\$ >'$tmp/pid'; until false; do sleep 0.02; done"
+	eventually gone "$(<"$tmp/pid")"
+}
+
 @test "t/smtpc fails when the server dies of a signal, or has another status" {
 	server 1 'kill -SEGV $$' eof
 	server 1 'exit 3' eof exit:0

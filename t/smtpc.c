@@ -44,7 +44,8 @@
  *	crowd:N:TEXT|T	open N further connections, say "crowded" once they are
  *			there, send each TEXT and then an octet of T, over and
  *			over, every 200 ms; until all of them are closed
- *	run:COMMAND	run a shell command; SMTPC_PID is the server's pid
+ *	run:COMMAND	run a shell command, which ends with smtpc if not before;
+ *			SMTPC_PID is the server's pid
  *	exit:N		close the connection; the server must exit with status N
  */
 #ifndef _GNU_SOURCE
@@ -52,6 +53,7 @@
 #endif
 
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/un.h>
@@ -699,6 +701,26 @@ act_crowd(struct peer *p, const char *arg)
 	free(drip.octets);
 }
 
+/* As system(3), but a shell that waits in vain ends with us. */
+static int
+run_shell(const char *command)
+{
+	const pid_t pid = fork();
+	int status;
+
+	if (pid == -1)
+		fail("fork: %s", strerror(errno));
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) == -1)
+		if (errno != EINTR)
+			fail("waitpid: %s", strerror(errno));
+	return status;
+}
+
 static void
 act_run(struct peer *p, const char *arg)
 {
@@ -709,7 +731,7 @@ act_run(struct peer *p, const char *arg)
 	fflush(stdout);
 	snprintf(pid, sizeof(pid), "%ld", (long)child);
 	setenv("SMTPC_PID", pid, 1);
-	status = system(arg);
+	status = run_shell(arg);
 	if (status != 0)
 		fail("status %d: %s", WIFEXITED(status) ?
 		    WEXITSTATUS(status) : status, arg);
