@@ -198,6 +198,13 @@ settle(struct identity *id, unsigned seen)
 	}
 }
 
+void
+xclient_end(struct session *s)
+{
+	if (s->introduced)
+		s->proxy[0] = '\0';
+}
+
 /* What is known of a client from the proxy outlives the rest (README). */
 static void
 begin_anew(struct session *s, const struct identity *id)
@@ -214,6 +221,8 @@ begin_anew(struct session *s, const struct identity *id)
 	s->mechanism = *s->user ? "XCLIENT" : NULL;
 	s->trusted = networks_contain(&s->options->trusted,
 	    &s->client.remote);
+	if (*s->user)
+		xclient_end(s);
 }
 
 static void
@@ -234,13 +243,6 @@ xclient_offered(const struct session *s)
 	return *s->proxy != '\0';
 }
 
-void
-xclient_end(struct session *s)
-{
-	if (s->introduced)
-		s->proxy[0] = '\0';
-}
-
 struct reply
 xclient_take(struct session *s, const char *arg)
 {
@@ -254,8 +256,6 @@ xclient_take(struct session *s, const char *arg)
 
 	if (!xclient_offered(s))
 		return reply_make(550, "5.7.0 XCLIENT is not for you");
-	if (s->mechanism && strcmp(s->mechanism, "XCLIENT") == 0)
-		strcpy(id.user, s->user);
 	snprintf(text, sizeof text, " %s", arg);
 	while ((more = param_next(&p, &param)) > 0) {
 		r = take_attribute(&id, &param, &seen);

@@ -12,7 +12,8 @@ bool xclient_offered(const struct session *);
 
 /*
  * HELO or EHLO was said.  If XCLIENT came before, it is over: what follows may
- * be the client's own words, which proxies pass on as they are.
+ * be the client's own words, which proxies pass on as they are.  (Behind LOGIN
+ * they may follow at once, and it is over then.)
  */
 void xclient_end(struct session *);
 

@@ -67,8 +67,8 @@ refused() {
 
 @test "it may take several of them" {
 	behind_proxy
-	say 'XCLIENT ADDR=203.0.113.9 NAME=client.example LOGIN=alice' \
-	    'XCLIENT PORT=1025' 'XCLIENT HELO=helo.example' 'EHLO proxy.example' \
+	say 'XCLIENT ADDR=203.0.113.9 NAME=client.example' 'XCLIENT PORT=1025' \
+	    'XCLIENT HELO=helo.example LOGIN=alice' 'EHLO proxy.example' \
 	    'MAIL FROM:<a@c.example>' QUIT
 	[[ $codes == '220 220 220 220 250 250 221' ]]
 	is_client client.example 203.0.113.9 1025 127.0.0.1 - helo.example alice \
@@ -142,6 +142,14 @@ refused() {
 		    say:'XCLIENT ADDR=127.0.0.1 LOGIN=root' 'reply:550 5.7.0 ' \
 		    say:QUIT reply:221 eof
 	done
+}
+
+@test "nor does a further one follow LOGIN" {
+	behind_proxy
+	say 'XCLIENT ADDR=203.0.113.9 LOGIN=alice' 'XCLIENT LOGIN=root' \
+	    'EHLO c.example' 'MAIL FROM:<a@c.example>' QUIT
+	[[ $codes == '220 220 550 250 250 221' ]]
+	is_client - 203.0.113.9 - 127.0.0.1 - c.example alice XCLIENT
 }
 
 @test "who was authenticated as a proxy is not his client" {

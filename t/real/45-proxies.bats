@@ -248,15 +248,29 @@ nginx_mail() {
 	logged ' event=refused client=203\.0\.113\.9 .* command=XCLIENT ' log
 }
 
+@test "nor can a user whom nginx has authenticated before EHLO" {
+	server --xclient-from 127.0.0.1 --domain d.example
+	nginx_mail 'plain login'
+	timeout 60 "${within[@]}" python3 - <<-'EOT'
+		import smtplib, ssl
+		s = smtplib.SMTP('192.0.2.1', source_address=('203.0.113.9', 0))
+		s.starttls(context=ssl._create_unverified_context())
+		assert s.docmd('AUTH PLAIN AGFsaWNlAHg=')[0] == 235
+		assert s.docmd('XCLIENT ADDR=127.0.0.1 LOGIN=root')[0] == 550
+		s.quit()
+	EOT
+	logged ' event=refused client=203\.0\.113\.9 .* command=XCLIENT ' log
+}
+
 @test "swaks speaks XCLIENT, once and several times" {
 	server --xclient-from 203.0.113.9
 	timeout 60 "${within[@]}" swaks --server 127.0.0.1 --port "$port" \
 		--local-interface 203.0.113.9 \
 		--from a@c.example --to b@d.example --helo proxy.example \
 		--xclient-addr IPV6:2001:db8::9 --xclient-name client.example \
-		--xclient-helo c.example --xclient-login 'a b' --xclient-port 1025 \
-		--xclient-delim --xclient-proto SMTP --xclient-destaddr 192.0.2.1 \
-		--xclient-destport 25
+		--xclient-helo c.example --xclient-port 1025 --xclient-delim \
+		--xclient-proto SMTP --xclient-destaddr 192.0.2.1 \
+		--xclient-destport 25 --xclient-login 'a b'
 	tells 'from c\.example \(client\.example \[IPv6:2001:db8::9\]\) by mx\.example with SMTPA id '
 	logged ' event=message client=2001:db8::9 .* via=203\.0\.113\.9 ' log
 }
