@@ -242,7 +242,7 @@ tls_handshake(struct tls_run *r, long long timeout)
 	return -1;
 }
 
-/* Wait for the command to exit, at most for TLS_GRACE; what it says is taken. */
+/* Wait for TLS_GRACE at most for the command to exit; take what it says. */
 static bool
 exits(struct tls_run *r)
 {
