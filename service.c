@@ -19,22 +19,70 @@ enum {
 	IDLE_EXIT = 5 * 1000,	/* ms, under inetd (wait) */
 };
 
+/* What a client on this machine connects to. */
+static void
+print_url(const char *address)
+{
+	if (strncmp(address, "0.0.0.0:", 8) == 0 ||
+	    strncmp(address, "[::]:", 5) == 0)
+		dprintf(STDERR_FILENO, "smtp://localhost%s",
+		    strrchr(address, ':'));
+	else
+		dprintf(STDERR_FILENO, "smtp://%s", address);
+}
+
+/* Who started it at a terminal is told what to do next, in two lines. */
+static void
+greet(const struct server *server)
+{
+	const struct settings *s = &server->settings;
+	const struct listener *l = server->listeners.all;
+	const char *domain = s->domains.n && *s->domains.values[0] != '*' ?
+	    s->domains.values[0] : s->hostname;
+	unsigned i;
+
+	for (i = 0; i < server->listeners.n; i++)
+		dprintf(STDERR_FILENO, "%s%s", i ? ", " : "smtpd listens on ",
+		    l[i].address);
+	dprintf(STDERR_FILENO, "; mail goes to %s.  Ctrl-C ends it.\nTry: ",
+	    strcmp(s->maildir, "none") == 0 ? "your commands" : s->maildir);
+	if (l->kind == KIND_SMTP && *l->address != '/') {
+		dprintf(STDERR_FILENO, "curl ");
+		print_url(l->address);
+		dprintf(STDERR_FILENO, " --mail-rcpt you@%s -T FILE\n",
+		    domain);
+	} else {
+		dprintf(STDERR_FILENO, "smtpd --explain, with the same "
+		    "options\n");
+	}
+}
+
+static void
+log_listener(const struct settings *s, const struct listener *listener)
+{
+	struct log_line l;
+
+	log_begin(&l, LEVEL_INFO, "listening");
+	log_str(&l, "address", listener->address);
+	log_str(&l, "maildir", s->maildir);
+	log_num(&l, "workers", s->workers);
+	log_end(&l);
+}
+
 /* The pool accepts: say so to the log, and to who waits for it. */
 static void
 announce(void *ctx)
 {
 	struct server *server = ctx;
 	const struct settings *s = &server->settings;
-	struct log_line l;
 	unsigned i;
 
 	status_update(&server->status, &server->board);
+	if (log_is_for_eyes())
+		greet(server);
 	for (i = 0; i < server->listeners.n; i++) {
-		log_begin(&l, LEVEL_INFO, "listening");
-		log_str(&l, "address", server->listeners.all[i].address);
-		log_str(&l, "maildir", s->maildir);
-		log_num(&l, "workers", s->workers);
-		log_end(&l);
+		if (!log_is_for_eyes())
+			log_listener(s, &server->listeners.all[i]);
 		if (s->ready_fd >= 0)
 			dprintf((int)s->ready_fd, "%s\n",
 			    server->listeners.all[i].address);

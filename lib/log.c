@@ -18,6 +18,8 @@ static struct {		/* set once, at start-up */
 	bool to_syslog;
 	bool to_journal;
 	bool to_stranger;	/* descriptor 2 may be the client's */
+	bool to_terminal;
+	bool in_colour;
 } sink;
 
 static bool
@@ -46,8 +48,19 @@ find_sink(bool want_syslog)
 void
 log_open(const struct log_options *options)
 {
+	const char *unwanted = getenv("NO_COLOR");
+
 	sink.options = *options;
 	find_sink(options->syslog);
+	sink.to_terminal = !sink.to_syslog && !options->json &&
+	    isatty(STDERR_FILENO);
+	sink.in_colour = sink.to_terminal && !(unwanted && *unwanted);
+}
+
+bool
+log_is_for_eyes(void)
+{
+	return sink.to_terminal;
 }
 
 static void
@@ -160,6 +173,27 @@ put_time(struct log_line *l)
 	log_str(l, "time", text);
 }
 
+/* The event, and when it was, in columns. */
+static void
+put_columns(struct log_line *l, const char *event)
+{
+	static const char *const colour[] = {
+		[LEVEL_ERROR] = "\033[31m", [LEVEL_WARNING] = "\033[33m",
+		[LEVEL_INFO] = "\033[1m", [LEVEL_DEBUG] = "\033[2m",
+	};
+	const time_t now = (time_t)(clock_us() / 1000000);
+	char text[64], at[16];
+	struct tm tm;
+	int n;
+
+	localtime_r(&now, &tm);
+	strftime(at, sizeof at, "%H:%M:%S", &tm);
+	n = snprintf(text, sizeof text, "%s %s%-16s%s", at,
+	    sink.in_colour ? colour[l->level] : "", event,
+	    sink.in_colour ? "\033[0m" : "");
+	put(l, text, (size_t)n);
+}
+
 void
 log_begin(struct log_line *l, enum log_level level, const char *event)
 {
@@ -169,6 +203,10 @@ log_begin(struct log_line *l, enum log_level level, const char *event)
 	l->len = 0;
 	if (l->off)
 		return;
+	if (sink.to_terminal) {
+		put_columns(l, event);
+		return;
+	}
 	if (sink.options.json)
 		put(l, "{", 1);
 	if (!sink.to_syslog && !sink.to_journal)

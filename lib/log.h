@@ -29,6 +29,13 @@ struct log_options {
  */
 void log_open(const struct log_options *);
 
+/*
+ * Do the lines go to a terminal, as text?  Then they are for eyes: a short
+ * time, the event in its column, and in colour (unless NO_COLOR is set), then
+ * KEY=value as ever.
+ */
+bool log_is_for_eyes(void);
+
 /* One event.  A line that is not wanted costs nothing. */
 struct log_line {
 	bool off;

@@ -1,0 +1,82 @@
+# Who starts it at a terminal is told in two lines what to do next, and has a
+# log to look at; whoever else has the log as ever.
+
+load helpers
+
+# at_terminal [NAME=value...] COMMAND: run a command whose standard error is a
+# terminal; what that showed is in $tmp/tty
+at_terminal() {
+	env -u NO_COLOR "${@:1:$#-1}" timeout 30 script -qefc "${!#}" \
+	    /dev/null </dev/null >"$tmp/tty" 2>&1
+}
+
+# one_session: a command that serves QUIT, and logs that
+one_session() {
+	printf 'HELO c.example\r\nDATA\r\nQUIT\r\n' >"$tmp/dialogue"
+	echo "./smtpd -i -m '$dir' -H mx.example ${user[*]} $1" \
+	    "<'$tmp/dialogue' >'$tmp/replies'"
+}
+
+@test "a daemon at a terminal says where it listens, where mail goes, what to try" {
+	local pid
+	cat >"$tmp/start" <<-END
+		echo \$\$ >'$tmp/pid'
+		exec ./smtpd -m '$dir' -H mx.example -n 2 -l 127.0.0.1:0 \
+		    -d one.example ${nobody[*]}
+	END
+	at_terminal "sh '$tmp/start'" 3>&- 4>&- &
+	strays+=($!)
+	eventually grep -q '^Try: ' "$tmp/tty"
+	pid=$(<"$tmp/pid")
+	sed 's/^/T: /' "$tmp/tty"
+	[[ $(wc -l <"$tmp/tty") == 2 ]]
+	grep -Eq "^smtpd listens on 127\\.0\\.0\\.1:[0-9]+; mail goes to $dir\\.  Ctrl-C ends it\\." \
+	    "$tmp/tty"
+	grep -Eq '^Try: curl smtp://127\.0\.0\.1:[0-9]+ --mail-rcpt you@one\.example -T FILE' \
+	    "$tmp/tty"
+	[[ $(sed -n 's/^smtpd listens on \([^;]*\);.*/\1/p' "$tmp/tty") == \
+	    $(sed -n 's,^Try: curl smtp://\([^ ]*\) .*,\1,p' "$tmp/tty") ]]
+	kill -TERM "$pid"
+	wait "${strays[0]}"
+	eventually gone "$pid"
+}
+
+@test "elsewhere it says nothing of it, and logs what it listens on" {
+	serve -l 127.0.0.1:0
+	lacks -e 'Try:' -e 'listens on' "$log"
+	events listening | grep -q '^time=[^ ]*Z event=listening address='
+}
+
+@test "the log of a terminal has columns, and colours" {
+	at_terminal TZ=UTC "$(one_session -v)"
+	cat -v "$tmp/tty"
+	grep -Eq $'^[0-9:]{8} \033\\[2mconnected       \033\\[0m client=' "$tmp/tty"
+	grep -Eq $'^[0-9:]{8} \033\\[1mrefused         \033\\[0m client=' "$tmp/tty"
+	lacks -e 'time=' -e 'event=' "$tmp/tty"
+}
+
+@test "but no colours where NO_COLOR is set; an empty one is not" {
+	at_terminal NO_COLOR=1 "$(one_session -v)"
+	lacks $'\033' "$tmp/tty"
+	grep -Eq '^[0-9:]{8} connected        client=' "$tmp/tty"
+	at_terminal NO_COLOR= "$(one_session -v)"
+	grep -q $'\033' "$tmp/tty"
+}
+
+@test "JSON and what goes elsewhere is as ever, terminal or not" {
+	at_terminal "$(one_session '-v --log json')"
+	grep -q '^{"time":' "$tmp/tty"
+	lacks $'\033' "$tmp/tty"
+	at_terminal "$(one_session -v) 2>'$tmp/err'"
+	[[ ! -s $tmp/tty ]]
+	grep -q '^time=[^ ]*Z event=connected ' "$tmp/err"
+}
+
+@test "what a client sends can't colour the terminal" {
+	printf 'HELO c.example\r\nMAIL FROM:<a@b> \302\233\r\nQUIT\r\n' \
+	    >"$tmp/dialogue"
+	at_terminal NO_COLOR=1 "./smtpd -i -m '$dir' ${user[*]} -H mx.example \
+	    <'$tmp/dialogue' >'$tmp/replies'"
+	grep -q 'refused .*xc2.x9b' "$tmp/tty"
+	LC_ALL=C lacks -P '[^\x20-\x7e\r]' "$tmp/tty"
+}
