@@ -60,9 +60,10 @@ stop() {
 # end: what each test leaves running; prints the log, which bats shows only
 # for a test that failed.
 end() {
-	local status=0 other
+	local status=0 other running
+	running=$(jobs -pr)	# the number of one that is gone may be another's
 	for other in "${others[@]}"; do
-		kill -9 "$other" 2>/dev/null || true
+		! grep -qx "$other" <<<"$running" || kill -9 "$other" || true
 	done
 	for other in "${servers[@]}"; do
 		kill "$other" 2>/dev/null && gone "$other" 20 || status=1
