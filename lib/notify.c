@@ -62,10 +62,12 @@ watchdog_period(void)
 {
 	const char *usec = getenv("WATCHDOG_USEC");
 	const char *pid = getenv("WATCHDOG_PID");
+	long long n;
 
 	if (!usec || (pid && strtol(pid, NULL, 10) != getpid()))
 		return 0;
-	return strtoll(usec, NULL, 10) / 2000;
+	n = strtoll(usec, NULL, 10);
+	return n > 0 ? n / 2000 : 0;
 }
 
 void

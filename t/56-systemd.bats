@@ -225,7 +225,8 @@ signs() {
 @test "it does not where another process is watched, or none" {
 	manage "$tmp/notify"
 	local watched
-	for watched in WATCHDOG_PID=1 WATCHDOG_USEC=0 WATCHDOG_USEC=x; do
+	for watched in WATCHDOG_PID=1 WATCHDOG_USEC=0 WATCHDOG_USEC=x \
+	    WATCHDOG_USEC=-4000000; do
 		environment=(NOTIFY_SOCKET="$tmp/notify" WATCHDOG_USEC=100000 "$watched")
 		serve --workers 1 --listen 127.0.0.1:0
 		eventually grep -q "^$master STATUS=" "$told"
