@@ -47,7 +47,7 @@ other() {
 }
 
 @test "the version is changed in one place, and everything knows" {
-	cp -R "$source" changed
+	cp -Rp "$source" changed
 	sed -i 's/^VERSION = .*/VERSION = 9.8.7/' changed/Makefile
 	make -s -C changed smtpd
 	[[ $(changed/smtpd --version) == 'smtpd 9.8.7' ]]
@@ -55,7 +55,7 @@ other() {
 
 # package VERSION: make the Debian package of this version; prints its name
 package() {
-	[[ -d debian ]] || cp -R "$source" debian
+	[[ -d debian ]] || cp -Rp "$source" debian
 	sed -i "s/^VERSION = .*/VERSION = $1/" debian/Makefile
 	make -s -C debian deb >&2
 	echo "debian/smtpd_$1_$(dpkg --print-architecture).deb"
@@ -158,7 +158,7 @@ send_there() {
 
 @test "smtpd-tls is in the package where it was built, and so is what it needs" {
 	local deb
-	cp -R "$source" debian
+	cp -Rp "$source" debian
 	make -s -C debian tls
 	deb=$(package "$version")
 	dpkg-deb -c "$deb" >contents
@@ -230,7 +230,7 @@ typed() {
 # changed N: the sources with the Nth diff of CONTRIBUTING.md, built, in
 # ./changed
 changed() {
-	cp -R "$source" changed
+	cp -Rp "$source" changed
 	awk -v n="$1" '/^```$/ { on = 0 } on { print }
 		/^```diff$/ { on = ++i == n }' "$root/CONTRIBUTING.md" >change
 	[[ -s change ]]
