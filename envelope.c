@@ -109,13 +109,10 @@ grow(void *array, size_t *n, size_t size)
 }
 
 static struct recipient *
-find_recipient(struct basic *b, const char *email)
+find_recipient(struct basic *b, const char *canonical)
 {
-	char canonical[ADDRESS_CANONICAL_MAX];
 	size_t i;
 
-	if (address_canonical(email, canonical) < 0)
-		return NULL;
 	for (i = 0; i < b->n_recipients; i++)
 		if (strcmp(b->recipients[i].canonical, canonical) == 0)
 			return &b->recipients[i];
@@ -123,14 +120,12 @@ find_recipient(struct basic *b, const char *email)
 }
 
 static struct reply
-new_recipient(struct basic *b, const struct address *a)
+new_recipient(struct basic *b, const struct address *a, const char *canonical)
 {
-	char path[PATH_MAX] = "", canonical[ADDRESS_CANONICAL_MAX];
+	char path[PATH_MAX] = "";
 	struct recipient *r;
 	enum store_status status = STORE_FOUND;
 
-	if (address_canonical(a->email, canonical) < 0)
-		return reply_make(501, "5.1.3 Malformed address");
 	if (b->options->store->per_user)
 		status = store_find(b->options->store, a->local,
 		    *a->domain ? a->domain : b->mail->hostname, path);
@@ -157,15 +152,19 @@ static struct reply
 add_recipient(struct envelope *e, const struct address *a)
 {
 	struct basic *b = basic(e);
-	struct recipient *r = find_recipient(b, a->email);
+	char canonical[ADDRESS_CANONICAL_MAX];
+	struct recipient *r;
 	struct reply reply;
 	size_t *accepted;
 
+	if (address_canonical(a->email, canonical) < 0)
+		return reply_make(501, "5.1.3 Malformed address");
+	r = find_recipient(b, canonical);
 	accepted = grow(&b->accepted, &b->n_accepted, sizeof *accepted);
 	if (!accepted)
 		return local_error(b, "recipient", errno);
 	if (!r) {
-		reply = new_recipient(b, a);
+		reply = new_recipient(b, a, canonical);
 		if (reply.code) {
 			b->n_accepted--;
 			return reply;
@@ -198,12 +197,14 @@ static void
 look_for_loop(void *ctx, const char *field)
 {
 	struct basic *b = ctx;
+	char canonical[ADDRESS_CANONICAL_MAX];
 	const char *value;
 	struct recipient *r;
 
 	if ((value = header_value(field, "Delivered-To"))) {
-		r = ++b->lookups > LOOKUPS_MAX ? NULL :
-		    find_recipient(b, value);
+		r = ++b->lookups > LOOKUPS_MAX ||
+		    address_canonical(value, canonical) < 0 ? NULL :
+		    find_recipient(b, canonical);
 		if (r) {
 			r->above = true;
 			b->above++;
