@@ -61,10 +61,12 @@ shows() {
 	start_with_status --workers 7
 	send
 	await 10 shows smtpd_messages_total 1
-	TERM=xterm timeout 20 script -qec "stty cols 80 rows 24; timeout 3 \
-		watch -n 1 '$smtpd' --show run/smtpd.prom" /dev/null >screen || true
-	grep -aF 'of 7 workers busy' screen
-	grep -a message_bytes screen
+	TERM=xterm script -qfc "stty cols 80 rows 24; exec watch -n 1 \
+		'$smtpd' --show run/smtpd.prom" screen >/dev/null 2>&1 \
+		</dev/null 3>&- 4>&- &
+	others+=($!)
+	await 60 grep -aqF 'of 7 workers busy' screen
+	await 60 grep -aq message_bytes screen
 }
 
 @test "ps shows the workers, and pgrep finds the master" {
