@@ -220,9 +220,9 @@ pause() {
 	read -rt 0.02 <>"$tmp/never" || true
 }
 
-# eventually COMMAND...: wait for it to succeed, ten seconds at most
+# eventually COMMAND...: wait for it to succeed, a minute at most
 eventually() {
-	local end=$((SECONDS + 10))
+	local end=$((SECONDS + 60))
 	until "$@"; do
 		if ((SECONDS >= end)); then
 			echo "never: $*"

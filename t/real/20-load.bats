@@ -62,9 +62,9 @@ begun() {
 @test "of 200 clients that vanish in every phase nothing is left" {
 	start --workers 256
 	start_idlers 200
-	await 10 begun
+	await 60 begun
 	kill "${others[0]}"
-	await 10 kept 0
+	await 60 kept 0
 	send --body Hello.
 	kept 1
 }

@@ -12,7 +12,7 @@ load postfix
 	start
 	start_postfix smtp_line_length_limit=0
 	submit b@d.example <hard
-	await 30 queue_is_empty
+	await 60 queue_is_empty
 	cmp <(body hard) <(body "$(mail)")
 	grep -qx 'X-First: 1' "$(mail)"
 }
@@ -39,11 +39,11 @@ load postfix
 	chmod 0 store
 	start_postfix
 	submit bob@d.example <<<'Subject: later'
-	await 30 logged 'dsn=4\.[0-9.]+, status=deferred .* said: 451 '
+	await 60 logged 'dsn=4\.[0-9.]+, status=deferred .* said: 451 '
 	kept 0 store/bob
 	chmod 711 store
 	postqueue -c "$postfix/etc" -f
-	await 30 queue_is_empty
+	await 60 queue_is_empty
 	kept 1 store/bob
 }
 
@@ -52,8 +52,8 @@ load postfix
 	start --maildir 'store/{mailbox}'
 	start_postfix
 	submit bob@d.example carol@d.example <<<'Subject: to two'
-	await 30 logged 'to=<carol.*dsn=5\.1\.1, status=bounced .* said: 550 '
-	await 30 queue_is_empty
+	await 60 logged 'to=<carol.*dsn=5\.1\.1, status=bounced .* said: 550 '
+	await 60 queue_is_empty
 	grep -qx 'Subject: to two' "$(mail store/bob)"
 	bounce=$(mail store/alice)
 	grep -qx 'Return-Path: <>' "$bounce"
@@ -69,8 +69,8 @@ load postfix
 		echo
 		yes 'And so on.' | head -c 200000
 	} | submit b@d.example
-	await 30 logged 'status=bounced .*size'
-	await 30 queue_is_empty
+	await 60 logged 'status=bounced .*size'
+	await 60 queue_is_empty
 	kept 1
 	grep -qx 'Return-Path: <>' "$(mail)"
 }
@@ -82,7 +82,7 @@ load postfix
 	submit b@d.example <hard
 	submit b@d.example <hard
 	submit b@d.example <hard
-	await 30 queue_is_empty
+	await 60 queue_is_empty
 	kept 3
 }
 
@@ -93,7 +93,7 @@ load postfix
 		--mda '[ "$LOCAL" != carol ] || [ -e room ] || { echo 452 4.2.2 Mailbox full; exit 1; }'
 	start_postfix "default_transport = lmtp:unix:$PWD/lmtp" relayhost=
 	submit bob@d.example carol@d.example dave@d.example <<<'Subject: to three'
-	await 30 logged 'to=<carol.*dsn=4\.2\.2, status=deferred .* said: 452 4\.2\.2 Mailbox full'
+	await 60 logged 'to=<carol.*dsn=4\.2\.2, status=deferred .* said: 452 4\.2\.2 Mailbox full'
 	logged 'to=<bob@d\.example>.*status=sent \(250 '
 	logged 'to=<dave@d\.example>.*status=sent \(250 '
 	kept 1 store/bob
@@ -102,7 +102,7 @@ load postfix
 	grep -q 'with LMTP id' "$(mail store/bob)"
 	touch room
 	postqueue -c "$postfix/etc" -f
-	await 30 queue_is_empty
+	await 60 queue_is_empty
 	kept 1 store/carol
 	kept 1 store/bob
 }
@@ -120,7 +120,7 @@ load postfix
 		smtp_tls_secure_cert_match=mx.example "smtp_tls_CAfile=$PWD/mx.pem" \
 		smtp_tls_loglevel=1
 	submit b@d.example <hard
-	await 30 queue_is_empty
+	await 60 queue_is_empty
 	cmp <(body hard) <(body "$(mail)")
 	grep -q 'with ESMTPS (TLSv1.3 TLS_' "$(mail)"
 	grep -q 'Verified TLS connection established to 127.0.0.1' "$postfix/log"
@@ -139,9 +139,9 @@ load postfix
 	start_postfix "default_transport = lmtp:unix:$PWD/lmtp" relayhost=
 	{ echo 'Subject: big'; echo; yes 'And so on.' | head -c 200000; } >big
 	submit alice@d.example bob@d.example carol@d.example <big
-	await 30 logged 'to=<alice@d\.example>.*dsn=4\.3\.1, status=deferred .* said: 452 '
-	await 30 logged 'to=<carol@d\.example>.*dsn=4\.3\.1, status=deferred .* said: 452 '
-	await 30 logged 'to=<bob@d\.example>.*status=sent \(250 '
+	await 60 logged 'to=<alice@d\.example>.*dsn=4\.3\.1, status=deferred .* said: 452 '
+	await 60 logged 'to=<carol@d\.example>.*dsn=4\.3\.1, status=deferred .* said: 452 '
+	await 60 logged 'to=<bob@d\.example>.*status=sent \(250 '
 	kept 1 store/bob
 	[[ -z $(find "/proc/$pid/root$PWD/store/"{alice,carol}/{tmp,new} -type f) ]]
 }

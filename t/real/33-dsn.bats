@@ -53,9 +53,9 @@ report() {
 	timeout 60 sendmail -C "$postfix/etc" -i -f alice@c.example \
 		-N success,failure -V 'QQ 314+1' -R hdrs -- bob+x@d.example \
 		<<<$'Subject: hello\nX-First: 1\n\nHello.'
-	await 30 queue_is_empty
+	await 60 queue_is_empty
 	kept 1 store/bob
-	await 30 kept 1 store/alice
+	await 60 kept 1 store/alice
 	report store/alice >report
 	sed -n '/^message\/delivery/,/^Status/p' report
 	grep -qx 'Return-Path <>' report
@@ -78,8 +78,8 @@ report() {
 	timeout 60 sendmail -C "$postfix/etc" -i -f alice@c.example \
 		-N success -R full -- bob@d.example \
 		<<<$'Subject: hello\n\nbefore\n.\nGr\xc3\xbc\xc3\x9fe'
-	await 30 queue_is_empty
-	await 30 kept 1 store/alice
+	await 60 queue_is_empty
+	await 60 kept 1 store/alice
 	report store/alice >report
 	sed -n '4,6p' report | diff - <(printf '%s\n' text/plain \
 		message/delivery-status message/rfc822)
@@ -93,8 +93,8 @@ report() {
 	start_both -t
 	timeout 60 sendmail -C "$postfix/etc" -i -f alice@c.example \
 		-N success -- bob@d.example <<<'X-First: 1'
-	await 30 queue_is_empty
-	await 30 kept 1 store/alice
+	await 60 queue_is_empty
+	await 60 kept 1 store/alice
 	report store/alice >report
 	grep -qx 'Return-Path <root@mta.example>' report
 	grep -qx 'Final-Recipient: rfc822; bob@d.example' report
@@ -107,8 +107,8 @@ report() {
 		bob@d.example <<<'Subject: 2'
 	timeout 60 sendmail -C "$postfix/etc" -f alice@c.example -N failure -- \
 		bob@d.example <<<'Subject: 3'
-	await 30 queue_is_empty
-	await 30 kept 3 store/bob
+	await 60 queue_is_empty
+	await 60 kept 3 store/bob
 	kept 0 store/alice
 }
 
@@ -117,12 +117,12 @@ report() {
 	timeout 60 sendmail -C "$postfix/etc" -i -f jürgen@bücher.example \
 		-N success -- bob@bücher.example jürgen@d.example \
 		<<<$'Subject: Gr\xc3\xbc\xc3\x9fe\n\nHello.'
-	await 30 queue_is_empty
-	await 30 kept 1 store/bob
+	await 60 queue_is_empty
+	await 60 kept 1 store/bob
 	grep -q '^	by mx.example with UTF8SMTP id ' "$(mail store/bob)"
 	grep -qx 'Subject: Grüße' "$(mail store/bob)"
 	# the mail, and a report or two
-	await 30 grep -rqx 'To: <jürgen@bücher.example>' store/jürgen/new
+	await 60 grep -rqx 'To: <jürgen@bücher.example>' store/jürgen/new
 	grep -rhx 'Final-Recipient: .*' store/jürgen/new | sort >finals
 	diff finals - <<-EOT
 		Final-Recipient: utf-8; bob@bücher.example

@@ -224,7 +224,7 @@ setup() {
 		--configpath="$PWD/rules" --siteconfigpath="$PWD/rules" \
 		</dev/null 2>spamd.log 3>&- 4>&- &
 	servers+=($!)
-	await 30 logged 'server started' spamd.log
+	await 60 logged 'server started' spamd.log
 	ask --filter "$hooks/spamassassin -U $PWD/spamd"
 	taken
 	grep '^X-Spam-Checker-Version: ' spool/kept
@@ -260,7 +260,7 @@ setup() {
 	EOT
 	clamd --config-file=clamd.conf </dev/null >/dev/null 2>&1 3>&- 4>&- &
 	others+=($!)
-	await 30 test -S clamd
+	await 60 test -S clamd
 	hook="$hooks/clamav --config-file=$PWD/clamd.conf"
 	ask --on-message "$hook"
 	taken
@@ -277,7 +277,7 @@ setup() {
 	ask --on-message "clamdscan --no-summary --config-file=$PWD/clamd.conf -"
 	refused '554 5\.7\.1 '
 	kill "${others[-1]}"
-	gone "${others[-1]}" 20
+	gone "${others[-1]}" 60
 	ask --on-message "$hook"
 	refused '451 4\.3\.0 '
 }
@@ -320,7 +320,7 @@ setup() {
 	rspamd -f --insecure -c "$PWD/rspamd.conf" </dev/null >rspamd.log 2>&1 \
 		3>&- 4>&- &
 	servers+=($!)
-	await 20 test -S rspamd
+	await 60 test -S rspamd
 	hook="$hooks/rspamd -h $PWD/rspamd"
 	ask --on-message "$hook"
 	taken

@@ -64,7 +64,7 @@ hand_over() {
 	chmod 666 dovecot.log
 	dovecot -F -c dovecot.conf </dev/null >/dev/null 2>&1 3>&- 4>&- &
 	servers+=($!)
-	await 20 test -S run/auth-userdb
+	await 60 test -S run/auth-userdb
 	to=Bob+ext@d.example hand_over --mda "$hooks/dovecot -c $PWD/dovecot.conf"
 	carried "$(mail bob)"
 	to=carl@d.example ask --mda "$hooks/dovecot -c $PWD/dovecot.conf"
@@ -75,7 +75,7 @@ hand_over() {
 	to=bob@d.example ask --mda "$hooks/dovecot -c $PWD/dovecot.conf"
 	refused '45[0-9] 4\.'
 	kill "${servers[0]}"
-	gone "${servers[0]}" 20
+	gone "${servers[0]}" 60
 	servers=()
 	to=bob@d.example ask --mda "$hooks/dovecot -c $PWD/dovecot.conf"
 	refused '45[0-9] 4\.'
@@ -145,7 +145,7 @@ hand_over() {
 		--dir "$PWD" --appendonly yes --appendfsync always \
 		</dev/null >redis.log 2>&1 3>&- 4>&- &
 	others+=($!)
-	await 20 test -S redis
+	await 60 test -S redis
 	hook="$hooks/redis mail -s $PWD/redis"
 	from='"-x $(id)"@c.example' to=-e@d.example hand_over --deliver "$hook"
 	(($(redis-cli -s redis XLEN mail) == 1))
@@ -174,7 +174,7 @@ start_nats() {
 	EOT
 	nats-server -c nats.conf </dev/null >nats.log 2>&1 3>&- 4>&- &
 	servers+=($!)
-	await 20 logged 'Server is ready' nats.log
+	await 60 logged 'Server is ready' nats.log
 	mqtt=$(sed -n 's,.*MQTT clients on mqtt://127\.0\.0\.1:,,p' nats.log)
 }
 
@@ -184,7 +184,7 @@ start_nats() {
 	"${subscribe[@]}" -p "$mqtt" -E
 	hand_over --deliver "$hooks/nats smtpd/mail -h 127.0.0.1 -p $mqtt"
 	kill "${servers[0]}"
-	gone "${servers[0]}" 20
+	gone "${servers[0]}" 60
 	servers=()
 	ask --deliver "$hooks/nats smtpd/mail -h 127.0.0.1 -p $mqtt"
 	refused '451 4\.3\.0 '
@@ -228,7 +228,7 @@ start_http() {
 	EOT
 	python3 server.py </dev/null >http.log 2>&1 3>&- 4>&- &
 	others+=($!)
-	await 20 test -e port
+	await 60 test -e port
 	url=http://127.0.0.1:$(<port)
 }
 
@@ -250,7 +250,7 @@ start_http() {
 	PATH=$PWD/bin:$PATH ask --deliver "$hooks/http $url/in"
 	refused '451 4\.3\.0 '
 	kill "${others[-1]}"
-	gone "${others[-1]}" 20
+	gone "${others[-1]}" 60
 	ask --deliver "$hooks/http $url/in"
 	refused '451 4\.3\.0 '
 	(($(count spool) == 0))

@@ -104,12 +104,12 @@ only_joe() {
 	url=ldapi://${PWD//\//%2F}%2Fsocket
 	slapd -d 0 -f slapd.conf -h "$url" </dev/null >slapd.log 2>&1 3>&- 4>&- &
 	others+=($!)
-	await 20 ldapwhoami -x -H "$url"	# it listens, too
+	await 60 ldapwhoami -x -H "$url"	# it listens, too
 	auth="$hooks/auth-ldap $url uid dc=example"
 	only_joe
 	login 'joe,dc=example' "s3cret 'x" 535
 	kill "${others[0]}"
-	gone "${others[0]}" 20
+	gone "${others[0]}" 60
 	login joe "s3cret 'x" 454
 }
 

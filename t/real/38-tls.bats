@@ -65,7 +65,7 @@ came_encrypted() {
 	grep -q 'New, TLSv1.2' said
 	logged 'event=encrypted .*protocol=TLSv1.2 cipher=ECDHE' log
 	run ! ask_tls -starttls smtp -tls1_1 -cipher 'DEFAULT@SECLEVEL=0'
-	await 20 logged 'event=tls-said .*unsupported protocol' log
+	await 60 logged 'event=tls-said .*unsupported protocol' log
 	logged 'event=tls-failed ' log
 }
 
@@ -241,7 +241,7 @@ came_encrypted() {
 		    struct.pack('ii', 1, 0))
 		tls.close()
 	EOT
-	await 20 logged 'event=hook-failed .*connection is gone' log
+	await 60 logged 'event=hook-failed .*connection is gone' log
 }
 
 @test "with SNI each server has its own certificate, and all others the common one" {
@@ -270,7 +270,7 @@ came_encrypted() {
 	grep -q 's:CN = mx.example' said
 	echo broken >servers/broken.example.pem
 	run ! ask_tls -starttls smtp -servername broken.example
-	await 20 logged 'event=tls-said .*servers/broken.example.pem' log
+	await 60 logged 'event=tls-said .*servers/broken.example.pem' log
 }
 
 @test "a client certificate is told of if it was verified, and only then" {
@@ -283,16 +283,16 @@ came_encrypted() {
 		: >log
 		ask_tls -starttls smtp "$version" -cert "$BATS_FILE_TMPDIR/joe.pem" \
 			-key "$BATS_FILE_TMPDIR/joe.key"
-		await 20 grep -F 'subject=CN=joe.example,O=Joe\\, Inc..' log
+		await 60 grep -F 'subject=CN=joe.example,O=Joe\\, Inc..' log
 		: >log
 		ask_tls -starttls smtp "$version" -cert self.pem -key self.key
 		grep -q '^221 ' said
-		await 20 logged 'subject=none\.' log
+		await 60 logged 'subject=none\.' log
 		lacks_subject
 	done
 	: >log
 	ask_tls -starttls smtp
-	await 20 logged 'subject=none\.' log
+	await 60 logged 'subject=none\.' log
 	lacks_subject
 }
 
@@ -313,7 +313,7 @@ lacks_subject() {
 	chown root mx.key
 	chmod 600 mx.key
 	run ! ask_tls -starttls smtp
-	await 20 logged 'event=tls-said .*mx.key: Permission denied' log
+	await 60 logged 'event=tls-said .*mx.key: Permission denied' log
 	send
 	kept 1
 	chown nobody mx.key
@@ -330,7 +330,7 @@ lacks_subject() {
 		--upload-file mx.pem --crlf "smtp://127.0.0.1:$port"
 	kept 201
 	for worker in $(pgrep -P "$pid"); do
-		await 20 eval "! pgrep -P $worker"
+		await 60 eval "! pgrep -P $worker"
 		(($(find "/proc/$worker/fd" -mindepth 1 | wc -l) < 20))
 	done
 }
@@ -341,9 +341,9 @@ lacks_subject() {
 	read -r <&7
 	printf 'STARTTLS\r\n' >&7
 	read -r <&7
-	await 20 pgrep -x smtpd-tls -P "$(pgrep -d , -P "$pid")" >helper
+	await 60 pgrep -x smtpd-tls -P "$(pgrep -d , -P "$pid")" >helper
 	# the directory is root's then, see proc(5)
-	await 20 eval '[[ $(stat -c %U /proc/$(tail -n 1 helper)/mem) == root ]]'
+	await 60 eval '[[ $(stat -c %U /proc/$(tail -n 1 helper)/mem) == root ]]'
 	exec 7>&-
 }
 
@@ -377,9 +377,9 @@ lacks_subject() {
 	printf 'STARTTLS\r\n' >&7
 	read -r <&7
 	worker=$(pgrep -P "$pid")
-	await 20 pgrep -P "$worker" >helper
+	await 60 pgrep -P "$worker" >helper
 	kill -KILL "$worker"
-	gone "$(tail -n 1 helper)" 20
+	gone "$(tail -n 1 helper)" 60
 	exec 7>&-
 }
 
@@ -396,7 +396,7 @@ lacks_subject() {
 		-e "s/^connect.*/connect = 127.0.0.1:$inner/" stunnel.conf
 	stunnel stunnel.conf >stunnel.log 2>&1 3>&- 4>&- &
 	others+=($!)
-	await 20 ask_tls
+	await 60 ask_tls
 	send --tls-on-connect --local-interface 127.0.0.5 --auth PLAIN \
 		--auth-user joe --auth-password x
 	grep -q 'from c.example (\[127.0.0.5\])' "$(mail)"

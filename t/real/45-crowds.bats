@@ -76,7 +76,7 @@ refusals() {
 	nsenter --net --target "$pid" "$root/t/smtpc" -T 60 -b 192.0.2.1:0 \
 		-c 192.0.2.1:2525 -- 'crowd:100:|' >crowd 3>&- 4>&- &
 	others+=($!)
-	await 20 grep -q crowded crowd
+	await 60 grep -q crowded crowd
 	talk 192.0.2.2:0 192.0.2.1:2525 reply:220 say:QUIT reply:221 eof
-	await 20 eval '(($(refusals) >= 85))'
+	await 60 eval '(($(refusals) >= 85))'
 }

@@ -22,7 +22,7 @@ server() {
 run_proxy() {
 	"${within[@]}" "${@:2}" >>proxy.log 2>&1 3>&- 4>&- &
 	others+=("$!")
-	await 20 listens "$1"
+	await 60 listens "$1"
 }
 
 listens() {
@@ -67,7 +67,7 @@ haproxy() {
 		    server one 127.0.0.1:$port check inter 100 $2
 	EOT
 	run_proxy 25 haproxy -db -f haproxy.cfg
-	await 20 is_well
+	await 60 is_well
 }
 
 # is_well: HAProxy has spoken SMTP with our server, and was content
@@ -150,7 +150,7 @@ only_the_client='test "$TCPREMOTEIP" = 203.0.113.9'
 		--backend="[127.0.0.1]:$port" --write-proxy-v2=on --user=nobody \
 		mx.example.pem >>proxy.log 2>&1 3>&- 4>&- &
 	servers+=("$!")
-	await 20 listens 465
+	await 60 listens 465
 	client --port 465 --tls-on-connect
 	tells 'from c\.example \(\[203\.0\.113\.9\]\) by mx\.example with ESMTPS '
 }

@@ -37,12 +37,12 @@ machine() {
 		--proxy-from 192.0.2.1 "${@:2}" </dev/null >"log.$1" 2>&1 3>&- 4>&- &
 	others+=("$!")
 	machines[$1]=$!
-	await 20 logged ready "log.$1"
+	await 60 logged ready "log.$1"
 	inits[$1]=$(cat "/proc/$!/task/$!/children")
 	"${network[@]}" ip link add "port$1" type veth peer name eth0 \
 		netns "/proc/${inits[$1]// /}/ns/net"
 	"${network[@]}" ip link set "port$1" master bridge up
-	await 20 test -s "ready.$1"
+	await 60 test -s "ready.$1"
 }
 
 # farm OPTION...: three machines, and HAProxy, which is content with them
@@ -128,7 +128,7 @@ redis() {
 		--appendfsync always --dir "$PWD" \
 		>redis.log 2>&1 3>&- 4>&- &
 	others+=("$!")
-	await 20 logged 'Ready to accept connections' redis.log
+	await 60 logged 'Ready to accept connections' redis.log
 }
 
 in_redis() {
@@ -142,7 +142,7 @@ in_redis() {
 	served 1 2 3
 	in_maildirs
 	exactly_once kept
-	await 30 logged 'smtp/mx2 is DOWN' haproxy.log
+	await 60 logged 'smtp/mx2 is DOWN' haproxy.log
 }
 
 @test "a machine crashes under load: what was acknowledged is in the stream of Redis, once" {
@@ -164,7 +164,7 @@ in_redis() {
 	run ! grep again acknowledged
 	in_maildirs
 	exactly_once kept
-	await 30 logged 'smtp/mx1 is DOWN' haproxy.log
+	await 60 logged 'smtp/mx1 is DOWN' haproxy.log
 	logged 'event=stopped killed=0' log.1
 	# and the checks are no clients
 	run ! logged 'event=(refused|proxy-failed) .*client=192\.0\.2\.1 ' log.2

@@ -36,7 +36,7 @@ shows() {
 	local at
 	start_with_status
 	send
-	await 10 shows smtpd_messages_total 1
+	await 60 shows smtpd_messages_total 1
 	"$cache/prometheus-node-exporter/usr/bin/prometheus-node-exporter" \
 		--collector.disable-defaults --collector.textfile \
 		--collector.textfile.directory "$PWD/run" \
@@ -46,7 +46,7 @@ shows() {
 		at=$(sed -n 's/.*[Ll]istening on.*address=\(127[0-9.:]*\).*/\1/p' exporter)
 		[[ $at ]]
 	}
-	await 20 address
+	await 60 address
 	curl -sS "http://$at/metrics" >metrics
 	grep -x 'smtpd_messages_total 1' metrics
 	grep -x 'smtpd_replies_total{class="5yz"} 0' metrics
@@ -60,7 +60,7 @@ shows() {
 @test "watch shows the table, at a terminal of 80 columns" {
 	start_with_status --workers 7
 	send
-	await 10 shows smtpd_messages_total 1
+	await 60 shows smtpd_messages_total 1
 	TERM=xterm script -qfc "stty cols 80 rows 24; exec watch -n 1 \
 		'$smtpd' --show run/smtpd.prom" screen >/dev/null 2>&1 \
 		</dev/null 3>&- 4>&- &
@@ -78,7 +78,7 @@ shows() {
 		(($(ps -o args= --ppid "$pid" |
 			grep -cx 'smtpd: worker [123] waiting') == 3))
 	}
-	await 10 waiting
+	await 60 waiting
 }
 
 @test "s6 is told by --ready-fd when the pool accepts" {
@@ -94,12 +94,12 @@ shows() {
 	chmod 755 service/run
 	s6-supervise "$service" 3>&- 4>&- &
 	others+=($!)
-	await 10 test -p service/supervise/control
+	await 60 test -p service/supervise/control
 	s6-svwait -U -t 20000 "$service"
 	grep event=listening log
 	s6-svstat "$service" | grep -F ', ready '
 	s6-svc -xd "$service"
-	gone "${others[0]}" 20
+	gone "${others[0]}" 60
 	cat log
 	grep event=stopped log
 }

@@ -109,12 +109,12 @@ runs_as() {
 	five_workers() {
 		(($(pgrep -c -P "$pid") == 5))
 	}
-	await 10 five_workers
+	await 60 five_workers
 	runs_as mail mail
 }
 
 @test "as root, --user must be given" {
-	run -64 timeout 10 "$smtpd" --listen 127.0.0.1:0 </dev/null
+	run -64 timeout 60 "$smtpd" --listen 127.0.0.1:0 </dev/null
 	((${#lines[@]} == 1))
 	[[ $output == *--user* ]]
 	[[ ! -e Maildir ]]
@@ -122,7 +122,7 @@ runs_as() {
 
 @test "a Maildir that the user can't write is found before the start" {
 	mkdir -p Maildir/{tmp,new,cur}
-	run ! timeout 10 "$smtpd" --listen 127.0.0.1:0 --user nobody </dev/null
+	run ! timeout 60 "$smtpd" --listen 127.0.0.1:0 --user nobody </dev/null
 	((status >= 64 && status <= 78))
 	((${#lines[@]} == 1))
 	[[ $output == *Maildir* ]]

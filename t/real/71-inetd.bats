@@ -35,7 +35,7 @@ adapted() {
 super() {
 	"${within[@]}" "$@" </dev/null >>log 2>&1 3>&- 4>&- &
 	super=$!
-	await 10 inside sh -c 'grep -q ":0019 .* 0A " /proc/net/tcp /proc/net/tcp6'
+	await 60 inside sh -c 'grep -q ":0019 .* 0A " /proc/net/tcp /proc/net/tcp6'
 }
 
 # inside COMMAND...: run it in the network of the super-server
@@ -74,7 +74,7 @@ pool_of() {
 	sessions 5
 	kept 10 mail
 	grep -q '(\[127\.0\.0\.1\])' mail/new/*
-	await 10 idle
+	await 60 idle
 }
 
 @test "openbsd-inetd, wait: the line of contrib/inetd; it leaves, and is started again" {
@@ -82,7 +82,7 @@ pool_of() {
 	super "$cache/openbsd-inetd/usr/sbin/inetd" -i "$PWD/conf"
 	sessions 5
 	pool_of 20
-	await 20 idle
+	await 60 idle
 	sessions 5
 	pool_of 20
 	kept 20 mail
@@ -116,7 +116,7 @@ pool_of() {
 		-pidfile "$PWD/pid"
 	sessions 5
 	pool_of 100
-	await 20 idle
+	await 60 idle
 	sessions 5
 	kept 20 mail
 }
@@ -170,7 +170,7 @@ activate() {
 		--workers 5 --auth /bin/false --plain-auth
 	send_inside
 	kill -HUP "$super"
-	await 10 grep -q event=restarting log
+	await 60 grep -q event=restarting log
 	sessions 5
 	run ! send_inside --port 587
 	[[ $output == *'<** 530 5.7.0 '* ]]

@@ -112,7 +112,7 @@ called() {
 	install -d -o mail mail
 	"$root/t/manager" notify "$PWD/notify" told </dev/null 3>&- 4>&- &
 	others+=($!)
-	await 10 test -S notify
+	await 60 test -S notify
 	# as systemd starts it: as the user, with the limits of the units
 	within=(env NOTIFY_SOCKET="$PWD/notify" WATCHDOG_USEC=200000
 		setpriv --reuid mail --regid mail --clear-groups
@@ -128,12 +128,12 @@ called() {
 	read -r -t 60 address <ready
 	port=${address##*:}
 	send
-	await 20 grep -q WATCHDOG=1 told
+	await 60 grep -q WATCHDOG=1 told
 	kill -HUP "$(pgrep -P "$pid")"
-	await 20 grep -q event=restarting log
+	await 60 grep -q event=restarting log
 	send
 	kill -TERM "$(pgrep -P "$pid")"
-	gone "$pid" 20
+	gone "$pid" 60
 	unset pid
 	kept 2 mail/Maildir
 	called mail/trace >called

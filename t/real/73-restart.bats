@@ -13,7 +13,7 @@ hang_up() {
 	local i
 	for ((i = 1; i <= $1; i++)); do
 		kill -HUP "$pid"
-		await 30 restarts "$i"
+		await 60 restarts "$i"
 	done
 }
 

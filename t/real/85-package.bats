@@ -92,7 +92,7 @@ start_unit() {
 		setpriv --reuid mail --regid mail --init-groups \
 		"${command[@]}" </dev/null >>log 2>&1 3>&- 4>&- &
 	super=$!
-	await 20 nsenter --net --target "$super" \
+	await 60 nsenter --net --target "$super" \
 		sh -c 'grep -q ":0019 .* 0A " /proc/net/tcp /proc/net/tcp6'
 }
 
@@ -119,8 +119,8 @@ send_there() {
 	mapfile -t pool < <(pgrep -P "$super")
 	dpkg_there --install "$second"
 	kill -HUP "$super"
-	await 20 logged event=restarting log
-	await 20 gone "${pool[0]}" 5
+	await 60 logged event=restarting log
+	await 60 gone "${pool[0]}" 60
 	[[ $("/proc/$super/exe" --version) == "smtpd $version.1" ]]
 	send_there
 	kept 2 state/Maildir
@@ -183,7 +183,7 @@ send_there() {
 	send
 	kept 1
 	kill -HUP "$pid"
-	await 20 logged event=restarting log
+	await 60 logged event=restarting log
 	send
 	kept 2
 }

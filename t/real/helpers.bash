@@ -66,7 +66,7 @@ end() {
 		! grep -qx "$other" <<<"$running" || kill -9 "$other" || true
 	done
 	for other in "${servers[@]}"; do
-		kill "$other" 2>/dev/null && gone "$other" 20 || status=1
+		kill "$other" 2>/dev/null && gone "$other" 60 || status=1
 	done
 	[[ ! ${pid-} ]] || stop || status=1
 	[[ ! -e log ]] || tail -n 40 log
@@ -209,7 +209,7 @@ serve_dns() {
 		exec '$root/t/real/dns' zone" >dns.log 2>&1 3>&- 4>&- &
 	dns=$!
 	others+=("$dns")
-	await 20 logged ready dns.log
+	await 60 logged ready dns.log
 	within=(nsenter --net --mount --target "$dns" "--wd=$PWD")
 }
 
@@ -222,7 +222,7 @@ network() {
 		exec sleep infinity" >network 2>&1 3>&- 4>&- &
 	others+=("$!")
 	network=(nsenter --net --target "$!")
-	await 20 logged ready network
+	await 60 logged ready network
 }
 
 # logged WORDS FILE: they are in a log.
