@@ -51,16 +51,18 @@ certify() {
 	cat "$1.crt" "$1.key" >"$1.pem"
 }
 
-# haproxy BIND SERVER: HAProxy for our server, with these words behind both
+# haproxy BIND SERVER: HAProxy for our server, with these words behind both.
+# Without a time-out of their own, its checks have no more than the interval.
 haproxy() {
 	cat >haproxy.cfg <<-EOT
 		global
 		    stats socket ipv4@127.0.0.1:9999 level admin
 		defaults
 		    mode tcp
-		    timeout connect 5s
+		    timeout connect 60s
 		    timeout client 60s
 		    timeout server 60s
+		    timeout check 60s
 		listen smtp
 		    bind 192.0.2.1:25 $1
 		    option smtpchk EHLO haproxy.example
