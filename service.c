@@ -47,7 +47,7 @@ greet(const struct server *server)
 	dprintf(STDERR_FILENO, "; mail goes to %s.  Ctrl-C ends it.\nTry: ",
 	    strcmp(s->maildir, "none") == 0 ? "your commands" : s->maildir);
 	if (l->kind == KIND_SMTP && *l->address != '/') {
-		dprintf(STDERR_FILENO, "curl ");
+		dprintf(STDERR_FILENO, "curl --crlf ");
 		print_url(l->address);
 		dprintf(STDERR_FILENO, " --mail-rcpt you@%s -T FILE\n",
 		    domain);

@@ -1,10 +1,9 @@
 #!/usr/bin/env bats
-# The units of contrib/systemd under systemd itself, which is started for each
-# test as the first process of namespaces of its own, with a /run, a /var/lib
-# and a network of its own, and with no other unit.
+# The units of contrib/systemd under systemd itself, with no other unit.
 
 # shellcheck disable=SC2154,SC2016
 load helpers
+load booted
 
 setup() {
 	chmod 711 "$BATS_RUN_TMPDIR"
@@ -13,40 +12,16 @@ setup() {
 }
 
 teardown() {
-	local dir
-	[[ ! ${first-} ]] || kill -KILL "$first" 2>/dev/null || true
-	[[ ! ${booted-} ]] || gone "$booted" 60
-	[[ ! ${group-} ]] || {
-		await 60 empty
-		find "$group" -depth -type d -exec rmdir {} +
-	}
+	power_off
 	tail -n 40 log
 }
 
-empty() {
-	[[ ! -s $group/cgroup.procs ]] && ! grep -q 'populated 1' \
-		"$group/cgroup.events"
-}
-
 # boot UNIT FILE...: start systemd with these files of contrib/systemd, and wait
-# for the unit.  Mounts are shared, as on a machine that was booted: credentials
-# are one.
+# for the unit.
 boot() {
-	local file name unified
-	unit=$1
+	local file name wanted=$1
 	shift
-	unified=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
-	group=$unified/smtpd-test.$BASHPID
-	if [[ ! $unified ]] || ! mkdir "$group" 2>/dev/null; then
-		unset group
-		skip 'this kernel has no cgroup2 to write to'
-	fi
 	mkdir -p units/smtpd.service.d
-	for file in sysinit basic shutdown sockets; do
-		printf '[Unit]\nDefaultDependencies=no\n' >"units/$file.target"
-	done
-	printf '[Unit]\nRequires=%s\nAfter=%s\n' "$unit" "$unit" \
-		>units/test.target
 	printf '[Service]\nStandardError=append:/run/log\n' \
 		>units/smtpd.service.d/log.conf
 	for file; do
@@ -55,48 +30,13 @@ boot() {
 			"$root/contrib/systemd/$file" >"units/${name/-bind/}"
 	done
 	cp "$smtpd" units/smtpd
-	sh -c 'echo $$ >"$0/cgroup.procs"; exec "$@"' "$group" \
-		unshare --cgroup --mount --pid --fork --uts --ipc --net \
-		--propagation private sh -euc '
-			ip link set lo up
-			mount --make-rshared /
-			mount -t proc proc /proc
-			mount -t tmpfs tmpfs /run
-			cp -R units /run
-			mv /run/units/smtpd /run
-			mount -t tmpfs tmpfs /sys/fs/cgroup
-			umount /sys/fs/cgroup
-			mount -t cgroup2 cgroup2 /sys/fs/cgroup
-			mount -t tmpfs tmpfs /var/lib
-			mount -t tmpfs tmpfs /tmp
-			mount -o remount,bind,ro / || true
-			exec env -i PATH="$PATH" container=test \
-				SYSTEMD_UNIT_PATH=/run/units /lib/systemd/systemd \
-				--system --unit=test.target --log-target=console' \
-		</dev/null >>log 2>&1 3>&- 4>&- &
-	booted=$!
-	await 60 is_active
-}
-
-# inside COMMAND...: run it in those namespaces
-inside() {
-	first=$(pgrep -P "$booted") && timeout 60 nsenter --all --target "$first" \
-		"$@"
-}
-
-is_active() {
-	[[ $(inside systemctl is-active "$unit" 2>&1) == active ]]
+	power_on "" "$wanted" 'mv /run/units/smtpd /run'
 }
 
 # shows PROPERTY VALUE: of smtpd.service; VALUE is a pattern
 shows() {
 	# shellcheck disable=SC2053
 	[[ $(inside systemctl show --value -p "$1" smtpd.service) == $2 ]]
-}
-
-send_inside() {
-	inside swaks --server 127.0.0.1 --port 25 --from a@c.example \
-		--to b@d.example --helo c.example --suppress-data
 }
 
 # keeps N: so many mails are in the state directory

@@ -1,0 +1,339 @@
+#!/usr/bin/env bats
+# The tasks of EXAMPLES in smtpd(8), done to the letter: the lines of the page
+# are run, and its files are put where it says, in namespaces of each test's
+# own that look like a machine on which smtpd was installed and nothing else
+# runs.  What else a machine has to have, a test brings along.
+
+# shellcheck disable=SC2154,SC2016
+load helpers
+load booted
+
+page=$root/man/smtpd.8
+
+setup_file() {
+	# both would be built by several tests at once
+	make -s -C "$BATS_TEST_DIRNAME/../.." smtpd tls
+}
+
+setup() {
+	chmod 711 "$BATS_RUN_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
+	make -s -C "$root" install DESTDIR="$PWD/there" PREFIX=/usr/local
+	cp -a /etc etc
+	mkdir -p etc/smtpd
+	: >log
+	printf 'From: <me@example.org>\nSubject: hello\n\nHello.\n' >mail
+}
+
+teardown() {
+	power_off
+	end
+}
+
+# task TITLE: the lines of the page about it
+task() {
+	awk -v title=".Ss $1" '/^\.S[hs] / { inside = $0 == title } inside' \
+		"$page"
+}
+
+# example TASK N: what its Nth display holds, without its macros
+example() {
+	task "$1" | sed -n '/^\.Bd/,/^\.Ed/p' |
+		awk -v n="$2" '/^\.Bd/ { i++; next } /^\.Ed/ { next } i == n' |
+		sed -e 's/\\e/\\/g'
+}
+
+# commands TASK N: the same, without the prompts
+commands() {
+	example "$1" "$2" | sed 's/^[#$] //'
+}
+
+# place TASK N: put the file that the Nth display is where the page says: at
+# the path that is named last before it
+place() {
+	local path
+	path=$(task "$1" | awk -v n="$2" '/^\.Bd/ && ++i == n { exit }
+		/^\.Pa/ { path = $2 } END { print path }')
+	[[ $path == /etc/* ]]
+	mkdir -p ".${path%/*}"
+	example "$1" "$2" >".$path"
+	[[ -s .$path ]]
+}
+
+# machine [COMMANDS]: start it, after these commands; it has an /etc that is a
+# copy, a /usr/local with smtpd alone, empty directories for data, and a
+# network without an outside, where 192.0.2.7 and 192.0.2.9 are clients
+machine() {
+	# shellcheck disable=SC2094
+	unshare --net --mount --pid --fork --kill-child --mount-proc sh -euc '
+		mount --bind etc /etc
+		mount --bind there/usr/local /usr/local
+		mount -t tmpfs tmpfs /srv
+		mount -t tmpfs tmpfs /run
+		mount -t tmpfs tmpfs /var/lib
+		mount -t tmpfs tmpfs /var/log
+		ip link set lo up
+		for address in 7 9; do
+			ip address add 192.0.2.$address/32 dev lo
+		done
+		'"${1-}"'
+		echo ready
+		exec sleep infinity' >machine 2>&1 3>&- 4>&- &
+	others+=("$!")
+	machine=$!
+	await 60 logged ready machine
+}
+
+# on COMMAND...: run it on that machine
+on() {
+	nsenter --all --target "$(pgrep -P "$machine")" "--wd=$PWD" \
+		env PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
+}
+
+# listens PORT...: somebody does, on each of them
+listens() {
+	local wanted
+	for wanted; do
+		[[ $(on ss -Hltn "sport = :$wanted") ]] || return
+	done
+}
+
+# daemon PORT COMMAND...: run it on the machine, until the machine ends
+daemon() {
+	on "${@:2}" </dev/null >>log 2>&1 3>&- 4>&- &
+	others+=("$!")
+	await 60 listens "$1"
+}
+
+# carry_out TASK N: the commands of its Nth display; the last one is a server
+# if PORT... are given, on which that listens then
+carry_out() {
+	commands "$1" "$2" >"script$2"
+	[[ -s script$2 ]]
+	sed 's/^/$ /' "script$2"
+	if (($# > 2)); then
+		tail -n 9 "script$2" | grep -q '^smtpd '
+		on bash -eu "script$2" </dev/null >>log 2>&1 3>&- 4>&- &
+		others+=("$!")
+		await 60 listens "${@:3}"
+	else
+		on bash -eu "script$2" </dev/null
+	fi
+}
+
+# client ADDRESS RECIPIENT [OPTION...]: a mail, from one of the addresses
+client() {
+	on timeout 60 swaks --server 192.0.2.9 --local-interface "$1" \
+		--helo c.example --from me@example.org --to "$2" --data @mail \
+		"${@:3}"
+}
+
+# has N MAILDIR: there are so many new mails, as kept says, on the machine
+has() {
+	(($(on find "$2/new" -type f | wc -l) == $1))
+}
+
+@test "Receive into ./Maildir" {
+	machine
+	carry_out "$BATS_TEST_DESCRIPTION" 1 2525
+	carry_out "$BATS_TEST_DESCRIPTION" 2 >said
+	grep -qx 'Subject: hello' said
+	grep -qx 'Delivered-To: you@example.org' said
+	kept 1
+}
+
+@test "Run under systemd on port 25" {
+	power_on :/etc/systemd/system:/usr/local/lib/systemd/system \
+		sockets.target 'mount --bind etc /etc
+		mount --bind there/usr/local /usr/local'
+	commands "$BATS_TEST_DESCRIPTION" 1 | inside sh -eux
+	send_inside --to "you@$(hostname)"
+	inside find /var/lib/smtpd/Maildir/new -type f | grep .
+	place "$BATS_TEST_DESCRIPTION" 2
+	commands "$BATS_TEST_DESCRIPTION" 3 | inside sh -eux
+	run ! send_inside --to you@example.net
+	[[ $output == *'<** 550 5.7.1 '* ]]
+	send_inside --to you@example.org
+	(($(inside find /var/lib/smtpd/Maildir/new -type f | wc -l) == 2))
+}
+
+@test "Run under inetd" {
+	place "$BATS_TEST_DESCRIPTION" 1
+	machine
+	daemon 25 "$root/t/real/cache/openbsd-inetd/usr/sbin/inetd" -i \
+		/etc/inetd.conf
+	client 192.0.2.7 "postmaster@$(hostname)"
+	has 1 /srv/mail
+}
+
+@test "Keep a mailbox for each user, for Dovecot to read" {
+	place "$BATS_TEST_DESCRIPTION" 2
+	machine 'mkdir -p /var/lib/dovecot'
+	carry_out "$BATS_TEST_DESCRIPTION" 1 25
+	daemon 143 dovecot -F
+	client 192.0.2.7 Alice+news@example.org
+	run ! client 192.0.2.7 bob@example.org
+	[[ $output == *'<** 550 5.1.1 '* ]]
+	carry_out "$BATS_TEST_DESCRIPTION" 3 >said
+	tr -d '\r' <said | grep -qx 'Subject: hello'
+}
+
+@test "Refuse unknown recipients from a list" {
+	place "$BATS_TEST_DESCRIPTION" 1
+	machine
+	carry_out "$BATS_TEST_DESCRIPTION" 2 25
+	for to in alice@example.org Alice+x@example.org any@lists.example.org; do
+		client 192.0.2.7 "$to"
+	done
+	run ! client 192.0.2.7 bob@example.org
+	[[ $output == *'<** 550 5.1.1 '* ]]
+	has 3 /srv/mail
+}
+
+@test "Block at connect by a DNS list" {
+	echo 7.2.0.192.zen.spamhaus.org. A 127.0.0.2 >zone
+	rm etc/resolv.conf
+	echo 'nameserver 127.0.0.1' >etc/resolv.conf
+	machine
+	on "$root/t/real/dns" zone >dns.log 2>&1 3>&- 4>&- &
+	others+=("$!")
+	await 60 logged ready dns.log
+	carry_out "$BATS_TEST_DESCRIPTION" 1 25
+	run ! client 192.0.2.7 you@example.org
+	[[ $output == *'<** 554 5.7.1 192.0.2.7 is listed by zen.spamhaus.org'* ]]
+	client 192.0.2.9 you@example.org
+	has 1 /srv/mail
+}
+
+@test "Scan with ClamAV" {
+	printf 'Test.Worm:0:*:%s\n' "$(printf WORMWORM | od -An -tx1 |
+		tr -d ' \n')" >local.ndb
+	machine 'install -d -o clamav /run/clamav /var/log/clamav
+		install -D -m 644 local.ndb /var/lib/clamav/local.ndb'
+	on clamd --foreground >>log 2>&1 </dev/null 3>&- 4>&- &
+	others+=("$!")
+	await 60 on test -S /run/clamav/clamd.ctl
+	carry_out "$BATS_TEST_DESCRIPTION" 1 25
+	client 192.0.2.7 you@example.org
+	echo 'a WORMWORM for you' >>mail
+	run ! client 192.0.2.7 you@example.org
+	[[ $output == *'<** 554 5.7.1 It holds Test.Worm'* ]]
+	has 1 /srv/mail
+}
+
+@test "Tag with rspamd" {
+	# rspamd as it comes wants the network, and a while
+	cat >rspamd.conf <<-'EOT'
+		options {
+			tempdir = "/tmp";
+			url_tld = "/etc/tld";
+			filters = "regexp";
+			dns { nameserver = ["127.0.0.1:1"]; }
+		}
+		logging { type = "console"; level = "warning"; }
+		worker "normal" { bind_socket = "localhost:11333"; count = 1; }
+		worker "controller" { bind_socket = "localhost:11334"; }
+		actions { reject = 15; add_header = 6; greylist = 4; }
+		lua = "/etc/rules.lua";
+	EOT
+	echo com >etc/tld
+	cat >etc/rules.lua <<-'EOT'
+		for word, score in pairs({SPAM = 20, PERHAPS = 7}) do
+			rspamd_config['WORD_' .. word] = {
+				callback = function(task)
+					return tostring(task:get_content()):find(word) ~= nil
+				end,
+				score = score
+			}
+		end
+	EOT
+	machine
+	daemon 11334 rspamd -f --insecure -c rspamd.conf
+	carry_out "$BATS_TEST_DESCRIPTION" 1 25
+	client 192.0.2.7 you@example.org
+	echo PERHAPS >>mail
+	client 192.0.2.7 you@example.org
+	has 2 /srv/mail
+	(($(on grep -rx 'X-Spam: yes' /srv/mail/new | wc -l) == 1))
+	echo SPAM >>mail
+	run ! client 192.0.2.7 you@example.org
+	[[ $output == *'<** 554 5.7.1 '* ]]
+}
+
+@test "Take mail from users with a password, over TLS" {
+	rmdir etc/smtpd
+	machine
+	# it would ask a terminal for the password
+	commands "$BATS_TEST_DESCRIPTION" 1 | sed 's/^htpasswd -cB/htpasswd -icB/' \
+		>script
+	grep -qx 'htpasswd -icB /etc/smtpd/passwords alice' script
+	on bash -eu script <<<secret
+	carry_out "$BATS_TEST_DESCRIPTION" 2 25 587 465
+	client 192.0.2.7 you@example.org
+	run ! client 192.0.2.7 you@example.net --tls
+	[[ $output == *'<~* 550 5.7.1 '* ]]
+	for how in '--port 587 --tls' '--port 465 --tls-on-connect'; do
+		# shellcheck disable=SC2086
+		run ! client 192.0.2.7 you@example.net $how
+		[[ $output == *'<~* 530 5.7.0 '* ]]
+		# shellcheck disable=SC2086
+		client 192.0.2.7 you@example.net $how -au alice -ap secret
+	done
+	run ! client 192.0.2.7 you@example.net --port 587 -a PLAIN -au alice -ap secret
+	run ! client 192.0.2.7 you@example.net --port 587 --tls -au alice -ap x
+	has 3 /srv/mail
+}
+
+@test "Stand behind HAProxy" {
+	place "$BATS_TEST_DESCRIPTION" 1
+	machine
+	carry_out "$BATS_TEST_DESCRIPTION" 2 2525
+	daemon 25 haproxy -db -f /etc/haproxy/haproxy.cfg
+	client 192.0.2.7 you@example.org
+	has 1 /srv/mail
+	on grep -rq 'from c\.example (\[192\.0\.2\.7\])' /srv/mail/new
+	run ! client 192.0.2.7 you@example.org --port 2525
+}
+
+@test "Hand mail to Redis" {
+	machine
+	daemon 6379 redis-server --save '' --dir /run
+	carry_out "$BATS_TEST_DESCRIPTION" 1 25
+	client 192.0.2.7 you@example.org
+	carry_out "$BATS_TEST_DESCRIPTION" 2 >said
+	grep -q '^Subject: hello' said
+	grep -qx you@example.org said
+}
+
+@test "Upgrade without losing a connection" {
+	machine "mount --bind '$root' /mnt"
+	on sh -c 'cd /run && exec smtpd --user mail --listen 127.0.0.1:2525' \
+		>>log 2>&1 3>&- 4>&- &
+	others+=("$!")
+	await 60 listens 2525
+	mkfifo to
+	on bash -c 'exec 9<>/dev/tcp/127.0.0.1/2525; cat <&9 & cat >&9; wait' \
+		<to >from 3>&- 4>&- &
+	others+=("$!")
+	exec 8>to
+	printf '%s\r\n' 'EHLO c.example' 'MAIL FROM:<me@example.org>' \
+		'RCPT TO:<you@example.org>' DATA >&8
+	await 60 logged '^354 ' from
+	commands "$BATS_TEST_DESCRIPTION" 1 | sed '1s#^#cd /mnt \&\& #' >script
+	on bash -eu script
+	await 60 logged event=restarting log
+	on timeout 60 swaks --server 127.0.0.1 --port 2525 --helo c.example \
+		--from me@example.org --to other@example.org --data @mail
+	printf '%s\r\n' 'Subject: old' '' . QUIT >&8
+	exec 8>&-
+	await 60 logged '^221 ' from
+	grep -q '^250 2\.0\.0 ' from
+	has 2 /run/Maildir
+}
+
+@test "each task of the page has its test here" {
+	sed -n '/^\.Sh EXAMPLES$/,/^\.Sh /p' "$page" | sed -n 's/^\.Ss //p' >tasks
+	sed -n 's/^@test "\([^a-z].*\)" {$/\1/p' "$BATS_TEST_FILENAME" |
+		diff tasks -
+	(($(wc -l <tasks) == 12))
+}
