@@ -76,6 +76,13 @@ put(struct log_line *l, const char *s, size_t n)
 	l->len += n;
 }
 
+/* Does it stand for itself within quotes? */
+static bool
+is_plain(unsigned char c)
+{
+	return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
 static void
 put_escaped(struct log_line *l, unsigned char c)
 {
@@ -84,8 +91,6 @@ put_escaped(struct log_line *l, unsigned char c)
 
 	if (c == '"' || c == '\\')
 		n = snprintf(out, sizeof out, "\\%c", c);
-	else if (c >= ' ' && c < 0x7f)
-		n = snprintf(out, sizeof out, "%c", c);
 	else
 		n = snprintf(out, sizeof out,
 		    sink.options.json ? "\\u%04x" : "\\x%02x", c);
@@ -98,7 +103,7 @@ needs_quotes(const char *s)
 	if (*s == '\0')
 		return true;
 	for (; *s; s++)
-		if (*s <= ' ' || *s >= 0x7f || strchr("\"\\=", *s))
+		if (*s == ' ' || *s == '=' || !is_plain((unsigned char)*s))
 			return true;
 	return false;
 }
@@ -106,12 +111,17 @@ needs_quotes(const char *s)
 static void
 put_value(struct log_line *l, const char *s, bool quoted)
 {
-	size_t n = 0;
+	const char *end = s + strnlen(s, LOG_VALUE_MAX), *plain;
 
 	if (quoted)
 		put(l, "\"", 1);
-	for (; *s && n < LOG_VALUE_MAX; s++, n++)
-		put_escaped(l, (unsigned char)*s);
+	while (s < end) {
+		for (plain = s; s < end && is_plain((unsigned char)*s); s++)
+			;
+		put(l, plain, (size_t)(s - plain));
+		if (s < end)
+			put_escaped(l, (unsigned char)*s++);
+	}
 	if (*s)
 		put(l, "...", 3);
 	if (quoted)
