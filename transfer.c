@@ -286,7 +286,8 @@ judge_chunk(struct session *s, const struct chunk *c)
 		s->phase = PHASE_BDAT;
 		stream_begin_data(s->stream);
 	}
-	if (most && c->size > most - s->data.octets)
+	/* a CR LF that chunks divide counts late: it may be too much by now */
+	if (most && (s->data.octets > most || c->size > most - s->data.octets))
 		return too_large(s);
 	return reply_none();
 }

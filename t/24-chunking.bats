@@ -195,6 +195,16 @@ raw() {
 	keeps 0
 }
 
+@test "a CR LF that chunks divide at --max-size opens no way for more" {
+	options=(--max-size 20)
+	talk "${to_b[@]}" say:'BDAT 20' send:'A: b\r\n\r\nxxxxxxxxxxx\r' reply:250 \
+	    say:'BDAT 1' send:'\n' reply:250 say:'BDAT 4000000' \
+	    repeat:100000:'0123456789012345678901234567890123456789' settle \
+	    run:"test -z \"\$(find '$dir' -type f -size +8k)\"" reply:552 \
+	    say:'BDAT 0 LAST' reply:503 say:QUIT reply:221 eof
+	keeps 0
+}
+
 @test "a size that is none gets 501 5.5.4 and the connection is closed" {
 	local size
 	for size in '' x -1 +1 0x1 1.0 1x 'LAST' '1 LAST x' '1 2' '1LAST' \
