@@ -18,6 +18,7 @@ enum {
 	COMMAND_MAX = 2048,	/* octets with CR LF; RFC 5321 4.5.3.1.4 asks
 				   for 512 and room for extensions */
 	IDLE_COMMANDS = 100,	/* in a row, that do nothing */
+	EXCESS_RECIPIENTS = 1000,	/* of a session, refused for now */
 };
 
 #define IN(phase) (1u << (phase))
@@ -197,26 +198,41 @@ out_of_order(struct session *s, const struct command *c, const char *arg)
 }
 
 /*
- * Too many errors, or commands that do nothing, end the session.  Unknown
- * recipients count until there is a good one, for mailing lists age, and behind
- * a good one when there are more than a list of ours can have.  A chunk out
- * of order does nothing: more of them are under way when one is refused (RFC
- * 3030 2).
+ * Unknown recipients are errors until there is a good one, for mailing lists
+ * age, and behind a good one when there are more than a list of ours can have.
+ * Those refused for now are errors when there are more than anybody sends in
+ * vain (RFC 5321 4.5.3.1.10).
+ */
+static bool
+is_error(struct session *s, const struct command *c, const struct reply *r)
+{
+	const long long most_excused = s->options->max_recipients;
+
+	if (c->run == transaction_rcpt && r->code == 550 &&
+	    s->phase == PHASE_RCPT)
+		return ++s->excused > most_excused && most_excused;
+	if (c->run == transaction_rcpt && r->code >= 400 && r->code < 500)
+		return ++s->deferred > EXCESS_RECIPIENTS;
+	return r->code >= 500;
+}
+
+/*
+ * Too many errors, or commands that do nothing, end the session.  What is
+ * refused for now does nothing, and so does a chunk out of order: more of them
+ * are under way when one is refused (RFC 3030 2).
  */
 static struct reply
 economise(struct session *s, const struct command *c, struct reply r)
 {
 	const long long most = s->options->max_errors;
-	const long long most_excused = s->options->max_recipients;
-	bool excused = c->run == transaction_rcpt && r.code == 550 &&
-	    s->phase == PHASE_RCPT &&
-	    (++s->excused <= most_excused || !most_excused);
 	const bool stray = c->run == transfer_bdat && r.code == 503;
-	const bool idle = c->traits & IDLE || stray;
+	const bool deferred = c->run != transaction_rcpt && r.code >= 400 &&
+	    r.code < 500;
+	const bool idle = c->traits & IDLE || stray || deferred;
 
 	if (reply_closes(&r))
 		return r;
-	if (r.code >= 500 && !excused && !stray) {
+	if (!stray && is_error(s, c, &r)) {
 		s->stream->suspect = true;
 		if (++s->errors >= most && most)
 			return reply_make(421, "4.7.0 Too many errors");

@@ -73,6 +73,7 @@ struct session {
 
 	long long mails, errors, idle_commands;
 	long long excused;		/* unknown recipients, no errors */
+	long long deferred;		/* recipients refused for now */
 	long long refusals;		/* that were logged, or not */
 
 	/* of the mail at hand */

@@ -105,6 +105,25 @@ codes_of() {
 	[[ $codes == "$to_bob_codes $(codes_of 30 550) 354 250 221" ]]
 }
 
+@test "recipients refused for now don't either, but for those beyond a thousand" {
+	local rcpt
+	options=(--max-recipients 1)
+	mapfile -t rcpt < <(many 1100 'RCPT TO:<b2@mx.example>')
+	say "${to_bob[@]}" "${rcpt[@]:0:1000}" DATA x . "${to_bob[@]:1:2}" \
+	    "${rcpt[@]}"
+	[[ $codes == "$to_bob_codes $(codes_of 1000 452) 354 250 250 250 $(codes_of 19 452) 421" ]]
+	[[ ${lines[-1]} == '421 4.7.0 Too many errors' ]]
+}
+
+@test "the 100th command in a row that is refused for now gets 421 4.7.0" {
+	local mail
+	options=(--min-free 1000000G)
+	mapfile -t mail < <(many 120 'MAIL FROM:<a@c.example>')
+	say "${hello[@]}" "${mail[@]}"
+	[[ $codes == "220 250 $(codes_of 98 452) 421" ]]
+	[[ ${lines[-1]} == '421 4.7.0 Nothing comes of this' ]]
+}
+
 @test "the 100th command in a row that does nothing gets 421 4.7.0" {
 	local noop
 	mapfile -t noop < <(many 120 NOOP)
