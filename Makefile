@@ -208,7 +208,7 @@ check-real: smtpd $(TOOLS)
 
 # these take their time, and prove nothing on a busy machine
 torture: smtpd
-	t/real/torture 60
+	t/real/torture long
 
 bench: smtpd t/smtpc
 	t/bench/throughput
