@@ -152,7 +152,8 @@ STATIC_CC = musl-gcc -idirafter /usr/include \
 	-idirafter /usr/include/$$(cc -print-multiarch)
 STATIC_CFLAGS = -Os -flto=auto -fno-asynchronous-unwind-tables \
 	-fstack-protector-strong
-TOOLS = t/smtpc t/tlsd t/json t/manager t/fail.so
+TOOLS = t/smtpc t/tlsd t/json t/manager t/fail.so \
+	t/bench/load t/bench/limit
 
 all: smtpd
 
@@ -179,9 +180,17 @@ t/json: t/json.c
 t/manager: t/manager.c
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/manager.c
 
+t/bench/load: t/bench/load.c
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/bench/load.c
+
+t/bench/limit: t/bench/limit.c
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/bench/limit.c
+
 t/fail.so: t/fail.c
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared \
 	    -o $@ t/fail.c -ldl
+
+tools: $(TOOLS)
 
 # bats runs files side by side where GNU parallel is installed; they wait for
 # the disk more than they compute
@@ -280,5 +289,5 @@ clean:
 	rm -f smtpd smtpd-static $(OBJECTS) $(TOOLS) contrib/tls/smtpd-tls \
 	    man/*.html contrib/tls/*.html smtpd-*.tar.gz smtpd_*.deb
 
-.PHONY: all tls install-tls check check-real torture bench install uninstall \
+.PHONY: all tls install-tls tools check check-real torture bench install uninstall \
 	dist deb static html lint clean

@@ -1,0 +1,108 @@
+# The tools of the benchmarks: a load generator that took a refusal or a lost
+# connection for a message would make every figure a lie.
+
+load helpers
+
+# load_it OPTION...: t/bench/load against the daemon; $figures is its line and
+# $complaints what it said besides
+load_it() {
+	status=0
+	t/bench/load -w 60 "$@" "${addr[0]}" >"$tmp/figures" 2>"$tmp/said" ||
+	    status=$?
+	figures=$(<"$tmp/figures") complaints=$(<"$tmp/said")
+	echo "$figures; $complaints"
+}
+
+# counted ACCEPTED FAILED UNTRIED
+counted() {
+	[[ $figures == "accepted=$1 failed=$2 untried=$3 seconds="* ]]
+}
+
+@test "what t/bench/load counts is in the Maildir, in lock-step, pipelined, by BDAT and anew for each" {
+	local all=0 how
+	serve --listen 127.0.0.1:0 --workers 8
+	for how in '' -p '-x bdat' '-p -x bdat' -c '-c -p'; do
+		# shellcheck disable=SC2086 # options
+		load_it -s 4 -m 3 -l 1000 $how
+		counted 12 0 0
+		((status == 0)) && [[ ! $complaints ]]
+		keeps $((all += 12))
+	done
+}
+
+@test "a message of t/bench/load has the size that was asked for" {
+	local n
+	serve --listen 127.0.0.1:0 --workers 2
+	for n in 120 1024 4096 70001; do
+		load_it -s 1 -m 1 -l "$n"
+		counted 1 0 0
+		sed '1,/^	for/d' "$(message)" >"$tmp/sent"
+		(($(wc -c <"$tmp/sent") + $(wc -l <"$tmp/sent") == n))
+		rm "$dir"/new/*
+	done
+}
+
+@test "t/bench/load sends to each recipient, and keeps nothing where RSET ends it" {
+	users b0 b1 b2
+	((EUID != 0)) || chown -R nobody "$base"
+	serve --listen 127.0.0.1:0 --workers 2
+	load_it -s 2 -m 5 -r 3 -p
+	counted 10 0 0
+	keeps 10 "$base/b0"
+	keeps 10 "$base/b2"
+	load_it -s 2 -m 5 -r 3 -p -x rset
+	counted 10 0 0
+	load_it -s 2 -m 5 -x none
+	counted 10 0 0
+	keeps 10 "$base/b0"
+}
+
+@test "a 4xx is told by t/bench/load, ends its session and counts as no message" {
+	serve --listen 127.0.0.1:0 --workers 2 --max-mails 2 \
+	    --on-recipient '[ "$RECIPIENT" != bad@d.example ] || exit 75'
+	load_it -s 2 -m 5 -t bad@d.example
+	counted 0 2 8
+	((status == 1))
+	[[ $complaints == *'unexpected: 451 '* ]]
+	load_it -s 2 -m 5
+	counted 4 2 4
+	[[ $complaints == *'unexpected: 421 '* ]]
+	((status == 1))
+	keeps 4
+}
+
+@test "a lost connection is told by t/bench/load, and so is a server that is not there" {
+	serve --listen 127.0.0.1:0 --workers 2 --on-message 'kill -9 $PPID'
+	load_it -s 2 -m 3
+	counted 0 2 4
+	((status == 1))
+	[[ $complaints == *'load: closed by the server'* ||
+	    $complaints == *'load: lost: '* ]]
+	end_daemon
+	load_it -s 1 -m 3
+	counted 0 1 2
+	((status == 1))
+	[[ $complaints == 'load: lost: Connection refused' ]]
+}
+
+@test "a server that says nothing is told by t/bench/load" {
+	serve --listen 127.0.0.1:0 --workers 2 --greet-delay 600
+	load_it -s 2 -m 3 -w 1
+	counted 0 2 4
+	((status == 1))
+	[[ $complaints == *'load: the server is silent'* ]]
+}
+
+@test "t/bench/limit counts what it did, and what fails is no figure" {
+	mkdir -p "$tmp/limit"/{tmp,new}
+	run -0 t/bench/limit files 2 3 4096 "$tmp/limit"
+	[[ $output == 'done=6 seconds='* ]]
+	keeps 6 "$tmp/limit"
+	(($(find "$tmp/limit/new" -type f -size 4096c | wc -l) == 6))
+	run -1 t/bench/limit files 2 3 4096 "$tmp/nowhere"
+	[[ $output != *done=* ]]
+	run -0 t/bench/limit spawn 2 3 /bin/true
+	[[ $output == 'done=6 seconds='* ]]
+	run -1 t/bench/limit spawn 2 3 /bin/false
+	[[ $output != *done=* ]]
+}
