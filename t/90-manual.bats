@@ -151,6 +151,38 @@ same() {
 	done <"$tmp/keys"
 }
 
+# items TITLE: what the items of a subsection begin with
+items() {
+	awk -v title=".Ss $1" '/^\.S[hs] / { inside = $0 == title } inside' \
+	    "$page" | sed -n 's/^\.It //p'
+}
+
+@test "the errors of a start are those of the page, word by word" {
+	cat ./*.c lib/*.c | tr -s ' \t\n' ' ' | sed 's/" "//g' |
+	    grep -oE '[^a-z_]fatal\([^"(]*"[^"]*"' |
+	    sed -E 's/^[^"]*"(.*)"/\1/; s/%(\.\*|l*)[a-z]/.../g; s/\.{6}/.../' |
+	    sort -u >"$tmp/code"
+	items 'Errors at the start' | tr -s ' ' | sort >"$tmp/page"
+	same "$tmp/code" "$tmp/page"
+}
+
+@test "the page says of each event of the log what to do about it" {
+	section LOGGING | sed -nE 's/^\.It Cm //p' | tr -s ' ,' '\n' |
+	    grep -vx Cm | sort -u >"$tmp/events"
+	items 'Events in the log' | sed -n 's/^Cm //p' | tr -s ' ,' '\n' |
+	    grep -vx Cm | sort >"$tmp/page"
+	same "$tmp/events" "$tmp/page"
+}
+
+@test "the signals of the page are those of the program" {
+	# the others are for its children, or from them
+	grep -ohwE 'SIG[A-Z]+[0-9]?' ./*.c lib/*.c |
+	    grep -vxE 'SIG(ALRM|CHLD|KILL|NALS?)' | sort -u >"$tmp/code"
+	section SIGNALS | grep -owE 'SIG[A-Z]+[0-9]?' | grep -vx SIGNALS |
+	    sort -u >"$tmp/page"
+	same "$tmp/code" "$tmp/page"
+}
+
 @test "the variables that the program reads are those of the page" {
 	grep -ohE '(getenv|take_limit|descriptor_from)\("[A-Z_]+"' ./*.c lib/*.c |
 	    sed -E 's/.*"(.*)"/\1/' | sort -u >"$tmp/code"
