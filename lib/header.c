@@ -40,8 +40,10 @@ judge(const char *s, size_t n)
 		return LINE_TEXT;
 	while (i < n && (s[i] == ' ' || s[i] == '\t'))	/* RFC 5322 4.5 */
 		i++;
+	if (i >= HEADER_BEGIN_MAX)	/* no more would be held */
+		return LINE_TEXT;
 	if (i == n)
-		return n < HEADER_BEGIN_MAX ? LINE_UNSURE : LINE_TEXT;
+		return LINE_UNSURE;
 	return s[i] == ':' ? LINE_FIELD : LINE_TEXT;
 }
 

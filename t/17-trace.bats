@@ -263,6 +263,16 @@ came() {
 	came "${lines_sent[@]}"
 }
 
+@test "a name that is 128 octets from its colon is no field, in one piece or many" {
+	local lines_sent
+	printf -v blanks '%117s' ''
+	lines_sent=('X: 1' "Return-Path$blanks: <x@c.example>" '' body)
+	printf '%s\n' "${lines_sent[@]}" >"$tmp/expected"
+	came "${lines_sent[@]}"
+	printf 'X: 1\n\nbody\n' >"$tmp/expected"
+	came 'X: 1' "Return-Path${blanks#?}: <x@c.example>" '' body
+}
+
 @test "in a message without a header nothing is taken out" {
 	printf '\nDear Bob,\nReturn-Path: <x@c.example>\n\nbody\n' >"$tmp/expected"
 	came 'Dear Bob,' 'Return-Path: <x@c.example>' '' body
