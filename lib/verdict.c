@@ -42,7 +42,7 @@ enhanced_length(const char *s)
 
 		while (isdigit((unsigned char)*p))
 			p++;
-		if (p == digits || p - digits > 3)
+		if (p == digits || p - digits > (i ? 3 : 1))
 			return 0;
 		if (i < 2 && *p++ != '.')
 			return 0;

@@ -149,6 +149,8 @@ failed_with() {
 	is '550 5.7.1 5.1234.1 No'
 	verdict 0 '550 5.123.123 No\n'
 	is '550 5.123.123 No'
+	verdict 0 '550 55.1.1 No\n'
+	is '550 5.7.1 55.1.1 No'
 }
 
 @test "a code alone is a reply" {
