@@ -1,6 +1,6 @@
 # smtpd needs a C compiler and libc, and 'make tls' OpenSSL.  Targets: all check
-# check-real torture bench install uninstall clean tls install-tls; static html
-# lint dist deb for who works on it or packs it (CONTRIBUTING.md).  CC, CFLAGS,
+# check-real torture bench fuzz install uninstall clean tls install-tls; static
+# html lint dist deb for who works on it or packs it (CONTRIBUTING.md).  CC, CFLAGS,
 # LDFLAGS, DESTDIR, PREFIX and the directories below are honoured.
 
 VERSION = 0.1
@@ -219,6 +219,11 @@ check-real: smtpd $(TOOLS)
 torture: smtpd
 	t/real/torture long
 
+# clang and its libFuzzer; a target each until stopped, or for so many seconds:
+# make fuzz SECONDS=20
+fuzz:
+	t/fuzz/run $(SECONDS)
+
 bench: smtpd t/smtpc
 	t/bench/throughput
 	t/bench/hooks
@@ -288,6 +293,7 @@ lint:
 clean:
 	rm -f smtpd smtpd-static $(OBJECTS) $(TOOLS) contrib/tls/smtpd-tls \
 	    man/*.html contrib/tls/*.html smtpd-*.tar.gz smtpd_*.deb
+	rm -rf t/fuzz/build
 
-.PHONY: all tls install-tls tools check check-real torture bench install uninstall \
-	dist deb static html lint clean
+.PHONY: all tls install-tls tools check check-real torture bench fuzz install \
+	uninstall dist deb static html lint clean

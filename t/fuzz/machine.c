@@ -1,0 +1,326 @@
+/*
+ * The client, the clock, the log and the commands.  The Makefile has
+ * lib/stream.c and lib/log.c call what is here where they would call the
+ * system; lib/clock.c and lib/hook.c are replaced.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "file.h"
+#include "hook.h"
+#include "log.h"
+#include "machine.h"
+
+static struct machine *machine;
+static long long now;
+static int lowest;		/* descriptor that was free before */
+
+/* Stand-ins for the system's; each as its namesake. */
+int machine_ppoll(struct pollfd *, nfds_t, const struct timespec *,
+    const sigset_t *);
+int machine_poll(struct pollfd *, nfds_t, int);
+ssize_t machine_read(int, void *, size_t);
+ssize_t machine_send(int, const void *, size_t, int);
+int machine_ioctl(int, unsigned long, ...);
+int machine_fstat(int, struct stat *);
+int machine_shutdown(int, int);
+ssize_t machine_writev(int, const struct iovec *, int);
+time_t machine_time(time_t *);
+
+static int
+lowest_descriptor(void)
+{
+	const int fd = dup(STDIN_FILENO);
+
+	CHECK(fd >= 0);
+	close(fd);
+	return fd;
+}
+
+void
+machine_enter(struct machine *m)
+{
+	machine = m;
+	now = 1000000;
+	lowest = lowest_descriptor();
+	disk_begin(m->fail_at);
+}
+
+void
+machine_leave(void)
+{
+	disk_end(machine);
+	CHECK(lowest_descriptor() == lowest);
+	machine = NULL;
+}
+
+void
+machine_free(struct machine *m)
+{
+	while (m->n_kept)
+		gather_free(&m->kept[--m->n_kept]);
+	free(m->kept);
+	gather_free(&m->out);
+}
+
+long long
+clock_ms(void)
+{
+	return now;
+}
+
+long long
+clock_us(void)
+{
+	return 1700000000000000;
+}
+
+void
+clock_date(char *out, time_t t)
+{
+	(void)t;
+	strcpy(out, "Tue, 14 Nov 2023 22:13:20 +0000");
+}
+
+time_t
+machine_time(time_t *t)
+{
+	(void)t;
+	return 1700000000;
+}
+
+/* A client that stalls is waited for to the deadline; without one, for ever. */
+int
+machine_ppoll(struct pollfd *p, nfds_t n, const struct timespec *timeout,
+    const sigset_t *mask)
+{
+	nfds_t i;
+
+	(void)mask;
+	for (i = 1; i < n; i++)
+		CHECK(p[i].fd == -1);
+	CHECK(p[0].fd == MACHINE_FD);
+	p[0].revents = 0;
+	if (fuzz_chance(&machine->cuts, 16) == 1) {
+		errno = EINTR;
+		return -1;
+	}
+	if (p[0].events == POLLOUT || machine->n_in || !machine->stalls) {
+		p[0].revents = p[0].events;
+		return 1;
+	}
+	CHECK(timeout != NULL);
+	now += (long long)timeout->tv_sec * 1000 +
+	    timeout->tv_nsec / 1000000;
+	return 0;
+}
+
+/* Nobody else wants the place. */
+int
+machine_poll(struct pollfd *p, nfds_t n, int timeout)
+{
+	(void)p, (void)n, (void)timeout;
+	return 0;
+}
+
+ssize_t
+machine_read(int fd, void *buf, size_t size)
+{
+	size_t n;
+
+	CHECK(fd == MACHINE_FD && size > 0);
+	if (machine->n_in == 0)
+		return 0;
+	if (fuzz_chance(&machine->cuts, 16) == 1) {
+		errno = EAGAIN;
+		return -1;
+	}
+	n = machine->n_in < size ? machine->n_in : size;
+	n = fuzz_cut(&machine->cuts, n);
+	memcpy(buf, machine->in, n);
+	machine->in += n;
+	machine->n_in -= n;
+	return (ssize_t)n;
+}
+
+ssize_t
+machine_send(int fd, const void *buf, size_t n, int flags)
+{
+	(void)flags;
+	CHECK(fd == MACHINE_FD && n > 0);
+	if (fuzz_chance(&machine->cuts, 16) == 1) {
+		errno = EAGAIN;
+		return -1;
+	}
+	n = fuzz_cut(&machine->cuts, n);
+	gather(&machine->out, buf, n);
+	return (ssize_t)n;
+}
+
+/* FIONREAD */
+int
+machine_ioctl(int fd, unsigned long request, ...)
+{
+	va_list ap;
+
+	(void)request;
+	CHECK(fd == MACHINE_FD);
+	va_start(ap, request);
+	*va_arg(ap, int *) = (int)machine->n_in;
+	va_end(ap);
+	return 0;
+}
+
+int
+machine_fstat(int fd, struct stat *st)
+{
+	CHECK(fd == MACHINE_FD);
+	memset(st, 0, sizeof *st);
+	st->st_mode = S_IFSOCK;
+	return 0;
+}
+
+int
+machine_shutdown(int fd, int how)
+{
+	(void)how;
+	CHECK(fd == MACHINE_FD);
+	return 0;
+}
+
+/* One line that people can read, whatever the client said. */
+ssize_t
+machine_writev(int fd, const struct iovec *v, int n)
+{
+	const char *s = v->iov_base;
+	size_t i;
+
+	CHECK(fd == STDERR_FILENO && n == 1);
+	CHECK(v->iov_len > 1 && v->iov_len <= LOG_LINE_MAX);
+	for (i = 0; i + 1 < v->iov_len; i++)
+		CHECK((unsigned char)s[i] >= ' ' && s[i] != 0x7f);
+	CHECK(s[i] == '\n');
+	return (ssize_t)v->iov_len;
+}
+
+void
+hook_hide_descriptors(void)
+{
+}
+
+const char *
+hook_parse(struct hook *h, const char *command, const char *argument)
+{
+	*h = (struct hook){ .command = command, .argument = argument };
+	return NULL;
+}
+
+static const char *
+variable(char *const *environment, const char *name)
+{
+	const size_t n = strlen(name);
+
+	for (; *environment; environment++)
+		if (strncmp(*environment, name, n) == 0 &&
+		    (*environment)[n] == '=')
+			return *environment + n + 1;
+	return NULL;
+}
+
+/* What a client said is in there, as far as it is clean. */
+static void
+check_environment(char *const *environment)
+{
+	const char *c;
+
+	for (; *environment; environment++) {
+		CHECK(strchr(*environment, '='));
+		if (strncmp(*environment, "SMTP_", 5) != 0 &&
+		    strncmp(*environment, "SENDER=", 7) != 0 &&
+		    strncmp(*environment, "RECIPIENT=", 10) != 0)
+			continue;
+		for (c = *environment; *c; c++)
+			CHECK((unsigned char)*c >= ' ' || (*c == '\n' &&
+			    strncmp(*environment, "SMTP_RECIPIENTS=",
+			    16) == 0));
+	}
+}
+
+/* checkpassword: a name, a password and a time; it knows "secret". */
+static void
+check_password(struct hook_run *run)
+{
+	char buf[4096];
+	const ssize_t n = read(run->credentials, buf, sizeof buf - 1);
+	const char *password;
+	size_t name;
+
+	CHECK(n > 0 && buf[n - 1] == '\0');
+	name = strlen(buf);
+	CHECK(name > 0 && name <= 255);
+	password = buf + name + 1;
+	CHECK(password < buf + n && *password);
+	CHECK(password + strlen(password) + 1 < buf + n);
+	run->status = strcmp(password, "secret") == 0 ? 0 :
+	    strcmp(password, "broken") == 0 ? 111 : 1;
+}
+
+/* A filter that changes nothing. */
+static void
+pass_on(const struct hook_run *run)
+{
+	CHECK(file_append(run->output, run->input, 0) == 0);
+}
+
+void
+hook_run(struct hook_run *run)
+{
+	static const struct {
+		int status;
+		bool complained;
+		const char *failed, *out;
+	} answers[] = {
+		{ 0, false, NULL, "" }, { 0, false, NULL, "" },
+		{ 0, false, NULL, "" }, { 0, true, NULL, "hello\n" },
+		{ 99, false, NULL, "" }, { 1, false, NULL, "" },
+		{ 1, true, NULL, "" }, { 75, false, NULL, "" },
+		{ 100, false, NULL, "" }, { 127, true, NULL, "" },
+		{ 0, false, "killed by signal 9", "" },
+		{ 0, false, NULL, "550 5.7.1 No\n" },
+		{ 1, false, NULL, "450-4.7.1 Not\n450 4.7.1 now\n" },
+		{ 0, false, NULL, "421 4.7.0 Go away\n" },
+		{ 0, false, NULL, "HEADER=X-Seen: by a hook\n" },
+		{ 0, false, NULL, "HEADER=no header\n" },
+		{ 0, false, NULL, "MAILBOX=other@mx.example\n" },
+		{ 0, false, NULL, "MAILBOX=alias@mx.example\nHEADER=A: b\n" },
+	};
+	const size_t n = sizeof answers / sizeof *answers;
+	const size_t i = fuzz_chance(&machine->answers, (unsigned)n);
+
+	check_environment(run->environment);
+	run->failed = answers[i].failed;
+	run->lost = false;
+	run->status = answers[i].status;
+	run->complained = answers[i].complained;
+	run->n_out = strlen(answers[i].out);
+	strcpy(run->out, answers[i].out);
+	if (run->complained && run->complain)
+		run->complain(run->ctx, "a complaint");
+	if (run->credentials >= 0) {
+		run->failed = NULL;
+		check_password(run);
+		return;
+	}
+	CHECK(variable(run->environment, "SMTP_EVENT"));
+	if (run->output >= 0 && run->status == 0 && !run->failed)
+		pass_on(run);
+}

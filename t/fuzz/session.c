@@ -1,0 +1,247 @@
+/*
+ * A whole conversation: what the client sends, in one piece and in many, comes
+ * to the same replies and the same messages, and to what a plain client sees
+ * of it.  The first line of an input says what server it is, a letter each:
+ *
+ *	l LMTP		s --strict	n --bare-newline accept
+ *	m --max-size 64	d --dsn		h commands at each event
+ *	x XCLIENT	a AUTH		b submission: AUTH is required
+ *	p a Maildir each, k of one file
+ *	r it is remote	t it stalls	A-Z the disk's n-th call fails
+ */
+#include <string.h>
+
+#include "hooks.h"
+#include "machine.h"
+#include "proto.h"
+#include "stream.h"
+#include "watch.h"
+
+/* A server, once per input. */
+struct world {
+	struct proto_options options;
+	struct basic_options basic;
+	struct store store, spool;
+	struct hooks *hooks;
+	struct client client;
+	struct stream_limits limits;
+	struct network network;
+};
+
+static volatile sig_atomic_t never;
+
+static bool
+nobody_wants_it(void *ctx, bool leave)
+{
+	(void)ctx, (void)leave;
+	return false;
+}
+
+static struct reply
+new_envelope(void *ctx, struct mail *mail, unsigned long long size,
+    struct envelope **e)
+{
+	return basic_envelope_new(ctx, mail, size, e);
+}
+
+/* The environment is read once. */
+static struct hooks *
+make_hooks(bool commands, bool dsn, bool auth)
+{
+	static struct hooks hooks;
+	static struct hook one = { .command = "command" };
+	static bool open;
+	int i;
+
+	if (!open)
+		CHECK(hooks_open(&hooks, false) == 0);
+	open = true;
+	hooks.timeout = hooks.dot_timeout = 60000;
+	for (i = 0; i < HOOK_EVENTS; i++) {
+		hooks.list[i] = &one;
+		hooks.n[i] = commands;
+	}
+	hooks.n[HOOK_DSN] = dsn;
+	hooks.auth.command = auth ? "checkpassword" : NULL;
+	return &hooks;
+}
+
+static void
+make_client(struct client *c, const char *letters)
+{
+	*c = (struct client){ .kind = strchr(letters, 'l') ? KIND_LMTP :
+	    strchr(letters, 'b') ? KIND_SUBMISSION : KIND_SMTP };
+	if (!strpbrk(letters, "rx"))
+		return;
+	endpoint_parse(&c->remote, "192.0.2.1");
+	endpoint_parse(&c->local, "192.0.2.25");
+	c->remote.port = 1025;
+	c->local.port = 25;
+}
+
+static void
+make_world(struct world *w, const char *letters)
+{
+	static struct scoreboard board;
+	const bool auth = strpbrk(letters, "ab");
+
+	memset(w, 0, sizeof *w);
+	w->store = (struct store){
+		.path = "Maildir", .delimiters = "+", .rest = "Maildir",
+		.per_user = strpbrk(letters, "pk"),
+	};
+	CHECK(network_parse(&w->network, "192.0.2.0/24") == 0);
+	w->hooks = make_hooks(strchr(letters, 'h'), strchr(letters, 'd'),
+	    auth);
+	make_client(&w->client, letters);
+	w->basic = (struct basic_options){
+		.store = &w->store, .hardlink = strchr(letters, 'k'),
+		.max_hops = 3,
+	};
+	w->limits = (struct stream_limits){
+		.read_timeout = 300000, .write_timeout = 300000,
+		.session_timeout = 3600000, .min_rate = 500,
+		.stop = &never, .rival_fd = -1, .contested = nobody_wants_it,
+	};
+	w->options = (struct proto_options){
+		.hostname = "mx.example", .delimiters = "+",
+		.hooks = w->hooks, .spool = &w->spool, .board = &board,
+		.max_size = strchr(letters, 'm') ? 64 : 10240000,
+		.max_recipients = 10, .max_mails = 10, .max_errors = 20,
+		.accept_bare_newline = strchr(letters, 'n'),
+		.strict = strchr(letters, 's'), .plain_auth = auth,
+		.xclients = { &w->network, strchr(letters, 'x') != NULL },
+		.tls = { .control = -1 },
+		.new_envelope = new_envelope, .ctx = &w->basic,
+	};
+}
+
+static void
+run(struct machine *m, const char *letters)
+{
+	static struct stream stream;
+	struct world w;
+
+	make_world(&w, letters);
+	machine_enter(m);
+	if (!w.store.per_user)
+		store_reopen(&w.store);
+	CHECK(stream_open(&stream, MACHINE_FD, MACHINE_FD, &w.limits) == 0);
+	proto_serve(&w.options, &w.client, &stream);
+	machine_leave();
+}
+
+static bool
+same(const struct gathered *a, const struct gathered *b)
+{
+	return a->n == b->n && (a->n == 0 || memcmp(a->p, b->p, a->n) == 0);
+}
+
+static bool
+ends_with(const struct gathered *a, const struct gathered *b)
+{
+	return a->n >= b->n &&
+	    (b->n == 0 || memcmp(a->p + a->n - b->n, b->p, b->n) == 0);
+}
+
+/* Our own Return-Path replaces the message's, which a plain client knows not. */
+static bool
+has_return_path(const struct gathered *a)
+{
+	char *text = fuzz_string((const uint8_t *)a->p, a->n);
+	const bool has = strcasestr(text, "return-path") != NULL ||
+	    strlen(text) != a->n;
+
+	free(text);
+	return has;
+}
+
+static bool
+is_of(const struct gathered *kept, const struct watched *a)
+{
+	return ends_with(kept, &a->text) || ends_with(kept, &a->raw) ||
+	    has_return_path(&a->text);
+}
+
+/* What was kept is what was accepted. */
+static void
+check_kept(const struct machine *m, const struct watch *w, bool one)
+{
+	size_t i, j;
+
+	if (one)
+		CHECK(m->n_kept == w->n_accepted);
+	for (i = 0; i < m->n_kept; i++) {
+		for (j = 0; j < w->n_accepted; j++)
+			if (is_of(&m->kept[i], &w->accepted[j]))
+				break;
+		CHECK(j < w->n_accepted);
+	}
+	for (j = 0; j < w->n_accepted; j++) {
+		for (i = 0; i < m->n_kept; i++)
+			if (is_of(&m->kept[i], &w->accepted[j]))
+				break;
+		CHECK(i < m->n_kept);
+	}
+}
+
+static void
+check_alike(const struct machine *a, const struct machine *b)
+{
+	size_t i;
+
+	CHECK(same(&a->out, &b->out));
+	CHECK(a->n_kept == b->n_kept);
+	for (i = 0; i < a->n_kept; i++)
+		CHECK(same(&a->kept[i], &b->kept[i]));
+}
+
+static void
+check_client(const struct machine *m, const char *sent, size_t n,
+    const char *letters)
+{
+	struct watch w = {
+		.in = sent, .n_in = n, .out = m->out.p, .n_out = m->out.n,
+		.lf_ends = strchr(letters, 'n'), .lmtp = strchr(letters, 'l'),
+	};
+
+	watch(&w);
+	check_kept(m, &w, !strpbrk(letters, "pk"));
+	watch_free(&w);
+}
+
+static void
+converse(const char *sent, size_t n, const char *letters, struct cuts cuts)
+{
+	const char *disk = strpbrk(letters, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+	struct machine whole = {
+		.in = sent, .n_in = n, .stalls = strchr(letters, 't'),
+		.answers = cuts, .fail_at = disk ? *disk - 'A' + 1 : 0,
+	};
+	struct machine cut = whole;
+
+	cut.cuts = cuts;
+	run(&whole, letters);
+	run(&cut, letters);
+	check_alike(&whole, &cut);
+	check_client(&whole, sent, n, letters);
+	machine_free(&whole);
+	machine_free(&cut);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	const uint8_t *newline = n ? memchr(data, '\n', n) : NULL;
+	char *letters, *sent;
+
+	if (!newline)
+		return 0;
+	letters = fuzz_string(data, (size_t)(newline - data));
+	n -= (size_t)(newline + 1 - data);
+	sent = fuzz_copy(newline + 1, n);
+	converse(sent, n, letters, fuzz_cuts(newline + 1, n));
+	free(sent);
+	free(letters);
+	return 0;
+}
