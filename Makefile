@@ -52,6 +52,7 @@ OBJECTS = smtpd.o \
 	lib/address.o \
 	lib/base64.o \
 	lib/clock.o \
+	lib/confine.o \
 	lib/delivery.o \
 	lib/environment.o \
 	lib/file.o \
@@ -110,6 +111,7 @@ HEADERS = settings.h \
 	lib/address.h \
 	lib/base64.h \
 	lib/clock.h \
+	lib/confine.h \
 	lib/delivery.h \
 	lib/environment.h \
 	lib/file.h \
@@ -152,7 +154,7 @@ STATIC_CC = musl-gcc -idirafter /usr/include \
 	-idirafter /usr/include/$$(cc -print-multiarch)
 STATIC_CFLAGS = -Os -flto=auto -fno-asynchronous-unwind-tables \
 	-fstack-protector-strong
-TOOLS = t/smtpc t/tlsd t/json t/manager t/fail.so \
+TOOLS = t/smtpc t/tlsd t/json t/manager t/fail.so t/escape.so \
 	t/bench/load t/bench/limit
 
 all: smtpd
@@ -189,6 +191,10 @@ t/bench/limit: t/bench/limit.c
 t/fail.so: t/fail.c
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared \
 	    -o $@ t/fail.c -ldl
+
+t/escape.so: t/escape.c
+	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared \
+	    -o $@ t/escape.c -ldl
 
 tools: $(TOOLS)
 

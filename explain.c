@@ -11,6 +11,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "confine.h"
 #include "explain.h"
 #include "hello.h"
 #include "inetd.h"
@@ -290,6 +291,26 @@ explain_commands(const struct server *server)
 		explain_command("tls", s->tls, s->proto.tls.argv);
 }
 
+/* What is left to who serves, or why that is all. */
+static void
+explain_confinement(const struct settings *s)
+{
+	const char *command = settings_command(s);
+	const unsigned means = confine_means();
+
+	title("Confinement");
+	if (command)
+		field("confined", "no: --%s runs a command", command);
+	else if (!means)
+		field("confined", "no: this kernel, or this build, can't");
+	else
+		field("confined", "by %s", means == CONFINE_CALLS ?
+		    "seccomp alone: this kernel has no Landlock" :
+		    means == CONFINE_FILES ?
+		    "Landlock alone: this kernel has no seccomp" :
+		    "seccomp and Landlock");
+}
+
 static const char *
 user_name(uid_t uid)
 {
@@ -546,6 +567,7 @@ explain_server(struct server *server, bool pool)
 	explain_listeners(&x);
 	explain_offers(&x);
 	explain_commands(server);
+	explain_confinement(&server->settings);
 	explain_store(server);
 	explain_addresses(&x);
 	explain_risks(&x);

@@ -140,7 +140,8 @@ inetd_run(struct server *server)
 	take_tls_means(&s->proto.tls);
 	inetd_take_limits(s);
 	worker_prepare_signals(server, &waiting);
-	worker_sweep(server);
+	if (worker_settle(server) < 0)
+		return EX_OSERR;
 	worker_serve(server, &client, STDIN_FILENO,
 	    is_socket ? STDIN_FILENO : STDOUT_FILENO);
 	return EX_OK;

@@ -246,6 +246,19 @@ has_tls(const struct settings *s)
 	    (s->inetd && getenv("SSLCTLFD"));
 }
 
+const char *
+settings_command(const struct settings *s)
+{
+	unsigned event;
+
+	for (event = 0; event < HOOK_EVENTS; event++)
+		if (s->commands[event].n)
+			return hooks_event_name(event);
+	if (s->auth || s->tls)
+		return s->auth ? "auth" : "tls";
+	return s->proto.resolve ? "resolve" : NULL;
+}
+
 enum listener_kind
 settings_kind(const struct settings *s, const char *option, const char *name,
     size_t len)

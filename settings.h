@@ -45,6 +45,12 @@ void settings_read(struct settings *, int argc, char **argv);
 const struct option *settings_options(void);
 
 /*
+ * The name of an option that has something else run than this program, which
+ * a confined process can't; NULL where there is none.
+ */
+const char *settings_command(const struct settings *);
+
+/*
  * The kind of that name, of len octets, or KINDS.  One that can't be served
  * ends in fatal(), with the name of who wants it.
  */

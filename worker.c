@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "confine.h"
 #include "log.h"
 #include "proxy.h"
 #include "title.h"
@@ -155,12 +156,40 @@ worker_prepare_signals(struct server *server, sigset_t *waiting)
 	sigaction(SIGCHLD, &child, NULL);
 }
 
-/* Remove what a killed process left, once in a worker's life. */
-void
-worker_sweep(const struct server *server)
+/* A Maildir where another one was is out of a confined worker's reach. */
+static void
+find_maildir(struct store *store)
 {
-	if (store_is_one(&server->store))
-		maildir_sweep(&server->store.one);
+	if (store_is_gone(store))
+		store_reopen(store);
+	if (store_is_one(store))
+		maildir_sweep(&store->one);
+}
+
+/* What lies in tmp and new may be elsewhere, by a symbolic link. */
+int
+worker_settle(struct server *server)
+{
+	const struct store *store = &server->store;
+	const int all[] = { store->base };
+	struct confine_options options = { .dirs = all, .n_dirs = 1,
+	    .syslog = log_is_syslog() };
+	int one[3];
+
+	find_maildir(&server->store);
+	if (settings_command(&server->settings))
+		return 0;
+	if (store_is_one(store)) {
+		one[0] = store->one.dir;
+		one[1] = store->one.tmp;
+		one[2] = store->one.new;
+		options.dirs = one;
+		options.n_dirs = 3;
+	}
+	if (confine_self(&options) == 0)
+		return 0;
+	log_errno("worker-failed", "what", "confinement");
+	return -1;
 }
 
 /* Several listeners: wake one worker for a connection, not all of them. */
@@ -290,14 +319,15 @@ worker_run(void *ctx)
 	worker_close_ready_fd(s);
 	serving = server;
 	worker_prepare_signals(server, &waiting);
-	worker_sweep(server);
 	if (server->listeners.n > 1 &&
 	    (epoll = watch_listeners(&server->listeners)) < 0) {
 		log_errno("worker-failed", "what", "epoll");
 		return EX_OSERR;
 	}
 	watch_rivals(server, epoll);
-	while (!worker_stop && !retired &&
+	if (worker_settle(server) < 0)
+		return EX_OSERR;
+	while (!worker_stop && !retired && !store_is_gone(&server->store) &&
 	    (!s->recycle_after || served < s->recycle_after)) {
 		wait_openly(&server->board);
 		fd = next_connection(server, epoll, &waiting, &client);

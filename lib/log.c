@@ -63,6 +63,12 @@ log_is_for_eyes(void)
 	return sink.to_terminal;
 }
 
+bool
+log_is_syslog(void)
+{
+	return sink.to_syslog;
+}
+
 static void
 put(struct log_line *l, const char *s, size_t n)
 {

@@ -36,6 +36,9 @@ void log_open(const struct log_options *);
  */
 bool log_is_for_eyes(void);
 
+/* Do they go to syslog? */
+bool log_is_syslog(void);
+
 /* One event.  A line that is not wanted costs nothing. */
 struct log_line {
 	bool off;

@@ -117,6 +117,8 @@ lay_out(struct pool *p, const struct pool_worker *w, int status,
 	if (WIFSIGNALED(status)) {
 		log_num(&l, "signal", WTERMSIG(status));
 		log_str(&l, "name", strsignal(WTERMSIG(status)));
+		if (WTERMSIG(status) == SIGSYS)
+			log_str(&l, "error", "a forbidden system call");
 	} else {
 		log_num(&l, "status", WEXITSTATUS(status));
 	}

@@ -169,6 +169,15 @@ store_is_exposed(const struct store *s)
 	    is_exposed(s->one.tmp) || is_exposed(s->one.new));
 }
 
+bool
+store_is_gone(const struct store *s)
+{
+	struct stat st;
+
+	return store_is_one(s) && fstat(s->one.dir, &st) == 0 &&
+	    st.st_nlink == 0;
+}
+
 int
 store_reopen(struct store *s)
 {

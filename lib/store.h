@@ -58,6 +58,12 @@ bool store_is_exposed(const struct store *);
  */
 int store_check(struct store *);
 
+/*
+ * Was the one Maildir removed?  A name that leads to another one by now, while
+ * this one is still somewhere, does not count.
+ */
+bool store_is_gone(const struct store *);
+
 /* Open the one Maildir anew, for its directory may be another one by now. */
 int store_reopen(struct store *);
 

@@ -1,0 +1,260 @@
+# Where no command is configured, who serves is under seccomp and Landlock: it
+# can open nothing but the Maildir and run nothing.  t/escape.so plays somebody
+# who has taken the process over.
+
+load helpers
+
+# confinable: this build is meant to be confined, on a kernel that can
+confinable() {
+	if grep -qE '__(asan|gcov)_' smtpd; then
+		skip 'built with what needs more calls'
+	fi
+	case $(uname -m) in
+	x86_64|aarch64) ;;
+	*) skip "not confined on $(uname -m)" ;;
+	esac
+}
+
+# landlocked: and Landlock is part of it
+landlocked() {
+	confinable
+	: >"$tmp/probe"
+	env LD_PRELOAD="$PWD/t/escape.so" ESCAPE_LOG="$tmp/probe" ./smtpd --version
+	local version
+	version=$(sed -n 's/^landlock //p' "$tmp/probe")
+	[[ $version ]]
+	((version >= 2)) || skip 'this kernel has no Landlock of use'
+}
+
+# escape ATTEMPT [PATH]: what a server does at its first fsync of a file
+escape() {
+	environment=(LD_PRELOAD="$PWD/t/escape.so" ESCAPE="$1"
+	    ESCAPE_PATH="${2-}" ESCAPE_LOG="$tmp/escape")
+	: >"$tmp/escape"
+	[[ -f t/escape.so ]]
+}
+
+# mode PID: of seccomp; 2 is a filter
+mode() {
+	sed -n 's/^Seccomp:[[:space:]]*//p' "/proc/$1/status"
+}
+
+# modes MODE: each worker is in it
+modes() {
+	local pid pids
+	mapfile -t pids < <(children "$master")
+	for pid in "${pids[@]}"; do
+		[[ $(mode "$pid" 2>/dev/null) == "$1" ]] || return
+	done
+	((${#pids[@]} > 0))
+}
+
+send_one=("${data_bob[@]}" send:'x\r\n.\r\n' reply:250 say:QUIT reply:221 eof)
+
+@test "a forbidden call kills the worker, the master says so, and another one serves" {
+	confinable
+	escape socket
+	serve --workers 1 --listen 127.0.0.1:0
+	dial "${addr[0]}" "${data_bob[@]}" send:'x\r\n.\r\n' eof
+	[[ $codes == '220 250 250 250 354' ]]
+	events worker-died | grep -E ' worker=1 .* signal=31 name="Bad system call" error="a forbidden system call" '
+	[[ $(kept) == 0 ]]
+	dial "${addr[0]}" reply:220 say:'HELO c.example' reply:250 say:QUIT reply:221 eof
+	lacks '^socket' "$tmp/escape"
+}
+
+@test "what the program itself never does kills it, call by call" {
+	confinable
+	local call calls n=0
+	mapfile -t calls < <(sed -n 's/^	{ "\([a-z_0-9]*\)", .*/\1/p' t/escape.c)
+	((${#calls[@]} > 20))
+	for call in "${calls[@]}"; do
+		[[ $call != x32 || $(uname -m) == x86_64 ]] || continue
+		echo "$call"
+		rm -rf "$dir"
+		escape "$call"
+		command_line
+		run -1 t/smtpc -p -e "$log" "${cmd[@]}" -- "${data_bob[@]}" \
+		    send:'x\r\n.\r\n' eof exit:0
+		[[ $output == *'the server died of signal 31'* ]]
+		lacks "^$call " "$tmp/escape"
+		((++n))
+	done
+	((n >= ${#calls[@]} - 1))
+}
+
+@test "somebody who has no need of it may make each of these calls: the shim works" {
+	options=(--dsn true)
+	escape socket
+	talk "${send_one[@]}"
+	grep -qx 'socket ok' "$tmp/escape"
+}
+
+# opens RESULT PATH: what a confined server hears that opens it
+opens() {
+	rm -rf "${dir:?}"/*/*
+	escape open "$2"
+	talk "${send_one[@]}"
+	echo "$2: $(<"$tmp/escape")"
+	grep -qx "open $1" "$tmp/escape"
+}
+
+@test "no file can be opened but those of the Maildir" {
+	landlocked
+	mkdir -p "$dir"/{tmp,new,cur}
+	echo x >"$tmp/secret"
+	opens 'Permission denied' "$tmp/secret"
+	opens 'Permission denied' "$tmp/made"
+	[[ ! -e $tmp/made ]]
+	opens 'Permission denied' /etc/passwd
+	opens 'Permission denied' /
+	opens 'Permission denied' "$dir/../made"
+	opens ok "$dir/tmp/made"
+	opens ok "$dir/cur"
+}
+
+@test "with Maildirs for users, no file but those below their directory" {
+	landlocked
+	users bob eve
+	opens 'Permission denied' "$tmp/made"
+	opens 'Permission denied' /etc/passwd
+	opens ok "$base/eve/new/made"
+}
+
+@test "a Maildir whose tmp and new are symbolic links to elsewhere gets mail" {
+	mkdir -p "$dir" "$tmp/elsewhere"/{tmp,new} "$dir/cur"
+	ln -s "$tmp/elsewhere/tmp" "$tmp/elsewhere/new" "$dir"
+	talk "${send_one[@]}"
+	keeps 1 "$tmp/elsewhere"
+}
+
+@test "one connection is served confined, too" {
+	confinable
+	talk reply:220 run:'grep -E "^Seccomp:[[:space:]]*2" /proc/$SMTPC_PID/status' \
+	    run:'grep -E "^NoNewPrivs:[[:space:]]*1" /proc/$SMTPC_PID/status' \
+	    say:QUIT reply:221 eof
+}
+
+@test "all that a session can want works: SMTP, LMTP, BDAT, AUTH, PROXY, many mailboxes" {
+	confinable
+	users bob eve
+	((EUID != 0)) || chown -R nobody "$base"
+	serve --workers 2 --listen 127.0.0.1:0 --listen "lmtp@127.0.0.1:0" \
+	    --listen "$tmp/socket" --recycle-after 2 -v
+	eventually modes 2
+	dial "${addr[0]}" reply:220 say:'EHLO c.example' reply:250 \
+	    say:'AUTH PLAIN AGEAYg==' reply:502 say:STARTTLS reply:502 \
+	    say:'MAIL FROM:<a@c.example>' reply:250 \
+	    say:'RCPT TO:<bob@mx.example>' reply:250 \
+	    say:'RCPT TO:<eve@mx.example>' reply:250 \
+	    say:'RCPT TO:<nobody@mx.example>' reply:550 \
+	    say:'BDAT 3' send:'x\r\n' reply:250 say:'BDAT 70000 LAST' \
+	    repeat:7000:'12345678\r\n' reply:250 say:QUIT reply:221 eof
+	dial "${addr[1]}" reply:220 say:'LHLO c.example' reply:250 \
+	    say:'MAIL FROM:<a@c.example>' reply:250 \
+	    say:'RCPT TO:<bob@mx.example>' reply:250 \
+	    say:'RCPT TO:<eve@mx.example>' reply:250 say:DATA reply:354 \
+	    send:'x\r\n.\r\n' reply:250 reply:250 say:QUIT reply:221 eof
+	dial "$tmp/socket" "${send_one[@]}"
+	dial "${addr[0]}" "${send_one[@]}"
+	keeps 4 "$base/bob"
+	keeps 2 "$base/eve"
+	[[ -z $(events worker-died) ]]
+}
+
+@test "--hardlink, a PROXY header and --log json work in one that is confined" {
+	confinable
+	users bob eve
+	((EUID != 0)) || chown -R nobody "$base"
+	serve --workers 1 --listen 127.0.0.1:0 --hardlink --log json \
+	    --proxy-from 127.0.0.1
+	modes 2
+	dial "${addr[0]}" send:'PROXY TCP4 192.0.2.1 192.0.2.2 1 25\r\n' \
+	    reply:220 say:'HELO c.example' reply:250 \
+	    say:'MAIL FROM:<a@c.example>' reply:250 \
+	    say:'RCPT TO:<bob@mx.example>' reply:250 \
+	    say:'RCPT TO:<eve@mx.example>' reply:250 say:DATA reply:354 \
+	    send:'x\r\n.\r\n' reply:250 say:QUIT reply:221 eof
+	keeps 1 "$base/bob"
+	[[ $(stat -c %h "$base"/eve/new/*) == 2 ]]
+	lacks worker-died "$log"
+}
+
+@test "restarted by SIGHUP workers are confined again, and a drain ends them" {
+	confinable
+	serve --workers 2 --listen 127.0.0.1:0
+	eventually modes 2
+	dial "${addr[0]}" reply:220 run:"kill -HUP $master" \
+	    run:"until [ \$(grep -c event=listening '$log') = 2 ]; do sleep 0.02; done" \
+	    "${data_bob[@]:1}" send:'x\r\n.\r\n' reply:250 say:QUIT reply:221 eof
+	eventually modes 2
+	dial "${addr[0]}" "${data_bob[@]}" run:"kill -TERM $master" \
+	    send:'x\r\n.\r\n' reply:250 eof
+	end_daemon
+	keeps 2
+	[[ -z $(events worker-died) ]]
+	events stopped | grep -F ' killed=0'
+}
+
+@test "old files in tmp are swept, and mail is kept, where the log goes to syslog" {
+	confinable
+	local old
+	mkdir -p "$dir"/{tmp,new,cur}
+	old=$dir/tmp/1000000000.M1P1Q1R1.mx
+	touch -d '3 days ago' "$old"
+	((EUID != 0)) || chown -R nobody "$dir"
+	options=(--syslog)
+	talk "${send_one[@]}"
+	[[ ! -e $old ]]
+	keeps 1
+}
+
+@test "a Maildir that was removed and made anew: 451 at most, then mail is kept" {
+	confinable
+	local n=0
+	serve --workers 1 --listen 127.0.0.1:0
+	rm -r "$dir"
+	mkdir -p "$dir"/{tmp,new,cur}
+	((EUID != 0)) || chown -R nobody "$dir"
+	until dial "${addr[0]}" "${data_bob[@]:0:7}" say:DATA reply:354 \
+	    send:'x\r\n.\r\n' reply:250 say:QUIT reply:221 eof; do
+		((++n < 2))
+	done
+	keeps 1
+	[[ -z $(events worker-died) ]]
+}
+
+@test "with a command, whichever it is, workers are as they were, and --explain says which" {
+	local option name
+	for option in --on-hello=true --filter=cat --mda=true --dsn=true \
+	    --on-disconnect=true --auth=true --tls=true --resolve; do
+		name=${option%%=*}
+		run -0 ./smtpd --explain -m "$dir" -H mx.example "${nobody[@]}" \
+		    --listen 127.0.0.1:0 "$option"
+		tr -s ' ' <<<"$output" |
+		    grep -Fx " confined no: $name runs a command"
+	done
+	serve --workers 1 --listen 127.0.0.1:0 --dsn true
+	modes 0
+	dial "${addr[0]}" reply:220 say:QUIT reply:221 eof
+	modes 0
+}
+
+@test "--explain says by what workers are confined" {
+	landlocked
+	run -0 ./smtpd --explain -m "$dir" -H mx.example "${user[@]}" \
+	    --listen 127.0.0.1:0
+	tr -s ' ' <<<"$output" | grep -Fx ' confined by seccomp and Landlock'
+}
+
+@test "a Maildir that a symbolic link from below the directory leads away to is 451" {
+	landlocked
+	users bob
+	mkdir -p "$tmp/away"/{tmp,new,cur}
+	ln -s "$tmp/away" "$base/eve"
+	talk "${data_bob[@]:0:5}" say:'RCPT TO:<eve@mx.example>' reply:250 \
+	    say:DATA reply:'451 4.3.0 ' say:QUIT reply:221 eof
+	talk "${send_one[@]}"
+	keeps 1 "$base/bob"
+	keeps 0 "$tmp/away"
+}
