@@ -192,6 +192,31 @@ items() {
 	same <(sort "$tmp/code") "$tmp/page"
 }
 
+@test "STANDARDS has each RFC of the sources, and each that the pages name" {
+	# 5737 has the addresses of examples
+	grep -ohE 'RFC [0-9]+' ./*.[ch] lib/*.[ch] man/* | grep -vx 'RFC 5737' |
+	    sort -u >"$tmp/named"
+	section STANDARDS | grep '^\.It RFC' | grep -oE 'RFC [0-9]+' |
+	    sort >"$tmp/page"
+	same "$tmp/named" "$tmp/page"
+}
+
+@test "what the page compares with others is an option, or stands in a header" {
+	local word
+	section 'WORDS OF OTHERS' | grep -oE 'Fl -[a-z-]+' |
+	    sed 's/^Fl -//' | sort -u >"$tmp/options"
+	[[ -s $tmp/options ]]
+	while read -r word; do
+		help_options | cut -d' ' -f2 | grep -qxFe "$word"
+	done <"$tmp/options"
+	section 'WORDS OF OTHERS' |
+	    grep -oE '(Va|Vt struct|Fn) [a-z_]+' | sed 's/.* //' >"$tmp/names"
+	[[ -s $tmp/names ]]
+	while read -r word; do
+		grep -qw "$word" proto.h envelope.h lib/address.h lib/reply.h
+	done <"$tmp/names"
+}
+
 @test "EHLO offers what the page says, and nothing else" {
 	say 'EHLO c.example' QUIT
 	printf '%s\n' "${lines[@]:2}" | sed -nE 's/^250[ -]([A-Z0-9]+).*/\1/p' |
