@@ -294,9 +294,15 @@ put_message(void *ctx, const char *s, size_t n)
 }
 
 static void
-write_data(struct envelope *e, const char *s, size_t n)
+write_data(struct envelope *e, const char *s, size_t n,
+    unsigned long long lines)
 {
-	header_scan(&basic(e)->header, s, n);
+	struct basic *b = basic(e);
+
+	if (b->header.over)
+		outfile_put_lines(&b->delivery.out, s, n, lines);
+	else
+		header_scan(&b->header, s, n);
 }
 
 /* The session wants to know what was kept, and may want to read it. */

@@ -66,8 +66,12 @@ struct envelope_ops {
 	    const struct address *);
 	/* All recipients are there.  A reply that refuses, or none. */
 	struct reply (*begin_data)(struct envelope *);
-	/* The next octets of the message; lines of text end with LF. */
-	void (*write)(struct envelope *, const char *, size_t);
+	/*
+	 * The next octets of the message; lines of text end with LF.  In them
+	 * end so many lines, as file_count_lines() counts.
+	 */
+	void (*write)(struct envelope *, const char *, size_t,
+	    unsigned long long lines);
 	/*
 	 * Keep the message: 250 means that it is on disk, content and name.
 	 * With n == 1 there is one verdict for all recipients: all have the

@@ -57,12 +57,14 @@ receive_data(struct session *s)
 	char in[STREAM_BUFFER], out[STREAM_BUFFER + 1];
 	struct data *d = &s->data;
 	struct reply refusal = reply_none();
+	unsigned long long lines;
 	size_t n, used, len;
 
 	while (!d->done) {
 		n = stream_read_block(s->stream, in, sizeof in);
 		if (n == 0)
 			break;
+		lines = d->lines;
 		used = data_decode(d, in, n, out, &len);
 		session_show(s, "DATA", d->octets);
 		if (d->done)
@@ -73,7 +75,8 @@ receive_data(struct session *s)
 		if (refusal.code)
 			session_drop_envelope(s);
 		else
-			s->envelope->ops->write(s->envelope, out, len);
+			s->envelope->ops->write(s->envelope, out, len,
+			    d->lines - lines);
 	}
 	return refusal;
 }
@@ -233,6 +236,8 @@ receive_chunk(struct session *s, unsigned long long left, bool keep)
 {
 	char in[STREAM_BUFFER], out[STREAM_BUFFER + 1];
 	const bool binary = is_binary(s);
+	struct data *d = &s->data;
+	unsigned long long lines;
 	size_t n, len;
 
 	for (; left > 0; left -= n) {
@@ -242,13 +247,15 @@ receive_chunk(struct session *s, unsigned long long left, bool keep)
 			return false;
 		if (!keep)
 			continue;
+		lines = d->lines;
+		len = n;
 		if (binary)
-			s->data.octets += n;
+			data_pass(d, in, n);
 		else
-			data_decode(&s->data, in, n, out, &len);
-		s->envelope->ops->write(s->envelope, binary ? in : out,
-		    binary ? n : len);
-		session_show(s, "BDAT", s->data.octets);
+			data_decode(d, in, n, out, &len);
+		s->envelope->ops->write(s->envelope, binary ? in : out, len,
+		    d->lines - lines);
+		session_show(s, "BDAT", d->octets);
 	}
 	return true;
 }

@@ -95,24 +95,47 @@ file_count_lines(const char *s, size_t n, char *last)
 	return lines;
 }
 
+/* Write to the file; what has a rescue goes to another one. */
+static void
+write_out(struct outfile *o, const char *s, size_t n)
+{
+	while (!o->error && file_write(o->fd, s, n) < 0)
+		if (!o->rescue || o->rescue(o) < 0)
+			o->error = errno;
+	o->written += n;
+}
+
 void
-outfile_put(struct outfile *o, const char *s, size_t n)
+outfile_put_lines(struct outfile *o, const char *s, size_t n,
+    unsigned long long lines)
 {
 	size_t part;
 
 	o->size += n;
-	o->lines += file_count_lines(s, n, &o->last);
-	while (n > 0) {
+	o->lines += lines;
+	if (n)
+		o->last = s[n - 1];
+	for (; n > 0; s += part, n -= part) {
+		if (o->n == 0 && n >= OUTFILE_DIRECT) {
+			write_out(o, s, n);
+			return;
+		}
 		part = OUTFILE_BUFFER - o->n;
 		if (part > n)
 			part = n;
 		memcpy(o->buf + o->n, s, part);
 		o->n += part;
-		s += part;
-		n -= part;
 		if (o->n == OUTFILE_BUFFER)
 			outfile_flush(o);
 	}
+}
+
+void
+outfile_put(struct outfile *o, const char *s, size_t n)
+{
+	char last = o->last;
+
+	outfile_put_lines(o, s, n, file_count_lines(s, n, &last));
 }
 
 void
@@ -133,10 +156,7 @@ outfile_printf(struct outfile *o, const char *fmt, ...)
 int
 outfile_flush(struct outfile *o)
 {
-	while (!o->error && file_write(o->fd, o->buf, o->n) < 0)
-		if (!o->rescue || o->rescue(o) < 0)
-			o->error = errno;
-	o->written += o->n;
+	write_out(o, o->buf, o->n);
 	o->n = 0;
 	errno = o->error;
 	return o->error ? -1 : 0;

@@ -27,7 +27,10 @@ unsigned long long file_count_lines(const char *, size_t n, char *last);
  * A file that is written through a large buffer.  Writing never blames: the
  * first error sticks.
  */
-enum { OUTFILE_BUFFER = 65536 };	/* octets that go to it at a time */
+enum {
+	OUTFILE_BUFFER = 65536,		/* octets that go to it at a time */
+	OUTFILE_DIRECT = 32768,		/* that go to it without a copy */
+};
 
 struct outfile {
 	int fd;
@@ -48,6 +51,10 @@ struct outfile {
 /* Begin with a file; the descriptor and the buffer stay the caller's. */
 void outfile_begin(struct outfile *, int fd, char *buf);
 void outfile_put(struct outfile *, const char *, size_t n);
+
+/* The same where the lines that end in it were counted. */
+void outfile_put_lines(struct outfile *, const char *, size_t n,
+    unsigned long long lines);
 
 /* At most 1,023 octets; longer text is cut. */
 __attribute__((format(printf, 2, 3)))

@@ -1,6 +1,10 @@
 /* What ends what: CR LF, and CR LF . CR LF. */
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
+#include "file.h"
 #include "line.h"
 
 void
@@ -77,26 +81,82 @@ data_end(struct data *d)
 		d->bare_cr = true;
 }
 
-/*
- * Copy up to the next CR, which is looked for once and not again after each
- * of a thousand bare LFs.  Returns how many octets were copied.
- */
-static size_t
-copy_text(struct data *d, const char *in, size_t n, char *out)
+static enum data_state
+after_line(const struct data *d)
 {
-	const char *cr = memchr(in, '\r', n);
+	return d->chunked ? DATA_TEXT : DATA_BEGIN_LINE;
+}
 
-	if (cr)
-		n = (size_t)(cr - in);
-	if (!d->bare_lf && memchr(in, '\n', n))
-		d->bare_lf = true;
-	memcpy(out, in, n);
-	return n;
+/* Copy up to an LF, or all; *out is moved along.  Returns where that is. */
+static inline const char *
+copy_text(const char *in, const char *end, char **out)
+{
+	size_t n = (size_t)(end - in);
+	char *o = *out;
+#ifdef __SSE2__		/* what is looked at is copied at once */
+	const __m128i lfs = _mm_set1_epi8('\n');
+	__m128i a, b;
+	unsigned found;
+
+	for (; n >= 32; n -= 32, in += 32, o += 32) {
+		a = _mm_loadu_si128((const void *)in);
+		b = _mm_loadu_si128((const void *)(in + 16));
+		_mm_storeu_si128((void *)o, a);
+		_mm_storeu_si128((void *)(o + 16), b);
+		found = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(a, lfs)) |
+		    (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(b, lfs)) << 16;
+		if (found) {
+			n = (size_t)__builtin_ctz(found);
+			*out = o + n;
+			return in + n;
+		}
+	}
+#endif
+	end = memchr(in, '\n', n);
+	if (end)
+		n = (size_t)(end - in);
+	memcpy(o, in, n);
+	*out = o + n;
+	return in + n;
 }
 
 /*
- * One octet at the beginning of a line, or behind a CR; *o gets what it turns
- * out to be.  False where it is for the next state to look at.
+ * Copy lines, up to one that begins with a dot that means something, or to a
+ * bare LF, or all; none begins with LF.  A CR within a line is copied, for who
+ * called to find.  Returns what comes next.
+ */
+static const char *
+copy_lines(struct data *d, const char *in, const char *end, char **out)
+{
+	const char stop = d->chunked ? '\n' : '.';
+	unsigned long long lines = 0;
+	char *o = *out;
+
+	d->state = DATA_TEXT;
+	for (;;) {
+		in = copy_text(in, end, &o);
+		if (in == end || in[-1] != '\r')
+			break;
+		o[-1] = '\n';
+		lines++;
+		if (++in == end || *in == stop) {
+			d->state = after_line(d);
+			break;
+		}
+	}
+	if (in == end && o[-1] == '\r') {
+		d->state = DATA_CR;
+		o--;
+	}
+	d->lines += lines;
+	d->octets += lines;
+	*out = o;
+	return in;
+}
+
+/*
+ * One octet at the beginning of a line, or behind a CR, or a bare LF; *o gets
+ * what it turns out to be.  False where it is for the next state to look at.
  */
 static bool
 step(struct data *d, char c, char **o)
@@ -115,16 +175,19 @@ step(struct data *d, char c, char **o)
 	case DATA_CR:
 		if (c == '\n') {
 			*(*o)++ = '\n';
+			d->lines++;
 			d->octets++;
-			d->state = d->chunked ? DATA_TEXT : DATA_BEGIN_LINE;
+			d->state = after_line(d);
 			return true;
 		}
 		*(*o)++ = '\r';
-		d->bare_cr = true;
 		d->state = DATA_TEXT;
 		return false;
 	case DATA_TEXT:
-		break;
+		*(*o)++ = c;
+		d->lines++;
+		d->bare_lf = true;
+		return true;
 	}
 	return false;
 }
@@ -134,22 +197,23 @@ data_decode(struct data *d, const char *in, size_t n, char *out, size_t *len)
 {
 	const char *p = in, *end = in + n;
 	char *o = out;
-	size_t copied;
 
 	while (p < end && !d->done) {
-		if (d->state != DATA_TEXT) {
+		if (d->state == DATA_TEXT && *p != '\n')
+			p = copy_lines(d, p, end, &o);
+		else
 			p += step(d, *p, &o);
-			continue;
-		}
-		copied = copy_text(d, p, (size_t)(end - p), o);
-		p += copied;
-		o += copied;
-		if (p < end) {
-			d->state = DATA_CR;
-			p++;
-		}
 	}
 	*len = (size_t)(o - out);
 	d->octets += *len;
+	if (!d->bare_cr && memchr(out, '\r', *len))
+		d->bare_cr = true;
 	return (size_t)(p - in);
+}
+
+void
+data_pass(struct data *d, const char *in, size_t n)
+{
+	d->octets += n;
+	d->lines += file_count_lines(in, n, &d->last);
 }

@@ -44,13 +44,16 @@ enum line_status line_read(struct line_reader *, char *buf, size_t size);
 
 /* Message data on its way from the wire to the form in which it is kept. */
 struct data {
-	enum {
+	enum data_state {
 		DATA_BEGIN_LINE, DATA_DOT, DATA_DOT_CR, DATA_TEXT, DATA_CR
 	} state;
 	bool chunked;		/* its end is known: dots mean nothing */
 	bool done;		/* CR LF . CR LF was seen, or . CR LF first */
 	bool bare_cr, bare_lf;	/* at least one was */
 	unsigned long long octets;	/* as RFC 1870 counts them */
+	unsigned long long lines;	/* that ended in what is kept: LF
+					   without a CR before it */
+	char last;		/* octet, for data_pass() */
 };
 
 void data_init(struct data *, bool chunked);
@@ -64,6 +67,9 @@ void data_init(struct data *, bool chunked);
  */
 size_t data_decode(struct data *, const char *in, size_t n, char *out,
     size_t *len);
+
+/* Octets that are kept as they are: they are counted. */
+void data_pass(struct data *, const char *in, size_t n);
 
 /* That was all of a chunked message: a CR at its end was a bare one. */
 void data_end(struct data *);

@@ -365,26 +365,24 @@ stream_end_data(struct stream *s)
 	s->data_start = 0;
 }
 
-static size_t
-read_block(struct stream *s, char *buf, size_t size, bool may_wait)
-{
-	size_t got;
-
-	s->block_mode = true;
-	s->paused = !may_wait;
-	got = fread(buf, 1, size, s->in);
-	clearerr(s->in);
-	s->block_mode = false;
-	return got;
-}
-
-/* What stdio holds comes first: it may be all that the client will send. */
+/*
+ * What stdio holds comes first, then what was put back: it may be all that the
+ * client will send.  The rest need not go through stdio's buffer.
+ */
 size_t
 stream_read_block(struct stream *s, char *buf, size_t size)
 {
-	size_t got = read_block(s, buf, size, false);
+	size_t got;
 
-	return got ? got : read_block(s, buf, size, true);
+	s->block_mode = s->paused = true;
+	got = fread(buf, 1, size, s->in);
+	clearerr(s->in);
+	if (got == 0) {
+		s->paused = false;
+		got = (size_t)cookie_read(s, buf, size);
+	}
+	s->block_mode = false;
+	return got;
 }
 
 int
