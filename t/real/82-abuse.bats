@@ -1,0 +1,46 @@
+#!/usr/bin/env bats
+# Clients that cost more than they bring: the short form of t/bench/abuse, in
+# which a well-behaved client has to be served meanwhile, and no worker grows.
+
+load helpers
+
+# endures WORDS ATTACK...: so it does, and this is how it goes
+endures() {
+	SMTPD=$smtpd TMPDIR=$PWD timeout 600 \
+		"$root/t/bench/abuse" short "${@:2}" >report || {
+		cat report
+		return 1
+	}
+	cat report
+	(($(grep -Ec "$1.*; well-behaved: [1-9]" report) == $# - 1))
+}
+
+@test "crowds that are silent, trickle a command or data, read nothing or little, let others in" {
+	endures '64 clients, [1-9][0-9]* times turned away' \
+		silence commands data deaf sips
+}
+
+@test "twenty thousand recipients, in one session or several, are all replied to" {
+	endures '221: (1|8) 250: (20041|16040)' recipients recipients-8
+}
+
+@test "recipients beyond a limit are not refused for ever" {
+	endures '421: 1 452: 1019' excess
+}
+
+@test "a hundred thousand header lines, or one of ten megabytes, are a message" {
+	endures '250: 4 354: 1' lines line folds loops
+}
+
+@test "thousands of Received are refused, behind them all goes on" {
+	endures '221: 1 250: 3 354: 1 554: 1' received
+}
+
+@test "who guesses passwords is told to go, however often he comes" {
+	endures '220: 16 250: 16 421: 16 535: 304' guesses
+}
+
+@test "a crowd before a slow hook gets one at a time for each worker, and none once it is gone" {
+	endures '64 clients, at most [1-9][0-9]* hooks at a time' hooks
+	(($(sed -n 's/.*at most \([0-9]*\) hooks.*/\1/p' report) <= 32))
+}
