@@ -17,7 +17,7 @@ endures() {
 
 @test "crowds that are silent, trickle a command or data, read nothing or little, let others in" {
 	endures '64 clients, [1-9][0-9]* times turned away' \
-		silence commands data deaf sips
+		silence commands data deaf sips handshakes
 }
 
 @test "twenty thousand recipients, in one session or several, are all replied to" {
