@@ -26,9 +26,24 @@ same() {
 @test "the variables of the page are those of the code" {
 	grep -ohE '(environment_set|set_some)\(e, "[A-Z0-9_]+"' hooks.c |
 	    sed -E 's/.*"(.*)"/\1/' | sort -u >"$tmp/code"
-	sed -n '/^\.Sh ENVIRONMENT$/,/^\.Sh EXAMPLES$/p' "$page" |
+	sed -n '/^\.Sh ENVIRONMENT$/,/^\.Sh FILES$/p' "$page" |
 	    grep '^\.It Ev ' | grep -oE '[A-Z0-9_]{4,}' | sort -u >"$tmp/page"
 	same "$tmp/code" "$tmp/page"
+}
+
+@test "the hooks of the page are those that are installed, with their options" {
+	local hook options option
+	ls contrib/hooks >"$tmp/there"
+	part FILES | sed -n 's/^\.It Pa //p' | tr -d ' ' | tr , '\n' | sort \
+	    >"$tmp/page"
+	same "$tmp/there" "$tmp/page"
+	part FILES | awk '/^\.It Pa / { gsub(/[,]|\.It Pa/, ""); hooks = $0 }
+		/^\.Fl / { split(hooks, h, " "); for (i in h) print h[i], $2 }' \
+	    >"$tmp/options"
+	[[ -s $tmp/options ]]
+	while read -r hook option; do
+		grep -qe "^#.*-$option" "contrib/hooks/$hook"
+	done <"$tmp/options"
 }
 
 @test "the page's metacharacters, numbers and replies are those of the code" {

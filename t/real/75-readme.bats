@@ -17,6 +17,14 @@ line_with() {
 	cat line
 }
 
+# shape HOSTNAME: what a terminal shows, without colours and with X for what
+# differs from one time to the next
+shape() {
+	sed -E -e 's/\x1b\[[0-9;]*m//g' -e 's/^[0-9:]{8} /X /' \
+		-e 's/ (session|id|size|took_ms|helo|file)=[^ ]+/ \1=X/g' \
+		-e "s/@$1 /@X /"
+}
+
 @test "the lines of the README build smtpd, send mails to it and show them" {
 	mkdir -p -m 700 home bin
 	mkdir home/smtpd
@@ -36,7 +44,7 @@ line_with() {
 		ip link set lo up
 		PATH=$PWD/bin:$PATH
 		cd home/smtpd
-		($start_line) >$PWD/log 2>&1 &
+		script -qefc '($start_line)' $PWD/tty >/dev/null 2>&1 </dev/null &
 		until (exec 3<>/dev/tcp/127.0.0.1/2525); do
 			sleep 0.1
 			kill -0 \$!
@@ -46,6 +54,8 @@ line_with() {
 		$bash_line
 		$ls_line >$PWD/names
 		$cat_line >$PWD/mails
+		pkill -INT -xf 'smtpd: master'
+		wait
 	EOT
 	timeout 120 unshare --net --pid --fork --kill-child --mount-proc \
 		bash -eu script 3>&- 4>&-
@@ -54,4 +64,11 @@ line_with() {
 	(($(grep -c '^Delivered-To: you@example.org$' mails) == 3))
 	(($(grep -cx 'Subject: hello' mails) == 2))
 	(($(grep -cx 'Hello\.' mails) == 2))
+	# it looks as the README shows it
+	sed -n '/^    # .\/smtpd/,/^    .* stopped/p' "$root/README.md" |
+		sed -e 1d -e '/\^C$/d' -e 's/^    //' | shape mx.example.org >shown
+	tr -d '\r' <tty | shape "$(uname -n)" |
+		sed -n '/^smtpd listens/,/ stopped /p' | uniq >seen
+	(($(wc -l <shown) == 5))
+	diff shown seen
 }
