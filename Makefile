@@ -240,21 +240,25 @@ bench: smtpd t/smtpc
 	t/bench/instructions
 	t/bench/restart
 
-# the units run smtpd from where it is installed; none is enabled
+# what is installed names the places where it is; no unit is enabled
+PLACES = -e 's|/usr/local/sbin/|$(SBINDIR)/|g' \
+	-e 's|/usr/local/libexec/smtpd|$(HOOKDIR)|g' \
+	-e 's|/usr/local/lib/systemd/system|$(UNITDIR)|g' \
+	-e 's|/usr/local/share/doc/smtpd|$(DOCDIR)|g'
 install: smtpd
 	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(HOOKDIR) \
 	    $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8 \
 	    $(DESTDIR)$(UNITDIR) $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
 	install -m 755 smtpd $(DESTDIR)$(SBINDIR)/smtpd
 	install -m 755 contrib/hooks/* $(DESTDIR)$(HOOKDIR)
-	install -m 644 man/smtpd-hooks.7 $(DESTDIR)$(MANDIR)/man7
-	install -m 644 man/smtpd.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 contrib/completion/smtpd $(DESTDIR)$(BASHDIR)
 	install -m 644 contrib/completion/_smtpd $(DESTDIR)$(ZSHDIR)
 	for file in README.md CHANGELOG.md LICENSE $(EXAMPLES); do \
 	    to=$(DESTDIR)$(DOCDIR)/$$file && mkdir -p $${to%/*} && \
-	    sed 's#/usr/local/sbin/#$(SBINDIR)/#' $$file >$$to && \
-	    chmod 644 $$to || exit; done
+	    sed $(PLACES) $$file >$$to && chmod 644 $$to || exit; done
+	for page in smtpd-hooks.7 smtpd.8; do \
+	    to=$(DESTDIR)$(MANDIR)/man$${page##*.}/$$page && \
+	    sed $(PLACES) man/$$page >$$to && chmod 644 $$to || exit; done
 	install -m 644 $(DESTDIR)$(DOCDIR)/contrib/systemd/smtpd.s*[et] \
 	    $(DESTDIR)$(UNITDIR)
 	test ! -x contrib/tls/smtpd-tls || $(MAKE) install-tls

@@ -155,7 +155,8 @@ from() {
 
 @test "make install and uninstall know the page" {
 	make -s install DESTDIR="$tmp/root" PREFIX=/usr
-	cmp "$page" "$tmp/root/usr/share/man/man7/smtpd-hooks.7"
+	sed 's#/usr/local/#/usr/#' "$page" |
+	    cmp - "$tmp/root/usr/share/man/man7/smtpd-hooks.7"
 	make -s uninstall DESTDIR="$tmp/root" PREFIX=/usr
 	[[ -z $(find "$tmp/root" -type f) ]]
 }

@@ -55,6 +55,20 @@ tls() {
 	lacks /usr/local "$root"/usr/lib/systemd/system/*
 }
 
+@test "the installed pages name the places where things are" {
+	local path
+	make_it install
+	grep -ohE '/usr/(local/)?(sbin|lib|libexec|share)/[a-z/.-]*[a-z]' \
+	    "$root"/usr/share/man/man8/smtpd.8 \
+	    "$root"/usr/share/man/man7/smtpd-hooks.7 | sort -u >"$tmp/paths"
+	[[ -s $tmp/paths ]]
+	while read -r path; do
+		# one that the reader makes
+		[[ $path == /usr/local/libexec/report || -e $root$path ]]
+	done <"$tmp/paths"
+	[[ $(grep -c "^/usr/libexec/smtpd" "$tmp/paths") -gt 5 ]]
+}
+
 @test "make uninstall takes everything away, but not what isn't ours" {
 	make_it install
 	touch "$root/usr/libexec/smtpd/mine"
