@@ -577,5 +577,6 @@ explain_server(struct server *server, bool pool)
 		    server->unopened[i].error.text);
 	if (i == 0)
 		printf("smtpd would start.\n");
+	settings_flush();
 	return server->n_unopened ? server->unopened[0].error.status : EX_OK;
 }

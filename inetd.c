@@ -26,8 +26,10 @@ port_from(const char *variable)
 static void
 take_handshake(struct tls_result *tls)
 {
-	tls->encrypted = getenv("SSL_PROTOCOL") != NULL;
-	tls_take(tls, "SSL_PROTOCOL", getenv("SSL_PROTOCOL"));
+	const char *protocol = getenv("SSL_PROTOCOL");
+
+	tls->encrypted = protocol && *protocol;
+	tls_take(tls, "SSL_PROTOCOL", protocol);
 	tls_take(tls, "SSL_CIPHER", getenv("SSL_CIPHER"));
 	tls_take(tls, "SSL_PEER_CERT_SUBJECT",
 	    getenv("SSL_PEER_CERT_SUBJECT"));

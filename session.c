@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "session.h"
+#include "starttls.h"
 #include "title.h"
 
 enum { FOLD_AT = 70, TAB_WIDTH = 8 };	/* columns of a header line */
@@ -92,7 +93,10 @@ log_refusal(struct session *s, const char *command, const char *line,
 	session_log(s, &l, LEVEL_INFO, "refused");
 	log_str(&l, "command", command);
 	snprintf(text, sizeof text, "%d %s", r->code, r->text);
-	log_str(&l, "reply", text);
+	if (starttls_comes_first(s))
+		log_str(&l, "unsent", text);
+	else
+		log_str(&l, "reply", text);
 	if (*s->mail_id) {
 		log_str(&l, "id", s->mail_id);
 		log_str(&l, "from", s->mail.sender);

@@ -176,6 +176,13 @@ set_defaults(struct settings *s)
 	};
 }
 
+void
+settings_flush(void)
+{
+	if (fflush(stdout) != 0 || ferror(stdout))
+		fatal(EX_IOERR, "standard output: %s", strerror(errno));
+}
+
 static void
 parse(struct settings *s, int argc, char **argv)
 {
@@ -190,16 +197,15 @@ parse(struct settings *s, int argc, char **argv)
 		printf("\nSIZE is octets, or 64k, 10M, 1G; TIME is seconds, or "
 		    "30s, 5m, 1h; 0 is no limit.\n"
 		    "As root, --user is needed.  See smtpd(8).\n");
-		exit(EX_OK);
-	}
-	if (s->show) {
+	} else if (s->show) {
 		table_print(s->show);
-		exit(EX_OK);
-	}
-	if (s->version) {
+	} else if (s->version) {
 		printf("smtpd " VERSION "\n");
-		exit(EX_OK);
+	} else {
+		return;
 	}
+	settings_flush();
+	exit(EX_OK);
 }
 
 /* Which of two words is it?  True for the second one. */

@@ -41,6 +41,9 @@ struct settings {
  */
 void settings_read(struct settings *, int argc, char **argv);
 
+/* What was printed has gone to standard output, or else to fatal(). */
+void settings_flush(void);
+
 /* The options that there are, for the struct; the last has a NULL name. */
 const struct option *settings_options(void);
 

@@ -1,10 +1,14 @@
 /* Encryption of a session. */
 #include <string.h>
+#include <sys/wait.h>
 
 #include "hooks.h"
 #include "starttls.h"
 
-enum { HANDSHAKE_TIMEOUT = 30 * 1000 };	/* ms, or read_timeout if less */
+enum {
+	HANDSHAKE_TIMEOUT = 30 * 1000,	/* ms, or read_timeout if less */
+	EXIT_BROKEN = 100,		/* from here on, as djb has it */
+};
 
 static bool
 is_possible(const struct session *s)
@@ -168,9 +172,36 @@ starttls_at_once(struct session *s)
 	}
 }
 
+/*
+ * A status below 100 is what many say when the client went without good-bye,
+ * as many do; others write to it, and die of that.
+ */
+static void
+log_ending(const struct session *s, int status)
+{
+	const bool broken = WIFSIGNALED(status) ?
+	    WTERMSIG(status) != SIGPIPE : WEXITSTATUS(status) >= EXIT_BROKEN;
+	struct log_line l;
+
+	if (broken)
+		session_log(s, &l, LEVEL_WARNING, "tls-ended");
+	else
+		session_log(s, &l, LEVEL_DEBUG, "tls-ended");
+	if (WIFSIGNALED(status)) {
+		log_num(&l, "signal", WTERMSIG(status));
+		log_str(&l, "name", strsignal(WTERMSIG(status)));
+	} else {
+		log_num(&l, "status", WEXITSTATUS(status));
+	}
+	log_end(&l);
+}
+
 void
 starttls_end(struct session *s)
 {
-	if (s->tls_begun)
-		tls_end(&s->tls);
+	if (!s->tls_begun)
+		return;
+	tls_end(&s->tls);
+	if (s->tls.status)
+		log_ending(s, s->tls.status);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <syslog.h>
@@ -45,6 +46,21 @@ find_sink(bool want_syslog)
 		openlog("smtpd", LOG_PID | LOG_NDELAY, LOG_MAIL);
 }
 
+/*
+ * libc writes there, too, before it aborts.  A socket of nobody's takes the
+ * place of the client's: one, so that a program that takes ours sees the same.
+ */
+static void
+leave_stranger(void)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	if (fd < 0)
+		return;
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+}
+
 void
 log_open(const struct log_options *options)
 {
@@ -52,6 +68,8 @@ log_open(const struct log_options *options)
 
 	sink.options = *options;
 	find_sink(options->syslog);
+	if (sink.to_stranger)
+		leave_stranger();
 	sink.to_terminal = !sink.to_syslog && !options->json &&
 	    isatty(STDERR_FILENO);
 	sink.in_colour = sink.to_terminal && !(unwanted && *unwanted);

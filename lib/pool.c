@@ -36,6 +36,7 @@ struct pool {
 	unsigned n_former;
 	bool crowded;		/* a fork has failed */
 	bool ready;		/* the caller was told */
+	bool hung_up;		/* SIGHUP came before that */
 	unsigned alive;
 	unsigned long long sessions;	/* at the last look */
 	long long idle_since;
@@ -365,6 +366,8 @@ handle(struct pool *p, int sig)
 		reap(p);
 	else if (sig == SIGUSR1)
 		p->options->report(p->options->ctx);
+	else if (sig == SIGHUP && !p->ready)
+		p->hung_up = true;
 	else if (sig == SIGHUP && !p->draining)
 		p->options->hangup(p->options->ctx);
 	else if (sig == SIGHUP)
@@ -386,6 +389,8 @@ work_off(struct pool *p)
 	if (!p->ready && p->alive > p->n_former) {
 		p->ready = true;
 		p->options->ready(p->options->ctx);
+		if (p->hung_up)
+			p->options->hangup(p->options->ctx);
 	}
 	next = shorter(next, retire_former(p));
 	return shorter(next, tick(p));

@@ -155,6 +155,8 @@ tls_begin(struct tls_run *r)
 	const struct tls_means *m = r->means;
 
 	r->failed = NULL;
+	r->status = 0;
+	r->told = false;
 	r->pid = 0;
 	r->err = -1;
 	if (m->argv)
@@ -225,6 +227,15 @@ read_result(struct tls_run *r, long long deadline)
 	return NULL;
 }
 
+static void
+tell_to_end(struct tls_run *r)
+{
+	if (!r->pid)
+		return;
+	r->told = true;
+	process_signal(r->pid, SIGTERM);
+}
+
 int
 tls_handshake(struct tls_run *r, long long timeout)
 {
@@ -237,8 +248,7 @@ tls_handshake(struct tls_run *r, long long timeout)
 	close_if_open(&r->control);
 	if (!r->failed)
 		return 0;
-	if (r->pid)
-		process_signal(r->pid, SIGTERM);
+	tell_to_end(r);
 	return -1;
 }
 
@@ -273,12 +283,15 @@ tls_end(struct tls_run *r)
 	if (!r->pid)
 		return;
 	if (!exits(r)) {
-		process_signal(r->pid, SIGTERM);
+		tell_to_end(r);
 		exits(r);
 	}
 	process_signal(r->pid, SIGKILL);	/* its group, too */
-	while (waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
+	while (waitpid(r->pid, &r->status, 0) < 0 && errno == EINTR)
 		;
+	if (r->told && (!WIFSIGNALED(r->status) ||
+	    WTERMSIG(r->status) == SIGTERM || WTERMSIG(r->status) == SIGKILL))
+		r->status = 0;
 	r->pid = 0;
 	take_err(r);
 	said_end(&r->said);

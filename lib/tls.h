@@ -57,9 +57,12 @@ struct tls_run {
 	struct tls_result result;
 	const char *failed;	/* why, in words */
 	int clear_in, clear_out;	/* clear text is read and written here */
+	int status;		/* of wait(2), once tls_end() has reaped it; 0
+				   where it ended because we told it to */
 
 	/* private */
 	pid_t pid;		/* 0: no command of ours */
+	bool told;		/* to end, by us */
 	int control, err;
 };
 

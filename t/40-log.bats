@@ -288,3 +288,14 @@ value() {
 	[[ $codes == '220 500 250 250 250 354 250 221' ]]
 	keeps 2
 }
+
+@test "what libc itself complains of does not reach a client that is descriptor 2" {
+	local cmd
+	environment=(LD_PRELOAD="$PWD/t/escape.so" ESCAPE=complain
+	    ESCAPE_LOG="$tmp/escape")
+	command_line
+	t/smtpc -s -e - "${cmd[@]}" -- "${data_bob[@]}" send:'x\r\n.\r\n' \
+	    reply:250 say:QUIT reply:221 eof >"$tmp/replies"
+	lacks -F abc "$tmp/replies"
+	grep '^complain ' "$tmp/escape"
+}

@@ -200,3 +200,17 @@ shown() {
 	say QUIT
 	[[ ! -e $file ]]
 }
+
+@test "--show, --explain, --help and --version that can't be written: 74" {
+	local words
+	file
+	serve --workers 1 --listen 127.0.0.1:0 --status "$file"
+	for words in "--show $file" --help --version \
+	    "--explain -i -m $tmp/box ${user[*]}"; do
+		status=0
+		# shellcheck disable=SC2086 # two words
+		./smtpd $words >/dev/full 2>"$tmp/said" || status=$?
+		given "$tmp/said" 'smtpd: standard output: No space left on device'
+		((status == 74))
+	done
+}

@@ -509,3 +509,25 @@ refuses_restart() {
 	logged 0 worker-died
 	eventually only 4
 }
+
+@test "SIGHUP before the pool is ready comes behind it: --ready-fd is told all the same" {
+	shim fork:1:EAGAIN
+	: >"$tmp/failed"
+	chmod 666 "$tmp/failed"
+	chmod 711 "$tmp" "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
+	mkfifo "$tmp/ready"
+	cp smtpd "$tmp"
+	env "${environment[@]}" "$tmp/smtpd" -m "$dir" -H mx.example "${nobody[@]}" \
+	    --workers 1 --listen 127.0.0.1:0 --ready-fd 5 5>"$tmp/ready" \
+	    2>>"$log" </dev/null 3>&- 4>&- &
+	master=$!
+	exec 6<"$tmp/ready"
+	eventually failed fork
+	kill -HUP "$master"
+	read -rt 60 "addr[0]" <&6
+	exec 6<&-
+	rm "$tmp/ready"
+	[[ ${addr[0]} == 127.0.0.1:* ]]
+	eventually logged 1 restarting
+	send_one "${addr[0]}"
+}

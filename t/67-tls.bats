@@ -278,6 +278,43 @@ broken() {
 	[[ $(events lost) ]]
 }
 
+# shaken LINES: a command that has shaken hands, and then goes on so
+shaken() {
+	{
+		echo 'read -r hello; echo welcome'
+		echo 'printf "SSL_PROTOCOL=TLSv1.3\\0\\0" >&5; exec 5>&-'
+		cat
+	} | hook helper
+	options=(--tls "$tmp/helper" "$@")
+	talk reply:220 say:STARTTLS reply:220 hello:x eof exit:0
+}
+
+@test "a command that crashes in a session is told of, with its signal" {
+	shaken <<<'kill -SEGV $$'
+	events tls-ended | grep -E '^time=[^ ]* event=tls-ended client=local session=[^ ]* signal=11 name="Segmentation fault"$'
+}
+
+@test "a command that ends with 100 or more is told of, less than that only with -v" {
+	shaken <<<'exit 100'
+	events tls-ended | grep ' status=100$'
+	: >"$log"
+	shaken <<<'exit 1'
+	[[ -z $(events tls-ended) ]]
+	shaken -v <<<'exit 1'
+	events tls-ended | grep ' status=1$'
+	: >"$log"
+	shaken -v <<<'exit 0'
+	[[ -z $(events tls-ended) ]]
+}
+
+@test "a command that we ended ourselves did not crash" {
+	hook helper <<<'exec sleep 60'
+	options=(--tls "$tmp/helper" --read-timeout 1 -v)
+	talk reply:220 say:STARTTLS reply:220 eof exit:0
+	[[ $(events tls-failed) ]]
+	[[ -z $(events tls-ended) ]]
+}
+
 @test "a client that only closed its sending side is served" {
 	with_tls --on-message 'sleep 0.1'
 	talk "${encrypted[@]}" say:'EHLO d.example' reply:250 \

@@ -86,3 +86,11 @@ encrypted=(reply:220 say:'EHLO c.example' reply:250 say:STARTTLS reply:220
 	grep -x '250-AUTH PLAIN LOGIN' "$tmp/lines"
 	[[ $(header Received) == *' with ESMTPS (TLSv1.3 TLS_AES_128_GCM_SHA256)'* ]]
 }
+
+@test "an empty SSL_PROTOCOL is none: the connection is not encrypted" {
+	options=(--auth true)
+	environment=(SSL_PROTOCOL= SSL_CIPHER=)
+	say 'EHLO c.example' 'MAIL FROM:<>' 'RCPT TO:<a@mx.example>' DATA x . QUIT
+	lacks -F 'AUTH' "$tmp/lines"
+	[[ $(header Received) == *' with ESMTP id '* ]]
+}

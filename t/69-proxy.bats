@@ -463,7 +463,7 @@ tls() {
 	    hello:x reply:220 say:QUIT reply:221 eof
 	[[ ! -s $tmp/crowded ]]
 	events refused | grep -F ' client=203.0.113.9 ' |
-	    grep -F ' command=connect reply="421 4.7.0 '
+	    grep -F ' command=connect unsent="421 4.7.0 '
 }
 
 @test "--greet-delay holds for the clients of a proxy, and not for the proxy" {

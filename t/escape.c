@@ -3,7 +3,8 @@
  * taken it over: at its first fsync of a file it makes a system call that the
  * program itself never makes, and says what came of it.
  *
- *	ESCAPE=ATTEMPT		a name of the table below, or "open"
+ *	ESCAPE=ATTEMPT		a name of the table below, "open", or "complain":
+ *				what libc does that finds memory overwritten
  *	ESCAPE_PATH=FILE	what "open" opens, to read if it is there, else to
  *				make it
  *	ESCAPE_LOG=FILE		append "landlock VERSION" at the start, and
@@ -124,6 +125,8 @@ attempt(const char *name)
 
 	if (strcmp(name, "open") == 0 && path != NULL) {
 		result = open_path(path);
+	} else if (strcmp(name, "complain") == 0) {
+		result = syscall(SYS_write, STDERR_FILENO, "*** abc\n", 8);
 	} else {
 		while (a < end && strcmp(a->name, name) != 0)
 			a++;
