@@ -76,7 +76,9 @@ keep_files(unsigned messages, size_t size, const char *directory)
 	int new = dir < 0 ? -1 : openat(dir, "new", O_RDONLY | O_DIRECTORY);
 	char *buf = malloc(size), from[64], to[64];
 
-	if (new < 0 || !buf)
+	if (!buf)
+		die("malloc");
+	if (new < 0)
 		die(directory);
 	memset(buf, 'a', size);
 	for (unsigned i = 0; i < messages; i++) {

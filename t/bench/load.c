@@ -9,7 +9,7 @@
  *	    [-x data|bdat|rset|none] [-f sender] [-t recipient] [-w seconds]
  *	    address:port
  *
- * -s	sessions at once (16)
+ * -s	sessions at once (16); each connects when the last has its banner
  * -m	transactions of a session (100)
  * -l	octets of a message, CR LF included (4096): a header, and lines of 76
  * -r	recipients (1); if there are more, "b@d.example" is b0@d.example,
@@ -90,6 +90,8 @@ static unsigned quit;			/* the step that says so */
 static unsigned done;			/* the step before which it counts */
 
 static int epoll;
+static struct session *all;
+static unsigned opened;			/* of all sessions */
 static unsigned running, accepted, failed, untried;
 static uint32_t *took;			/* microseconds; `accepted' of them */
 
@@ -250,16 +252,6 @@ leave(struct session *s)
 	running--;
 }
 
-/* A failure ends its session: what it would still have sent is not tried. */
-static void
-fail(struct session *s, const char *what, const char *detail)
-{
-	if (failed++ < TOLD_MAX)
-		fprintf(stderr, "load: %s%s\n", what, detail);
-	untried += s->step < done ? s->left - 1 : s->left;
-	leave(s);
-}
-
 static void
 watch(struct session *s, int how)
 {
@@ -276,6 +268,7 @@ dial(struct session *s)
 {
 	int one = 1;
 
+	running++;
 	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (s->fd < 0)
 		die("socket");
@@ -289,6 +282,28 @@ dial(struct session *s)
 	s->blocked = false;
 	s->begun = now();
 	watch(s, EPOLL_CTL_ADD);
+}
+
+/* The next session; there is no herd of connects at the start. */
+static void
+open_next(void)
+{
+	if (opened == sessions)
+		return;
+	all[opened].left = messages;
+	dial(&all[opened++]);
+}
+
+/* A failure ends its session: what it would still have sent is not tried. */
+static void
+fail(struct session *s, const char *what, const char *detail)
+{
+	if (failed++ < TOLD_MAX)
+		fprintf(stderr, "load: %s%s\n", what, detail);
+	untried += s->step < done ? s->left - 1 : s->left;
+	leave(s);
+	if (s->step == 0)
+		open_next();
 }
 
 /* Returns false if the session is over, by a failure. */
@@ -330,7 +345,8 @@ count(struct session *s)
 static bool
 advance(struct session *s)
 {
-	s->step++;
+	if (s->step++ == 0)
+		open_next();
 	if (s->step == done) {
 		count(s);
 		if (!reconnect && s->left > 0)
@@ -403,15 +419,13 @@ receive(struct session *s)
 		fail(s, "closed by the server", "");
 	} else {
 		leave(s);
-		if (s->left > 0) {
-			running++;
+		if (s->left > 0)
 			dial(s);
-		}
 	}
 }
 
 static void
-serve(struct session *all)
+serve(void)
 {
 	struct epoll_event events[EVENTS];
 	int n;
@@ -430,9 +444,11 @@ serve(struct session *all)
 		}
 		if (n > 0)
 			continue;
-		for (unsigned i = 0; i < sessions; i++)
+		for (unsigned i = 0; i < opened; i++)
 			if (all[i].fd >= 0)
-				fail(&all[i], "the server is silent", "");
+				fail(&all[i], "the server is silent, after ",
+				    steps[all[i].step].text ?
+				    steps[all[i].step].text : "nothing");
 	}
 }
 
@@ -531,7 +547,6 @@ set_option(int c)
 int
 main(int argc, char *argv[])
 {
-	struct session *all;
 	uint64_t start;
 	int c;
 
@@ -547,11 +562,8 @@ main(int argc, char *argv[])
 	if (epoll < 0 || !all || !took)
 		die("no room");
 	start = now();
-	for (running = 0; running < sessions; running++) {
-		all[running].left = messages;
-		dial(&all[running]);
-	}
-	serve(all);
+	open_next();
+	serve();
 	tell(now() - start);
 	return failed ? 1 : 0;
 }

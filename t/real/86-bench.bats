@@ -1,0 +1,28 @@
+# The benchmark's runner: each peer starts, takes mail and keeps it, and the
+# table says so.  How fast that is, is not for a test to judge.
+
+load helpers
+
+compare() {
+	make -s -C "$root" smtpd t/bench/load t/bench/limit
+	timeout 600 "$root/t/bench/compare" -r 1 -d 25 "$@" >table 2>said
+	cat said table
+}
+
+@test "t/bench/compare has a figure for each peer, and the peers keep what they take" {
+	local peer
+	TMPDIR=$PWD compare durable ten-hardlinked sessions
+	for peer in smtpd mailfront postfix_hold aiosmtpd_mailbox opensmtpd exim \
+		files smtpd_hardlink postfix_users smtp_sink; do
+		grep -Eq "^\| [a-z-]+ +\| $peer +\| +[0-9.]+ " table
+	done
+	[[ ! -s said ]] || ! grep -Ev '^[a-z-]+\.+$' said
+}
+
+@test "t/bench/compare says which peer is not installed" {
+	cp -R "$root/t" t
+	rm -rf t/real/cache
+	SMTPD=$smtpd timeout 600 t/bench/compare -r 1 sessions >table 2>said
+	grep -E '^\| sessions +\| mailfront +\| not here: mailfront ' table
+	grep -E '^\| sessions +\| smtpd +\| +[0-9.]+ ' table
+}
