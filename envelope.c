@@ -43,10 +43,10 @@ struct basic {
 	char *buf;		/* of OUTFILE_BUFFER octets */
 	size_t n_headers;	/* of mail->headers, that are in the file */
 	unsigned filter;	/* that is at work */
-	struct reply answer;	/* of who was asked last */
 	struct reply *handed;	/* by hand_to, one a recipient; or NULL */
 	long long hops;
 	unsigned lookups, above;	/* Delivered-To fields, recipients */
+	struct reply answer;	/* of who was asked last */
 	struct header header;
 };
 
@@ -586,11 +586,13 @@ basic_envelope_new(const struct basic_options *options, struct mail *mail,
 		.close = close_basic,
 		.abort = abort_basic,
 	};
-	struct basic *b = calloc(1, sizeof *b);
+	struct basic *b = malloc(sizeof *b);
 	struct reply r;
 
 	if (!b)
 		return reply_make(451, "4.3.0 Out of memory");
+	memset(b, 0, offsetof(struct basic, answer));
+	b->answer = reply_none();
 	b->envelope.ops = &ops;
 	b->options = options;
 	b->mail = mail;

@@ -153,6 +153,16 @@ set_recipient(struct environment *e, const struct session *s,
 }
 
 static int
+set_reply(struct environment *e, const struct reply *r)
+{
+	char line[REPLY_LINE_MAX];
+
+	snprintf(line, sizeof line, "%d %.*s", r->code,
+	    (int)strcspn(r->text, "\n"), r->text);
+	return environment_set(e, "SMTP_REPLY", r->code ? line : "");
+}
+
+static int
 set_all(struct environment *e, const struct session *s, enum hook_event event,
     const struct address *recipient, const struct address *mailbox)
 {
@@ -166,8 +176,7 @@ set_all(struct environment *e, const struct session *s, enum hook_event event,
 	    environment_set(e, "SMTP_FILE",
 		*s->mail.file ? s->mail.file : NULL) < 0)
 		return -1;
-	if (event >= HOOK_DELIVERED &&
-	    environment_set(e, "SMTP_REPLY", s->last_reply) < 0)
+	if (event >= HOOK_DELIVERED && set_reply(e, &s->last_reply) < 0)
 		return -1;
 	return recipient ? set_recipient(e, s, recipient, event == HOOK_MDA ?
 	    mailbox : recipient) : 0;

@@ -166,7 +166,8 @@ find_command(const struct session *s, const char *line, size_t len)
 	size_t i;
 
 	for (i = 0; i < sizeof commands / sizeof *commands; i++)
-		if (strlen(commands[i].verb) == len &&
+		if ((commands[i].verb[0] ^ *line) % 32 == 0 &&
+		    strlen(commands[i].verb) == len &&
 		    strncasecmp(commands[i].verb, line, len) == 0 &&
 		    !((int)commands[i].traits & other))
 			return &commands[i];
@@ -390,8 +391,7 @@ say(struct session *s, const struct reply *r)
 		say_one(s, s->replies ? &s->replies[i] : r);
 	if (n == 0)
 		say_one(s, r);
-	snprintf(s->last_reply, sizeof s->last_reply, "%d %.*s", r->code,
-	    (int)strcspn(r->text, "\n"), r->text);
+	s->last_reply = *r;
 }
 
 /* The mail at hand has had its reply. */

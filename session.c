@@ -46,19 +46,30 @@ session_log(const struct session *s, struct log_line *l, enum log_level level,
 }
 
 void
+session_show_client(const struct session *s)
+{
+	const unsigned worker = scoreboard_worker(s->options->board);
+
+	if (worker)
+		title_set("smtpd: worker %u [%s] ", worker, session_client(s));
+}
+
+void
 session_show(const struct session *s, const char *phase,
     unsigned long long octets)
 {
 	struct scoreboard *board = s->options->board;
-	char size[24] = "";
+	char text[SCOREBOARD_PHASE_MAX + 24];
 
 	scoreboard_note(board, phase, (long long)octets, s->mails, s->errors);
 	if (!scoreboard_worker(board))
 		return;
-	if (octets >= 1000)
-		snprintf(size, sizeof size, " %llu kB", octets / 1000);
-	title_set("smtpd: worker %u [%s] %s%s", scoreboard_worker(board),
-	    session_client(s), phase, size);
+	if (octets >= 1000) {
+		snprintf(text, sizeof text, "%s %llu kB", phase,
+		    octets / 1000);
+		phase = text;
+	}
+	title_end(phase);
 }
 
 /* The recipients, with commas; log_str() cuts what is too much. */
@@ -117,10 +128,11 @@ log_tls(const struct tls_result *tls, struct log_line *l)
 {
 	char text[2 * TLS_VALUE_MAX];
 
+	if (!tls->encrypted)
+		return;
 	snprintf(text, sizeof text, "%s%s%s", tls->protocol,
 	    *tls->cipher ? " " : "", tls->cipher);
-	if (tls->encrypted)
-		log_str(l, "tls", text);
+	log_str(l, "tls", text);
 }
 
 void
@@ -179,10 +191,10 @@ session_set_protocol(struct session *s)
 	const bool extended = s->given.protocol ?
 	    *s->given.protocol == 'E' : s->extended;
 
-	snprintf(s->protocol, sizeof s->protocol, "%s%s%s%s",
-	    s->utf8 ? "UTF8" : extended && !lmtp ? "E" : "",
-	    lmtp ? "LMTP" : "SMTP",
-	    s->client.tls.encrypted ? "S" : "", *s->user ? "A" : "");
+	stpcpy(stpcpy(stpcpy(stpcpy(s->protocol,
+	    s->utf8 ? "UTF8" : extended && !lmtp ? "E" : ""),
+	    lmtp ? "LMTP" : "SMTP"),
+	    s->client.tls.encrypted ? "S" : ""), *s->user ? "A" : "");
 }
 
 void
@@ -291,6 +303,7 @@ session_begin(struct session *s, const struct proto_options *options,
 	    networks_contain(&options->trusted, &client->remote);
 	if (networks_contain(&options->xclients, &client->remote))
 		strcpy(s->proxy, client->remote.ip);
+	session_show_client(s);
 }
 
 void

@@ -100,7 +100,7 @@ struct session {
 	char *headers;			/* for above the message; HEADERS_MAX */
 	size_t n_headers;		/* octets of them */
 	size_t n_connection, n_hello;	/* that last so long */
-	char last_reply[REPLY_LINE_MAX];
+	struct reply last_reply;	/* code 0: none */
 };
 
 void session_begin(struct session *, const struct proto_options *,
@@ -158,6 +158,9 @@ struct reply session_farewell(const struct session *);
 
 /* The client's address; "unknown" or "local" where it has none. */
 const char *session_client(const struct session *);
+
+/* Show who the client is; before that, and whenever it is another one. */
+void session_show_client(const struct session *);
 
 /*
  * Show what the session is doing, a word of its own or a command, with so many

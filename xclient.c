@@ -217,6 +217,7 @@ begin_anew(struct session *s, const struct identity *id)
 	s->introduced = true;
 	s->errors = s->idle_commands = 0;
 	s->stream->suspect = false;
+	session_show_client(s);
 	strcpy(s->user, id->user);
 	s->mechanism = *s->user ? "XCLIENT" : NULL;
 	s->trusted = networks_contain(&s->options->trusted,

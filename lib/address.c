@@ -34,6 +34,10 @@ static bool
 check_charset(const char *s, const char *end, struct address *a)
 {
 	while (s < end) {
+		if (*s >= ' ' && *s < 0x7f) {
+			s++;
+			continue;
+		}
 		if (is_utf8((unsigned char)*s))
 			a->utf8 = true;
 		if (!utf8_is_harmless(utf8_next(&s)))

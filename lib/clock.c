@@ -1,4 +1,6 @@
 /* The two clocks. */
+#include <string.h>
+
 #include "clock.h"
 
 long long
@@ -22,8 +24,14 @@ clock_us(void)
 void
 clock_date(char *out, time_t t)
 {
+	static time_t last = -1;
+	static char text[CLOCK_DATE_MAX];	/* of last */
 	struct tm tm;
 
-	localtime_r(&t, &tm);
-	strftime(out, CLOCK_DATE_MAX, "%a, %d %b %Y %H:%M:%S %z", &tm);
+	if (t != last) {
+		localtime_r(&t, &tm);
+		strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S %z", &tm);
+		last = t;
+	}
+	memcpy(out, text, sizeof text);
 }

@@ -1,4 +1,5 @@
 /* The header of a message as it streams by. */
+#include <stddef.h>
 #include <string.h>
 #include <strings.h>
 
@@ -16,7 +17,7 @@ enum line {
 void
 header_init(struct header *h, void *ctx)
 {
-	memset(h, 0, sizeof *h);
+	memset(h, 0, offsetof(struct header, text));
 	h->ctx = ctx;
 }
 

@@ -184,26 +184,43 @@ log_str(struct log_line *l, const char *key, const char *value)
 void
 log_num(struct log_line *l, const char *key, long long value)
 {
-	char text[24];
+	unsigned long long n = value < 0 ? -(unsigned long long)value :
+	    (unsigned long long)value;
+	char text[24], *p = text + sizeof text;
 
-	snprintf(text, sizeof text, "%lld", value);
-	put_pair(l, key, text, false);
+	*--p = '\0';
+	do
+		*--p = (char)('0' + n % 10);
+	while (n /= 10);
+	if (value < 0)
+		*--p = '-';
+	put_pair(l, key, p, false);
 }
 
-/* The journal and syslog have the time already. */
+/*
+ * The journal and syslog have the time already.  What a second is called is
+ * found once.
+ */
 static void
 put_time(struct log_line *l)
 {
-	long long us = clock_us();
-	time_t seconds = (time_t)(us / 1000000);
-	char text[64];
+	static time_t last = -1;
+	static char text[] = "2026-01-01T00:00:00.000Z";
+	const long long us = clock_us();
+	const time_t seconds = (time_t)(us / 1000000);
+	const int ms = (int)(us % 1000000 / 1000);
+	const size_t point = sizeof text - sizeof ".000Z";
 	struct tm tm;
-	size_t n;
 
-	gmtime_r(&seconds, &tm);
-	n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + n, sizeof text - n, ".%03dZ",
-	    (int)(us % 1000000 / 1000));
+	if (seconds != last) {
+		gmtime_r(&seconds, &tm);
+		strftime(text, point + 1, "%Y-%m-%dT%H:%M:%S", &tm);
+		text[point] = '.';
+		last = seconds;
+	}
+	text[point + 1] = (char)('0' + ms / 100);
+	text[point + 2] = (char)('0' + ms / 10 % 10);
+	text[point + 3] = (char)('0' + ms % 10);
 	log_str(l, "time", text);
 }
 
@@ -252,11 +269,9 @@ log_begin(struct log_line *l, enum log_level level, const char *event)
 static void
 write_line(char *text, size_t len, int priority)
 {
-	char prefix[8];
+	char prefix[] = { '<', (char)('0' + priority), '>' };
 	struct iovec parts[] = {
-		{ prefix, (size_t)snprintf(prefix, sizeof prefix, "<%d>",
-		    priority) },
-		{ text, len },
+		{ prefix, sizeof prefix }, { text, len },
 	};
 	const int from = sink.to_journal ? 0 : 1;
 

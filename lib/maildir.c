@@ -167,11 +167,12 @@ static void
 make_name(char *name, size_t size, const char *hostname)
 {
 	static unsigned counter;
+	static unsigned long long random;
 	char host[HOSTNAME_KEPT];
-	unsigned long long random = 0;
 	long long us = clock_us();
 
-	(void)!getrandom(&random, sizeof random, GRND_NONBLOCK);
+	if (!random)
+		(void)!getrandom(&random, sizeof random, GRND_NONBLOCK);
 	put_hostname(host, sizeof host, hostname);
 	snprintf(name, size, "%lld.M%lldP%ldQ%uR%016llx.%s", us / 1000000,
 	    us % 1000000, (long)getpid(), ++counter, random, host);

@@ -56,17 +56,22 @@ reply_closes(const struct reply *r)
 void
 reply_write(FILE *out, const struct reply *r)
 {
-	const int room = REPLY_LINE_MAX - 6;	/* "250-" and CR LF */
+	const size_t room = REPLY_LINE_MAX - 6;	/* "250-" and CR LF */
+	char head[] = {
+		(char)('0' + r->code / 100), (char)('0' + r->code / 10 % 10),
+		(char)('0' + r->code % 10), '-',
+	};
 	const char *line, *end;
-	int len;
+	size_t len;
 
 	for (line = r->text; ; line = end + 1) {
 		end = strchr(line, '\n');
-		len = end ? (int)(end - line) : (int)strlen(line);
-		if (len > room)
-			len = room;
-		fprintf(out, "%d%c%.*s\r\n", r->code, end ? '-' : ' ', len,
-		    line);
+		len = end ? (size_t)(end - line) : strlen(line);
+		if (!end)
+			head[3] = ' ';
+		fwrite(head, 1, sizeof head, out);
+		fwrite(line, 1, len < room ? len : room, out);
+		fwrite("\r\n", 1, 2, out);
 		if (!end)
 			return;
 	}

@@ -276,6 +276,16 @@ change(struct scoreboard *s, enum scoreboard_state to)
 		settle(s);
 }
 
+/* What does not fit is cut. */
+static void
+copy_word(char *to, const char *from, size_t size)
+{
+	const size_t n = strnlen(from, size - 1);
+
+	memcpy(to, from, n);
+	to[n] = '\0';
+}
+
 void
 scoreboard_wait(struct scoreboard *s)
 {
@@ -300,7 +310,7 @@ scoreboard_serve(struct scoreboard *s, const char *client,
 		return;
 	slot = slot_of(s, (unsigned)s->mine);
 	memcpy(key_of(s, (unsigned)s->mine), key, SCOREBOARD_KEY);
-	snprintf(slot->client, sizeof slot->client, "%s", client);
+	copy_word(slot->client, client, sizeof slot->client);
 	atomic_store(&slot->since, (long long)time(NULL));
 	scoreboard_note(s, "", 0, 0, 0);
 	change(s, SLOT_BUSY);
@@ -315,7 +325,7 @@ scoreboard_note(struct scoreboard *s, const char *phase, long long octets,
 	if (!s->board || s->mine < 0)
 		return;
 	slot = slot_of(s, (unsigned)s->mine);
-	snprintf(slot->phase, sizeof slot->phase, "%s", phase);
+	copy_word(slot->phase, phase, sizeof slot->phase);
 	atomic_store_explicit(&slot->octets, octets, memory_order_relaxed);
 	atomic_store_explicit(&slot->done, done, memory_order_relaxed);
 	atomic_store_explicit(&slot->errors, errors, memory_order_relaxed);

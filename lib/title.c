@@ -13,6 +13,7 @@
 static struct {
 	char *at;
 	size_t room, used;
+	size_t stem;		/* octets that title_set() made */
 } title;
 
 /* Copy n strings; NULL where there is no memory. */
@@ -59,22 +60,37 @@ title_init(int argc, char **argv)
 	return arguments;
 }
 
+/* Put text behind the first so many octets, and nothing behind it. */
+static size_t
+put(size_t at, const char *text)
+{
+	size_t n = at + strlen(text) + 1;
+
+	if (n > title.room)
+		n = title.room;
+	memcpy(title.at + at, text, n - 1 - at);
+	memset(title.at + n - 1, 0, n > title.used ? 1 : title.used - n + 1);
+	title.used = n;
+	return n - 1;
+}
+
 void
 title_set(const char *fmt, ...)
 {
 	char text[TITLE_MAX];
 	va_list ap;
-	size_t n;
 
 	if (!title.at)
 		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	n = strlen(text) + 1;
-	if (n > title.room)
-		n = title.room;
-	memcpy(title.at, text, n - 1);
-	memset(title.at + n - 1, 0, n > title.used ? 1 : title.used - n + 1);
-	title.used = n;
+	title.stem = put(0, text);
+}
+
+void
+title_end(const char *text)
+{
+	if (title.at)
+		put(title.stem, text);
 }

@@ -18,4 +18,7 @@ char **title_init(int argc, char **argv);
 __attribute__((format(printf, 1, 2)))
 void title_set(const char *fmt, ...);
 
+/* Say what stands behind it, as often as it changes. */
+void title_end(const char *);
+
 #endif
