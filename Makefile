@@ -41,6 +41,7 @@ OBJECTS = smtpd.o \
 	transaction.o \
 	dsn.o \
 	transfer.o \
+	transcript.o \
 	welcome.o \
 	parameters.o \
 	starttls.o \
@@ -100,6 +101,7 @@ HEADERS = settings.h \
 	transaction.h \
 	dsn.h \
 	transfer.h \
+	transcript.h \
 	welcome.h \
 	parameters.h \
 	starttls.h \
@@ -164,7 +166,7 @@ smtpd: $(OBJECTS)
 
 $(OBJECTS): $(HEADERS)
 
-settings.o: Makefile
+settings.o transcript.o: Makefile
 
 .SUFFIXES: .c .o
 .c.o:

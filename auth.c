@@ -9,6 +9,7 @@
 #include "base64.h"
 #include "file.h"
 #include "hooks.h"
+#include "transcript.h"
 
 enum {
 	PASSWORD_MAX = 3000,	/* octets: a pipe of one page takes it all */
@@ -47,11 +48,14 @@ static struct reply
 challenge(struct session *s, const char *text, char *out, size_t *len)
 {
 	char line[AUTH_LINE_MAX];
+	enum line_status status;
 	struct reply r;
 
 	fprintf(s->stream->out, "334 %s\r\n", text);
 	stream_expect_line(s->stream);
-	switch (line_read(&s->reader, line, sizeof line)) {
+	status = line_read(&s->reader, line, sizeof line);
+	transcript_line(s, 0);
+	switch (status) {
 	case LINE_OK:
 		r = decode(line, out, len);
 		break;
@@ -215,6 +219,18 @@ authenticate(struct session *s, struct login *l, const char *initial)
 	if (r.code == 535)	/* 454 is no fault of the client's */
 		log_failure(s, l, &r);
 	return r;
+}
+
+/* A word that is no mechanism of ours may be a password. */
+size_t
+auth_public(const char *arg)
+{
+	const size_t len = strcspn(arg, " \t");
+
+	if (len != 5 || (strncasecmp(arg, "PLAIN", 5) != 0 &&
+	    strncasecmp(arg, "LOGIN", 5) != 0))
+		return 0;
+	return len + strspn(arg + len, " \t");
 }
 
 bool

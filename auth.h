@@ -10,6 +10,9 @@
 /* The command AUTH.  Sends 334 itself, and waits for what comes then. */
 struct reply auth_command(struct session *, const char *arg);
 
+/* How many octets of its argument, from the first on, are no secret? */
+size_t auth_public(const char *arg);
+
 /* May this client be offered AUTH now? */
 bool auth_offered(const struct session *);
 

@@ -102,7 +102,8 @@ source_of(const struct settings *s, const struct option *o, const char *value)
 	    getenv("DATABYTES")) || (strcmp(o->name, "max-recipients") == 0 &&
 	    getenv("MAXRCPTS"))))
 		return "environment";
-	if (state && *state && (value == s->maildir || value == s->spool) &&
+	if (state && *state && value && (value == s->maildir || value == s->spool ||
+	    value == s->transcript) &&
 	    strncmp(value, state, strcspn(state, ":")) == 0)
 		return given ? "option, below systemd's STATE_DIRECTORY" :
 		    "default, below systemd's STATE_DIRECTORY";

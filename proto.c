@@ -2,6 +2,7 @@
  * The conversation: a table of commands, and one loop that reads a line, lets
  * its row judge it, and sends what the handler returned.
  */
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
@@ -10,6 +11,7 @@
 #include "hooks.h"
 #include "starttls.h"
 #include "transaction.h"
+#include "transcript.h"
 #include "transfer.h"
 #include "welcome.h"
 #include "xclient.h"
@@ -279,20 +281,33 @@ log_refused_line(struct session *s, const struct command *c, const char *line,
 	session_log_refusal(s, c->verb, line, r);
 }
 
+/* How many octets of a line are no password, for certain? */
+static size_t
+public_octets(const struct session *s, const struct command *c,
+    const char *line, const char *arg)
+{
+	if (c->run == auth_command)
+		return (size_t)(arg - line) + auth_public(arg);
+	return s->auth_tried && (!c->run || c == &foreign) ? 0 : SIZE_MAX;
+}
+
 /* A line is: verb, white space, argument, white space (RFC 5321 4.1.1). */
 static struct reply
 run_line(struct session *s, char *line)
 {
 	size_t len = strlen(line), verb;
 	const struct command *c;
+	const char *arg;
 	struct reply r;
 
 	while (len && strchr(" \t", line[len - 1]))
 		line[--len] = '\0';
 	verb = strcspn(line, " \t");
+	arg = line + verb + strspn(line + verb, " \t");
 	c = find_command(s, line, verb);
 	if (c->run == auth_command)
 		s->auth_tried = true;
+	transcript_line(s, public_octets(s, c, line, arg));
 	if (len > COMMAND_MAX - 2 && c->run == transfer_bdat)
 		r = transfer_skip(s, "", reply_none());
 	else if (len > COMMAND_MAX - 2 && c->run != auth_command)
@@ -300,8 +315,7 @@ run_line(struct session *s, char *line)
 	else if (len == 0)
 		r = reply_make(500, "5.5.2 An empty line is no command");
 	else
-		r = judge_line(s, c, line + verb + strspn(line + verb,
-		    " \t"));
+		r = judge_line(s, c, arg);
 	r = economise(s, c, r);
 	if (reply_refuses(&r) && !s->replies)
 		log_refused_line(s, c, line, &r);
@@ -316,10 +330,14 @@ run_line(struct session *s, char *line)
 static struct reply
 refuse_line(struct session *s, const char *line, const char *text)
 {
-	const struct command *c = find_command(s, line,
-	    strcspn(line, " \t"));
+	const size_t verb = strcspn(line, " \t");
+	const struct command *c = find_command(s, line, verb);
 	struct reply r = reply_make(500, "%s", text);
 
+	if (c->run == auth_command)
+		s->auth_tried = true;
+	transcript_line(s, public_octets(s, c, line, line + verb +
+	    strspn(line + verb, " \t")));
 	if (c->run == transfer_bdat)
 		r = transfer_skip(s, "", r);
 	else
@@ -335,6 +353,7 @@ hang_up(struct session *s, const char *text)
 {
 	struct reply r = reply_make(421, "%s", text);
 
+	transcript_line(s, s->auth_tried ? 0 : SIZE_MAX);
 	session_log_refusal(s, unknown.verb, NULL, &r);
 	return r;
 }
@@ -363,6 +382,7 @@ next_reply(struct session *s)
 	case LINE_FLOOD:
 		return hang_up(s, "4.7.0 The line has no end");
 	case LINE_END:
+		transcript_line(s, s->auth_tried ? 0 : SIZE_MAX);
 		break;
 	}
 	r = s->phase == PHASE_BDAT ? transfer_abandon(s) :
@@ -464,6 +484,7 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	struct reply r;
 
 	session_begin(&s, options, client, stream);
+	transcript_begin(&s);
 	scoreboard_count(options->board, COUNT_SESSIONS, 1);
 	show_phase(&s);
 	session_log(&s, &l, LEVEL_DEBUG, "connected");
@@ -491,6 +512,7 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	stream_close(stream, r.code != 221 && !s.unwanted &&
 	    stream->state != STREAM_PRESSED);
 	starttls_end(&s);
+	transcript_end(&s);
 	session_end(&s);
 	if (s.auth_tried)
 		stream_wipe(stream);

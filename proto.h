@@ -37,6 +37,8 @@ struct proto_options {
 	bool plain_auth;		/* AUTH without encryption */
 	struct tls_means tls;		/* who encrypts */
 	bool require_tls;		/* of who comes over a network */
+	int transcripts;		/* directory for them; -1: none */
+	long long transcript_room;	/* octets that stay free there */
 
 	/*
 	 * A new mail.  Returns a reply that refuses it, or none and an

@@ -164,20 +164,27 @@ session_log_mail(const struct session *s, unsigned long long size)
 	log_end(&l);
 }
 
-void
-session_log_end(const struct session *s)
+const char *
+session_end_word(const struct session *s)
 {
-	static const char *const how[] = {
+	static const char *const words[] = {
 		[STREAM_OPEN] = "closed", [STREAM_CLOSED] = "lost",
 		[STREAM_TIMEOUT] = "timeout", [STREAM_EXPIRED] = "expired",
 		[STREAM_SLOW] = "slow", [STREAM_STOPPED] = "stopped",
 		[STREAM_PRESSED] = "pressure",
 	};
+
+	return words[s->stream->state];
+}
+
+void
+session_log_end(const struct session *s)
+{
 	struct log_line l;
 
 	session_log(s, &l, s->refusals > REFUSALS_LOGGED ? LEVEL_INFO :
 	    LEVEL_DEBUG, "disconnected");
-	log_str(&l, "how", how[s->stream->state]);
+	log_str(&l, "how", session_end_word(s));
 	log_num(&l, "mails", s->mails);
 	log_num(&l, "errors", s->errors);
 	log_num(&l, "refused", s->refusals);

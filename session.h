@@ -50,6 +50,7 @@ struct session {
 	struct client client;
 	struct stream *stream;
 	struct line_reader reader;
+	struct transcript *transcript;	/* NULL: none is written */
 	char id[SESSION_ID_MAX];
 	bool trusted;
 	bool unwanted;			/* it has too many sessions */
@@ -155,6 +156,9 @@ void session_drop_envelope(struct session *);
  * to one that is gone.
  */
 struct reply session_farewell(const struct session *);
+
+/* A word for how the session came to its end, or how it is. */
+const char *session_end_word(const struct session *);
 
 /* The client's address; "unknown" or "local" where it has none. */
 const char *session_client(const struct session *);

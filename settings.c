@@ -132,6 +132,8 @@ static const struct option options[] = {
 	    "keep totals and what workers do there, for Prometheus" },
 	{ 0, "show", OPTION_STRING, AT(show), "FILE",
 	    "print such a file as a table" },
+	{ 0, "transcript", OPTION_STRING, AT(transcript), "DIR",
+	    "write the dialogue of each session to a file there" },
 	{ 0, "ready-fd", OPTION_NUMBER, AT(ready_fd), "N",
 	    "write the addresses there when the pool accepts" },
 	{ 0, "explain", OPTION_FLAG, AT(explain), NULL,
@@ -162,7 +164,7 @@ set_defaults(struct settings *s)
 		.mask = 077, .ready_fd = -1, .max_hops = 100, .min_free = -1,
 		.drain_timeout = 30 * 1000, .hook_timeout = -1,
 		.proto = {
-			.tls.control = -1,
+			.tls.control = -1, .transcripts = -1,
 			.max_size = 10240000, .max_recipients = 1000,
 			.max_mails = 1000, .max_errors = 20,
 			.max_per_client = -1,
@@ -420,6 +422,8 @@ settings_read(struct settings *s, int argc, char **argv)
 		    "--deliver or --mda");
 	s->maildir = settle_path(s->maildir);
 	s->spool = settle_path(s->spool);
+	if (s->transcript)
+		s->transcript = settle_path(s->transcript);
 	settle_domains(s);
 	if (s->proto.require_auth && !s->auth && !s->xclient_from.n)
 		fatal(EX_USAGE, "--require-auth refuses all mail without "
@@ -434,5 +438,6 @@ settings_read(struct settings *s, int argc, char **argv)
 		s->proto.max_per_client = (s->workers + 1) / 2;
 	if (s->min_free < 0)
 		s->min_free = 2 * s->proto.max_size;
+	s->proto.transcript_room = s->min_free;
 	s->limits.stop_timeout = s->drain_timeout;
 }

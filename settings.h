@@ -23,7 +23,7 @@ struct settings {
 	long long workers, recycle_after, backlog, mask;
 	long long ready_fd;		/* -1: none */
 	long long max_hops, min_free;	/* -1: twice max_size */
-	const char *status, *show;
+	const char *status, *show, *transcript;
 	bool inetd, hardlink, help, version;
 	bool explain;			/* the operands are addresses */
 	struct option_given given;

@@ -21,6 +21,7 @@
 #include "service.h"
 #include "sockets.h"
 #include "title.h"
+#include "transcript.h"
 #include "user.h"
 #include "worker.h"
 
@@ -118,6 +119,19 @@ drop_privileges(struct server *server, const struct user *u)
 	    (store_open_spool(&server->spool, s->spool) < 0 ||
 	    store_check(&server->spool) < 0))
 		store_failed(s, &server->spool);
+}
+
+/* As the user that will write there. */
+static void
+open_transcripts(struct settings *s)
+{
+	if (!s->transcript)
+		return;
+	s->proto.transcripts = transcript_open_directory(s->transcript);
+	if (s->proto.transcripts < 0)
+		fatal(EX_CANTCREAT, "--transcript %s: %s for uid %ld, who must "
+		    "be able to make files there", s->transcript,
+		    strerror(errno), (long)geteuid());
 }
 
 /* The commands, checked as the user that will run them. */
@@ -267,6 +281,7 @@ main(int argc, char **argv)
 	pool = open_sockets(&server, become, &h);
 	open_store(&server, become, &h);
 	drop_privileges(&server, become);
+	open_transcripts(s);
 	open_hooks(&server, !pool);
 	open_tls(s);
 	if (pool && status_open(&server.status, s->status) < 0)

@@ -4,6 +4,7 @@
 
 #include "hooks.h"
 #include "starttls.h"
+#include "transcript.h"
 
 enum {
 	HANDSHAKE_TIMEOUT = 30 * 1000,	/* ms, or read_timeout if less */
@@ -64,6 +65,7 @@ log_failure(const struct session *s)
 	session_log(s, &l, LEVEL_INFO, "tls-failed");
 	log_str(&l, "error", s->tls.failed);
 	log_end(&l);
+	transcript_note(s, "not encrypted: %s", s->tls.failed);
 }
 
 static int
@@ -146,6 +148,8 @@ starttls_handshake(struct session *s)
 	stream_switch(s->stream, s->tls.clear_in, s->tls.clear_out);
 	s->client.tls = s->tls.result;
 	session_forget(s);	/* it may be somebody else's, RFC 3207 4.2 */
+	transcript_note(s, "encrypted, %s %s", s->client.tls.protocol,
+	    s->client.tls.cipher);
 	log_result(s);
 }
 

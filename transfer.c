@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "hooks.h"
 #include "param.h"
+#include "transcript.h"
 #include "transfer.h"
 
 struct chunk {
@@ -66,6 +67,7 @@ receive_data(struct session *s)
 			break;
 		lines = d->lines;
 		used = data_decode(d, in, n, out, &len);
+		transcript_data(s, in, used);
 		session_show(s, "DATA", d->octets);
 		if (d->done)
 			stream_unread(s->stream, in + used, n - used);
@@ -78,6 +80,7 @@ receive_data(struct session *s)
 			s->envelope->ops->write(s->envelope, out, len,
 			    d->lines - lines);
 	}
+	transcript_end_data(s, d);
 	return refusal;
 }
 
@@ -244,7 +247,8 @@ receive_chunk(struct session *s, unsigned long long left, bool keep)
 		n = stream_read_block(s->stream, in, left < sizeof in ?
 		    (size_t)left : sizeof in);
 		if (n == 0)
-			return false;
+			break;
+		transcript_data(s, in, n);
 		if (!keep)
 			continue;
 		lines = d->lines;
@@ -257,7 +261,8 @@ receive_chunk(struct session *s, unsigned long long left, bool keep)
 		    d->lines - lines);
 		session_show(s, "BDAT", d->octets);
 	}
-	return true;
+	transcript_end_data(s, NULL);
+	return left == 0;
 }
 
 struct reply

@@ -171,21 +171,23 @@ int
 worker_settle(struct server *server)
 {
 	const struct store *store = &server->store;
-	const int all[] = { store->base };
-	struct confine_options options = { .dirs = all, .n_dirs = 1,
+	const int transcripts = server->settings.proto.transcripts;
+	int dirs[4];
+	struct confine_options options = { .dirs = dirs,
 	    .syslog = log_is_syslog() };
-	int one[3];
 
 	find_maildir(&server->store);
 	if (settings_command(&server->settings))
 		return 0;
 	if (store_is_one(store)) {
-		one[0] = store->one.dir;
-		one[1] = store->one.tmp;
-		one[2] = store->one.new;
-		options.dirs = one;
-		options.n_dirs = 3;
+		dirs[options.n_dirs++] = store->one.dir;
+		dirs[options.n_dirs++] = store->one.tmp;
+		dirs[options.n_dirs++] = store->one.new;
+	} else {
+		dirs[options.n_dirs++] = store->base;
 	}
+	if (transcripts >= 0)
+		dirs[options.n_dirs++] = transcripts;
 	if (confine_self(&options) == 0)
 		return 0;
 	log_errno("worker-failed", "what", "confinement");

@@ -3,22 +3,31 @@
 
 #include "clock.h"
 
-long long
-clock_ms(void)
+static long long
+us(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	clock_gettime(clock, &t);
+	return (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+long long
+clock_ms(void)
+{
+	return us(CLOCK_MONOTONIC) / 1000;
+}
+
+long long
+clock_elapsed_us(void)
+{
+	return us(CLOCK_MONOTONIC);
 }
 
 long long
 clock_us(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+	return us(CLOCK_REALTIME);
 }
 
 void

@@ -7,6 +7,9 @@
 /* Milliseconds on a clock that never steps; for deadlines only. */
 long long clock_ms(void);
 
+/* Microseconds on the same clock; for how long something took. */
+long long clock_elapsed_us(void);
+
 /* Microseconds since 1970; for ids and file names. */
 long long clock_us(void);
 

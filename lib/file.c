@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "file.h"
@@ -80,6 +81,21 @@ void
 outfile_begin(struct outfile *o, int fd, char *buf)
 {
 	*o = (struct outfile){ .fd = fd, .buf = buf };
+}
+
+int
+file_room(int fd, unsigned long long octets)
+{
+	struct statvfs vfs;
+
+	if (fstatvfs(fd, &vfs) < 0)
+		return -1;
+	if ((unsigned long long)vfs.f_bavail * vfs.f_frsize < octets ||
+	    (vfs.f_files && vfs.f_favail == 0)) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return 0;
 }
 
 unsigned long long

@@ -18,6 +18,12 @@ int file_append(int to, int from, off_t offset);
 int file_append_part(int to, int from, off_t offset, off_t end);
 
 /*
+ * Is there room for that many octets, and for a file, where fd is?  Returns 0,
+ * or -1 with errno set: ENOSPC.
+ */
+int file_room(int fd, unsigned long long octets);
+
+/*
  * How many of n octets are LF without a CR before them?  *last is the octet
  * that came before, and becomes the last one.
  */

@@ -19,12 +19,28 @@ is_control(int c)
 	return (c < ' ' && c != '\t') || c == 0x7f;
 }
 
+/* An octet as it came: of this line, or behind what was told of. */
+static void
+keep_raw(struct line_reader *l, int c)
+{
+	struct line_raw *raw = l->raw;
+
+	if (!raw)
+		return;
+	if (l->skip && !l->is_long)
+		raw->rest++;
+	else if (raw->n++ < sizeof raw->text)
+		raw->text[raw->n - 1] = (char)c;
+}
+
 /* A line has ended.  False where it was told of before. */
 static bool
-end_line(struct line_reader *l, enum line_status *status)
+end_line(struct line_reader *l, size_t end, enum line_status *status)
 {
 	bool told = l->skip && !l->is_long;
 
+	if (l->raw)
+		*(told ? &l->raw->rest_end : &l->raw->end) = end;
 	*status = l->is_long ? LINE_LONG : LINE_OK;
 	l->skip = l->is_long = false;
 	l->octets = 0;
@@ -38,13 +54,16 @@ line_read(struct line_reader *l, char *buf, size_t size)
 	size_t n = 0;
 	int c;
 
+	if (l->raw)
+		*l->raw = (struct line_raw){ .n = 0 };
 	while ((c = getc_unlocked(l->in)) != EOF) {
 		bool was_cr = l->cr;
 
+		keep_raw(l, c);
 		l->cr = c == '\r';
 		if (c == '\n' && (was_cr || l->lf_ends)) {
 			buf[n] = '\0';
-			if (end_line(l, &status))
+			if (end_line(l, was_cr ? 2 : 1, &status))
 				return status;
 			continue;
 		}
@@ -54,6 +73,8 @@ line_read(struct line_reader *l, char *buf, size_t size)
 			continue;
 		if (was_cr || is_control(c)) {
 			l->skip = true;
+			if (l->raw)
+				l->raw->malformed = true;
 			buf[n] = '\0';
 			return LINE_MALFORMED;
 		}

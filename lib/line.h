@@ -11,6 +11,7 @@
 
 enum {
 	LINE_FLOOD_MAX = 1024 * 1024,	/* octets without an end: hang up */
+	LINE_RAW_MAX = 2048,		/* octets of a line that are shown */
 };
 
 enum line_status {
@@ -21,8 +22,20 @@ enum line_status {
 	LINE_FLOOD,	/* over LINE_FLOOD_MAX: nothing more will be read */
 };
 
+/* The octets of a line as they came, for who wants to know. */
+struct line_raw {
+	char text[LINE_RAW_MAX];	/* the first of them */
+	size_t n;	/* how many there were, with the end */
+	size_t end;	/* octets of the end: CR LF, LF, or 0 where it has not
+			   come */
+	bool malformed;	/* by the last of them */
+	/* Of what was left of a malformed line, read away before this one: */
+	size_t rest, rest_end;
+};
+
 struct line_reader {
 	FILE *in;
+	struct line_raw *raw;	/* of the line read last; NULL: don't */
 	bool lf_ends;	/* LF alone ends a line, too */
 	bool cr;	/* the last octet was CR */
 	bool skip;	/* the rest of this line is read away */

@@ -3,11 +3,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "address.h"
 #include "clock.h"
+#include "file.h"
 #include "store.h"
 
 #ifndef O_SEARCH
@@ -290,15 +290,5 @@ store_prefix(const struct store *s)
 int
 store_room(const struct store *s, unsigned long long octets)
 {
-	struct statvfs vfs;
-
-	if (fstatvfs(s->per_user || s->spool_only ? s->base : s->one.tmp,
-	    &vfs) < 0)
-		return -1;
-	if ((unsigned long long)vfs.f_bavail * vfs.f_frsize < octets ||
-	    (vfs.f_files && vfs.f_favail == 0)) {
-		errno = ENOSPC;
-		return -1;
-	}
-	return 0;
+	return file_room(store_is_one(s) ? s->one.tmp : s->base, octets);
 }

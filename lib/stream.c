@@ -239,19 +239,16 @@ wait_output(struct stream *s, long long deadline, long long patient)
 	    patient);
 }
 
-/* The cookie stream's write function: all of it, or the stream is broken. */
-static ssize_t
-cookie_write(void *cookie, const char *buf, size_t n)
+/* Send all of it, or the stream is broken.  Returns how much was sent. */
+static size_t
+send_all(struct stream *s, const char *buf, size_t n)
 {
-	struct stream *s = cookie;
 	const long long start = clock_ms(), patient = start + PATIENCE;
 	const long long deadline = after(start, s->limits->write_timeout);
 	ssize_t sent;
 	size_t done = 0;
 	int ready = 1;
 
-	if (s->broken)
-		return 0;
 	while (done < n) {
 		if (s->is_socket) {
 			sent = send(s->out_fd, buf + done, n - done,
@@ -273,10 +270,22 @@ cookie_write(void *cookie, const char *buf, size_t n)
 		    (ready < 0 && errno != EINTR)) {
 			s->broken = true;
 			end(s, ready == 0 ? STREAM_TIMEOUT : STREAM_CLOSED);
-			return 0;
+			break;
 		}
 	}
-	return (ssize_t)n;
+	return done;
+}
+
+/* The cookie stream's write function. */
+static ssize_t
+cookie_write(void *cookie, const char *buf, size_t n)
+{
+	struct stream *s = cookie;
+	const size_t done = s->broken ? 0 : send_all(s, buf, n);
+
+	if (done && s->sent)
+		s->sent(s->sent_ctx, buf, done);
+	return s->broken ? 0 : (ssize_t)n;
 }
 
 void
@@ -294,6 +303,7 @@ stream_open(struct stream *s, int in, int out,
     const struct stream_limits *limits)
 {
 	s->limits = limits;
+	s->sent = NULL;
 	s->state = STREAM_OPEN;
 	stream_switch(s, in, out);
 	s->broken = s->block_mode = s->paused = s->suspect = false;

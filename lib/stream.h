@@ -53,6 +53,9 @@ struct stream {
 	bool suspect;		/* others need not wait for this client */
 	int in_fd, out_fd;
 	const struct stream_limits *limits;
+	/* Told what was sent, each time; NULL: nobody wants to know. */
+	void (*sent)(void *, const char *, size_t);
+	void *sent_ctx;
 
 	/* private */
 	bool is_socket;		/* out_fd */

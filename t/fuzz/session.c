@@ -111,7 +111,7 @@ make_world(struct world *w, const char *letters)
 		.accept_bare_newline = strchr(letters, 'n'),
 		.strict = strchr(letters, 's'), .plain_auth = auth,
 		.xclients = { &w->network, strchr(letters, 'x') != NULL },
-		.tls = { .control = -1 },
+		.tls = { .control = -1 }, .transcripts = -1,
 		.new_envelope = new_envelope, .ctx = &w->basic,
 	};
 }

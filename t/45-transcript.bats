@@ -1,0 +1,347 @@
+# --transcript: the dialogue of a session in a file; t/replay: the same
+# dialogue again.
+
+load helpers
+
+# recorded: $file is the only transcript
+recorded() {
+	local files=("$tmp"/said/*)
+	[[ ${#files[@]} == 1 && -f ${files[0]} ]] || return
+	file=${files[0]}
+	cat "$file"
+}
+
+# dialogue [WHO]: what was said, without the times
+dialogue() {
+	sed -nE "s/^[0-9]+\\.[0-9]{6} ([${1:-CcS#}] .*)/\\1/p" "$file"
+}
+
+# has LINE...: the transcript has these, in this order
+has() {
+	local line
+	{
+		for line; do
+			while IFS= read -r got && [[ $got != "$line" ]]; do :; done
+			[[ $got == "$line" ]] || { echo "lacks: $line"; return 1; }
+		done
+	} < <(dialogue)
+}
+
+# again: replay it with a new server, which has the options
+again() {
+	local cmd
+	command_line
+	run t/replay "$file" "$via" -e "$log" "${cmd[@]}"
+	echo "$output"
+}
+
+# same_again: and no reply has another code
+same_again() {
+	again
+	[[ $status == 0 && ! $output ]]
+}
+
+# elsewhere: $elsewhere is a directory that any user can come by, with one in
+# it, theirs/, of the user that a daemon runs as
+elsewhere() {
+	elsewhere=$(mktemp -d)
+	chmod 755 "$elsewhere"
+	mkdir -m 777 "$elsewhere/theirs"
+}
+
+# ended N: so many transcripts of a daemon have come to their end
+ended() {
+	(($(cat "$elsewhere"/theirs/said/* | grep -c '# closed') == $1))
+}
+
+# holds PID FDS: these are its descriptors
+holds() {
+	[[ $(ls "/proc/$1/fd") == "$2" ]]
+}
+
+# said: with it the server of say and talk writes transcripts
+said() {
+	options+=(--transcript "$tmp/said")
+}
+
+@test "a transcript has each line that was said, by whom and when" {
+	said
+	talk reply:220 say:'HELO c.example' reply:250 say:FROB reply:500 \
+	    say:QUIT reply:221 eof exit:0
+	recorded
+	(($(dialogue | wc -l) == $(wc -l <"$file")))
+	given <(dialogue | sed 1,2d) 'S 220 mx.example ESMTP smtpd' \
+	    'C HELO c.example' 'S 250 mx.example' 'C FROB' \
+	    'S 500 5.5.1 Unknown command' 'C QUIT' \
+	    'S 221 2.0.0 mx.example closing' '# closed'
+	[[ $(dialogue | head -n 1) == '# smtpd '*', session '*Z ]]
+	cut -d' ' -f1 "$file" | sort -nc
+}
+
+@test "its name is the session's, it is its user's alone, and so is the directory" {
+	options=(--umask 000)
+	said
+	say "${hello[@]}" FROB QUIT
+	recorded
+	[[ $(events refused) == *" session=${file##*/} "* ]]
+	[[ $(dialogue | head -n 1) == *", session ${file##*/}, "* ]]
+	[[ $(stat -c %a "$file") == 600 && $(stat -c %a "$tmp/said") == 700 ]]
+}
+
+@test "replies that were sent at once have one time, and stand behind the group" {
+	said
+	talk reply:220 say:'HELO c.example' reply:250 \
+	    say:'MAIL FROM:<a@c.example>\r\nRCPT TO:<bob@mx.example>\r\nRSET' \
+	    reply:250 reply:250 reply:250 say:QUIT reply:221 eof exit:0
+	recorded
+	has 'C MAIL FROM:<a@c.example>' 'C RCPT TO:<bob@mx.example>' 'C RSET' \
+	    'S 250 2.1.0 Ok' 'S 250 2.1.5 Ok' 'S 250 2.0.0 Ok' 'C QUIT'
+	(($(grep ' S 250 2' "$file" | cut -d' ' -f1 | sort -u | wc -l) == 1))
+}
+
+@test "what the client sent is escaped, and its own lines cannot be forged" {
+	said
+	talk reply:220 send:'NOOP \xc3\xa4\\[7 octets] \r\n' reply:250 \
+	    say:'NOOP\tx' reply:250 send:'NOOP\n0.1 S 250 Ok' reply:500 \
+	    send:'\r\n' say:'A\0B\x1b' reply:500 say:'' reply:500 \
+	    send:'NOOP \rx\r\n' reply:500 say:QUIT reply:221 eof exit:0
+	recorded
+	has 'C NOOP \xc3\xa4\\[7 octets]\x20' 'C NOOP\tx' 'c NOOP\n' \
+	    'C \[12 octets]' 'c A\x00' 'C \[2 octets]' 'C ' 'c NOOP \rx' 'C '
+	lacks -P '[^ -~]' "$file"
+	(($(dialogue S | wc -l) == 8))
+	same_again
+}
+
+@test "a line that is too long is told by its beginning and its length" {
+	said
+	talk reply:220 send:'NOOP ' repeat:20000:x say:'' reply:500 \
+	    say:QUIT reply:221 eof exit:0
+	recorded
+	has "C NOOP $(head -c 2043 /dev/zero | tr '\0' x)\\[17957 octets]"
+	same_again
+}
+
+@test "nothing of a message is in it but octets and lines, as they came" {
+	said
+	talk "${data_bob[@]}" say:'Subject: secret\r\n\r\n..body\r\n.' reply:250 \
+	    say:'MAIL FROM:<>' reply:250 say:'RCPT TO:<bob@mx.example>' \
+	    reply:250 say:DATA reply:354 say:. reply:250 say:QUIT reply:221 eof \
+	    exit:0
+	recorded
+	has 'C DATA' 'S 354 End data with <CR><LF>.<CR><LF>' \
+	    'c \[27 octets, 3 lines]' 'C .' 'C DATA' 'C .' 'C QUIT'
+	lacks -e secret -e body "$file"
+	same_again
+	keeps 4
+}
+
+@test "bare CR and LF in a message are told, and are there again" {
+	said
+	talk "${data_bob[@]}" say:'a\nb\rc\r\n.' reply:'550 5.6.11' say:QUIT \
+	    reply:221 eof exit:0
+	recorded
+	has 'c \[7 octets, 2 lines, bare CR, bare LF]' 'C .'
+	same_again
+	keeps 0
+}
+
+@test "a chunk is told by its length, a refused one too (RFC 3030)" {
+	said
+	talk reply:220 say:'EHLO c.example' reply:250 say:'BDAT 3' send:'a\r\n' \
+	    reply:503 say:'MAIL FROM:<a@c.example>' reply:250 \
+	    say:'RCPT TO:<bob@mx.example>' reply:250 say:'BDAT 6' \
+	    send:'Body\r\n' reply:250 say:'BDAT 0 LAST' reply:250 say:QUIT \
+	    reply:221 eof exit:0
+	recorded
+	has 'C BDAT 3' 'c \[3 octets, 1 lines]' 'C BDAT 6' \
+	    'c \[6 octets, 1 lines]' 'C BDAT 0 LAST' 'C QUIT'
+	same_again
+	keeps 2
+}
+
+@test "in LMTP there is a reply for each recipient (RFC 2033)" {
+	options=(--listen lmtp@-)
+	said
+	talk reply:220 say:'LHLO c.example' reply:250 \
+	    say:'MAIL FROM:<a@c.example>' reply:250 \
+	    say:'RCPT TO:<bob@mx.example>' reply:250 \
+	    say:'RCPT TO:<eve@mx.example>' reply:250 say:DATA reply:354 \
+	    say:'x\r\n.' reply:250 reply:250 say:QUIT reply:221 eof exit:0
+	recorded
+	(($(dialogue S | grep -c '250 2\.0\.0 Ok: kept') == 2))
+	same_again
+}
+
+@test "no response to AUTH is in it, nor a line that may be one" {
+	local secret
+	secret=$(printf '\0user\0secret' | base64)
+	options=(--auth true --plain-auth)
+	said
+	talk reply:220 say:"AUTH PLAIN $secret" reply:503 \
+	    say:"AUTH $secret" reply:503 say:'EHLO c.example' \
+	    reply:250 say:"AUTH PLAIN $secret\\0" reply:500 say:"$secret" \
+	    reply:500 say:'AUTH LOGIN' reply:334 say:dXNlcg== reply:334 \
+	    say:'*' reply:501 say:"AUTH  plain  $secret" reply:235 \
+	    say:"$secret" reply:500 say:QUIT reply:221 eof exit:0
+	recorded
+	has 'C AUTH PLAIN \[16 octets]' 'C AUTH \[16 octets]' \
+	    'c AUTH PLAIN \[17 octets, malformed]' 'C ' 'C \[16 octets]' 'C AUTH LOGIN' \
+	    'S 334 VXNlcm5hbWU6' 'C \[8 octets]' 'C \[1 octets]' \
+	    'C AUTH  plain  \[16 octets]' 'C \[16 octets]' 'C QUIT'
+	lacks -e "$secret" -e dXNlcg "$file" "$log"
+	same_again
+}
+
+@test "a response without its AUTH in the same line is no secret told, either" {
+	options=(--auth true --plain-auth)
+	said
+	talk reply:220 say:'EHLO c.example' reply:250 say:'AUTH PLAIN' \
+	    reply:334 say:AHUAcA== reply:235 say:QUIT reply:221 eof exit:0
+	recorded
+	has 'C AUTH PLAIN' 'S 334 ' 'C \[8 octets]' 'S 235 2.7.0 Welcome'
+	same_again
+}
+
+@test "a client that goes in the middle of a line, or of the data, is seen to" {
+	said
+	talk "${data_bob[@]}" say:'x' send:'yz' settle shut eof exit:0
+	recorded
+	has 'c \[5 octets, 1 lines]' '# lost'
+	rm "$file"
+	talk reply:220 send:'HELO c' shut eof exit:0
+	recorded
+	has 'c HELO c' '# lost'
+}
+
+@test "a file is cut before it has more than a mebibyte, and the session goes on" {
+	options=(--max-errors 0)
+	said
+	yes "$(head -c 1999 /dev/zero | tr '\0' x)"$'\r' | head -n 600 >"$tmp/much"
+	talk reply:220 file:"$tmp/much" say:'HELO c.example' say:QUIT eof exit:0
+	[[ ${lines[-1]} == '221 '* ]]
+	file=$(echo "$tmp"/said/*)
+	(($(stat -c %s "$file") <= 1048576 && $(stat -c %s "$file") > 1000000))
+	[[ $(tail -n 1 "$file") == '# cut: '* ]]
+	[[ ! $(events transcript-failed) ]]
+}
+
+@test "a disk that is full ends the transcript, and neither mail nor session" {
+	said
+	shim write@file:5:ENOSPC
+	deliver 'Subject: x' '' body
+	failed write file
+	keeps 1
+	file=$(echo "$tmp"/said/*)
+	(($(wc -l <"$file") == 4))
+	[[ $(events transcript-failed) == *" session=${file##*/} "*'error="No space'* ]]
+	(($(events transcript-failed | wc -l) == 1))
+}
+
+@test "none is begun where less than --min-free octets are free, or none can be" {
+	options=(--min-free 1000000G)
+	said
+	say "${hello[@]}" QUIT
+	[[ $codes == '220 250 221' && -d $tmp/said && ! $(ls "$tmp/said") ]]
+	[[ $(events transcript-failed) == *'error="No space'* ]]
+	options=()
+	said
+	shim open:1:EMFILE
+	deliver 'Subject: x' '' body
+	keeps 1
+	[[ ! $(ls "$tmp/said") && $(events transcript-failed) == *'error="Too many'* ]]
+}
+
+@test "the directory is tried at start, by the user that the server becomes" {
+	touch "$tmp/file"
+	run -73 ./smtpd -i "${user[@]}" -m "$dir" --transcript "$tmp/file" </dev/null
+	[[ $output == "smtpd: --transcript $tmp/file: Not a directory "* ]]
+	run -73 ./smtpd -i "${user[@]}" -m "$dir" --transcript "$tmp/a/b" </dev/null
+	[[ $output == "smtpd: --transcript $tmp/a/b: No such file or directory "* ]]
+	elsewhere
+	chmod 555 "$elsewhere/theirs"
+	run -73 ./smtpd --explain "${nobody[@]}" -m "$tmp/box" --listen 127.0.0.1:0 \
+	    --transcript "$elsewhere/theirs"
+	echo "$output"
+	[[ $output == *"smtpd: --transcript $elsewhere/theirs: Permission denied "* ]]
+}
+
+@test "a relative path lies below systemd's directory" {
+	mkdir "$tmp/state"
+	environment=(STATE_DIRECTORY="$tmp/state")
+	options=(--transcript said)
+	say "${hello[@]}" QUIT
+	[[ $codes == '220 250 221' ]]
+	(($(find "$tmp/state/said" -type f | wc -l) == 1))
+}
+
+@test "in a pool each session has a file, and a worker keeps none of them open" {
+	local worker before
+	elsewhere
+	serve --listen 127.0.0.1:0 --workers 1 --transcript "$elsewhere/theirs/said"
+	dial "${addr[0]}" reply:220 say:QUIT reply:221 eof
+	worker=$(children "$master")
+	eventually ended 1
+	before=$(ls "/proc/$worker/fd")
+	for _ in 1 2 3; do
+		dial "${addr[0]}" reply:220 say:QUIT reply:221 eof
+	done
+	eventually ended 4
+	eventually holds "$worker" "$before"
+}
+
+@test "what is encrypted is there in clear, and is replayed so" {
+	options=(--tls 't/tlsd -d 5 3 4')
+	said
+	talk reply:220 say:'EHLO c.example' reply:250 say:STARTTLS \
+	    'reply:220 2.0.0 ' hello:mx.example say:'EHLO d.example' reply:250 \
+	    say:NOOP reply:250 say:QUIT reply:221 eof exit:0
+	recorded
+	has 'C STARTTLS' 'S 220 2.0.0 Go ahead' '# encrypted, TLSv1.3 MASK' \
+	    'C EHLO d.example' 'C NOOP' 'C QUIT'
+	options=()
+	same_again
+}
+
+@test "a proxy is named, and a client that XCLIENT brings goes on in the file" {
+	local here
+	options=(--proxy-from 127.0.0.1 --xclient-from 192.0.2.0/24)
+	said
+	via=-t
+	talk say:'PROXY TCP4 192.0.2.7 127.0.0.1 4711 25' reply:220 \
+	    say:'XCLIENT ADDR=192.0.2.9' reply:220 say:'HELO c.example' \
+	    reply:250 say:QUIT reply:221 eof exit:0
+	recorded
+	has '# client 192.0.2.7 via 127.0.0.1, listener smtp 127.0.0.1 25' \
+	    'C XCLIENT ADDR=192.0.2.9' 'C HELO c.example' '# closed'
+}
+
+@test "a replay tells which replies are others, and fails" {
+	said
+	say "${to_bob[@]}" QUIT
+	recorded
+	same_again
+	options=(--domain a.example)
+	again
+	[[ $status == 1 && ${#lines[@]} == 1 ]]
+	[[ $output == 'reply 4, behind '*': was 250 2.1.5 Ok, is 550 5.7.1 '* ]]
+	options=(--on-new-connection false)
+	again
+	[[ $status == 1 && $output == *'was 220 '*', is 554 '* ]]
+	run -64 t/replay "$file"
+	run -64 t/replay "$tmp/none" -s true
+	run -65 t/replay /dev/null -s true
+}
+
+# Bug reports, with the codes as they ought to be (CONTRIBUTING.md)
+@test "each transcript of t/transcripts has the same codes again" {
+	local more n=0
+	for file in t/transcripts/*; do
+		echo "$file"
+		more=$(sed -n 's/^# options: //p' "$file")
+		eval "options=($more)"
+		same_again
+		((++n))
+	done
+	((n > 0))
+}
