@@ -415,6 +415,7 @@ settings_read(struct settings *s, int argc, char **argv)
 	check_number("workers", s->workers, 1, 100000);
 	check_number("backlog", s->backlog, 1, 65535);
 	check_number("umask", s->mask, 0, 0777);
+	check_number("min-rate", s->limits.min_rate, 0, 1LL << 40);
 	check_template(s->maildir);
 	if (strcmp(s->maildir, "none") == 0 &&
 	    !s->commands[HOOK_DELIVER].n && !s->commands[HOOK_MDA].n)

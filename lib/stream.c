@@ -13,6 +13,8 @@
 
 enum {
 	RATE_GRACE = 60 * 1000,		/* ms before min_rate counts */
+	RATE_CREDIT = 5 * 60 * 1000,	/* ms that data may have come before
+					   it is due */
 	/* While others want the place: */
 	PATIENCE = 2 * 1000,		/* ms for a command line, or a reply */
 	DATA_PATIENCE = 5 * 1000,	/* ms of silence in the data, and
@@ -37,16 +39,24 @@ after(long long now, long long timeout)
 	return timeout ? now + timeout : 0;
 }
 
-/* When the data that came so far is too little for the time that it took. */
-static long long
-rate_deadline(const struct stream *s, long long grace)
+/* Data came, after a wait. */
+static void
+credit(struct stream *s, long long octets, long long waited)
 {
-	long long allowed;
+	const long long most = RATE_CREDIT * s->limits->min_rate;
 
-	if (!s->data_start || !s->limits->min_rate)
+	s->credit += octets * 1000 - waited * s->limits->min_rate;
+	if (s->credit > most)
+		s->credit = most;
+}
+
+/* When the data that came so far is too little, in a wait that begins now. */
+static long long
+rate_deadline(const struct stream *s, long long now, long long grace)
+{
+	if (!s->in_data || !s->limits->min_rate)
 		return 0;
-	allowed = s->data_octets * 1000 / s->limits->min_rate;
-	return s->data_start + (allowed > grace ? allowed : grace);
+	return now + s->credit / s->limits->min_rate - RATE_GRACE + grace;
 }
 
 /* Wait until one is ready, at most to the deadline.  1, 0 at it, or -1. */
@@ -138,9 +148,10 @@ patience(const struct stream *s)
 
 	if (s->suspect)
 		return now;
-	if (!s->data_start)
+	if (!s->in_data)
 		return s->line_start + PATIENCE;
-	return earlier(now + DATA_PATIENCE, rate_deadline(s, DATA_PATIENCE));
+	return earlier(now + DATA_PATIENCE,
+	    rate_deadline(s, now, DATA_PATIENCE));
 }
 
 /*
@@ -151,14 +162,15 @@ static bool
 wait_input(struct stream *s)
 {
 	const struct stream_limits *l = s->limits;
+	const long long now = clock_ms();
 	long long rate, silence, deadline;
 	int ready;
 
-	silence = s->block_mode ? after(clock_ms(), l->read_timeout) :
+	silence = s->block_mode ? after(now, l->read_timeout) :
 	    s->line_deadline;
-	rate = rate_deadline(s, RATE_GRACE);
+	rate = rate_deadline(s, now, RATE_GRACE);
 	for (;;) {
-		if (*l->stop && !s->data_start)
+		if (*l->stop && !s->in_data)
 			return end(s, STREAM_STOPPED);
 		if (*l->stop && !s->stop_deadline)
 			s->stop_deadline = after(clock_ms(), l->stop_timeout);
@@ -166,8 +178,10 @@ wait_input(struct stream *s)
 		    earlier(s->session_deadline, s->stop_deadline));
 		ready = wait_client(s, s->in_fd, POLLIN, deadline,
 		    patience(s));
-		if (ready > 0)
+		if (ready > 0) {
+			credit(s, 0, clock_ms() - now);
 			return true;
+		}
 		if (ready == 0)
 			break;
 		if (errno != EINTR)
@@ -198,7 +212,7 @@ receive(struct stream *s, char *buf, size_t n)
 		end(s, STREAM_CLOSED);
 		return 0;
 	}
-	s->data_octets += got;
+	credit(s, got, 0);
 	return (size_t)got;
 }
 
@@ -230,7 +244,7 @@ wait_output(struct stream *s, long long deadline, long long patient)
 	const long long now = clock_ms();
 	long long over = s->session_deadline;
 
-	if (*s->limits->stop && !s->data_start)
+	if (*s->limits->stop && !s->in_data)
 		over = now;
 	if (over && over < now + LINGER_TIME)
 		over = s->last_words = earlier(s->last_words,
@@ -309,7 +323,8 @@ stream_open(struct stream *s, int in, int out,
 	s->broken = s->block_mode = s->paused = s->suspect = false;
 	s->session_deadline = after(clock_ms(), limits->session_timeout);
 	s->last_words = s->stop_deadline = 0;
-	s->data_start = s->data_octets = 0;
+	s->in_data = false;
+	s->credit = 0;
 	s->pos = s->end = 0;
 	s->in = fopencookie(s, "r",
 	    (cookie_io_functions_t){ .read = cookie_read });
@@ -365,14 +380,14 @@ stream_expect_line(struct stream *s)
 void
 stream_begin_data(struct stream *s)
 {
-	s->data_start = clock_ms();
-	s->data_octets = 0;
+	s->in_data = true;
+	s->credit = RATE_GRACE * s->limits->min_rate;
 }
 
 void
 stream_end_data(struct stream *s)
 {
-	s->data_start = 0;
+	s->in_data = false;
 }
 
 /*

@@ -32,7 +32,7 @@ struct stream_limits {		/* milliseconds; 0 is none */
 	long long read_timeout;
 	long long write_timeout;
 	long long session_timeout;
-	long long min_rate;	/* octets a second, after the first minute */
+	long long min_rate;	/* octets a second of message data */
 	long long stop_timeout;	/* for message data, once *stop is set */
 	const volatile sig_atomic_t *stop;
 	const sigset_t *wait_mask;	/* signals blocked while it waits */
@@ -64,7 +64,8 @@ struct stream {
 	long long line_start;
 	long long line_deadline, session_deadline, stop_deadline;
 	long long last_words;	/* deadline of what is said at the end */
-	long long data_start, data_octets;
+	bool in_data;
+	long long credit;	/* of data, at min_rate: octets * ms */
 	size_t pos, end;	/* what of back is to be read again */
 	char back[2 * STREAM_BUFFER];
 	char buf[STREAM_BUFFER];
@@ -110,7 +111,11 @@ void stream_switch(struct stream *, int in, int out);
 /* The client has read_timeout from now for its next command line. */
 void stream_expect_line(struct stream *);
 
-/* Message data begins: min_rate counts from here, *stop has to wait. */
+/*
+ * Message data begins: *stop has to wait, and min_rate counts, for the time
+ * that is spent in waiting.  The client has a minute in advance, and what comes
+ * faster counts for five minutes at most.
+ */
 void stream_begin_data(struct stream *);
 void stream_end_data(struct stream *);
 

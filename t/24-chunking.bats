@@ -279,7 +279,7 @@ raw() {
 	environment=(LD_PRELOAD="$PWD/t/fail.so" FAIL_CLOCK=100
 	    FAIL_WHEN="$tmp/armed")
 	talk "${to_b[@]}" say:'BDAT 4' send:'A: b' reply:250 \
-	    run:"printf 1 1<>'$tmp/armed'" drip:50:'BDAT 1\r\nx' \
+	    run:"$asleep && printf 1 1<>'$tmp/armed'" drip:50:'BDAT 1\r\nx' \
 	    reply:'421 4.4.2 The data came too slowly' eof
 	keeps 0
 }

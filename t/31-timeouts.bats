@@ -4,12 +4,13 @@
 
 load helpers
 
-# clock SECONDS: a clock that is put forward by run:"$later"
+# clock SECONDS: a clock that is put forward by run:"$later", while the server
+# waits
 clock() {
 	printf 0 >"$tmp/armed"
 	environment=(LD_PRELOAD="$PWD/t/fail.so" FAIL_CLOCK="$1"
 	    FAIL_WHEN="$tmp/armed")
-	later="printf 1 1<>'$tmp/armed'"
+	later="$asleep && printf 1 1<>'$tmp/armed'"
 	[[ -f t/fail.so ]]
 }
 
@@ -86,6 +87,17 @@ clock() {
 @test "data that is fast enough is not cut" {
 	clock 100
 	talk "${data_bob[@]}" repeat:20000:'xxxx\r\n' settle run:"$later" \
+	    bytes:'x\r\nx\r\n' say:. reply:250 say:QUIT eof
+	keeps 1
+}
+
+@test "data that was fast may not be slow for ever: five minutes are had in advance" {
+	options=(-r 0)
+	clock 310
+	talk "${data_bob[@]}" repeat:100000:'xxxx\r\n' settle run:"$later" \
+	    drip:50:'x\r\n' reply:'421 4.4.2 ' eof
+	clock 280
+	talk "${data_bob[@]}" repeat:100000:'xxxx\r\n' settle run:"$later" \
 	    bytes:'x\r\nx\r\n' say:. reply:250 say:QUIT eof
 	keeps 1
 }

@@ -16,9 +16,6 @@ with_tls() {
 	options=("${tlsd[@]}" "$@")
 }
 
-# an action: wait for the server to wait
-asleep='t/until grep -q "^[^)]*) S" /proc/$SMTPC_PID/stat'
-
 # idle_worker: the one worker has no child, and no descriptor it lacked before
 idle_worker() {
 	[[ -z $(children "$1") && $(ls "/proc/$1/fd") == "$2" ]]

@@ -127,6 +127,9 @@ data_bob=(reply say:'HELO c.example' reply:250
     say:'RCPT TO:<bob@mx.example>' reply:250 say:DATA reply:354)
 export hello to_bob to_bob_codes data_bob
 
+# for run: wait for the server to wait
+asleep='t/until grep -q "^[^)]*) S" /proc/$SMTPC_PID/stat'
+
 # deliver LINE...: send bob a message of these lines, dots stuffed already
 deliver() {
 	say "${to_bob[@]}" DATA "$@" . QUIT || return
