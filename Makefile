@@ -31,6 +31,7 @@ OBJECTS = smtpd.o \
 	service.o \
 	restart.o \
 	explain.o \
+	rehearse.o \
 	handover.o \
 	settings.o \
 	proto.o \
@@ -92,6 +93,7 @@ HEADERS = settings.h \
 	service.h \
 	restart.h \
 	explain.h \
+	rehearse.h \
 	handover.h \
 	proto.h \
 	status.h \

@@ -1,6 +1,6 @@
 /*
- * What a start would do.  All of it is asked of those who would do it: a
- * session that nobody holds is what EHLO and the recipients are judged by.
+ * What a start would do.  All of it is asked of those who would do it; of what
+ * goes wrong, all is told that can be.
  */
 #include <pwd.h>
 #include <stdarg.h>
@@ -13,39 +13,19 @@
 
 #include "confine.h"
 #include "explain.h"
-#include "hello.h"
 #include "inetd.h"
-#include "starttls.h"
-#include "transaction.h"
+#include "rehearse.h"
 
-/* RFC 5737 3: nobody's, as those of who comes over a network. */
-#define CLIENT_IP "192.0.2.1"
-#define SERVER_IP "192.0.2.2"
+#define SERVER_IP "192.0.2.2"	/* RFC 5737 3: on a network, and nobody's */
 
-struct place {		/* where clients are served, or would be */
-	enum listener_kind kind;
-	const char *address, *source, *state;
-	struct endpoint local;
-};
-
-struct explanation {
-	struct server *server;
-	struct place *places;
-	unsigned n;
-	struct session session;
-	struct stream stream;
-	struct address recipient;
-};
-
-static void
-title(const char *text)
+void
+explain_title(const char *text)
 {
 	printf("\n%s\n", text);
 }
 
-__attribute__((format(printf, 2, 3)))
-static void
-field(const char *name, const char *fmt, ...)
+void
+explain_field(const char *name, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -54,25 +34,6 @@ field(const char *name, const char *fmt, ...)
 	vprintf(fmt, ap);
 	va_end(ap);
 	putchar('\n');
-}
-
-static void
-print_reply(const struct reply *r)
-{
-	char *text = NULL;
-	size_t n = 0, i;
-	FILE *f = open_memstream(&text, &n);
-
-	if (!f)
-		return;
-	reply_write(f, r);
-	fclose(f);
-	fputs("    ", stdout);
-	for (i = 0; i < n; i++)
-		if (text[i] != '\r')
-			printf(text[i] == '\n' && i + 1 < n ? "%c    " : "%c",
-			    text[i]);
-	free(text);
 }
 
 /* These say what to do; or have a part of the explanation of their own. */
@@ -124,9 +85,9 @@ explain_option(const struct settings *s, const struct option *o)
 	if (!option_say(o, s, 0, text, sizeof text))
 		strcpy(text, o->type == OPTION_TIME ?
 		    "60s; 5m for all after the dot" : "none");
-	field(o->name, "%-24s %s", text, source);
+	explain_field(o->name, "%-24s %s", text, source);
 	for (i = 1; option_say(o, s, i, text, sizeof text); i++)
-		field(o->name, "%-24s %s", text, source);
+		explain_field(o->name, "%-24s %s", text, source);
 }
 
 void
@@ -167,7 +128,7 @@ set_local(struct endpoint *e, const char *address)
 }
 
 static void
-add_place(struct explanation *x, int kind, const char *address,
+add_place(struct rehearsal *x, int kind, const char *address,
     const char *source, const char *state)
 {
 	struct place *p = &x->places[x->n++];
@@ -178,7 +139,7 @@ add_place(struct explanation *x, int kind, const char *address,
 }
 
 static void
-find_places(struct explanation *x, bool pool)
+find_places(struct rehearsal *x, bool pool)
 {
 	const struct server *server = x->server;
 	const struct settings *s = &server->settings;
@@ -203,64 +164,14 @@ find_places(struct explanation *x, bool pool)
 }
 
 static void
-explain_listeners(const struct explanation *x)
+explain_listeners(const struct rehearsal *x)
 {
 	const struct place *p;
 
-	title("Listeners");
+	explain_title("Listeners");
 	for (p = x->places; p < x->places + x->n; p++)
-		field(listener_kinds[p->kind].name, "%-24s %-8s %s",
+		explain_field(listener_kinds[p->kind].name, "%-24s %-8s %s",
 		    p->address, p->source, p->state);
-}
-
-/* A session of a client that reached p, and has said EHLO. */
-static void
-begin_session(struct explanation *x, const struct place *p, bool encrypted)
-{
-	struct client c = { .kind = p->kind, .local = p->local };
-	struct session *s = &x->session;
-
-	c.tls.encrypted = encrypted;
-	if (p->local.family != AF_UNSPEC)
-		endpoint_parse(&c.remote, endpoint_is_loopback(&p->local) ?
-		    p->local.ip : CLIENT_IP);
-	session_begin(s, &x->server->settings.proto, &c, &x->stream);
-	s->extended = true;
-	s->phase = PHASE_HELLO;
-	strcpy(s->helo, "client.example");
-	session_set_protocol(s);
-}
-
-/* Returns whether STARTTLS is offered. */
-static bool
-explain_offer(struct explanation *x, const struct place *p, bool encrypted)
-{
-	struct reply r;
-	bool more;
-
-	begin_session(x, p, encrypted);
-	r = hello_offer(&x->session);
-	more = starttls_offered(&x->session);
-	session_end(&x->session);
-	printf("\n%s on %s, %s\n", listener_kinds[p->kind].lmtp ? "LHLO" :
-	    "EHLO", listener_kinds[p->kind].name, encrypted ? "encrypted" :
-	    "in clear");
-	print_reply(&r);
-	return more;
-}
-
-/* All listeners of a kind offer the same. */
-static void
-explain_offers(struct explanation *x)
-{
-	const struct place *p, *q;
-
-	for (p = x->places; p < x->places + x->n; p++) {
-		for (q = x->places; q->kind != p->kind; q++)
-			;
-		if (q == p && explain_offer(x, p, listener_kinds[p->kind].tls))
-			explain_offer(x, p, true);
-	}
 }
 
 static void
@@ -268,7 +179,7 @@ explain_command(const char *event, const char *command, char *const *argv)
 {
 	const char *path = argv ? argv[0] : "/bin/sh";
 
-	field(event, "%-7s %s (%s): %s", argv ? "direct" : "sh", path,
+	explain_field(event, "%-7s %s (%s): %s", argv ? "direct" : "sh", path,
 	    access(path, X_OK) == 0 ? "executable" : "not executable",
 	    command);
 }
@@ -280,7 +191,7 @@ explain_commands(const struct server *server)
 	const struct hooks *h = &server->hooks;
 	unsigned event, i;
 
-	title("Commands");
+	explain_title("Commands");
 	for (event = 0; event < HOOK_EVENTS; event++)
 		for (i = 0; i < h->n[event]; i++)
 			explain_command(hooks_event_name(event),
@@ -299,13 +210,13 @@ explain_confinement(const struct settings *s)
 	const char *command = settings_command(s);
 	const unsigned means = confine_means();
 
-	title("Confinement");
+	explain_title("Confinement");
 	if (command)
-		field("confined", "no: --%s runs a command", command);
+		explain_field("confined", "no: --%s runs a command", command);
 	else if (!means)
-		field("confined", "no: this kernel, or this build, can't");
+		explain_field("confined", "no: this kernel, or this build, can't");
 	else
-		field("confined", "by %s", means == CONFINE_CALLS ?
+		explain_field("confined", "by %s", means == CONFINE_CALLS ?
 		    "seccomp alone: this kernel has no Landlock" :
 		    means == CONFINE_FILES ?
 		    "Landlock alone: this kernel has no seccomp" :
@@ -327,16 +238,16 @@ explain_directory(int fd)
 	struct stat st;
 
 	if (fstat(fd, &st) == 0) {
-		field("owner", "%s (%ld:%ld)", user_name(st.st_uid),
+		explain_field("owner", "%s (%ld:%ld)", user_name(st.st_uid),
 		    (long)st.st_uid, (long)st.st_gid);
-		field("mode", "%04o", (unsigned)st.st_mode & 07777);
+		explain_field("mode", "%04o", (unsigned)st.st_mode & 07777);
 	}
 	if (fstatvfs(fd, &vfs) < 0)
 		return;
-	field("octets free", "%llu",
+	explain_field("octets free", "%llu",
 	    (unsigned long long)vfs.f_bavail * vfs.f_frsize);
 	if (vfs.f_files)
-		field("inodes free", "%llu", (unsigned long long)vfs.f_favail);
+		explain_field("inodes free", "%llu", (unsigned long long)vfs.f_favail);
 }
 
 static void
@@ -345,137 +256,25 @@ explain_store(const struct server *server)
 	const struct settings *s = &server->settings;
 	const struct store *store = &server->store;
 
-	title("Mail");
-	field("kept by", "%s (%ld:%ld)", user_name(geteuid()), (long)geteuid(),
+	explain_title("Mail");
+	if (server->storeless) {
+		explain_field("kept in", "nothing; see below");
+		return;
+	}
+	explain_field("kept by", "%s (%ld:%ld)", user_name(geteuid()), (long)geteuid(),
 	    (long)getegid());
 	if (store_is_one(store))
-		field("kept in", "%s, one Maildir for all", store->path);
+		explain_field("kept in", "%s, one Maildir for all", store->path);
 	else if (store->per_user)
-		field("kept in", "%s, below %s", store->path,
+		explain_field("kept in", "%s, below %s", store->path,
 		    store->base_path);
 	else
-		field("kept in", "nothing; in hand, in %s", store->path);
+		explain_field("kept in", "nothing; in hand, in %s", store->path);
 	explain_directory(store_is_one(store) ? store->one.dir : store->base);
 	if (s->commands[HOOK_DSN].n) {
-		field("reports", "in hand, in %s", s->spool);
+		explain_field("reports", "in hand, in %s", s->spool);
 		explain_directory(server->spool.base);
 	}
-}
-
-static void
-explain_mailbox(const struct explanation *x)
-{
-	const struct session *s = &x->session;
-	const struct store *store = &x->server->store;
-	const struct address *a = &x->recipient;
-	char path[PATH_MAX];
-
-	if (store_is_one(store))
-		field("mailbox", "%s", store->path);
-	else if (store->per_user && store_find(store, a->local, *a->domain ?
-	    a->domain : s->options->hostname, path) == STORE_FOUND)
-		field("mailbox", "%s%s", store_prefix(store), path);
-}
-
-/* What they are told who are asked of this recipient first. */
-static void
-explain_environment(struct explanation *x)
-{
-	const struct hooks *h = &x->server->hooks;
-	enum hook_event event = HOOK_RECIPIENT;
-	const bool each = !h->n[HOOK_RECIPIENT];
-	char **var;
-
-	while (event < HOOK_EVENTS && !h->n[event])
-		event++;
-	if (each && h->n[HOOK_MDA])
-		event = HOOK_MDA;
-	if (event == HOOK_EVENTS)
-		return;
-	var = hooks_environment(&x->session, event, event == HOOK_RECIPIENT ||
-	    event == HOOK_MDA ? &x->recipient : NULL, &x->recipient);
-	for (; var && *var; var++)
-		field(hooks_event_name(event), "%s", *var);
-}
-
-/*
- * MAIL and RCPT, as they are judged before a command is asked.  Returns
- * whether the recipient is accepted.
- */
-static bool
-explain_mail(struct explanation *x, const char *address)
-{
-	struct session *s = &x->session;
-	const char *verb = "MAIL";
-	char path[ADDRESS_MAX + 16];
-	struct reply r = transaction_open(s, "FROM:<>");
-
-	if (!r.code) {
-		verb = "RCPT";
-		snprintf(path, sizeof path, "TO:<%s>", address);
-		r = transaction_judge(s, path, &x->recipient);
-	}
-	if (!r.code)
-		r = s->envelope->ops->add_recipient(s->envelope,
-		    &x->recipient);
-	if (!r.code)
-		r = reply_make(250, "2.1.5 Ok");
-	field(verb, "%d %s", r.code, r.text);
-	return !reply_refuses(&r);
-}
-
-static void
-explain_questions(const struct settings *s)
-{
-	unsigned event, i;
-
-	for (event = 0; event < HOOK_EVENTS; event++)
-		for (i = 0; i < s->commands[event].n; i++)
-			field("asks", "%s: %s", hooks_event_name(event),
-			    s->commands[event].values[i]);
-}
-
-/* Returns whether it is accepted. */
-static bool
-explain_address(struct explanation *x, const struct place *p,
-    const char *address, bool authenticated)
-{
-	const bool encrypted = listener_kinds[p->kind].tls ||
-	    x->server->settings.proto.require_tls;
-	bool accepted;
-
-	begin_session(x, p, encrypted);
-	if (authenticated) {
-		strcpy(x->session.user, "user");
-		x->session.mechanism = "PLAIN";
-		session_set_protocol(&x->session);
-	}
-	printf("\n%s at %s %s%s%s\n", address, listener_kinds[p->kind].name,
-	    p->address, encrypted ? ", encrypted" : "",
-	    authenticated ? ", authenticated" : "");
-	accepted = explain_mail(x, address);
-	if (accepted) {
-		explain_mailbox(x);
-		explain_questions(&x->server->settings);
-		explain_environment(x);
-	}
-	session_end(&x->session);
-	return accepted;
-}
-
-static void
-explain_addresses(struct explanation *x)
-{
-	const struct settings *s = &x->server->settings;
-	const struct option_list *list = &s->given.operands;
-	const struct place *p;
-	unsigned i;
-
-	for (i = 0; i < list->n; i++)
-		for (p = x->places; p < x->places + x->n; p++)
-			if (!explain_address(x, p, list->values[i], false) &&
-			    s->auth)
-				explain_address(x, p, list->values[i], true);
 }
 
 static void
@@ -487,7 +286,7 @@ warn(bool risky, const char *text)
 
 /* Can somebody reach us who is not on this machine? */
 static bool
-is_public(const struct explanation *x)
+is_public(const struct rehearsal *x)
 {
 	const struct place *p;
 
@@ -522,7 +321,7 @@ trusts_all(const struct networks *trusted)
 
 /* Each says what is risky, and what to do about it. */
 static void
-explain_risks(const struct explanation *x)
+explain_risks(const struct rehearsal *x)
 {
 	const struct settings *s = &x->server->settings;
 	const struct store *store = &x->server->store;
@@ -549,35 +348,57 @@ explain_risks(const struct explanation *x)
 	warn(s->workers > 1 && (s->proto.max_per_client == 0 ||
 	    s->proto.max_per_client >= s->workers), "one client can have "
 	    "all workers; --max-per-client is to be less than --workers");
-	warn(store_is_exposed(store), "everybody on this machine may put mail "
+	warn(!x->server->storeless && store_is_exposed(store), "everybody on this machine may put mail "
 	    "into the Maildir, or take it away; chmod o-w");
-	warn(store_room(store, room) < 0, "there is less room than "
+	warn(!x->server->storeless && store_room(store, room) < 0, "there is less room than "
 	    "--min-free: MAIL would get 452 now");
 	warn(public && !strchr(s->hostname, '.'), "the hostname has no dot, "
 	    "and others know no such host; give --hostname");
 }
 
+void
+explain_failure(struct server *server, int status, const char *fmt, ...)
+{
+	struct failure *more;
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	if (!server->settings.explain)
+		fatal(status, "%s", text);
+	more = realloc(server->failures,
+	    (server->n_failures + 1) * sizeof *more);
+	if (more)
+		server->failures = more;
+	if (!more || !(more[server->n_failures].text = strdup(text)))
+		fatal(EX_OSERR, "out of memory");
+	more[server->n_failures++].status = status;
+}
+
 int
 explain_server(struct server *server, bool pool)
 {
-	static struct explanation x;
+	static struct rehearsal x;
 	unsigned i;
 
 	x.server = server;
 	find_places(&x, pool);
 	explain_listeners(&x);
-	explain_offers(&x);
+	rehearse_offers(&x);
 	explain_commands(server);
 	explain_confinement(&server->settings);
 	explain_store(server);
-	explain_addresses(&x);
+	if (!server->storeless)
+		rehearse_addresses(&x);
 	explain_risks(&x);
 	free(x.places);
-	for (i = 0; i < server->n_unopened; i++)
-		printf("smtpd would not start: --listen %s\n",
-		    server->unopened[i].error.text);
+	for (i = 0; i < server->n_failures; i++)
+		printf("smtpd would not start: %s\n",
+		    server->failures[i].text);
 	if (i == 0)
 		printf("smtpd would start.\n");
 	settings_flush();
-	return server->n_unopened ? server->unopened[0].error.status : EX_OK;
+	return server->n_failures ? server->failures[0].status : EX_OK;
 }

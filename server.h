@@ -16,6 +16,12 @@ struct unopened {
 	struct listener_error error;
 };
 
+/* Why a start would fail, where that is explained. */
+struct failure {
+	int status;		/* of sysexits(3) */
+	char *text;
+};
+
 struct server {
 	struct settings settings;
 	struct store store;
@@ -24,6 +30,9 @@ struct server {
 	struct listeners listeners;
 	struct unopened *unopened;
 	unsigned n_unopened;
+	struct failure *failures;
+	unsigned n_failures;
+	bool storeless;			/* there is no store: one of them */
 	struct hooks hooks;
 	struct scoreboard board;
 	struct status_file status;

@@ -77,27 +77,33 @@ open_store(struct server *server, const struct user *u,
 		if (h->maildir >= 0)
 			close(h->maildir);
 	}
-	if (!failed)
-		return;
-	if (spool_only)
-		fatal(EX_CANTCREAT, "--spool %s: %s", path, strerror(errno));
-	fatal(EX_CANTCREAT, "maildir %s: %s%s", path, strerror(errno),
+	server->storeless = failed;
+	if (failed && spool_only)
+		explain_failure(server, EX_CANTCREAT, "--spool %s: %s", path,
+		    strerror(errno));
+	else if (failed)
+		explain_failure(server, EX_CANTCREAT, "maildir %s: %s%s", path, strerror(errno),
 	    errno == ENOENT ? "; make the directory above it first" : "");
 }
 
-/* Say why mail can't be kept, and exit. */
+/* The user who will write there can't. */
 static void
-store_failed(const struct settings *s, const struct store *store)
+store_failed(struct server *server, const struct store *store)
 {
+	const struct settings *s = &server->settings;
+
+	if (store == &server->store)
+		server->storeless = true;
 	if (store->spool_only)
-		fatal(EX_CANTCREAT, "--spool %s: %s for uid %ld", s->spool,
-		    strerror(errno), (long)geteuid());
-	if (errno == EXDEV)
-		fatal(EX_CONFIG, "maildir %s: tmp and new are on different "
-		    "devices", s->maildir);
-	fatal(EX_CANTCREAT, "maildir %s: %s for uid %ld; give it to that "
-	    "user, or run as its owner with --user", s->maildir,
-	    strerror(errno), (long)geteuid());
+		explain_failure(server, EX_CANTCREAT, "--spool %s: %s for uid "
+		    "%ld", s->spool, strerror(errno), (long)geteuid());
+	else if (errno == EXDEV)
+		explain_failure(server, EX_CONFIG, "maildir %s: tmp and new "
+		    "are on different devices", s->maildir);
+	else
+		explain_failure(server, EX_CANTCREAT, "maildir %s: %s for uid "
+		    "%ld; give it to that user, or run as its owner with "
+		    "--user", s->maildir, strerror(errno), (long)geteuid());
 }
 
 /* After this, nothing is done as root. */
@@ -113,24 +119,37 @@ drop_privileges(struct server *server, const struct user *u)
 	failed = user_confine(s->allow_setuid);
 	if (failed)
 		fatal(EX_OSERR, "%s: %s", failed, strerror(errno));
-	if (store_check(&server->store) < 0)
-		store_failed(s, &server->store);
+	if (!server->storeless && store_check(&server->store) < 0)
+		store_failed(server, &server->store);
 	if (s->commands[HOOK_DSN].n &&
 	    (store_open_spool(&server->spool, s->spool) < 0 ||
 	    store_check(&server->spool) < 0))
-		store_failed(s, &server->spool);
+		store_failed(server, &server->spool);
 }
 
 /* As the user that will write there. */
 static void
-open_transcripts(struct settings *s)
+open_transcripts(struct server *server)
 {
+	struct settings *s = &server->settings;
+
 	if (!s->transcript)
 		return;
 	s->proto.transcripts = transcript_open_directory(s->transcript);
 	if (s->proto.transcripts < 0)
-		fatal(EX_CANTCREAT, "--transcript %s: %s for uid %ld, who must "
-		    "be able to make files there", s->transcript,
+		explain_failure(server, EX_CANTCREAT, "--transcript %s: %s for "
+		    "uid %ld, who must be able to make files there",
+		    s->transcript, strerror(errno), (long)geteuid());
+}
+
+static void
+open_status(struct server *server)
+{
+	const char *file = server->settings.status;
+
+	if (status_open(&server->status, file) < 0)
+		explain_failure(server, EX_CANTCREAT, "--status %s: %s for uid "
+		    "%ld, who must be able to make files there", file,
 		    strerror(errno), (long)geteuid());
 }
 
@@ -147,13 +166,14 @@ open_hooks(struct server *server, bool inetd)
 			error = hooks_add(&server->hooks, event,
 			    s->commands[event].values[i]);
 			if (error)
-				fatal(EX_UNAVAILABLE, "--%s '%s': %s",
-				    hooks_event_name(event),
+				explain_failure(server, EX_UNAVAILABLE,
+				    "--%s '%s': %s", hooks_event_name(event),
 				    s->commands[event].values[i], error);
 		}
 	error = s->auth ? hooks_set_auth(&server->hooks, s->auth) : NULL;
 	if (error)
-		fatal(EX_UNAVAILABLE, "--auth '%s': %s", s->auth, error);
+		explain_failure(server, EX_UNAVAILABLE, "--auth '%s': %s",
+		    s->auth, error);
 	if (hooks_open(&server->hooks, inetd && !s->proxies.n &&
 	    !s->proto.xclients.n && !s->proto.resolve) < 0)
 		fatal(EX_OSERR, "environment: %s", strerror(errno));
@@ -166,8 +186,9 @@ open_hooks(struct server *server, bool inetd)
 
 /* The command that encrypts; every word of it is known, so no shell is. */
 static void
-open_tls(struct settings *s)
+open_tls(struct server *server)
 {
+	struct settings *s = &server->settings;
 	struct hook command;
 	const char *error;
 
@@ -175,8 +196,9 @@ open_tls(struct settings *s)
 		return;
 	error = hook_parse(&command, s->tls, NULL);
 	if (error)
-		fatal(EX_UNAVAILABLE, "--tls '%s': %s", s->tls, error);
-	if (!command.argv)
+		explain_failure(server, EX_UNAVAILABLE, "--tls '%s': %s",
+		    s->tls, error);
+	else if (!command.argv)
 		fatal(EX_USAGE, "--tls '%s': it is run without a shell; put "
 		    "what needs one into a script", s->tls);
 	s->proto.tls.argv = command.argv;
@@ -281,13 +303,11 @@ main(int argc, char **argv)
 	pool = open_sockets(&server, become, &h);
 	open_store(&server, become, &h);
 	drop_privileges(&server, become);
-	open_transcripts(s);
+	open_transcripts(&server);
 	open_hooks(&server, !pool);
-	open_tls(s);
-	if (pool && status_open(&server.status, s->status) < 0)
-		fatal(EX_CANTCREAT, "--status %s: %s for uid %ld, who must be "
-		    "able to make files there", s->status, strerror(errno),
-		    (long)geteuid());
+	open_tls(&server);
+	if (pool)
+		open_status(&server);
 	if (s->explain)
 		return explain_server(&server, pool);
 	if (h.check)

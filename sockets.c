@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "activation.h"
+#include "explain.h"
 #include "log.h"
 #include "sockets.h"
 
@@ -108,8 +109,7 @@ open_one(struct server *server, const char *spec,
 
 	if (listener_open(&server->listeners, spec, options, &un.error) == 0)
 		return;
-	if (!server->settings.explain)
-		fatal(un.error.status, "--listen %s", un.error.text);
+	explain_failure(server, un.error.status, "--listen %s", un.error.text);
 	more = realloc(server->unopened,
 	    (server->n_unopened + 1) * sizeof *more);
 	if (!more)

@@ -119,14 +119,37 @@ listen=(--listen 127.0.0.1:0)
 }
 
 @test "what ends a start ends an explanation, with its words and its status" {
-	explain 69 "${nobody[@]}" "${listen[@]}" --on-hello /no/such/command
-	grep -q "^smtpd: --on-hello '/no/such/command': " "$log"
-	says 'workers 100 default'
-	explain 73 "${nobody[@]}" "${listen[@]}" -m "$tmp/no/Maildir"
 	explain 64 "${nobody[@]}" "${listen[@]}" --workers 0
 	if ((EUID == 0)); then
 		explain 64 --listen 127.0.0.1:0
 	fi
+	grep -q '^smtpd: started as root: ' "$log" || ((EUID))
+}
+
+@test "what can't be had is told, and so is the rest; the status is the first one's" {
+	serve --listen 127.0.0.1:0
+	explain 69 "${nobody[@]}" "${listen[@]}" --listen "${addr[0]}" \
+	    -m "$tmp/no/Maildir" --on-hello /no/such/command \
+	    --on-recipient true --auth /no/such/auth --tls /no/such/tls \
+	    --plain-auth --status "$tmp/no/status" --transcript "$tmp/no/said" \
+	    bob@mx.example
+	[[ ! -s $log ]]
+	says 'smtp 127\.0\.0\.1:[0-9]+ option can be had'
+	says 'on-hello direct /no/such/command \(not executable\): /no/such/command'
+	says 'on-recipient direct .*/true \(executable\): true'
+	says 'kept in nothing; see below'
+	says 'warning: --plain-auth .*'
+	grep '^smtpd would not start: ' "$tmp/explained" |
+	    sed -E 's/^smtpd would not start: (--[a-z-]+|maildir).*/\1/' \
+	    >"$tmp/failures"
+	given "$tmp/failures" --listen maildir --transcript --on-hello --auth \
+	    --tls --status
+	lacks 'would start' "$tmp/explained"
+	explain 73 "${nobody[@]}" "${listen[@]}" -m "$tmp/no/Maildir"
+	says "smtpd would not start: maildir $tmp/no/Maildir: .*"
+	explain 73 "${nobody[@]}" "${listen[@]}" --maildir none --deliver true \
+	    --spool "$tmp/no" --dsn true bob@mx.example
+	says "smtpd would not start: --spool $tmp/no: No such file or directory"
 }
 
 @test "commands are told with how they run and where they lie, and don't run" {

@@ -159,7 +159,8 @@ items() {
 
 @test "the errors of a start are those of the page, word by word" {
 	cat ./*.c lib/*.c | tr -s ' \t\n' ' ' | sed 's/" "//g' |
-	    grep -oE '[^a-z_]fatal\([^"(]*"[^"]*"' |
+	    grep -oE '[^a-z_](fatal|explain_failure)\([^"(]*"[^"]*"' |
+	    grep -v '(status, "%s"' |
 	    sed -E 's/^[^"]*"(.*)"/\1/; s/%(\.\*|l*)[a-z]/.../g; s/\.{6}/.../' |
 	    sort -u >"$tmp/code"
 	items 'Errors at the start' | tr -s ' ' | sort >"$tmp/page"

@@ -1,0 +1,196 @@
+/* A session that nobody holds: what EHLO and recipients are judged by. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "explain.h"
+#include "hello.h"
+#include "rehearse.h"
+#include "starttls.h"
+#include "transaction.h"
+
+#define CLIENT_IP "192.0.2.1"	/* RFC 5737 3: over a network, and nobody's */
+
+static void
+print_reply(const struct reply *r)
+{
+	char *text = NULL;
+	size_t n = 0, i;
+	FILE *f = open_memstream(&text, &n);
+
+	if (!f)
+		return;
+	reply_write(f, r);
+	fclose(f);
+	fputs("    ", stdout);
+	for (i = 0; i < n; i++)
+		if (text[i] != '\r')
+			printf(text[i] == '\n' && i + 1 < n ? "%c    " : "%c",
+			    text[i]);
+	free(text);
+}
+
+/* A session of a client that reached p, and has said EHLO. */
+static void
+begin_session(struct rehearsal *x, const struct place *p, bool encrypted)
+{
+	struct client c = { .kind = p->kind, .local = p->local };
+	struct session *s = &x->session;
+
+	c.tls.encrypted = encrypted;
+	if (p->local.family != AF_UNSPEC)
+		endpoint_parse(&c.remote, endpoint_is_loopback(&p->local) ?
+		    p->local.ip : CLIENT_IP);
+	session_begin(s, &x->server->settings.proto, &c, &x->stream);
+	s->extended = true;
+	s->phase = PHASE_HELLO;
+	strcpy(s->helo, "client.example");
+	session_set_protocol(s);
+}
+
+/* Returns whether STARTTLS is offered. */
+static bool
+try_offer(struct rehearsal *x, const struct place *p, bool encrypted)
+{
+	struct reply r;
+	bool more;
+
+	begin_session(x, p, encrypted);
+	r = hello_offer(&x->session);
+	more = starttls_offered(&x->session);
+	session_end(&x->session);
+	printf("\n%s on %s, %s\n", listener_kinds[p->kind].lmtp ? "LHLO" :
+	    "EHLO", listener_kinds[p->kind].name, encrypted ? "encrypted" :
+	    "in clear");
+	print_reply(&r);
+	return more;
+}
+
+/* All listeners of a kind offer the same. */
+void
+rehearse_offers(struct rehearsal *x)
+{
+	const struct place *p, *q;
+
+	for (p = x->places; p < x->places + x->n; p++) {
+		for (q = x->places; q->kind != p->kind; q++)
+			;
+		if (q == p && try_offer(x, p, listener_kinds[p->kind].tls))
+			try_offer(x, p, true);
+	}
+}
+
+static void
+show_mailbox(const struct rehearsal *x)
+{
+	const struct session *s = &x->session;
+	const struct store *store = &x->server->store;
+	const struct address *a = &x->recipient;
+	char path[PATH_MAX];
+
+	if (store_is_one(store))
+		explain_field("mailbox", "%s", store->path);
+	else if (store->per_user && store_find(store, a->local, *a->domain ?
+	    a->domain : s->options->hostname, path) == STORE_FOUND)
+		explain_field("mailbox", "%s%s", store_prefix(store), path);
+}
+
+/* What they are told who are asked of this recipient first. */
+static void
+show_environment(struct rehearsal *x)
+{
+	const struct hooks *h = &x->server->hooks;
+	enum hook_event event = HOOK_RECIPIENT;
+	const bool each = !h->n[HOOK_RECIPIENT];
+	char **var;
+
+	while (event < HOOK_EVENTS && !h->n[event])
+		event++;
+	if (each && h->n[HOOK_MDA])
+		event = HOOK_MDA;
+	if (event == HOOK_EVENTS)
+		return;
+	var = hooks_environment(&x->session, event, event == HOOK_RECIPIENT ||
+	    event == HOOK_MDA ? &x->recipient : NULL, &x->recipient);
+	for (; var && *var; var++)
+		explain_field(hooks_event_name(event), "%s", *var);
+}
+
+/*
+ * MAIL and RCPT, as they are judged before a command is asked.  Returns
+ * whether the recipient is accepted.
+ */
+static bool
+try_mail(struct rehearsal *x, const char *address)
+{
+	struct session *s = &x->session;
+	const char *verb = "MAIL";
+	char path[ADDRESS_MAX + 16];
+	struct reply r = transaction_open(s, "FROM:<>");
+
+	if (!r.code) {
+		verb = "RCPT";
+		snprintf(path, sizeof path, "TO:<%s>", address);
+		r = transaction_judge(s, path, &x->recipient);
+	}
+	if (!r.code)
+		r = s->envelope->ops->add_recipient(s->envelope,
+		    &x->recipient);
+	if (!r.code)
+		r = reply_make(250, "2.1.5 Ok");
+	explain_field(verb, "%d %s", r.code, r.text);
+	return !reply_refuses(&r);
+}
+
+static void
+show_questions(const struct settings *s)
+{
+	unsigned event, i;
+
+	for (event = 0; event < HOOK_EVENTS; event++)
+		for (i = 0; i < s->commands[event].n; i++)
+			explain_field("asks", "%s: %s", hooks_event_name(event),
+			    s->commands[event].values[i]);
+}
+
+/* Returns whether it is accepted. */
+static bool
+try_address(struct rehearsal *x, const struct place *p,
+    const char *address, bool authenticated)
+{
+	const bool encrypted = listener_kinds[p->kind].tls ||
+	    x->server->settings.proto.require_tls;
+	bool accepted;
+
+	begin_session(x, p, encrypted);
+	if (authenticated) {
+		strcpy(x->session.user, "user");
+		x->session.mechanism = "PLAIN";
+		session_set_protocol(&x->session);
+	}
+	printf("\n%s at %s %s%s%s\n", address, listener_kinds[p->kind].name,
+	    p->address, encrypted ? ", encrypted" : "",
+	    authenticated ? ", authenticated" : "");
+	accepted = try_mail(x, address);
+	if (accepted) {
+		show_mailbox(x);
+		show_questions(&x->server->settings);
+		show_environment(x);
+	}
+	session_end(&x->session);
+	return accepted;
+}
+
+void
+rehearse_addresses(struct rehearsal *x)
+{
+	const struct settings *s = &x->server->settings;
+	const struct option_list *list = &s->given.operands;
+	const struct place *p;
+	unsigned i;
+
+	for (i = 0; i < list->n; i++)
+		for (p = x->places; p < x->places + x->n; p++)
+			if (!try_address(x, p, list->values[i], false) &&
+			    s->auth)
+				try_address(x, p, list->values[i], true);
+}
