@@ -160,10 +160,3 @@ from() {
 	make -s uninstall DESTDIR="$tmp/root" PREFIX=/usr
 	[[ -z $(find "$tmp/root" -type f) ]]
 }
-
-@test "mandoc has nothing to say about the page (this test needs mandoc)" {
-	command -v mandoc >/dev/null || skip 'mandoc is not installed; make check-real has it'
-	# which other pages there are is up to the machine
-	mandoc -T lint -W style "$page" >"$tmp/lint" 2>/dev/null || true
-	lacks -v 'STYLE: referenced manual not found' "$tmp/lint"
-}

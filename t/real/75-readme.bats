@@ -44,7 +44,7 @@ shape() {
 		ip link set lo up
 		PATH=$PWD/bin:$PATH
 		cd home/smtpd
-		script -qefc '($start_line)' $PWD/tty >/dev/null 2>&1 </dev/null &
+		script -qefc '($start_line)' $PWD/terminal >/dev/null 2>&1 </dev/null &
 		until (exec 3<>/dev/tcp/127.0.0.1/2525); do
 			sleep 0.1
 			kill -0 \$!
@@ -67,7 +67,7 @@ shape() {
 	# it looks as the README shows it
 	sed -n '/^    # .\/smtpd/,/^    .* stopped/p' "$root/README.md" |
 		sed -e 1d -e '/\^C$/d' -e 's/^    //' | shape mx.example.org >shown
-	tr -d '\r' <tty | shape "$(uname -n)" |
+	tr -d '\r' <terminal | shape "$(uname -n)" |
 		sed -n '/^smtpd listens/,/ stopped /p' | uniq >seen
 	(($(wc -l <shown) == 5))
 	diff shown seen
