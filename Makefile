@@ -246,6 +246,7 @@ bench-all: smtpd t/smtpc t/bench/load t/bench/limit
 	t/bench/overload
 	t/bench/chunking
 	t/bench/instructions
+	t/bench/confinement
 	t/bench/restart
 
 # what is installed names the places where it is; no unit is enabled
@@ -261,7 +262,7 @@ install: smtpd
 	install -m 755 contrib/hooks/* $(DESTDIR)$(HOOKDIR)
 	install -m 644 contrib/completion/smtpd $(DESTDIR)$(BASHDIR)
 	install -m 644 contrib/completion/_smtpd $(DESTDIR)$(ZSHDIR)
-	for file in README.md CHANGELOG.md LICENSE $(EXAMPLES); do \
+	for file in README.md CHANGELOG.md SECURITY.md LICENSE $(EXAMPLES); do \
 	    to=$(DESTDIR)$(DOCDIR)/$$file && mkdir -p $${to%/*} && \
 	    sed $(PLACES) $$file >$$to && chmod 644 $$to || exit; done
 	for page in smtpd-hooks.7 smtpd.8; do \

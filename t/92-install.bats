@@ -23,7 +23,7 @@ tls() {
 		    share/bash-completion/completions/smtpd \
 		    share/zsh/site-functions/_smtpd \
 		    share/man/man7/smtpd-hooks.7 share/man/man8/smtpd.8 \
-		    share/doc/smtpd/{README.md,CHANGELOG.md,LICENSE}
+		    share/doc/smtpd/{README.md,CHANGELOG.md,SECURITY.md,LICENSE}
 		! tls || printf '%s\n' sbin/smtpd-tls share/man/man8/smtpd-tls.8
 		for file in contrib/hooks/*; do
 			echo "libexec/smtpd/${file##*/}"

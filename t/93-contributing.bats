@@ -45,3 +45,20 @@ words() {
 		done
 	done <"$tmp/rows"
 }
+
+@test "what SECURITY.md says tests a promise is there" {
+	local name
+	sed -n '/^| promise/,/^$/p' SECURITY.md >"$tmp/promises"
+	grep -oE '`t/[a-z0-9/-]+(\.bats)?`' "$tmp/promises" | tr -d '`' | sort -u >"$tmp/tests"
+	(($(wc -l <"$tmp/tests") > 20))
+	while read -r name; do
+		echo "$name"
+		[[ -x $name || -f $name ]]
+	done <"$tmp/tests"
+	sed '1,2d' "$tmp/promises" | grep '^|' >"$tmp/rows"
+	lacks -vE '`(t/|make )' "$tmp/rows"
+	while read -r name; do
+		echo "make fuzz: $name"
+		[[ -f t/fuzz/$name.c ]]
+	done < <(grep -oE '\(`[^)]*`\)' SECURITY.md | grep -oE '`[a-z]+`' | tr -d '`')
+}

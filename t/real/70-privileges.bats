@@ -135,3 +135,36 @@ runs_as() {
 		--from a@c.example --to b@d.example --suppress-data
 	kept 1
 }
+
+@test "a confined worker finds a syslogd that was restarted" {
+	local worker
+	mkdir -m 755 dev
+	# syslog N: what /dev/log is there; ./told.N has what it hears
+	syslog() {
+		"$root/t/manager" notify "$PWD/dev/log" "told.$1" \
+			</dev/null >/dev/null 3>&- 4>&- &
+		servers+=($!)
+		await 60 test -S dev/log
+		chmod 666 dev/log
+	}
+	# refuse: have a line logged
+	refuse() {
+		"$root/t/smtpc" -c "127.0.0.1:$port" -- reply:220 say:NO \
+			reply:500 say:QUIT reply:221 eof
+	}
+	syslog 1
+	within=(unshare --mount sh -ec 'mount --bind dev /dev; exec "$@"' sh)
+	start --workers 1 --syslog
+	worker=$(pgrep -P "$pid")
+	has "$worker" Seccomp 2
+	refuse
+	await 60 grep -q "^$worker .*event=refused" told.1
+	kill "${servers[0]}"
+	gone "${servers[0]}" 60
+	servers=()
+	rm dev/log
+	refuse
+	syslog 2
+	refuse
+	await 60 grep -q "^$worker .*event=refused" told.2
+}

@@ -136,8 +136,14 @@ called() {
 	gone "$pid" 60
 	unset pid
 	kept 2 mail/Maildir
-	called mail/trace >called
+	# with no command, it confines itself
+	printf 'QUIT\r\n' | setpriv --reuid mail --regid mail --clear-groups \
+		prlimit --core=0 --nofile=1024 strace -qq -o mail/confined \
+		"$smtpd" --inetd --maildir mail/Maildir >>log 2>&1
+	called mail/trace mail/confined >called
 	(($(wc -l <called) > 50))
+	(($(grep -cxE 'seccomp|landlock_(create_ruleset|add_rule|restrict_self)' \
+		called) == 4))
 	for unit in smtpd-bind.service smtpd.service inetd/smtpd@.service; do
 		# a unit that gave no capability need not let it be dropped
 		allowed "$unit" >allowed
