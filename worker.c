@@ -308,6 +308,16 @@ worker_close_ready_fd(const struct settings *s)
 		close((int)s->ready_fd);
 }
 
+/* Its successor may find a Maildir that it can't reach; or none, either. */
+static bool
+is_spent(const struct server *server, long long served)
+{
+	const long long most = server->settings.recycle_after;
+
+	return (most && served >= most) ||
+	    (served && store_is_gone(&server->store));
+}
+
 int
 worker_run(void *ctx)
 {
@@ -329,8 +339,7 @@ worker_run(void *ctx)
 	watch_rivals(server, epoll);
 	if (worker_settle(server) < 0)
 		return EX_OSERR;
-	while (!worker_stop && !retired && !store_is_gone(&server->store) &&
-	    (!s->recycle_after || served < s->recycle_after)) {
+	while (!worker_stop && !retired && !is_spent(server, served)) {
 		wait_openly(&server->board);
 		fd = next_connection(server, epoll, &waiting, &client);
 		if (fd < 0) {
