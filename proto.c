@@ -231,7 +231,9 @@ economise(struct session *s, const struct command *c, struct reply r)
 	const bool stray = c->run == transfer_bdat && r.code == 503;
 	const bool deferred = c->run != transaction_rcpt && r.code >= 400 &&
 	    r.code < 500;
-	const bool idle = c->traits & IDLE || stray || deferred;
+	const bool empty = c->run == transfer_bdat && s->phase == PHASE_BDAT &&
+	    s->envelope && s->chunk == 0;
+	const bool idle = c->traits & IDLE || stray || deferred || empty;
 
 	if (reply_closes(&r))
 		return r;

@@ -83,6 +83,7 @@ struct session {
 	char mail_id[MAIL_ID_MAX];
 	long long mail_began;
 	unsigned long long declared_size;
+	unsigned long long chunk;	/* octets of the last one of BDAT */
 	bool utf8;			/* SMTPUTF8 was given */
 	bool requiretls;		/* so was REQUIRETLS */
 	const char *body;		/* 7BIT, 8BITMIME or BINARYMIME, if

@@ -312,6 +312,7 @@ transfer_bdat(struct session *s, const char *arg)
 
 	if (!parse_chunk(arg, &c))
 		return transfer_skip(s, arg, reply_none());
+	s->chunk = c.size;
 	r = judge_chunk(s, &c);
 	if (r.code)
 		r = transfer_skip(s, arg, r);

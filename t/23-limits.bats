@@ -142,6 +142,17 @@ codes_of() {
 	(($(wc -w <<<"$codes") <= 104))
 }
 
+@test "nor does a chunk of no octets" {
+	local chunk
+	mapfile -t chunk < <(many 120 'BDAT 0')
+	say "${to_bob[@]}" "${chunk[@]:0:60}" 'BDAT 2' '' "${chunk[@]:0:60}" \
+	    'BDAT 0 LAST' QUIT
+	[[ $codes == "$to_bob_codes $(codes_of 122 250) 221" ]]
+	say "${to_bob[@]}" "${chunk[@]}"
+	[[ $codes == "$to_bob_codes $(codes_of 99 250) 421" ]]
+	keeps 1
+}
+
 @test "a message in between begins the count anew" {
 	local noop
 	mapfile -t noop < <(many 60 NOOP)
