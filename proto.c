@@ -283,33 +283,40 @@ log_refused_line(struct session *s, const struct command *c, const char *line,
 	session_log_refusal(s, c->verb, line, r);
 }
 
-/* How many octets of a line are no password, for certain? */
-static size_t
-public_octets(const struct session *s, const struct command *c,
-    const char *line, const char *arg)
+/*
+ * Whose line is it, or the beginning of one?  The transcript has it, less what
+ * may be a password.
+ */
+static const struct command *
+recognise(struct session *s, const char *line, const char **arg)
 {
-	if (c->run == auth_command)
-		return (size_t)(arg - line) + auth_public(arg);
-	return s->auth_tried && (!c->run || c == &foreign) ? 0 : SIZE_MAX;
+	const size_t verb = strcspn(line, " \t");
+	const struct command *c = find_command(s, line, verb);
+	size_t public = SIZE_MAX;
+
+	*arg = line + verb + strspn(line + verb, " \t");
+	if (c->run == auth_command) {
+		s->auth_tried = true;
+		public = (size_t)(*arg - line) + auth_public(*arg);
+	} else if (s->auth_tried && (!c->run || c == &foreign)) {
+		public = 0;
+	}
+	transcript_line(s, public);
+	return c;
 }
 
 /* A line is: verb, white space, argument, white space (RFC 5321 4.1.1). */
 static struct reply
 run_line(struct session *s, char *line)
 {
-	size_t len = strlen(line), verb;
+	size_t len = strlen(line);
 	const struct command *c;
 	const char *arg;
 	struct reply r;
 
 	while (len && strchr(" \t", line[len - 1]))
 		line[--len] = '\0';
-	verb = strcspn(line, " \t");
-	arg = line + verb + strspn(line + verb, " \t");
-	c = find_command(s, line, verb);
-	if (c->run == auth_command)
-		s->auth_tried = true;
-	transcript_line(s, public_octets(s, c, line, arg));
+	c = recognise(s, line, &arg);
 	if (len > COMMAND_MAX - 2 && c->run == transfer_bdat)
 		r = transfer_skip(s, "", reply_none());
 	else if (len > COMMAND_MAX - 2 && c->run != auth_command)
@@ -332,14 +339,10 @@ run_line(struct session *s, char *line)
 static struct reply
 refuse_line(struct session *s, const char *line, const char *text)
 {
-	const size_t verb = strcspn(line, " \t");
-	const struct command *c = find_command(s, line, verb);
 	struct reply r = reply_make(500, "%s", text);
+	const char *arg;
+	const struct command *c = recognise(s, line, &arg);
 
-	if (c->run == auth_command)
-		s->auth_tried = true;
-	transcript_line(s, public_octets(s, c, line, line + verb +
-	    strspn(line + verb, " \t")));
 	if (c->run == transfer_bdat)
 		r = transfer_skip(s, "", r);
 	else
@@ -351,46 +354,65 @@ refuse_line(struct session *s, const char *line, const char *text)
 
 /* It is no SMTP, or has no end. */
 static struct reply
-hang_up(struct session *s, const char *text)
+hang_up(struct session *s, const char *line, const char *text)
 {
 	struct reply r = reply_make(421, "%s", text);
+	const char *arg;
 
-	transcript_line(s, s->auth_tried ? 0 : SIZE_MAX);
+	recognise(s, line, &arg);
 	session_log_refusal(s, unknown.verb, NULL, &r);
 	return r;
+}
+
+/* The client did not go on; line is what came of one. */
+static struct reply
+part(struct session *s, const char *line)
+{
+	struct reply r;
+	const char *arg;
+
+	recognise(s, line, &arg);
+	r = s->phase == PHASE_BDAT ? transfer_abandon(s) :
+	    session_farewell(s);
+	if (r.code)
+		session_log_refusal(s, "none", NULL, &r);
+	return r;
+}
+
+static struct reply
+take_line(struct session *s, enum line_status status, char *line)
+{
+	switch (status) {
+	case LINE_OK:
+		return run_line(s, line);
+	case LINE_MALFORMED:
+		if (s->phase == PHASE_NEW && s->reader.octets == 1 &&
+		    s->errors == 0)	/* a TLS handshake, say */
+			return hang_up(s, line, "4.7.0 This is SMTP");
+		return refuse_line(s, line, "5.5.2 A line ends in CR LF and "
+		    "has no control octets");
+	case LINE_LONG:
+		return refuse_line(s, line, "5.5.2 The line is too long");
+	case LINE_FLOOD:
+		return hang_up(s, line, "4.7.0 The line has no end");
+	case LINE_END:
+		break;
+	}
+	return part(s, line);
 }
 
 static struct reply
 next_reply(struct session *s)
 {
 	char line[AUTH_LINE_MAX];
+	enum line_status status;
 	struct reply r;
 
 	stream_expect_line(s->stream);
-	switch (line_read(&s->reader, line, sizeof line)) {
-	case LINE_OK:
-		r = run_line(s, line);
-		if (s->auth_tried)
-			explicit_bzero(line, sizeof line);
-		return r;
-	case LINE_MALFORMED:
-		if (s->phase == PHASE_NEW && s->reader.octets == 1 &&
-		    s->errors == 0)	/* a TLS handshake, say */
-			return hang_up(s, "4.7.0 This is SMTP");
-		return refuse_line(s, line, "5.5.2 A line ends in CR LF and "
-		    "has no control octets");
-	case LINE_LONG:
-		return refuse_line(s, line, "5.5.2 The line is too long");
-	case LINE_FLOOD:
-		return hang_up(s, "4.7.0 The line has no end");
-	case LINE_END:
-		transcript_line(s, s->auth_tried ? 0 : SIZE_MAX);
-		break;
-	}
-	r = s->phase == PHASE_BDAT ? transfer_abandon(s) :
-	    session_farewell(s);
-	if (r.code)
-		session_log_refusal(s, "none", NULL, &r);
+	status = line_read(&s->reader, line, sizeof line);
+	r = take_line(s, status, line);
+	if (s->auth_tried)
+		explicit_bzero(line, sizeof line);
 	return r;
 }
 

@@ -219,7 +219,6 @@ free_rcpt(struct rcpt *r)
 	free(r->original);
 }
 
-/* RSET, whatever brought it about (RFC 5321 4.1.1.5). */
 void
 session_cut_headers(struct session *s, size_t n)
 {
@@ -228,6 +227,7 @@ session_cut_headers(struct session *s, size_t n)
 		s->headers[n] = '\0';
 }
 
+/* RSET, whatever brought it about (RFC 5321 4.1.1.5). */
 void
 session_reset(struct session *s)
 {

@@ -108,9 +108,8 @@ store_failed(struct server *server, const struct store *store)
 
 /* After this, nothing is done as root. */
 static void
-drop_privileges(struct server *server, const struct user *u)
+drop_privileges(const struct settings *s, const struct user *u)
 {
-	const struct settings *s = &server->settings;
 	const char *failed;
 
 	if (u && user_become(u) < 0)
@@ -119,6 +118,14 @@ drop_privileges(struct server *server, const struct user *u)
 	failed = user_confine(s->allow_setuid);
 	if (failed)
 		fatal(EX_OSERR, "%s: %s", failed, strerror(errno));
+}
+
+/* As the user that will write there. */
+static void
+check_stores(struct server *server)
+{
+	const struct settings *s = &server->settings;
+
 	if (!server->storeless && store_check(&server->store) < 0)
 		store_failed(server, &server->store);
 	if (s->commands[HOOK_DSN].n &&
@@ -127,7 +134,6 @@ drop_privileges(struct server *server, const struct user *u)
 		store_failed(server, &server->spool);
 }
 
-/* As the user that will write there. */
 static void
 open_transcripts(struct server *server)
 {
@@ -302,7 +308,8 @@ main(int argc, char **argv)
 	become = find_user(s, &user) ? &user : NULL;
 	pool = open_sockets(&server, become, &h);
 	open_store(&server, become, &h);
-	drop_privileges(&server, become);
+	drop_privileges(s, become);
+	check_stores(&server);
 	open_transcripts(&server);
 	open_hooks(&server, !pool);
 	open_tls(&server);

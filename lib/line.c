@@ -67,8 +67,10 @@ line_read(struct line_reader *l, char *buf, size_t size)
 				return status;
 			continue;
 		}
-		if (++l->octets > LINE_FLOOD_MAX)
+		if (++l->octets > LINE_FLOOD_MAX) {
+			buf[n] = '\0';
 			return LINE_FLOOD;
+		}
 		if (l->skip || (c == '\r' && !was_cr))
 			continue;
 		if (was_cr || is_control(c)) {
@@ -83,6 +85,7 @@ line_read(struct line_reader *l, char *buf, size_t size)
 		else
 			l->skip = l->is_long = true;
 	}
+	buf[n] = '\0';
 	return LINE_END;
 }
 

@@ -50,7 +50,8 @@ void line_init(struct line_reader *, FILE *, bool lf_ends);
  * so that it is the limit in the words of RFC 5321 4.5.3.1.  A bad line is
  * reported once: a long one at its end, a malformed one as soon as it is known
  * to be, for it may have no end that its sender knows of; the rest of it is
- * read away before the next.  buf then has what was good of its beginning.
+ * read away before the next.  buf has what was good of its beginning, then and
+ * where no end of it has come.
  * Blocks as the stream does.
  */
 enum line_status line_read(struct line_reader *, char *buf, size_t size);

@@ -214,6 +214,16 @@ said() {
 	has 'c HELO c' '# lost'
 }
 
+@test "nor is what came of a response whose client has gone" {
+	options=(--auth true --plain-auth)
+	said
+	talk reply:220 say:'EHLO c.example' reply:250 send:'AUTH PLAIN AHUA' \
+	    settle shut eof exit:0
+	recorded
+	has 'c AUTH PLAIN \[4 octets]' '# lost'
+	lacks AHUA "$file" "$log"
+}
+
 @test "a file is cut before it has more than a mebibyte, and the session goes on" {
 	options=(--max-errors 0)
 	said
