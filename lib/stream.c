@@ -140,12 +140,10 @@ wait_client(struct stream *s, int fd, short events, long long deadline,
 	}
 }
 
-/* Until when the client may be silent though others want its place. */
+/* Until when a client may be silent, from now, though others want its place. */
 static long long
-patience(const struct stream *s)
+patience(const struct stream *s, long long now)
 {
-	const long long now = clock_ms();
-
 	if (s->suspect)
 		return now;
 	if (!s->in_data)
@@ -177,11 +175,11 @@ wait_input(struct stream *s)
 		deadline = earlier(earlier(silence, rate),
 		    earlier(s->session_deadline, s->stop_deadline));
 		ready = wait_client(s, s->in_fd, POLLIN, deadline,
-		    patience(s));
-		if (ready > 0) {
+		    patience(s, now));
+		if (ready > 0 && s->in_data)
 			credit(s, 0, clock_ms() - now);
+		if (ready > 0)
 			return true;
-		}
 		if (ready == 0)
 			break;
 		if (errno != EINTR)
@@ -212,7 +210,8 @@ receive(struct stream *s, char *buf, size_t n)
 		end(s, STREAM_CLOSED);
 		return 0;
 	}
-	credit(s, got, 0);
+	if (s->in_data)
+		credit(s, got, 0);
 	return (size_t)got;
 }
 
@@ -413,7 +412,8 @@ stream_read_block(struct stream *s, char *buf, size_t size)
 int
 stream_wait(struct stream *s, int fd, long long deadline)
 {
-	const int ready = wait_client(s, fd, POLLIN, deadline, patience(s));
+	const int ready = wait_client(s, fd, POLLIN, deadline,
+	    patience(s, clock_ms()));
 
 	if (ready == 0)
 		end(s, STREAM_TIMEOUT);
