@@ -79,6 +79,12 @@ clock_ms(void)
 }
 
 long long
+clock_elapsed_us(void)
+{
+	return now * 1000;
+}
+
+long long
 clock_us(void)
 {
 	return 1700000000000000;
