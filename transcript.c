@@ -110,7 +110,7 @@ put(struct transcript *t, char who, const char *octets, size_t n,
 	append(t, record, (size_t)(out - record));
 }
 
-/* What of the message came so far stands before what comes then. */
+/* The message, or a chunk, which has come to its end. */
 static void
 tell_data(struct transcript *t, const char *flaws)
 {
@@ -132,7 +132,6 @@ take_replies(void *ctx, const char *sent, size_t n)
 	size_t i;
 
 	t->now = clock_elapsed_us();
-	tell_data(t, "");
 	for (i = 0; i < n; i++) {
 		if (sent[i] == '\n') {
 			put(t, 'S', t->reply, t->reply_octets, "");

@@ -136,6 +136,17 @@ said() {
 	keeps 4
 }
 
+@test "a message that comes before its 354, but for the end of its end, is told behind it" {
+	said
+	talk "${data_bob[@]:0:7}" send:'DATA\r\nabc\r\n.' reply:354 send:'\r\n' \
+	    reply:250 say:QUIT reply:221 eof exit:0
+	recorded
+	has 'C DATA' 'S 354 End data with <CR><LF>.<CR><LF>' \
+	    'c \[5 octets, 1 lines]' 'C .' 'C QUIT'
+	same_again
+	keeps 2
+}
+
 @test "bare CR and LF in a message are told, and are there again" {
 	said
 	talk "${data_bob[@]}" say:'a\nb\rc\r\n.' reply:'550 5.6.11' say:QUIT \
