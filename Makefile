@@ -234,10 +234,13 @@ torture: smtpd
 fuzz:
 	t/fuzz/run $(SECONDS)
 
-bench: smtpd t/bench/load t/bench/limit
+# five minutes; t/real/install has the peers
+bench: smtpd t/smtpc t/bench/load t/bench/limit
 	t/bench/compare -d 4
+	t/bench/memory 1000 0
+	t/bench/instructions
 
-# the whole of it takes half an hour, and what is measured by itself too
+# the whole of it, and what is measured by itself
 bench-all: smtpd t/smtpc t/bench/load t/bench/limit
 	t/bench/compare
 	t/bench/hooks
