@@ -6,7 +6,7 @@ load helpers
 
 # tortured SCENARIO: no mail was lost, none is partial, and nothing else is wrong
 tortured() {
-	SMTPD=$smtpd TMPDIR=$PWD timeout 600 \
+	SMTPD=$smtpd TMPDIR=$PWD timeout -s KILL 600 \
 		"$BATS_TEST_DIRNAME/torture" short "$1" >report || {
 		cat report
 		return 1
