@@ -1,7 +1,8 @@
 # smtpd needs a C compiler and libc, and 'make tls' OpenSSL.  Targets: all check
-# check-real torture bench fuzz install uninstall clean tls install-tls; static
-# html lint dist deb for who works on it or packs it (CONTRIBUTING.md).  CC, CFLAGS,
-# LDFLAGS, DESTDIR, PREFIX and the directories below are honoured.
+# check-real failures torture bench fuzz install uninstall clean tls
+# install-tls; static html lint dist deb for who works on it or packs it
+# (CONTRIBUTING.md).  CC, CFLAGS, LDFLAGS, DESTDIR, PREFIX and the directories
+# below are honoured.
 
 VERSION = 0.1
 
@@ -158,8 +159,8 @@ STATIC_CC = musl-gcc -idirafter /usr/include \
 	-idirafter /usr/include/$$(cc -print-multiarch)
 STATIC_CFLAGS = -Os -flto=auto -fno-asynchronous-unwind-tables \
 	-fstack-protector-strong
-TOOLS = t/smtpc t/tlsd t/json t/manager t/fail.so t/escape.so \
-	t/bench/load t/bench/limit
+TOOLS = t/smtpc t/tlsd t/json t/manager t/every t/fail.so \
+	t/escape.so t/bench/load t/bench/limit
 
 all: smtpd
 
@@ -192,9 +193,14 @@ t/bench/load: t/bench/load.c
 t/bench/limit: t/bench/limit.c
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/bench/limit.c
 
-t/fail.so: t/fail.c
+t/fail.so: t/fail.c t/fail-calls.c t/fail.h
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared \
-	    -o $@ t/fail.c -ldl
+	    -o $@ t/fail.c t/fail-calls.c -ldl
+
+t/every: t/every.c t/every-client.c t/every-mail.c t/every-server.c t/every.h \
+	    t/fail.h
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/every.c t/every-client.c \
+	    t/every-mail.c t/every-server.c
 
 t/escape.so: t/escape.c
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared \
@@ -224,6 +230,12 @@ install-tls: tls
 
 check-real: smtpd $(TOOLS)
 	t/real/run
+
+# each failure and each crash that there can be, as t/README.md tells
+failures: smtpd $(TOOLS)
+	dir=$$(mktemp -d -p $$(test -w /dev/shm && echo /dev/shm || echo /tmp)); \
+	t/every -d $$dir order && t/every -d $$dir failures && \
+	    t/every -d $$dir crashes; status=$$?; rm -rf $$dir; exit $$status
 
 # these take their time, and prove nothing on a busy machine
 torture: smtpd
@@ -317,5 +329,5 @@ clean:
 	    man/*.html contrib/tls/*.html smtpd-*.tar.gz smtpd_*.deb
 	rm -rf t/fuzz/build
 
-.PHONY: all tls install-tls tools check check-real torture bench bench-all fuzz \
-	install uninstall dist deb static html lint clean
+.PHONY: all tls install-tls tools check check-real failures torture bench \
+	bench-all fuzz install uninstall dist deb static html lint clean

@@ -1,0 +1,618 @@
+/*
+ * Breaks whatever call of the server can break, one after the other, each in
+ * every way that it can, and looks whether what smtpd promises holds.
+ *
+ *	every [-s N] [-l NAME[@KIND]] [-d DIR] failures|crashes|order
+ *	    [SCENARIO...]
+ *
+ * failures: the K-th call of a function fails, for K = 1 and so on until there
+ * is no K-th; then that one and all later ones.  Each time a recipient whose
+ * message got 250 has it, whole and once; one whose message was refused does
+ * not have it; and where the connection ended he has it whole or not at all.
+ * Nothing is left in tmp/.  Then nothing fails any more, and the next message
+ * must be kept, with no more descriptors, children and memory than before.
+ *
+ * crashes: the server dies before its K-th call, and behind it.  The same
+ * holds, but that files may be left in tmp/: the next server lets them be, and
+ * sweeps them once they are 36 hours old.
+ *
+ * order: what is written is brought to the disk before it gets a name, that
+ * name before the 250, and nothing is written to a file afterwards.
+ *
+ * -s tries only each N-th K.  -l has the calls of a function do nothing, and
+ * say that they did: a server that must be found out, for the first promise
+ * that it breaks.  DIR, which is made, is best on a tmpfs.  The exit status is
+ * 1 if a promise was broken; each is told with the rule for t/fail.c.
+ */
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <err.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "every.h"
+
+#define OLD	(36 * 3600 + 60)	/* seconds: swept, maildir(5) */
+#define HELPER	"t/tlsd -d 5 3 4"
+#define KEEP	"cat >\"$HANDED/$SMTP_ID\""
+
+static const struct scenario scenarios[] = {
+	{ .name = "one", .recipients = 1 },
+	{ .name = "ten", .recipients = 10, .own = 1 },
+	{ .name = "links", .recipients = 3, .own = 1,
+	    .options = { "--hardlink" } },
+	{ .name = "hooks", .recipients = 2, .own = 1, .hands_on = 1,
+	    .options = { "--filter", "cat", "--deliver", KEEP } },
+	{ .name = "spool", .recipients = 1, .hands_on = 1, .nowhere = 1,
+	    .options = { "--deliver", KEEP, "-m", "none" } },
+	{ .name = "bdat", .recipients = 1, .bdat = 1 },
+	{ .name = "lmtp", .recipients = 3, .own = 1, .lmtp = 1 },
+	{ .name = "tls", .recipients = 1, .tls = 1,
+	    .options = { "--tls", HELPER } },
+	{ .name = "inetd", .recipients = 1, .inetd = 1 },
+};
+
+/* How calls fail, on what kind of descriptor ("": any). */
+static const struct way {
+	const char *name, *kind;
+	int errors[9];		/* ends with 0 */
+	int lasting;		/* all later calls may fail as well */
+} ways[] = {
+	{ "open", "", { ENOSPC, EDQUOT, EIO, EMFILE, ENFILE, ENOMEM, EROFS,
+	    EINTR }, 1 },
+	{ "open_old", "", { EMFILE, ENFILE, ENOMEM, EIO, EACCES, EINTR }, 1 },
+	{ "write", "file", { ENOSPC, EDQUOT, EIO, EFBIG, EINTR, FAIL_SHORT,
+	    FAIL_ZERO }, 1 },
+	{ "write", "stderr", { ENOSPC, EIO, EPIPE, EAGAIN, EINTR, FAIL_SHORT },
+	    1 },
+	{ "write", "sock", { ECONNRESET, EPIPE, ENOBUFS, EAGAIN, EINTR,
+	    FAIL_SHORT }, 0 },
+	{ "write", "pipe", { EPIPE, EINTR }, 0 },
+	{ "copy", "", { ENOSPC, EDQUOT, EIO, ENOMEM, EXDEV, ENOSYS, EINTR,
+	    FAIL_SHORT }, 1 },
+	{ "fsync", "file", { EIO, ENOSPC, EDQUOT, EINTR }, 1 },
+	{ "fsync", "dir", { EIO, ENOSPC, EDQUOT, EINTR }, 1 },
+	{ "rename", "", { ENOSPC, EDQUOT, EIO, EROFS, ENOMEM, EXDEV }, 1 },
+	{ "link", "", { EMLINK, EXDEV, EPERM, ENOSPC, EDQUOT, EIO }, 1 },
+	{ "unlink", "", { EIO, EROFS, EBUSY }, 0 },
+	{ "mkdir", "", { ENOSPC, EDQUOT, EIO, EROFS, EMLINK }, 1 },
+	{ "close", "", { EIO, EINTR, ENOSPC, EDQUOT }, 1 },
+	{ "stat", "", { EIO, ENOMEM, EACCES, ELOOP }, 1 },
+	{ "statvfs", "", { EIO, ENOMEM, EINTR, ENOSYS }, 1 },
+	{ "access", "", { EIO, ENOMEM, EROFS }, 1 },
+	{ "opendir", "", { EMFILE, ENFILE, ENOMEM }, 1 },
+	{ "readdir", "", { EIO }, 1 },
+	{ "lseek", "", { EIO }, 1 },
+	{ "truncate", "", { ENOSPC, EIO, EINTR }, 1 },
+	{ "read", "sock", { ECONNRESET, ETIMEDOUT, EIO, EAGAIN, EINTR }, 0 },
+	{ "read", "file", { EIO, EINTR }, 1 },
+	{ "read", "pipe", { EIO, EAGAIN, EINTR }, 0 },
+	{ "poll", "", { ENOMEM, EINTR }, 0 },
+	{ "accept", "", { ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPROTO,
+	    EINTR }, 0 },
+	{ "sockname", "", { ENOBUFS }, 1 },
+	{ "sockopt", "", { ENOBUFS, ENOPROTOOPT }, 1 },
+	{ "shutdown", "", { ENOTCONN, ENOBUFS }, 1 },
+	{ "ioctl", "", { ENOTTY, EINTR }, 1 },
+	{ "fcntl", "", { EIO, EINTR }, 1 },
+	{ "dup", "", { EMFILE, ENOMEM }, 1 },
+	{ "pipe", "", { EMFILE, ENFILE, ENOMEM }, 1 },
+	{ "socket", "", { EMFILE, ENFILE, ENOMEM }, 1 },
+	{ "spawn", "", { EAGAIN, ENOMEM, ENOENT }, 1 },
+	{ "wait", "", { EINTR }, 0 },
+	{ "random", "", { EAGAIN, EINTR }, 1 },
+	{ "mmap", "", { ENOMEM }, 1 },
+	{ "malloc", "", { ENOMEM }, 1 },
+};
+
+static const struct {
+	int error;
+	const char *name;
+} names[] = {
+	{ FAIL_SHORT, "short" }, { FAIL_ZERO, "zero" }, { FAIL_KILL, "kill" },
+	{ FAIL_AFTER, "after" }, { EACCES, "EACCES" }, { EAGAIN, "EAGAIN" },
+	{ EBUSY, "EBUSY" }, { ECHILD, "ECHILD" },
+	{ ECONNABORTED, "ECONNABORTED" }, { ECONNRESET, "ECONNRESET" },
+	{ EDQUOT, "EDQUOT" }, { EFBIG, "EFBIG" }, { EINTR, "EINTR" },
+	{ EIO, "EIO" }, { ELOOP, "ELOOP" }, { EMFILE, "EMFILE" },
+	{ EMLINK, "EMLINK" }, { ENFILE, "ENFILE" }, { ENOBUFS, "ENOBUFS" },
+	{ ENOENT, "ENOENT" }, { ENOMEM, "ENOMEM" },
+	{ ENOPROTOOPT, "ENOPROTOOPT" }, { ENOSPC, "ENOSPC" },
+	{ ENOSYS, "ENOSYS" }, { ENOTCONN, "ENOTCONN" }, { ENOTTY, "ENOTTY" },
+	{ EPERM, "EPERM" }, { EPIPE, "EPIPE" }, { EPROTO, "EPROTO" },
+	{ EROFS, "EROFS" }, { ETIMEDOUT, "ETIMEDOUT" }, { EXDEV, "EXDEV" },
+};
+
+static struct server server;
+static int stops_early;		/* at the first promise that is broken */
+static long stride = 1;
+static long messages;		/* the number of the last one */
+static long tried, broken;	/* points, promises */
+static struct { long blocks; int highest; } baseline[2];
+
+static const char *
+error_name(int error)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (names[i].error == error)
+			return names[i].name;
+	return "?";
+}
+
+/* A promise is broken. */
+static void
+blame(const char *what)
+{
+	const struct fail_control *c = server.control;
+
+	broken++;
+	printf("%s %s%s%s:%ld%s:%s: %s\n", server.scenario->name, c->name,
+	    *c->kind ? "@" : "", c->kind, c->first, c->more ? "+" : "",
+	    error_name(c->error), what);
+	fflush(stdout);
+}
+
+static void
+order(const char *name, const char *kind, int error, long first, int more)
+{
+	struct fail_control *c = server.control;
+
+	snprintf(c->name, sizeof(c->name), "%s", name);
+	snprintf(c->kind, sizeof(c->kind), "%s", kind);
+	c->error = error;
+	c->first = first;
+	c->more = more;
+}
+
+static void
+arm(void)
+{
+	struct fail_control *c = server.control;
+
+	c->count = c->fired = c->n_events = c->misclosed = 0;
+	c->armed = 1;
+}
+
+/* How often has this recipient the last message? */
+static int
+copies_of(int recipient)
+{
+	const struct scenario *s = server.scenario;
+
+	if (s->nowhere)
+		return mail_handed(messages);
+	return mail_kept(s->own ? recipient : 0, messages);
+}
+
+static void
+check_recipient(int rcpt, int verdict, int copies)
+{
+	if (copies < 0)
+		blame("a message is not whole");
+	else if (copies > 1)
+		blame("a message is there twice");
+	else if (verdict == 250 && copies == 0)
+		blame("250, and the message is not there");
+	else if (verdict >= 400 && copies && !server.scenario->nowhere)
+		blame("4yz, and the message is there");
+	else if (rcpt != 250 && rcpt != 0 && copies)
+		blame("no recipient, and he has the message");
+}
+
+/* Has each recipient what he was promised? */
+static void
+check_kept(const struct outcome *o)
+{
+	const struct scenario *s = server.scenario;
+	int i, promised = 0;
+
+	for (i = 0; i < s->recipients; i++) {
+		check_recipient(o->rcpt[i], o->verdict[i], copies_of(i));
+		promised |= o->verdict[i] == 250;
+	}
+	if (s->hands_on && promised && mail_handed(messages) != 1)
+		blame("250, and the command does not have the message");
+	if (o->bounced)
+		blame("5yz, for what is a failure of this machine");
+}
+
+/* Nothing fails any more: the next message is kept. */
+static void
+send_next(struct connection *c, int fresh)
+{
+	const struct scenario *s = server.scenario;
+	struct outcome o;
+	int i;
+
+	messages++;
+	server.control->highest = 0;
+	if (fresh) {
+		server_connect(&server, c);
+		if (!client_greet(c, s))
+			blame("the next session is refused");
+	}
+	client_send(c, s, messages, &o);
+	for (i = 0; i < s->recipients && o.verdict[i] == 250; i++)
+		;
+	if (i < s->recipients)
+		blame("the next message is refused");
+	check_kept(&o);
+}
+
+static void
+check_leaks(int fresh)
+{
+	const struct fail_control *c = server.control;
+
+	if (baseline[fresh].highest == 0) {
+		baseline[fresh].highest = c->highest;
+		baseline[fresh].blocks = c->blocks;
+	}
+	if (c->highest > baseline[fresh].highest)
+		blame("a descriptor is leaked");
+	if (c->blocks > baseline[fresh].blocks && !server.scenario->inetd)
+		blame("memory is leaked");
+	if (c->misclosed)
+		blame("a descriptor is closed that is not open");
+	if (server_children(&server) > server.scenario->tls)
+		blame("a child is not reaped");
+}
+
+/*
+ * A process that serves just one may give up before it says a word.  (glibc's
+ * getpwnam may not even do that without memory.)
+ */
+static void
+check_end(int greeted)
+{
+	int status;
+
+	if (!server.scenario->inetd) {
+		if (!server_stands(&server))
+			blame("the worker died");
+		return;
+	}
+	status = server_stop(&server);
+	if (!WIFEXITED(status) && !greeted &&
+	    strcmp(server.control->name, "malloc") == 0)
+		return;
+	if (!WIFEXITED(status))
+		blame("the server died of a signal");
+	else if (WEXITSTATUS(status) != 0 && (greeted ||
+	    WEXITSTATUS(status) < 64 || WEXITSTATUS(status) > 78))
+		blame("the server has a status that it should not have");
+}
+
+/* A message while calls fail as ordered.  Returns whether all was sent. */
+static int
+send_broken(struct connection *c, struct outcome *o)
+{
+	const struct scenario *s = server.scenario;
+	int greeted;
+
+	mail_empty(1);
+	server_forget(&server);
+	messages++;
+	arm();
+	if (!s->inetd) {		/* accept is called behind it */
+		server_connect(&server, c);
+		client_quit(c);
+	}
+	server_connect(&server, c);
+	greeted = client_greet(c, s);
+	if (greeted)
+		client_send(c, s, messages, o);
+	server.control->armed = 0;
+	return greeted;
+}
+
+/* A session in which calls fail as ordered.  False if none did. */
+static int
+try(void)
+{
+	struct connection c = { .fd = -1 };
+	struct outcome o = { 0 };
+	const long before = broken;
+	const int greeted = send_broken(&c, &o);
+	const int fired = server.control->fired > 0;
+	const int goes_on = greeted && client_expect(&c, "RSET", 250);
+	const int fresh = c.fd == -1 || !greeted;
+
+	if (!fresh && !goes_on)
+		blame("the session does not go on");
+	if (c.hung)
+		blame("no reply comes");
+	else
+		check_kept(&o);
+	if (mail_left(0) != 0 && !server_says(&server, "discard-failed"))
+		blame("a file is left in tmp/");
+	if (fresh && !c.hung) {
+		client_quit(&c);
+		if (server.scenario->inetd)
+			check_end(greeted);
+	}
+	if (!c.hung) {
+		mail_empty(1);
+		send_next(&c, fresh);
+		check_leaks(fresh);
+		client_quit(&c);
+		check_end(1);
+	}
+	if (broken != before) {
+		server_stop(&server);
+		server_start(&server);
+	}
+	tried += fired;
+	return fired && !(stops_early && broken);
+}
+
+static void
+try_way(const struct way *w, int error, int more)
+{
+	long k = 1;
+
+	do
+		order(w->name, w->kind, error, k, more);
+	while (try() && (k += stride));
+}
+
+/* Nothing fails: what does a worker need for it? */
+static void
+calibrate(void)
+{
+	struct connection c;
+	int fresh;
+
+	order("nothing", "", 0, 1, 0);
+	memset(baseline, 0, sizeof(baseline));
+	for (fresh = 1; fresh >= 0; fresh--) {
+		mail_empty(1);
+		send_next(&c, 1);
+		if (!fresh) {
+			mail_empty(1);
+			send_next(&c, 0);
+		}
+		check_leaks(fresh);
+		client_quit(&c);
+		if (server.scenario->inetd)
+			check_end(1);
+	}
+}
+
+static void
+try_failures(void)
+{
+	const struct way *w;
+	const int *e;
+
+	calibrate();
+	for (w = ways; w < ways + sizeof(ways) / sizeof(*ways); w++)
+		for (e = w->errors; *e != 0 && !(stops_early && broken); e++) {
+			try_way(w, *e, 0);
+			if (w->lasting && *e > 0 && *e != EINTR && *e != EAGAIN)
+				try_way(w, *e, 1);
+		}
+}
+
+/* The next server, and files in tmp/ that are so old, and so many. */
+static void
+check_sweep(int left, long age)
+{
+	struct connection c;
+
+	if (mail_left(age) != left)
+		blame("a file in tmp/ is gone that is not old");
+	mail_empty(0);
+	send_next(&c, 1);
+	client_quit(&c);
+	check_end(1);
+}
+
+/* It dies at the k-th call.  False if it lived on. */
+static int
+crash(void)
+{
+	struct connection c;
+	struct outcome o = { 0 };
+	int status;
+
+	mail_empty(1);
+	messages++;
+	server_connect(&server, &c);
+	if (!client_greet(&c, server.scenario))
+		blame("no session");
+	arm();
+	client_send(&c, server.scenario, messages, &o);
+	client_quit(&c);
+	status = server_stop(&server);
+	server.control->armed = 0;
+	check_kept(&o);
+	if (server.control->fired == 0)
+		return 0;
+	if (!WIFSIGNALED(status))
+		blame("it did not die");
+	check_sweep(mail_left(0), 0);
+	check_sweep(mail_left(0), OLD);
+	if (mail_left(0) != 0)
+		blame("an old file in tmp/ was not swept");
+	tried++;
+	return !(stops_early && broken);
+}
+
+static void
+try_crashes(void)
+{
+	static const int moments[] = { FAIL_KILL, FAIL_AFTER };
+	long k;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		k = 1;
+		do
+			order("any", "", moments[i], k, 0);
+		while (crash() && (k += stride));
+	}
+}
+
+/* Does the set hold it? */
+static int
+holds(const unsigned long long *set, int n, unsigned long long inode)
+{
+	while (n > 0)
+		if (set[--n] == inode)
+			return 1;
+	return 0;
+}
+
+/*
+ * Content first, then the names, then the reply.  (What copies are made of
+ * need not be on the disk itself.)
+ */
+static void
+check_order(void)
+{
+	const struct scenario *s = server.scenario;
+	const int links = s->options[0] && strcmp(s->options[0],
+	    "--hardlink") == 0;
+	const int copies = s->own ? s->recipients : 1;
+	unsigned long long files[USERS_MAX * 2], dirs[USERS_MAX];
+	const struct fail_event *e = server.control->events;
+	int n_files = 0, named = 0, n_dirs = 0;
+	long i;
+
+	for (i = 0; i < server.control->n_events; i++, e++) {
+		if (e->kind == 'f' && holds(files, n_files, e->inode) &&
+		    (strcmp(e->name, "write") == 0 ||
+		    strcmp(e->name, "copy") == 0))
+			blame("a file is written to behind its fsync");
+		if (strcmp(e->name, "fsync") == 0 && e->kind == 'f')
+			files[n_files++] = e->inode;
+		if (strcmp(e->name, "rename") == 0) {
+			if (n_files != (links ? 1 : copies))
+				blame("a name before all is on the disk");
+			dirs[named++] = e->inode;
+		}
+		if (strcmp(e->name, "fsync") == 0 && e->kind == 'd' &&
+		    n_dirs < named && dirs[n_dirs] == e->inode)
+			n_dirs++;
+		if (e->kind == 's' && strcmp(e->name, "write") == 0 &&
+		    n_files > 0 && n_dirs < copies)
+			blame("a reply before all is on the disk");
+	}
+	if (n_files == 0 || n_dirs != copies)
+		blame("250, and not all is on the disk");
+}
+
+static void
+try_order(void)
+{
+	struct connection c;
+	struct outcome o;
+
+	order("nothing", "", 0, 1, 0);
+	if (server.scenario->nowhere)
+		return;
+	mail_empty(1);
+	messages++;
+	server_connect(&server, &c);
+	if (!client_greet(&c, server.scenario))
+		blame("no session");
+	arm();
+	client_send(&c, server.scenario, messages, &o);
+	client_quit(&c);
+	server_stop(&server);
+	server.control->armed = 0;
+	check_kept(&o);
+	check_order();
+	tried = server.control->n_events;
+}
+
+static const struct what {
+	const char *name;
+	void (*run)(void);
+	int inetd;		/* whatever the scenario has */
+	const char *points;
+} whats[] = {
+	{ "failures", try_failures, 0, "failures" },
+	{ "crashes", try_crashes, 1, "crashes" },
+	{ "order", try_order, 1, "calls looked at" },
+};
+
+static int
+run(const struct what *what, const struct scenario *scenario, const char *dir,
+    const char *lie)
+{
+	struct scenario s = *scenario;
+	char kind[8] = "";
+
+	s.inetd |= what->inetd;
+	mail_make(dir, s.recipients);
+	server_open(&server, &s, dir);
+	sscanf(lie, "%15[a-z]@%7[a-z]", server.control->lie, kind);
+	memcpy(server.control->lie_kind, kind, sizeof(kind));
+	tried = broken = 0;
+	server_start(&server);
+	what->run();
+	server_stop(&server);
+	printf("%s: %ld %s, %ld promises broken\n", s.name, tried,
+	    what->points, broken);
+	fflush(stdout);
+	return broken > 0;
+}
+
+static void
+usage(void)
+{
+	errx(2, "usage: every [-s N] [-l NAME[@KIND]] [-d DIR] "
+	    "failures|crashes|order [SCENARIO...]");
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *dir = "every.d", *lie = "";
+	const size_t n = sizeof(scenarios) / sizeof(*scenarios);
+	const struct what *what = whats;
+	size_t i;
+	int c, j, status = 0;
+
+	while ((c = getopt(argc, argv, "s:l:d:")) != -1)
+		switch (c) {
+		case 's':
+			stride = atol(optarg);
+			break;
+		case 'l':
+			lie = optarg;
+			stops_early = 1;
+			break;
+		case 'd':
+			dir = optarg;
+			break;
+		default:
+			usage();
+		}
+	argv += optind;
+	if (*argv == NULL)
+		usage();
+	while (strcmp(what->name, *argv) != 0)
+		if (++what == whats + sizeof(whats) / sizeof(*whats))
+			usage();
+	signal(SIGPIPE, SIG_IGN);
+	mkdir(dir, 0700);
+	if ((dir = realpath(dir, NULL)) == NULL)
+		err(2, "the directory");
+	for (i = 0; i < n; i++) {
+		for (j = 1; argv[j] && strcmp(argv[j], scenarios[i].name); j++)
+			;
+		if (argv[1] == NULL || argv[j] != NULL)
+			status |= run(what, &scenarios[i], dir, lie);
+	}
+	return status;
+}

@@ -1,0 +1,442 @@
+/*
+ * The functions of libc that t/fail.c can break, each with the name that it
+ * goes by in a rule.  What smtpd calls and is not here, t/35-failures.bats
+ * names with the reason.
+ */
+#undef _FORTIFY_SOURCE		/* its inlines would redefine what we do */
+#undef _FILE_OFFSET_BITS	/* so that open is open, not open64 */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE		/* RTLD_NEXT */
+#endif
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fail.h"
+
+#ifdef __GLIBC__
+#define SOCKADDR	__SOCKADDR_ARG	/* a union, with _GNU_SOURCE */
+#define CONST_SOCKADDR	__CONST_SOCKADDR_ARG
+#define IOCTL_REQUEST	unsigned long
+#else
+#define SOCKADDR	struct sockaddr *restrict
+#define CONST_SOCKADDR	const struct sockaddr *
+#define IOCTL_REQUEST	int
+#endif
+
+/* What a function returns that has gone on. */
+#define RETURN(error, result) do {					\
+	if ((error) == FAIL_AFTER)					\
+		fail_die();							\
+	return result;							\
+} while (0)
+
+/* A function that returns `failed` when it fails. */
+#define WRAP_ALL(type, function, params, args, name, fd, at, failed, got)\
+type function params;							\
+type									\
+function params								\
+{									\
+	static type (*real) params;					\
+	int error = fail_begin(name, fd, at);				\
+	type result;							\
+									\
+	if (error == FAIL_LIE)						\
+		return 0;						\
+	if (error != 0 && error != FAIL_AFTER)				\
+		return failed;						\
+	if (real == NULL)						\
+		fail_next(&real, #function);					\
+	result = real args;						\
+	RETURN(error, got(result));					\
+}
+
+#define WRAP(type, function, params, args, name, fd)			\
+WRAP_ALL(type, function, params, args, name, fd, fd, -1, )
+
+/* One that returns a descriptor. */
+#define WRAP_FD(function, params, args, name, fd)			\
+WRAP_ALL(int, function, params, args, name, fd, fd, -1, fail_given)
+
+/* One that returns an object. */
+#define WRAP_OBJECT(type, function, params, args, name)		\
+WRAP_ALL(type *, function, params, args, name, -1, -1, NULL, )
+
+/* One that opens; mode is there only where it creates. */
+#define WRAP_OPEN(function, params, args)				\
+int function params;							\
+int									\
+function params								\
+{									\
+	static int (*real) params;					\
+	va_list ap;							\
+	mode_t mode = 0;						\
+	int error;							\
+									\
+	if (flags & O_CREAT) {						\
+		va_start(ap, flags);					\
+		mode = va_arg(ap, mode_t);				\
+		va_end(ap);						\
+	}								\
+	error = fail_begin(flags & O_CREAT ? "open" : "open_old", -1, -1);	\
+	if (error != 0 && error != FAIL_AFTER)				\
+		return -1;						\
+	if (real == NULL)						\
+		fail_next(&real, #function);					\
+	RETURN(error, fail_given(real args));				\
+}
+
+/* One that writes len octets to fd, and may write half of them, or none. */
+#define WRAP_WRITE(function, params, args, name)			\
+ssize_t function params;						\
+ssize_t									\
+function params								\
+{									\
+	static ssize_t (*real) params;					\
+	int error = fail_begin(name, fd, fd);				\
+	ssize_t result;							\
+									\
+	if (error == FAIL_SHORT)					\
+		len -= len / 2;						\
+	else if (error == FAIL_ZERO)					\
+		return 0;						\
+	else if (error == FAIL_LIE)					\
+		return (ssize_t)len;					\
+	else if (error != 0 && error != FAIL_AFTER)			\
+		return -1;						\
+	if (real == NULL)						\
+		fail_next(&real, #function);					\
+	result = real args;						\
+	RETURN(error, result);						\
+}
+
+WRAP_OPEN(open, (const char *path, int flags, ...), (path, flags, mode))
+WRAP_OPEN(openat, (int dir, const char *path, int flags, ...),
+    (dir, path, flags, mode))
+#ifdef __GLIBC__
+WRAP_OPEN(open64, (const char *path, int flags, ...), (path, flags, mode))
+WRAP_OPEN(openat64, (int dir, const char *path, int flags, ...),
+    (dir, path, flags, mode))
+#endif
+
+WRAP_WRITE(write, (int fd, const void *buf, size_t len), (fd, buf, len),
+    "write")
+WRAP_WRITE(pwrite, (int fd, const void *buf, size_t len, off_t at),
+    (fd, buf, len, at), "write")
+WRAP_WRITE(sendfile, (int fd, int from, off_t *at, size_t len),
+    (fd, from, at, len), "copy")
+WRAP_WRITE(send, (int fd, const void *buf, size_t len, int flags),
+    (fd, buf, len, flags), "write")
+#ifdef __GLIBC__
+WRAP_WRITE(pwrite64, (int fd, const void *buf, size_t len, off64_t at),
+    (fd, buf, len, at), "write")
+WRAP_WRITE(sendfile64, (int fd, int from, off64_t *at, size_t len),
+    (fd, from, at, len), "copy")
+WRAP_WRITE(copy_file_range, (int from, off64_t *in, int fd, off64_t *out,
+    size_t len, unsigned int flags), (from, in, fd, out, len, flags), "copy")
+#else
+WRAP_WRITE(copy_file_range, (int from, off_t *in, int fd, off_t *out,
+    size_t len, unsigned int flags), (from, in, fd, out, len, flags), "copy")
+#endif
+
+ssize_t
+writev(int fd, const struct iovec *iov, int n)
+{
+	static ssize_t (*real)(int, const struct iovec *, int);
+	struct iovec half;
+	int error = fail_begin("write", fd, fd);
+
+	if (error == FAIL_SHORT && n > 0) {
+		half = *iov;
+		half.iov_len -= half.iov_len / 2;
+		iov = &half;
+		n = 1;
+	} else if (error != 0 && error != FAIL_AFTER)
+		return -1;
+	if (real == NULL)
+		fail_next(&real, "writev");
+	RETURN(error, real(fd, iov, n));
+}
+
+WRAP(ssize_t, read, (int fd, void *buf, size_t len), (fd, buf, len), "read",
+    fd)
+WRAP(ssize_t, recv, (int fd, void *buf, size_t len, int flags),
+    (fd, buf, len, flags), "read", fd)
+WRAP(ssize_t, pread, (int fd, void *buf, size_t len, off_t at),
+    (fd, buf, len, at), "read", fd)
+WRAP(int, fsync, (int fd), (fd), "fsync", fd)
+WRAP(int, fdatasync, (int fd), (fd), "fsync", fd)
+
+/* What gives a name tells of the directory that gets it. */
+#define WRAP_NAMING(function, params, args, name, at)			\
+WRAP_ALL(int, function, params, args, name, -1, at, -1, )
+
+WRAP(int, rename, (const char *from, const char *to), (from, to), "rename", -1)
+WRAP_NAMING(renameat, (int fd, const char *from, int tofd, const char *to),
+    (fd, from, tofd, to), "rename", tofd)
+WRAP_NAMING(renameat2, (int fd, const char *from, int tofd, const char *to,
+    unsigned int flags), (fd, from, tofd, to, flags), "rename", tofd)
+WRAP(int, link, (const char *from, const char *to), (from, to), "link", -1)
+WRAP_NAMING(linkat, (int fd, const char *from, int tofd, const char *to,
+    int flags), (fd, from, tofd, to, flags), "link", tofd)
+WRAP(int, unlink, (const char *path), (path), "unlink", -1)
+WRAP(int, unlinkat, (int fd, const char *path, int flags), (fd, path, flags),
+    "unlink", -1)
+WRAP(int, mkdir, (const char *path, mode_t mode), (path, mode), "mkdir", -1)
+WRAP(int, mkdirat, (int fd, const char *path, mode_t mode), (fd, path, mode),
+    "mkdir", -1)
+WRAP(int, fstat, (int fd, struct stat *st), (fd, st), "stat", fd)
+WRAP(int, stat, (const char *path, struct stat *st), (path, st), "stat", -1)
+WRAP(int, lstat, (const char *path, struct stat *st), (path, st), "stat", -1)
+WRAP(int, fstatat, (int fd, const char *path, struct stat *st, int flags),
+    (fd, path, st, flags), "stat", -1)
+WRAP(int, access, (const char *path, int mode), (path, mode), "access", -1)
+WRAP(int, faccessat, (int fd, const char *path, int mode, int flags),
+    (fd, path, mode, flags), "access", -1)
+WRAP(int, fchmod, (int fd, mode_t mode), (fd, mode), "chmod", -1)
+WRAP(int, fchownat, (int fd, const char *path, uid_t uid, gid_t gid,
+    int flags), (fd, path, uid, gid, flags), "chown", -1)
+WRAP(int, ftruncate, (int fd, off_t len), (fd, len), "truncate", -1)
+WRAP(off_t, lseek, (int fd, off_t at, int from), (fd, at, from), "lseek", -1)
+WRAP(pid_t, fork, (void), (), "fork", -1)
+WRAP(pid_t, waitpid, (pid_t pid, int *status, int flags),
+    (pid, status, flags), "wait", -1)
+WRAP(int, waitid, (idtype_t type, id_t id, siginfo_t *info, int flags),
+    (type, id, info, flags), "wait", -1)
+WRAP(int, poll, (struct pollfd *p, nfds_t n, int ms), (p, n, ms), "poll", -1)
+WRAP(int, ppoll, (struct pollfd *p, nfds_t n, const struct timespec *t,
+    const sigset_t *set), (p, n, t, set), "poll", -1)
+WRAP(int, epoll_pwait, (int fd, struct epoll_event *e, int n, int ms,
+    const sigset_t *set), (fd, e, n, ms, set), "poll", -1)
+WRAP(int, epoll_ctl, (int fd, int op, int other, struct epoll_event *e),
+    (fd, op, other, e), "epoll", -1)
+WRAP_FD(epoll_create1, (int flags), (flags), "epoll", -1)
+WRAP_FD(eventfd, (unsigned int n, int flags), (n, flags), "eventfd", -1)
+WRAP_FD(memfd_create, (const char *name, unsigned int flags), (name, flags),
+    "memfd", -1)
+WRAP_FD(dup2, (int fd, int to), (fd, to), "dup", -1)
+WRAP_FD(socket, (int family, int type, int proto), (family, type, proto),
+    "socket", -1)
+WRAP_FD(accept, (int fd, SOCKADDR sa, socklen_t *len), (fd, sa, len),
+    "accept", fd)
+WRAP_FD(accept4, (int fd, SOCKADDR sa, socklen_t *len, int flags),
+    (fd, sa, len, flags), "accept", fd)
+WRAP(int, bind, (int fd, CONST_SOCKADDR sa, socklen_t len), (fd, sa, len),
+    "bind", -1)
+WRAP(int, connect, (int fd, CONST_SOCKADDR sa, socklen_t len), (fd, sa, len),
+    "connect", -1)
+WRAP(int, listen, (int fd, int n), (fd, n), "listen", -1)
+WRAP(int, getsockname, (int fd, SOCKADDR sa, socklen_t *len), (fd, sa, len),
+    "sockname", -1)
+WRAP(int, getpeername, (int fd, SOCKADDR sa, socklen_t *len), (fd, sa, len),
+    "sockname", -1)
+WRAP(int, getsockopt, (int fd, int level, int name, void *restrict value,
+    socklen_t *restrict len), (fd, level, name, value, len), "sockopt", -1)
+WRAP(int, setsockopt, (int fd, int level, int name, const void *value,
+    socklen_t len), (fd, level, name, value, len), "sockopt", -1)
+WRAP(int, shutdown, (int fd, int how), (fd, how), "shutdown", -1)
+WRAP(ssize_t, getrandom, (void *buf, size_t len, unsigned int flags),
+    (buf, len, flags), "random", -1)
+WRAP(int, statvfs, (const char *path, struct statvfs *st), (path, st),
+    "statvfs", -1)
+WRAP(int, fstatvfs, (int fd, struct statvfs *st), (fd, st), "statvfs", -1)
+WRAP_OBJECT(DIR, opendir, (const char *path), (path), "opendir")
+WRAP_OBJECT(DIR, fdopendir, (int fd), (fd), "opendir")
+WRAP_OBJECT(struct dirent, readdir, (DIR *d), (d), "readdir")
+WRAP_OBJECT(FILE, fopen, (const char *restrict path,
+    const char *restrict mode), (path, mode), "open_old")
+WRAP_ALL(void *, mmap, (void *at, size_t len, int prot, int flags, int fd,
+    off_t from), (at, len, prot, flags, fd, from), "mmap", -1, -1, MAP_FAILED, )
+#ifdef __GLIBC__
+WRAP(int, statvfs64, (const char *path, struct statvfs64 *st), (path, st),
+    "statvfs", -1)
+WRAP(int, fstatvfs64, (int fd, struct statvfs64 *st), (fd, st), "statvfs", -1)
+
+/* What _FORTIFY_SOURCE makes of opens without a mode: they create nothing. */
+int __open_2(const char *, int);
+int __open64_2(const char *, int);
+int __openat_2(int, const char *, int);
+int __openat64_2(int, const char *, int);
+
+int
+__open_2(const char *path, int flags)
+{
+	return open(path, flags);
+}
+
+int
+__open64_2(const char *path, int flags)
+{
+	return open64(path, flags);
+}
+
+int
+__openat_2(int dir, const char *path, int flags)
+{
+	return openat(dir, path, flags);
+}
+
+int
+__openat64_2(int dir, const char *path, int flags)
+{
+	return openat64(dir, path, flags);
+}
+#endif
+
+/* The third argument is at most a pointer. */
+#define WRAP_VARIADIC(function, request, name, got)		\
+int									\
+function(int fd, request command, ...)					\
+{									\
+	static int (*real)(int, request, ...);				\
+	va_list ap;							\
+	void *arg;							\
+	int error = fail_begin(name, -1, -1);				\
+									\
+	va_start(ap, command);						\
+	arg = va_arg(ap, void *);					\
+	va_end(ap);							\
+	if (error != 0 && error != FAIL_AFTER)				\
+		return -1;						\
+	if (real == NULL)						\
+		fail_next(&real, #function);					\
+	RETURN(error, got(real(fd, command, arg)));			\
+}
+
+#define IS_DUP	(command == F_DUPFD || command == F_DUPFD_CLOEXEC)
+#define DUP_GIVEN(fd)	(IS_DUP ? fail_given(fd) : (fd))
+
+WRAP_VARIADIC(fcntl, int, IS_DUP ? "dup" : "fcntl", DUP_GIVEN)
+WRAP_VARIADIC(ioctl, IOCTL_REQUEST, "ioctl", )
+
+#define WRAP_PAIR(function, params, args)				\
+int									\
+function params								\
+{									\
+	static int (*real) params;					\
+	int error = fail_begin("pipe", -1, -1), result;			\
+									\
+	if (error != 0 && error != FAIL_AFTER)				\
+		return -1;						\
+	if (real == NULL)						\
+		fail_next(&real, #function);					\
+	result = real args;						\
+	if (result == 0) {						\
+		fail_given(fds[0]);						\
+		fail_given(fds[1]);						\
+	}								\
+	RETURN(error, result);						\
+}
+
+WRAP_PAIR(pipe2, (int fds[2], int flags), (fds, flags))
+WRAP_PAIR(socketpair, (int family, int type, int proto, int fds[2]),
+    (family, type, proto, fds))
+
+/* It returns the errno. */
+int
+posix_spawn(pid_t *restrict pid, const char *restrict path,
+    const posix_spawn_file_actions_t *restrict files,
+    const posix_spawnattr_t *restrict attributes, char *const *restrict argv,
+    char *const *restrict envp)
+{
+	static int (*real)(pid_t *, const char *,
+	    const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
+	    char *const *, char *const *);
+	int error = fail_begin("spawn", -1, -1);
+
+	if (error > 0)
+		return error;
+	if (real == NULL)
+		fail_next(&real, "posix_spawn");
+	RETURN(error, real(pid, path, files, attributes, argv, envp));
+}
+
+/* The descriptor is closed all the same, as Linux does it. */
+int
+close(int fd)
+{
+	static int (*real)(int);
+	int error = 0;
+
+	if (fail_is_log(fd))
+		return 0;
+	if (fd > STDERR_FILENO)
+		error = fail_begin("close", fd, fd);
+	if (error == FAIL_LIE)
+		return 0;
+	if (real == NULL)
+		fail_next(&real, "close");
+	if (real(fd) == -1) {
+		fail_misclosed();
+		return -1;
+	}
+	if (error <= 0)
+		RETURN(error, 0);
+	errno = error;
+	return -1;
+}
+
+/*
+ * dlsym itself may allocate, and does without when it can't; so while it
+ * looks for the real ones, there are none.
+ */
+#define WRAP_ALLOC(function, params, args, is_new)			\
+void *									\
+function params								\
+{									\
+	static void *(*real) params;					\
+	static int looking;						\
+	const int fresh = is_new;					\
+	void *block;							\
+									\
+	if (real == NULL) {						\
+		if (looking)						\
+			return NULL;					\
+		looking = 1;						\
+		fail_next(&real, #function);					\
+		looking = 0;						\
+	}								\
+	if (fail_begin("malloc", -1, -1))					\
+		return NULL;						\
+	block = real args;						\
+	if (block != NULL && fresh)					\
+		fail_count_block(1);						\
+	return block;							\
+}
+
+WRAP_ALLOC(malloc, (size_t len), (len), 1)
+WRAP_ALLOC(calloc, (size_t n, size_t len), (n, len), 1)
+WRAP_ALLOC(realloc, (void *old, size_t len), (old, len), old == NULL)
+
+void
+free(void *block)
+{
+	static void (*real)(void *);
+
+	if (block == NULL || fail_hoards())
+		return;
+	if (real == NULL)
+		fail_next(&real, "free");
+	real(block);
+	fail_count_block(-1);
+}
