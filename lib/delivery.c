@@ -369,18 +369,13 @@ static void
 discard(struct delivery *d, size_t i)
 {
 	struct copy *c = &d->copies[i];
-	struct maildir m;
 
 	if (!c->exists)
 		return;
 	c->exists = false;
-	if (open_copy(d, i, &m) < 0) {
+	if ((i == d->home ? maildir_discard(spool_maildir(d), &c->file) :
+	    store_discard(d->store, c->path, &c->file)) < 0)
 		log_leftover(d, &c->file);
-		return;
-	}
-	if (maildir_discard(&m, &c->file) < 0)
-		log_leftover(d, &c->file);
-	close_copy(d, i, &m);
 }
 
 /* All content is on the disk before the first name is given. */

@@ -29,6 +29,9 @@ struct running {
 	struct said said;	/* to stderr */
 };
 
+/* A verdict, or a message, of which a part is missing is none. */
+static const char unheard[] = "its output could not be read";
+
 static bool
 needs_shell(const char *command)
 {
@@ -271,11 +274,15 @@ take(struct running *r, int *fd,
 	n = read(*fd, buf, sizeof buf);
 	if (n > 0) {
 		with(r, buf, (size_t)n);
-	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-		close(*fd);
-		*fd = -1;
+		return n;
 	}
-	return n;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n < 0)
+		give_up(r, unheard);
+	close(*fd);
+	*fd = -1;
+	return 0;
 }
 
 /* Read what was there when it ended; who escaped may write for ever. */
@@ -283,13 +290,12 @@ static void
 take_rest(struct running *r, int *fd,
     void (*with)(struct running *, const char *, size_t))
 {
-	ssize_t n;
 	int left = 0;
 
-	if (*fd < 0 || ioctl(*fd, FIONREAD, &left) < 0)
-		return;
-	while (left > 0 && (n = take(r, fd, with)) > 0)
-		left -= (int)n;
+	if (*fd >= 0 && ioctl(*fd, FIONREAD, &left) < 0)
+		give_up(r, unheard);
+	while (left > 0 && *fd >= 0)
+		left -= (int)take(r, fd, with);
 }
 
 /* Wait for the next thing to happen, and see to it. */

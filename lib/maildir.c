@@ -228,6 +228,19 @@ maildir_discard(const struct maildir *m, const struct maildir_file *f)
 	return 0;
 }
 
+int
+maildir_discard_closed(int at, const char *path, const struct maildir_file *f)
+{
+	char name[PATH_MAX];
+
+	if (snprintf(name, sizeof name, "%s/%s/%s", path, f->published ?
+	    "new" : "tmp", f->name) >= (int)sizeof name) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return unlinkat(at, name, 0) < 0 && errno != ENOENT ? -1 : 0;
+}
+
 /* Skip digits of a base; false where there are none. */
 static bool
 skip_number(const char **s, int base)

@@ -92,6 +92,13 @@ int maildir_sync(const struct maildir *);
  */
 int maildir_discard(const struct maildir *, const struct maildir_file *);
 
+/*
+ * The same in the Maildir at this path, which need not be open: what was begun
+ * can be undone where no more descriptor is to be had.
+ */
+int maildir_discard_closed(int at, const char *path,
+    const struct maildir_file *);
+
 /* Remove from tmp/ what this program left there MAILDIR_TMP_AGE ago. */
 void maildir_sweep(const struct maildir *);
 

@@ -14,7 +14,7 @@ process_start(pid_t *pid, char **argv, char **environment, const int *fds,
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attributes;
 	sigset_t none, all;
-	int i, error;
+	int i, error = 0;
 
 	sigemptyset(&none);
 	sigfillset(&all);
@@ -25,14 +25,13 @@ process_start(pid_t *pid, char **argv, char **environment, const int *fds,
 	posix_spawnattr_setsigdefault(&attributes, &all);
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawn_file_actions_init(&files);
-	for (i = 0; i < n; i++)
-		if (fds[i] < 0)
-			posix_spawn_file_actions_addopen(&files, i,
-			    "/dev/null", O_RDWR, 0);
-		else
-			posix_spawn_file_actions_adddup2(&files, fds[i], i);
-	error = posix_spawn(pid, argv[0], &files, &attributes, argv,
-	    environment);
+	for (i = 0; i < n && !error; i++)	/* each takes memory */
+		error = fds[i] < 0 ? posix_spawn_file_actions_addopen(&files,
+		    i, "/dev/null", O_RDWR, 0) :
+		    posix_spawn_file_actions_adddup2(&files, fds[i], i);
+	if (!error)
+		error = posix_spawn(pid, argv[0], &files, &attributes, argv,
+		    environment);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attributes);
 	return error;

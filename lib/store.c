@@ -117,10 +117,14 @@ store_create_unlinked(const struct store *s, int *writer, int *reader)
 		return -1;
 	*reader = openat(s->base, name, O_RDONLY | O_CLOEXEC);
 	error = errno;
-	unlinkat(s->base, name, 0);
-	if (*reader >= 0)
+	if (unlinkat(s->base, name, 0) == 0 && *reader >= 0)
 		return 0;
+	if (*reader >= 0) {	/* nobody would ever remove it */
+		error = errno;
+		close(*reader);
+	}
 	close(*writer);
+	*writer = *reader = -1;
 	errno = error;
 	return -1;
 }
@@ -202,11 +206,11 @@ names_directory(const char *component)
 	return true;
 }
 
-/* Append n octets; false when they don't fit PATH_MAX. */
+/* Append n octets; false where no file below would fit PATH_MAX any more. */
 static bool
 append(char *path, size_t *len, const char *s, size_t n)
 {
-	if (n >= PATH_MAX - *len)
+	if (n + sizeof "/new/" + NAME_MAX > PATH_MAX - *len)
 		return false;
 	memcpy(path + *len, s, n);
 	*len += n;
@@ -279,6 +283,13 @@ int
 store_open_user(const struct store *s, const char *path, struct maildir *m)
 {
 	return maildir_open(m, s->base, path);
+}
+
+int
+store_discard(const struct store *s, const char *path,
+    const struct maildir_file *f)
+{
+	return maildir_discard_closed(s->base, path, f);
 }
 
 const char *

@@ -83,6 +83,10 @@ enum store_status store_find(const struct store *, const char *local,
 /* Open it, as maildir_open() does.  The caller closes it. */
 int store_open_user(const struct store *, const char *path, struct maildir *);
 
+/* Remove a file of it, which need not be open: maildir_discard_closed(). */
+int store_discard(const struct store *, const char *path,
+    const struct maildir_file *);
+
 /*
  * A file without a name, in a store that keeps nothing: *writer for reading
  * and writing, *reader for reading.  Returns 0, or -1 with errno set.

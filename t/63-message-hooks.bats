@@ -251,6 +251,37 @@ log_all() {
 	stored "$tmp/expected"
 }
 
+@test "a hook that can't be heard to its end is 451: a filter's output is never cut" {
+	local event
+	for event in filter on-message deliver; do
+		options=("--$event" 'cat; echo x >&2')
+		shim read@pipe:1:EIO
+		talk "${data_bob[@]}" send:'x\r\n.\r\n' reply:'451 4.3.0 ' \
+		    say:QUIT eof
+		failed read pipe
+		keeps 0
+		[[ $(events hook-failed | tail -n 1) == *" hook=$event "*' error="its output could not be read"' ]]
+	done
+}
+
+@test "whatever interrupts while a filter is heard, its output is whole" {
+	local rule
+	options=(--filter cat)
+	for rule in read@pipe:{1..5}:{EINTR,EAGAIN} ioctl:{1,2}:EINTR; do
+		rm -rf "$dir"
+		shim "$rule"
+		talk "${data_bob[@]}" repeat:1000:'0123456789\r\n' \
+		    send:'the end\r\n.\r\n' reply say:QUIT eof
+		echo "$rule"
+		if [[ $codes == *' 250 221' ]]; then
+			[[ $(tail -n 1 "$(message)") == 'the end' ]]
+		else
+			[[ $codes == *' 451 221' ]]
+			keeps 0
+		fi
+	done
+}
+
 @test "a filter that fails, without a reply, is 451: nothing of its output is kept" {
 	local n
 	for n in 1 2 126 127; do

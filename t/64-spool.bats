@@ -194,3 +194,16 @@ post() {
 	grep -qx 'Subject: x' "$tmp/out/handed"
 	[[ -z $(find "$spool" -mindepth 1) && ! -e $dir ]]
 }
+
+@test "a file that can't be unlinked gets no message: 451, and it stays empty" {
+	spool=$tmp/spool
+	mkdir "$spool"
+	shim unlink:2:EIO	# the first is the check at the start
+	options=(--maildir none --spool "$spool" --deliver "cat >$tmp/handed")
+	say "${to_bob[@]}" DATA NOOP QUIT
+	failed unlink
+	[[ $codes == "$to_bob_codes 451 250 221" ]]
+	[[ $(events refused) == *' error="tmp: '* ]]
+	[[ ! -e $tmp/handed ]]
+	[[ -z $(find "$spool" -type f -size +0) ]]
+}

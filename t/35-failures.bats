@@ -1,0 +1,104 @@
+# Every failure, once: t/every makes each call fail that the server makes for a
+# message, one after the other, and looks whether what smtpd promises holds.
+# Here each N-th; all of them by "make failures" (t/README.md).
+
+load helpers
+
+# every ARGUMENT...: t/every, on a tmpfs where there is one
+every() {
+	local shm=/dev/shm
+	[[ -w $shm ]] || shm=$tmp
+	[[ -n ${elsewhere:-} ]] || elsewhere=$(mktemp -d "$shm/every.XXXXXX")
+	t/every -d "$elsewhere" "$@"
+}
+
+# counted LEAST: none of the promises was broken, at so many points at least
+counted() {
+	local n
+	n=$(sed -n 's/^[a-z]*: \([0-9]*\) .* 0 promises broken$/\1/p' "$tmp/said")
+	cat "$tmp/said"
+	((n >= $1))
+}
+
+# holds LEAST ARGUMENT...: the promises hold
+holds() {
+	every "${@:2}" >"$tmp/said" || { cat "$tmp/said"; return 1; }
+	counted "$1"
+}
+
+@test "whichever call fails, for one Maildir, the promise holds (RFC 5321 6.1)" {
+	holds 200 failures one
+}
+
+@test "whichever call fails, for ten users, the promise holds" {
+	holds 200 -s 11 failures ten
+}
+
+@test "whichever call fails, with --hardlink, the promise holds" {
+	holds 100 -s 5 failures links
+}
+
+@test "whichever call fails, with --filter and --deliver, the promise holds" {
+	holds 150 -s 9 failures hooks
+}
+
+@test "whichever call fails, where commands alone have the message, the promise holds" {
+	holds 200 failures spool
+}
+
+@test "whichever call fails, in chunks, the promise holds (RFC 3030)" {
+	holds 200 failures bdat
+}
+
+@test "whichever call fails, over LMTP, each reply holds (RFC 2033 4.2)" {
+	holds 150 -s 7 failures lmtp
+}
+
+@test "whichever call fails, with TLS, the promise holds" {
+	holds 100 -s 3 failures tls
+}
+
+@test "whichever call fails, from the start, an inetd server serves or says why not" {
+	holds 100 -s 13 failures inetd
+}
+
+# lies NAME[@KIND] WHAT FINDING: calls that do nothing are found out
+lies() {
+	local rc=0
+	every -l "$1" "$2" one >"$tmp/said" || rc=$?
+	cat "$tmp/said"
+	((rc == 1))
+	grep -q "^one [^:]*:[^:]*:[^:]*: $3\$" "$tmp/said"
+}
+
+@test "t/every finds out a server that does less than it says" {
+	lies rename failures '250, and the message is not there'
+	lies unlink failures 'a file is left in tmp/'
+	lies close failures 'a descriptor is leaked'
+	lies free failures 'memory is leaked'
+	lies write@file order 'a message is not whole'
+	lies rename crashes '250, and the message is not there'
+	lies unlink crashes 'an old file in tmp/ was not swept'
+	lies fsync@file order 'a name before all is on the disk'
+	lies fsync@dir order '250, and not all is on the disk'
+}
+
+@test "t/fail.so knows each function that smtpd calls and that can fail" {
+	command -v nm >/dev/null
+	# those that can't, or whose failure is no matter of the machine
+	local ends='abort|exit|_exit|alarm|free|freeaddrinfo|strerror|strsignal'
+	# of libc alone: no system call, or others that are here
+	local libc='f(close|eof|error|flush|gets|read|write|dopen|open.*)|clearerr|(un)?getc|putc|rewind|setvbuf|st[pr].*|mem(chr|cmp|cpy|move|set)|.*printf|sscanf|(un)?setenv|getenv|getauxval|open_memstream|(gm|local)time_r|time|tzset|inet_.*|explicit_bzero|posix_spawn_.*|posix_spawnattr_.*|closedir|qsort|atoi|isatty'
+	# of a start alone, and tried where privileges are (t/59, t/real/70)
+	local start='get(e|re)?[ug]id|getresuid|setresuid|setresgid|setuid|initgroups|getpw.*|getgr.*|[gs]etrlimit|prctl|syscall|umask|lchown|execv|getcwd|gethostname|get(addr|name)info|gai_strerror'
+	# signals, clocks, the log: nothing depends on how they end
+	local signals='sig.*|kill|raise|nanosleep|clock_gettime|openlog|syslog|getp?pid|munmap'
+	nm -D --undefined-only smtpd | sed -n 's/@.*//; s/.* U //p' | sed 's/^__\(a\|ub\)san_.*//; s/^__\(isoc[0-9]*_\)*//; s/_chk$//' |
+	    grep -vxE "_.*|stack_.*|libc_.*|errno_.*|ctype_.*|uflow|overflow|environ|std(in|out|err)|$ends|$libc|$start|$signals" |
+	    sort -u >"$tmp/calls"
+	nm -D --defined-only t/fail.so | sed 's/.* //; s/@.*//' | sort -u >"$tmp/known"
+	comm -23 "$tmp/calls" "$tmp/known" >"$tmp/unknown"
+	cat "$tmp/unknown"
+	grep -qx renameat "$tmp/calls"
+	[[ ! -s $tmp/unknown ]]
+}

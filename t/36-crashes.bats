@@ -1,0 +1,41 @@
+# Every crash, once: t/every kills the server before and behind each of its
+# calls.  What was promised is there, nothing is in part, and what is left in
+# tmp/ is swept when it is old (maildir(5)).  And the order of the calls is such
+# that it would be so if the machine went down.
+
+load helpers
+
+# every LEAST ARGUMENT...: no promise is broken, at so many points at least
+every() {
+	local shm=/dev/shm n
+	[[ -w $shm ]] || shm=$tmp
+	elsewhere=$(mktemp -d "$shm/every.XXXXXX")
+	t/every -d "$elsewhere" "${@:2}" >"$tmp/said" || {
+		cat "$tmp/said"
+		return 1
+	}
+	cat "$tmp/said"
+	n=$(awk '{ n += $2 } END { print n + 0 }' "$tmp/said")
+	((n >= $1))
+	lacks -v ' 0 promises broken$' "$tmp/said"
+}
+
+@test "killed before or behind any call, one Maildir has the message whole or not at all" {
+	every 60 crashes one bdat inetd
+}
+
+@test "killed before or behind any call, each Maildir has its copy whole or not at all" {
+	every 50 -s 13 crashes ten
+}
+
+@test "the same with --hardlink, over LMTP, and with TLS" {
+	every 60 -s 7 crashes links lmtp tls
+}
+
+@test "the same with commands that filter and deliver" {
+	every 30 -s 7 crashes hooks spool
+}
+
+@test "content, its fsync, the name, its fsync, and only then 250 (RFC 5321 6.1)" {
+	every 500 order
+}
