@@ -209,15 +209,19 @@ opens() {
 	keeps 1
 }
 
-@test "a Maildir that was removed and made anew: 451 at most, then mail is kept" {
+@test "a Maildir that was removed is 451, and when it is made anew 451 once at most" {
 	confinable
-	local n=0
+	local n=0 i
 	serve --workers 1 --listen 127.0.0.1:0
 	rm -r "$dir"
+	for i in 1 2 3; do
+		dial "${addr[0]}" "${data_bob[@]:0:7}" say:DATA reply:4 \
+		    say:QUIT reply:221 eof
+	done
 	mkdir -p "$dir"/{tmp,new,cur}
 	((EUID != 0)) || chown -R nobody "$dir"
-	until dial "${addr[0]}" "${data_bob[@]:0:7}" say:DATA reply:354 \
-	    send:'x\r\n.\r\n' reply:250 say:QUIT reply:221 eof; do
+	until dial "${addr[0]}" "${data_bob[@]}" send:'x\r\n.\r\n' reply:250 \
+	    say:QUIT reply:221 eof; do
 		((++n < 2))
 	done
 	keeps 1
