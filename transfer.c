@@ -57,7 +57,6 @@ receive_data(struct session *s)
 {
 	char in[STREAM_BUFFER], out[STREAM_BUFFER + 1];
 	struct data *d = &s->data;
-	struct reply refusal = reply_none();
 	unsigned long long lines;
 	size_t n, used, len;
 
@@ -71,17 +70,16 @@ receive_data(struct session *s)
 		session_show(s, "DATA", d->octets);
 		if (d->done)
 			stream_unread(s->stream, in + used, n - used);
-		if (refusal.code)
+		if (!s->envelope)
 			continue;
-		refusal = judge_data(s);
-		if (refusal.code)
+		if (judge_data(s).code)
 			session_drop_envelope(s);
 		else
 			s->envelope->ops->write(s->envelope, out, len,
 			    d->lines - lines);
 	}
 	transcript_end_data(s, d);
-	return refusal;
+	return judge_data(s);	/* all of it, however it was cut */
 }
 
 struct reply

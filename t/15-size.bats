@@ -41,6 +41,18 @@ load helpers
 	keeps 14
 }
 
+@test "what else is wrong with an oversize message is told however the segments fall" {
+	local k actions=()
+	options=(--max-size 10)
+	for k in {0..17}; do
+		actions+=("${data_bob[@]:3}" \
+		    split:"$k:0123456789\r\na\nb\r\n.\r\n" reply:'550 5.6.11 ')
+	done
+	talk reply say:'HELO c.example' reply:250 "${actions[@]}" say:QUIT \
+	    reply:221 eof
+	keeps 0
+}
+
 @test "while an oversize message is read away nothing else ends it" {
 	local v
 	options=(--max-size 10)
