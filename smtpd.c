@@ -288,8 +288,8 @@ main(int argc, char **argv)
 {
 	static struct server server;
 	struct settings *s = &server.settings;
+	static struct user user;
 	struct handover h;
-	struct user user;
 	const struct user *become;
 	bool pool;
 

@@ -14,20 +14,27 @@ static struct {
 	char *at;
 	size_t room, used;
 	size_t stem;		/* octets that title_set() made */
+	char **arguments, **environment;	/* copies of what was there */
 } title;
 
-/* Copy n strings; NULL where there is no memory. */
+/* Copy n strings, in one piece; NULL where there is no memory. */
 static char **
 copy(char **from, size_t n)
 {
-	char **to = calloc(n + 1, sizeof *to);
-	size_t i;
+	size_t i, size = (n + 1) * sizeof *from;
+	char **to, *p;
 
-	for (i = 0; to && i < n; i++) {
-		to[i] = strdup(from[i]);
-		if (!to[i])
-			return NULL;
+	for (i = 0; i < n; i++)
+		size += strlen(from[i]) + 1;
+	to = malloc(size);
+	if (!to)
+		return NULL;
+	p = (char *)(to + n + 1);
+	for (i = 0; i < n; i++) {
+		to[i] = p;
+		p = stpcpy(p, from[i]) + 1;
 	}
+	to[n] = NULL;
 	return to;
 }
 
@@ -43,21 +50,20 @@ extend(char *end, char **strings)
 char **
 title_init(int argc, char **argv)
 {
-	char **arguments, **environment;
 	size_t n = 0;
 
 	while (environ[n])
 		n++;
-	arguments = copy(argv, (size_t)argc);
-	environment = copy(environ, n);
-	if (!arguments || !environment || argc < 1)
+	title.arguments = copy(argv, (size_t)argc);
+	title.environment = copy(environ, n);
+	if (!title.arguments || !title.environment || argc < 1)
 		return argv;
 	title.at = argv[0];
 	title.used = (size_t)(extend(NULL, argv) - title.at);
 	title.room = (size_t)(extend(title.at + title.used, environ) -
 	    title.at);
-	environ = environment;
-	return arguments;
+	environ = title.environment;
+	return title.arguments;
 }
 
 /* Put text behind the first so many octets, and nothing behind it. */
