@@ -241,6 +241,10 @@ failures: smtpd $(TOOLS)
 torture: smtpd
 	t/real/torture long
 
+# gcc and its sanitizers, over all of make check
+sanitize:
+	t/sanitize
+
 # clang and its libFuzzer; a target each until stopped, or for so many seconds:
 # make fuzz SECONDS=20
 fuzz:

@@ -194,8 +194,8 @@ open_hooks(struct server *server, bool inetd)
 static void
 open_tls(struct server *server)
 {
+	static struct hook command;
 	struct settings *s = &server->settings;
-	struct hook command;
 	const char *error;
 
 	if (!s->tls)

@@ -89,7 +89,7 @@ split(struct hook *h)
 {
 	const size_t len = strlen(h->command);
 	const char *p = h->command + strspn(h->command, " \t");
-	char *words = malloc(len + 2);
+	char *words = h->words = malloc(len + 2);
 	size_t n = 0;
 
 	h->argv = calloc(len / 2 + 3, sizeof *h->argv);

@@ -19,6 +19,9 @@ struct hook {
 	const char *command;
 	const char *argument;	/* that it gets behind its own; or NULL */
 	char **argv;		/* run by exec; NULL: by /bin/sh -c */
+
+	/* private */
+	char *words;		/* that argv points into */
 };
 
 /*

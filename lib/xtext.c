@@ -18,7 +18,7 @@ decode_pair(const char *s)
 long
 xtext_decode(const char *text, size_t n, char *out, size_t size)
 {
-	const char *end = text + n;
+	const char *end = n ? text + n : text;
 	size_t len = 0;
 	int c;
 

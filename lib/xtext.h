@@ -5,9 +5,9 @@
 #include <stddef.h>
 
 /*
- * Decode n octets into out, of size octets, with a NUL behind.  Returns how
- * many that are; -1 where it is no xtext, does not fit, or hides a NUL, CR or
- * LF.  Other octets may be anything.
+ * Decode n octets into out, of size octets, with a NUL behind; text may be NULL
+ * where n is 0.  Returns how many that are; -1 where it is no xtext, does not
+ * fit, or hides a NUL, CR or LF.  Other octets may be anything.
  */
 long xtext_decode(const char *text, size_t n, char *out, size_t size);
 

@@ -306,6 +306,7 @@ came() {
 	[[ $(head -n 1 "$(message)") == 'Return-Path: <alice@c.example>' ]]
 }
 
+# bats test_tags=memory
 @test "a Return-Path of megabytes is taken out in bounded memory" {
 	local k
 	{

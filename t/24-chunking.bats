@@ -315,6 +315,7 @@ raw() {
 	keeps 1
 }
 
+# bats test_tags=memory
 @test "a million chunks of one octet take no time and no memory to speak of" {
 	{
 		printf '%b' "$begin"

@@ -545,6 +545,7 @@ holds() {
 	    --dsn "$tmp/nothing" </dev/null
 }
 
+# bats test_tags=memory
 @test "of a message of 40 MB the report is made in bounded memory" {
 	offer --max-size 0 --min-free 0
 	{

@@ -279,6 +279,7 @@ pool_without() {
 	[[ $(workers) == "$pid" ]]
 }
 
+# bats test_tags=memory
 @test "a worker's memory does not grow with its sessions" {
 	serve --listen 127.0.0.1:0 --workers 1 --recycle-after 0
 	local pid before after i

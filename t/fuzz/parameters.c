@@ -65,7 +65,7 @@ check_xtext(const struct param *p)
 		CHECK(memcmp(out, expected, n) == 0 && out[n] == '\0');
 		CHECK(strlen(out) == n && !strpbrk(out, "\r\n"));
 	}
-	len = unitext_decode(p->value, p->len, out, sizeof out);
+	len = p->value ? unitext_decode(p->value, p->len, out, sizeof out) : -1;
 	if (len >= 0)
 		CHECK(strlen(out) == (size_t)len && utf8_is_text(out));
 }
@@ -85,8 +85,7 @@ check_param(const struct param *p)
 		CHECK((unsigned char)p->value[i] > ' ' && p->value[i] != '=' &&
 		    p->value[i] != 0x7f);
 	check_number(p);
-	if (p->value)
-		check_xtext(p);
+	check_xtext(p);
 }
 
 int
