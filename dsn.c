@@ -65,13 +65,14 @@ dsn_take_envid(struct dsn *d, const struct param *p)
 bool
 dsn_take_notify(struct dsn *d, const struct param *p)
 {
-	const char *end = p->value + p->len;
 	struct param word = { .value = p->value };
+	const char *end;
 	int i;
 
 	d->notify = 0;
 	if (p->len == 0)
 		return false;
+	end = p->value + p->len;
 	for (;; word.value += word.len + 1) {
 		word.len = 0;
 		while (word.value + word.len < end &&

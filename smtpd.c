@@ -289,7 +289,7 @@ main(int argc, char **argv)
 	static struct server server;
 	struct settings *s = &server.settings;
 	static struct user user;
-	struct handover h;
+	static struct handover h;
 	const struct user *become;
 	bool pool;
 
