@@ -46,6 +46,12 @@ take_reply(struct watch *w)
 	return w->last = first;
 }
 
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
 /* The next line; NULL where the client never ended it. */
 static const char *
 take_line(struct watch *w, size_t *len)
@@ -62,7 +68,7 @@ take_line(struct watch *w, size_t *len)
 	*len = (size_t)(lf - line);
 	if (*len && line[*len - 1] == '\r')
 		--*len;
-	while (*len && strchr(" \t", line[*len - 1]))
+	while (*len && is_blank(line[*len - 1]))
 		--*len;
 	return line;
 }
@@ -168,7 +174,7 @@ watch_chunk(struct watch *w, const char *line, size_t len)
 	unsigned long long size;
 	bool last, parsed;
 
-	for (line += 4, len -= 4; len && strchr(" \t", *line); line++)
+	for (line += 4, len -= 4; len && is_blank(*line); line++)
 		len--;
 	parsed = parse_chunk(line, len, &size, &last);
 	if (parsed && size > w->n_in) {
