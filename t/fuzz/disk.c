@@ -212,18 +212,34 @@ store_find(const struct store *s, const char *local, const char *domain,
 	return STORE_FOUND;
 }
 
-int
-store_open_user(const struct store *s, const char *path, struct maildir *m)
+static struct maildir
+maildir_of(const char *path)
 {
 	const struct cuts hash = fuzz_cuts((const uint8_t *)path,
 	    strlen(path));
 	const int directory = DIRECTORY + 1 + (int)(hash.state % 1000000);
 
+	return (struct maildir){ directory, directory, directory };
+}
+
+int
+store_open_user(const struct store *s, const char *path, struct maildir *m)
+{
 	(void)s;
 	if (fails())
 		return -1;
-	*m = (struct maildir){ directory, directory, directory };
+	*m = maildir_of(path);
 	return 0;
+}
+
+int
+store_discard(const struct store *s, const char *path,
+    const struct maildir_file *f)
+{
+	const struct maildir m = maildir_of(path);
+
+	(void)s;
+	return maildir_discard(&m, f);
 }
 
 int
