@@ -212,6 +212,7 @@ service_run(struct server *server, const struct handover *h)
 
 	open_scoreboard(server, h);
 	title_set("smtpd: master");
+	tzset();	/* once, and not in each worker */
 	if (store_is_exposed(&server->store)) {
 		log_begin(&l, LEVEL_WARNING, "maildir-exposed");
 		log_str(&l, "maildir", s->maildir);

@@ -322,13 +322,32 @@ session_end(struct session *s)
 	free(s->headers);
 }
 
+/* Is the list of recipients as long as that, or can it be made so? */
+static bool
+make_room(struct session *s, size_t need)
+{
+	size_t size = s->recipient_room ? s->recipient_room :
+	    RECIPIENT_LIST_MIN;
+	char *more;
+
+	while (size < need)
+		size *= 2;
+	if (size == s->recipient_room)
+		return true;
+	more = realloc(s->recipient_list, size);
+	if (!more)
+		return false;
+	s->recipient_list = more;
+	s->recipient_room = size;
+	return true;
+}
+
 bool
 session_has_room(struct session *s, const char *email)
 {
-	if (!s->recipient_list)
-		s->recipient_list = malloc(RECIPIENT_LIST_MAX);
-	return s->recipient_list &&
-	    s->recipient_octets + strlen(email) + 2 <= RECIPIENT_LIST_MAX &&
+	const size_t need = s->recipient_octets + strlen(email) + 2;
+
+	return need <= RECIPIENT_LIST_MAX && make_room(s, need) &&
 	    s->original_octets + strlen(s->dsn.original) <= RECIPIENT_LIST_MAX;
 }
 

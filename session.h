@@ -20,6 +20,7 @@ enum {
 	USER_MAX = 255,		/* octets of a name that AUTH gave */
 	REFUSALS_LOGGED = 200,	/* of a session; more are counted */
 	HEADERS_MAX = 8192,	/* octets of fields that commands added */
+	RECIPIENT_LIST_MIN = 512,	/* octets that are there at first */
 	RECIPIENT_LIST_MAX = 100000,	/* octets, of their ORCPT, too */
 };
 
@@ -92,7 +93,8 @@ struct session {
 	struct data data;		/* what came of the message */
 	struct rcpt *rcpts;
 	long long recipients;		/* how many */
-	char *recipient_list;		/* a line each; RECIPIENT_LIST_MAX */
+	char *recipient_list;		/* a line each; room for so much */
+	size_t recipient_room;
 	size_t recipient_octets, original_octets;
 	long long n_replies;		/* LMTP: of the whole message; else 0 */
 	struct reply *replies;		/* they; NULL: all are the same */

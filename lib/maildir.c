@@ -168,14 +168,17 @@ make_name(char *name, size_t size, const char *hostname)
 {
 	static unsigned counter;
 	static unsigned long long random;
+	static long pid;	/* of one that never forks to deliver */
 	char host[HOSTNAME_KEPT];
 	long long us = clock_us();
 
-	if (!random)
+	if (!pid) {
 		(void)!getrandom(&random, sizeof random, GRND_NONBLOCK);
+		pid = getpid();
+	}
 	put_hostname(host, sizeof host, hostname);
 	snprintf(name, size, "%lld.M%lldP%ldQ%uR%016llx.%s", us / 1000000,
-	    us % 1000000, (long)getpid(), ++counter, random, host);
+	    us % 1000000, pid, ++counter, random, host);
 }
 
 int

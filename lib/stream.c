@@ -174,6 +174,8 @@ wait_input(struct stream *s)
 			s->stop_deadline = after(clock_ms(), l->stop_timeout);
 		deadline = earlier(earlier(silence, rate),
 		    earlier(s->session_deadline, s->stop_deadline));
+		if (s->eager && (!deadline || clock_ms() < deadline))
+			return true;
 		ready = wait_client(s, s->in_fd, POLLIN, deadline,
 		    patience(s, now));
 		if (ready > 0 && s->in_data)
@@ -194,6 +196,21 @@ wait_input(struct stream *s)
 	return end(s, deadline == rate ? STREAM_SLOW : STREAM_TIMEOUT);
 }
 
+/*
+ * Read what wait_input() said is there.  Where it only guessed so, behind a
+ * read that got all that it asked for, it is not to wait: -1 with EAGAIN then.
+ */
+static ssize_t
+read_input(struct stream *s, char *buf, size_t n)
+{
+	ssize_t got = s->eager ? recv(s->in_fd, buf, n, MSG_DONTWAIT) :
+	    read(s->in_fd, buf, n);
+
+	s->eager = s->is_socket && s->in_fd == s->out_fd &&
+	    got == (ssize_t)n;
+	return got;
+}
+
 /* Flush, wait, read.  0 when reading ended. */
 static size_t
 receive(struct stream *s, char *buf, size_t n)
@@ -204,7 +221,7 @@ receive(struct stream *s, char *buf, size_t n)
 	do {
 		if (s->state != STREAM_OPEN || !wait_input(s))
 			return 0;
-		got = read(s->in_fd, buf, n);
+		got = read_input(s, buf, n);
 	} while (got < 0 && (errno == EINTR || errno == EAGAIN));
 	if (got <= 0) {
 		end(s, STREAM_CLOSED);
@@ -309,6 +326,7 @@ stream_switch(struct stream *s, int in, int out)
 	s->in_fd = in;
 	s->out_fd = out;
 	s->is_socket = fstat(out, &st) == 0 && S_ISSOCK(st.st_mode);
+	s->eager = false;
 }
 
 int
@@ -485,9 +503,10 @@ linger(struct stream *s)
 void
 stream_close(struct stream *s, bool lingering)
 {
-	stream_hang_up(s);
-	if (lingering && !s->broken && s->is_socket)
+	if (lingering && !s->broken && s->is_socket) {
+		stream_hang_up(s);
 		linger(s);
+	}
 	fclose(s->in);
 	fclose(s->out);
 }

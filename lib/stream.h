@@ -59,6 +59,8 @@ struct stream {
 
 	/* private */
 	bool is_socket;		/* out_fd */
+	bool eager;		/* there is more: the last read got all that
+				   it asked for, from a socket */
 	bool broken;		/* nothing more can be written */
 	bool block_mode, paused;
 	long long line_start;
