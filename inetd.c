@@ -142,6 +142,7 @@ inetd_run(struct server *server)
 	take_tls_means(&s->proto.tls);
 	inetd_take_limits(s);
 	worker_prepare_signals(server, &waiting);
+	worker_sweep(server);
 	if (worker_settle(server) < 0)
 		return EX_OSERR;
 	worker_serve(server, &client, STDIN_FILENO,

@@ -218,6 +218,7 @@ service_run(struct server *server, const struct handover *h)
 		log_str(&l, "maildir", s->maildir);
 		log_end(&l);
 	}
+	worker_sweep(server);
 	killed = pool_run(&options);
 	status_close(&server->status);
 	log_begin(&l, LEVEL_INFO, "stopped");

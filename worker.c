@@ -162,8 +162,13 @@ find_maildir(struct store *store)
 {
 	if (store_is_gone(store))
 		store_reopen(store);
-	if (store_is_one(store))
-		maildir_sweep(&store->one);
+}
+
+void
+worker_sweep(const struct server *server)
+{
+	if (store_is_one(&server->store))
+		maildir_sweep(&server->store.one);
 }
 
 /* What lies in tmp and new may be elsewhere, by a symbolic link. */
@@ -350,5 +355,7 @@ worker_run(void *ctx)
 		close(fd);
 		served++;
 	}
+	if (s->recycle_after && served >= s->recycle_after)
+		worker_sweep(server);
 	return EX_OK;
 }

@@ -19,9 +19,15 @@ extern volatile sig_atomic_t worker_stop;
 void worker_prepare_signals(struct server *, sigset_t *waiting);
 
 /*
- * The last thing before the first client: remove what a killed process left in
- * tmp/, and give up what serving does not take; where a command is to be run,
- * that is nothing.  Returns 0, or -1, and the log says why.
+ * Remove what a killed process left in tmp/: at the start, for all workers that
+ * are there at first, and when a worker has served its share.
+ */
+void worker_sweep(const struct server *);
+
+/*
+ * The last thing before the first client: give up what serving does not take;
+ * where a command is to be run, that is nothing.  Returns 0, or -1, and the log
+ * says why.
  */
 int worker_settle(struct server *);
 

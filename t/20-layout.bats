@@ -177,6 +177,18 @@ steps() {
 	[[ -e $dir/tmp/${old/M/M1} && -e $dir/tmp/someone-else ]]
 }
 
+@test "a server sweeps when it starts, and each worker when it has served its share" {
+	local old=1000000000.M1P1Q1R1.mx.example
+	mkdir -p "$dir"/{tmp,new,cur}
+	touch -d '37 hours ago' "$dir/tmp/$old"
+	((EUID != 0)) || chown -R nobody "$dir"
+	serve --listen 127.0.0.1:0 --workers 1 --recycle-after 1
+	[[ ! -e $dir/tmp/$old ]]
+	touch -d '37 hours ago' "$dir/tmp/$old"
+	dial "$addr" reply:220 say:QUIT reply:221 eof
+	eventually [ ! -e "$dir/tmp/$old" ]
+}
+
 @test "the default Maildir is ./Maildir" {
 	local here=$PWD
 	cd "$tmp"
