@@ -23,6 +23,7 @@ enum {
 struct recipient {
 	char *email;
 	char *canonical;	/* address_canonical() of it */
+	unsigned hash;		/* of that */
 	char *path;		/* of the Maildir, one for each; else NULL */
 	size_t rcpt;		/* the first RCPT that was for him */
 	bool above;		/* the field above is a Delivered-To of his */
@@ -108,13 +109,26 @@ grow(void *array, size_t *n, size_t size)
 	return *base + (*n)++ * size;
 }
 
+static unsigned
+hash(const char *s)
+{
+	unsigned h = 0;
+
+	while (*s)
+		h = h * 31 + (unsigned char)*s++;
+	return h;
+}
+
+/* Each recipient is compared with all before him: by a number, at first. */
 static struct recipient *
 find_recipient(struct basic *b, const char *canonical)
 {
+	const unsigned h = hash(canonical);
 	size_t i;
 
 	for (i = 0; i < b->n_recipients; i++)
-		if (strcmp(b->recipients[i].canonical, canonical) == 0)
+		if (b->recipients[i].hash == h &&
+		    strcmp(b->recipients[i].canonical, canonical) == 0)
 			return &b->recipients[i];
 	return NULL;
 }
@@ -139,7 +153,7 @@ new_recipient(struct basic *b, const struct address *a, const char *canonical)
 	*r = (struct recipient){
 		.email = strdup(a->email), .canonical = strdup(canonical),
 		.path = *path ? strdup(path) : NULL,
-		.rcpt = b->n_accepted - 1,
+		.hash = hash(canonical), .rcpt = b->n_accepted - 1,
 	};
 	if (r->email && r->canonical && (r->path || !*path))
 		return reply_none();

@@ -435,7 +435,8 @@ say(struct session *s, const struct reply *r)
 		say_one(s, s->replies ? &s->replies[i] : r);
 	if (n == 0)
 		say_one(s, r);
-	s->last_reply = *r;
+	s->last_reply.code = r->code;
+	strcpy(s->last_reply.text, r->text);
 }
 
 /* The mail at hand has had its reply. */
