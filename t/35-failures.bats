@@ -74,7 +74,7 @@ lies() {
 @test "t/every finds out a server that does less than it says" {
 	lies rename failures '250, and the message is not there'
 	lies unlink failures 'a file is left in tmp/'
-	lies close failures 'a descriptor is leaked'
+	lies close@file failures 'a descriptor is leaked'
 	lies free failures 'memory is leaked'
 	lies write@file order 'a message is not whole'
 	lies rename crashes '250, and the message is not there'
