@@ -398,7 +398,7 @@ close(int fd)
 
 /*
  * dlsym itself may allocate, and does without when it can't; so while it
- * looks for the real ones, there are none.
+ * looks for the real ones, there are none.  It may free, too.
  */
 #define WRAP_ALLOC(function, params, args, is_new)			\
 void *									\
@@ -432,11 +432,15 @@ void
 free(void *block)
 {
 	static void (*real)(void *);
+	static int looking;
 
-	if (block == NULL || fail_hoards())
+	if (block == NULL || looking || fail_hoards())
 		return;
-	if (real == NULL)
+	if (real == NULL) {
+		looking = 1;
 		fail_next(&real, "free");
+		looking = 0;
+	}
 	real(block);
 	fail_count_block(-1);
 }
