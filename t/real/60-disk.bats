@@ -131,6 +131,7 @@ fills_and_recovers() {
 	rm -r Maildir
 	is_refused '451 4\.3\.'
 	make_maildirs Maildir
-	send
+	# each worker is confined to the old one, and says so once
+	await 60 send
 	kept 1
 }
