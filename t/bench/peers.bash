@@ -76,7 +76,6 @@ kept_aiosmtpd_mailbox() { files_in "$run/Maildir/new"; }
 # run_postfix SETTING...: no lookups, no limits per client; in_flow_delay would
 # slow down what comes in while nothing goes out
 run_postfix() {
-	local service
 	mkdir -p "$run/etc" "$run/queue"
 	printf '%s\n' 'compatibility_level = 3.6' 'myhostname = mx.example' \
 		"queue_directory = $run/queue" "data_directory = $run/data" \
@@ -88,20 +87,7 @@ run_postfix() {
 		'message_size_limit = 0' 'virtual_mailbox_limit = 0' "$@" >"$run/etc/main.cf"
 	{
 		echo "127.0.0.1:$port inet n - n - 256 smtpd"
-		echo 'postlog unix-dgram n - n - 1 postlogd'
-		echo 'cleanup unix n - n - 0 cleanup'
-		echo 'qmgr unix n - n 300 1 qmgr'
-		echo 'tlsmgr unix - - n 1000? 1 tlsmgr'
-		echo 'rewrite unix - - n - - trivial-rewrite'
-		for service in bounce defer trace; do
-			echo "$service unix - - n - 0 bounce"
-		done
-		for service in verify proxymap scache anvil; do
-			echo "$service unix - - n - 1 $service"
-		done
-		for service in error retry; do
-			echo "$service unix - - n - - error"
-		done
+		postfix_daemons
 		echo 'virtual unix - n n - - virtual'
 	} >"$run/etc/master.cf"
 	postfix -c "$run/etc" check >>"$run/log" 2>&1

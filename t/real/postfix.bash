@@ -2,6 +2,26 @@
 # test's directory, no port, and the smtpd at $port as its relayhost.
 # shellcheck shell=bash disable=SC2154 # helpers set port
 
+# postfix_daemons: what each Postfix has in its master.cf, those of
+# t/bench/compare too.
+postfix_daemons() {
+	local service
+	echo 'postlog unix-dgram n - n - 1 postlogd'
+	echo 'cleanup unix n - n - 0 cleanup'
+	echo 'qmgr unix n - n 300 1 qmgr'
+	echo 'tlsmgr unix - - n 1000? 1 tlsmgr'
+	echo 'rewrite unix - - n - - trivial-rewrite'
+	for service in bounce defer trace; do
+		echo "$service unix - - n - 0 bounce"
+	done
+	for service in verify proxymap scache anvil; do
+		echo "$service unix - - n - 1 $service"
+	done
+	for service in error retry; do
+		echo "$service unix - - n - - error"
+	done
+}
+
 # start_postfix [SETTING...]
 start_postfix() {
 	local service
@@ -25,21 +45,8 @@ start_postfix() {
 	EOT
 	printf '%s\n' "$@" >>"$postfix/etc/main.cf"
 	{
-		echo 'postlog unix-dgram n - n - 1 postlogd'
+		postfix_daemons
 		echo 'pickup unix n - n 1 1 pickup'
-		echo 'cleanup unix n - n - 0 cleanup'
-		echo 'qmgr unix n - n 300 1 qmgr'
-		echo 'tlsmgr unix - - n 1000? 1 tlsmgr'
-		echo 'rewrite unix - - n - - trivial-rewrite'
-		for service in bounce defer trace; do
-			echo "$service unix - - n - 0 bounce"
-		done
-		for service in verify proxymap scache anvil; do
-			echo "$service unix - - n - 1 $service"
-		done
-		for service in error retry; do
-			echo "$service unix - - n - - error"
-		done
 		for service in flush showq; do
 			echo "$service unix n - n - 0 $service"
 		done
