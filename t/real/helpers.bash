@@ -29,7 +29,8 @@ start() {
 		--user "${user:-nobody}" "$@" \
 		</dev/null 9>ready >>log 2>&1 3>&- 4>&- &
 	pid=$!
-	read -r -t 60 address <ready || {
+	# to its end, when all addresses are in the log, too
+	{ read -r -t 60 address && while read -r -t 60 _; do :; done; } <ready || {
 		echo "the daemon did not start"
 		wait "$pid" || true
 		unset pid
