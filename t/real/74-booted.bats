@@ -58,6 +58,8 @@ keeps() {
 	shows ActiveState active
 	send_inside
 	keeps 2
+	# what is still to be told would take the place of what comes next
+	await 60 shows StatusText '0 of 100 workers busy; 2 sessions, 2 messages'
 	# another program in its place: the reload fails, the service goes on
 	inside cp /bin/true /run/new
 	inside mv /run/new /run/smtpd
