@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -29,6 +30,7 @@ int machine_ppoll(struct pollfd *, nfds_t, const struct timespec *,
     const sigset_t *);
 int machine_poll(struct pollfd *, nfds_t, int);
 ssize_t machine_read(int, void *, size_t);
+ssize_t machine_recv(int, void *, size_t, int);
 ssize_t machine_send(int, const void *, size_t, int);
 int machine_ioctl(int, unsigned long, ...);
 int machine_fstat(int, struct stat *);
@@ -156,6 +158,17 @@ machine_read(int fd, void *buf, size_t size)
 	machine->in += n;
 	machine->n_in -= n;
 	return (ssize_t)n;
+}
+
+/* Does not wait. */
+ssize_t
+machine_recv(int fd, void *buf, size_t size, int flags)
+{
+	CHECK(flags == MSG_DONTWAIT);
+	if (machine->n_in || !machine->stalls)
+		return machine_read(fd, buf, size);
+	errno = EAGAIN;
+	return -1;
 }
 
 ssize_t
