@@ -62,19 +62,22 @@ is_another(const struct stat *a, const struct stat *b)
 static void
 failed(struct server *server, const char *error, int status)
 {
+	struct restart *r = &server->restart;
+	const bool killed = WIFSIGNALED(status);
+	const int how = killed ? WTERMSIG(status) : WEXITSTATUS(status);
 	struct log_line l;
 
 	log_begin(&l, LEVEL_ERROR, "restart-failed");
-	log_str(&l, "program", server->restart.path);
+	log_str(&l, "program", r->path);
 	if (error)
 		log_str(&l, "error", error);
-	else if (WIFSIGNALED(status))
-		log_num(&l, "signal", WTERMSIG(status));
 	else
-		log_num(&l, "status", WEXITSTATUS(status));
+		log_num(&l, killed ? "signal" : "status", how);
 	log_end(&l);
-	notify_send(&server->notify, "READY=1\nSTATUS=The restart failed; "
-	    "the program as it was goes on");
+	snprintf(r->failure, sizeof r->failure, error ? "%s" : "%s %d",
+	    error ? error : killed ? "signal" : "status", how);
+	notify_send(&server->notify, "READY=1\nSTATUS=The restart failed: %s; "
+	    "the program as it was goes on", r->failure);
 }
 
 /*
@@ -156,6 +159,7 @@ restart_begin(struct server *server)
 			kill(r->check, SIGKILL);
 		return;
 	}
+	r->failure[0] = '\0';
 	notify_send(&server->notify, "RELOADING=1\nMONOTONIC_USEC=%lld",
 	    clock_ms() * 1000);
 	if (begin_check(server) < 0)

@@ -21,6 +21,7 @@ struct restart {
 	long long check_until;	/* by clock_ms() */
 	int state;		/* what it was told */
 	struct stat program;	/* that it was */
+	char failure[128];	/* why the last one failed; "": it did not */
 };
 
 /* At the start: note where the program lies.  argv must stay as it is. */

@@ -126,13 +126,15 @@ report(void *ctx)
 static void
 tell_status(struct server *server)
 {
+	const char *failure = server->restart.failure;
 	char text[sizeof server->told];
 
 	snprintf(text, sizeof text, "%u of %lld workers busy; "
-	    "%llu sessions, %llu messages",
+	    "%llu sessions, %llu messages%s%s",
 	    scoreboard_busy(&server->board), server->settings.workers,
 	    scoreboard_total(&server->board, COUNT_SESSIONS),
-	    scoreboard_total(&server->board, COUNT_MESSAGES));
+	    scoreboard_total(&server->board, COUNT_MESSAGES),
+	    *failure ? "; the last restart failed: " : "", failure);
 	if (strcmp(text, server->told) == 0)
 		return;
 	strcpy(server->told, text);

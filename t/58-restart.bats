@@ -415,6 +415,26 @@ refuses_restart() {
 	grep -E "^$master READY=1 STATUS=The restart failed" "$tmp/told"
 }
 
+@test "STATUS= says that a restart failed until the next one, whatever else it says" {
+	chmod 711 "$tmp" "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
+	t/manager notify "$tmp/notify" "$tmp/told" </dev/null >/dev/null 3>&- 4>&- &
+	stray $!
+	eventually test -S "$tmp/notify"
+	environment=(NOTIFY_SOCKET="$tmp/notify")
+	serve_copy --workers 1 --listen 127.0.0.1:0
+	replace <<-'EOF'
+		#!/bin/sh
+		exit 64
+	EOF
+	refuses_restart
+	eventually grep -Fx "$master STATUS=0 of 1 workers busy; 1 sessions, 1 messages; the last restart failed: status 64" "$tmp/told"
+	replace <smtpd
+	: >"$tmp/told"
+	hang_up 1
+	eventually grep -E "^$master STATUS=.*[0-9] messages$" "$tmp/told"
+	lacks 'restart failed' "$tmp/told"
+}
+
 @test "where no new worker can be forked, old ones go on until there is room" {
 	shim fork:1+:EAGAIN
 	disarm
