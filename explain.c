@@ -73,6 +73,18 @@ source_of(const struct settings *s, const struct option *o, const char *value)
 	return strcmp(o->name, "hostname") == 0 ? "system" : "default";
 }
 
+/* What holds where an option is not given. */
+static void
+say_unset(const struct settings *s, const struct option *o, char *text,
+    size_t size)
+{
+	if (strcmp(o->name, "domain") == 0)
+		snprintf(text, size, "%s; any for local clients", s->hostname);
+	else
+		snprintf(text, size, "%s", o->type == OPTION_TIME ?
+		    "60s; 5m for all after the dot" : "none");
+}
+
 static void
 explain_option(const struct settings *s, const struct option *o)
 {
@@ -83,8 +95,7 @@ explain_option(const struct settings *s, const struct option *o)
 	unsigned i;
 
 	if (!option_say(o, s, 0, text, sizeof text))
-		strcpy(text, o->type == OPTION_TIME ?
-		    "60s; 5m for all after the dot" : "none");
+		say_unset(s, o, text, sizeof text);
 	explain_field(o->name, "%-24s %s", text, source);
 	for (i = 1; option_say(o, s, i, text, sizeof text); i++)
 		explain_field(o->name, "%-24s %s", text, source);
@@ -174,7 +185,8 @@ explain_listeners(const struct rehearsal *x)
 		    p->address, p->source, p->state);
 }
 
-static void
+/* Returns 1, for it is one. */
+static unsigned
 explain_command(const char *event, const char *command, char *const *argv)
 {
 	const char *path = argv ? argv[0] : "/bin/sh";
@@ -182,6 +194,7 @@ explain_command(const char *event, const char *command, char *const *argv)
 	explain_field(event, "%-7s %s (%s): %s", argv ? "direct" : "sh", path,
 	    access(path, X_OK) == 0 ? "executable" : "not executable",
 	    command);
+	return 1;
 }
 
 static void
@@ -189,18 +202,20 @@ explain_commands(const struct server *server)
 {
 	const struct settings *s = &server->settings;
 	const struct hooks *h = &server->hooks;
-	unsigned event, i;
+	unsigned event, i, n = 0;
 
 	explain_title("Commands");
 	for (event = 0; event < HOOK_EVENTS; event++)
 		for (i = 0; i < h->n[event]; i++)
-			explain_command(hooks_event_name(event),
+			n += explain_command(hooks_event_name(event),
 			    s->commands[event].values[i],
 			    h->list[event][i].argv);
 	if (s->auth)
-		explain_command("auth", s->auth, h->auth.argv);
+		n += explain_command("auth", s->auth, h->auth.argv);
 	if (s->tls)
-		explain_command("tls", s->tls, s->proto.tls.argv);
+		n += explain_command("tls", s->tls, s->proto.tls.argv);
+	if (n == 0)
+		printf("  none\n");
 }
 
 /* What is left to who serves, or why that is all. */

@@ -47,10 +47,9 @@ greet(const struct server *server)
 	dprintf(STDERR_FILENO, "; mail goes to %s.  Ctrl-C ends it.\nTry: ",
 	    strcmp(s->maildir, "none") == 0 ? "your commands" : s->maildir);
 	if (l->kind == KIND_SMTP && *l->address != '/') {
-		dprintf(STDERR_FILENO, "curl --crlf ");
+		dprintf(STDERR_FILENO, "echo Hello | curl -sS --crlf ");
 		print_url(l->address);
-		dprintf(STDERR_FILENO, " --mail-rcpt you@%s -T FILE\n",
-		    domain);
+		dprintf(STDERR_FILENO, " --mail-rcpt you@%s -T -\n", domain);
 	} else {
 		dprintf(STDERR_FILENO, "smtpd --explain, with the same "
 		    "options\n");

@@ -125,13 +125,17 @@ distance(const char *a, size_t len, const char *b)
 	return row[other];
 }
 
-/* A name is near if no more than a third of it is to be changed. */
+/*
+ * A name is near if no more than a third of it is to be changed, or if it is
+ * the beginning of one option.
+ */
 __attribute__((noreturn))
 static void
 refuse_name(const struct option *table, const char *name, size_t len)
 {
-	const struct option *o, *nearest = NULL;
+	const struct option *o, *nearest = NULL, *longer = NULL;
 	size_t least = len / 3 + 1, n;
+	unsigned longer_ones = 0;
 
 	for (o = table; o->name; o++) {
 		n = distance(name, len, o->name);
@@ -139,12 +143,25 @@ refuse_name(const struct option *table, const char *name, size_t len)
 			least = n;
 			nearest = o;
 		}
+		if (strncmp(name, o->name, len) == 0) {
+			longer = o;
+			longer_ones++;
+		}
 	}
+	if (!nearest && longer_ones == 1)
+		nearest = longer;
 	if (nearest)
 		fatal(EX_USAGE, "unknown option --%.*s; is --%s meant?  See "
 		    "smtpd --help", (int)len, name, nearest->name);
 	fatal(EX_USAGE, "unknown option --%.*s; see smtpd --help", (int)len,
 	    name);
+}
+
+/* Where a value was forgotten, the next option is not taken for it. */
+static bool
+is_value(const char *next)
+{
+	return next && (strncmp(next, "--", 2) != 0 || !next[2]);
 }
 
 /* --name, --name=value or --name value.  Returns the arguments used. */
@@ -168,7 +185,7 @@ parse_long(const struct option *table, void *base, struct option_given *given,
 		set(o, base, arg[len] ? arg + len + 1 : NULL);
 		return 1;
 	}
-	if (!argv[1])
+	if (!is_value(argv[1]))
 		fatal(EX_USAGE, "--%s needs a value: --%s %s", o->name,
 		    o->name, o->argument);
 	set(o, base, argv[1]);
@@ -190,7 +207,7 @@ parse_short(const struct option *table, void *base, struct option_given *given,
 			fatal(EX_USAGE, "unknown option -%c; see smtpd --help",
 			    isprint((unsigned char)*arg) ? *arg : '?');
 		given->row[o - table] = true;
-		if (o->argument && !arg[1] && !argv[1])
+		if (o->argument && !arg[1] && !is_value(argv[1]))
 			fatal(EX_USAGE, "-%c needs a value: -%c %s",
 			    o->letter, o->letter, o->argument);
 		if (o->argument) {

@@ -78,7 +78,11 @@ listen=(--listen 127.0.0.1:0)
 	grep -q 'unknown option --maxsize; is --max-size meant?' "$tmp/err"
 	refused 64 "${user[@]}" "${listen[@]}" --mialdir=/tmp
 	grep -q 'is --maildir meant?' "$tmp/err"
+	refused 64 "${user[@]}" "${listen[@]}" --list :25
+	grep -q 'is --listen meant?' "$tmp/err"
 	refused 64 "${user[@]}" "${listen[@]}" --xyzzy
+	lacks meant "$tmp/err"
+	refused 64 "${user[@]}" "${listen[@]}" --max
 	lacks meant "$tmp/err"
 	refused 64 "${user[@]}" "${listen[@]}" "--$(printf '%5000s' | tr ' ' x)"
 }
@@ -110,6 +114,13 @@ listen=(--listen 127.0.0.1:0)
 	refused 64 "${user[@]}" "${listen[@]}" --maildir
 	refused 64 "${user[@]}" "${listen[@]}" -m
 	refused 64 "${user[@]}" -m "$dir" --listen
+	refused 64 "${user[@]}" --maildir --strict
+	grep -q -- '--maildir needs a value: --maildir DIR' "$tmp/err"
+	refused 64 "${user[@]}" -m --strict
+	grep -q -- '-m needs a value: -m DIR' "$tmp/err"
+	options=(--recipient-delimiter=--x)
+	say QUIT
+	[[ ${lines[1]} == '221 '* ]]
 }
 
 @test "an argument may stand behind =, behind a blank or behind the letter" {

@@ -53,6 +53,8 @@ listen=(--listen 127.0.0.1:0)
 	says 'strict yes option'
 	says 'umask 077 default'
 	says 'tls none default'
+	explain 0 "${nobody[@]}" "${listen[@]}"
+	says 'domain mx\.example; any for local clients default'
 }
 
 @test "every option of --help is in the explanation" {
@@ -164,6 +166,11 @@ listen=(--listen 127.0.0.1:0)
 	says "on-recipient sh /bin/sh \(executable\): $tmp/ran \| cat"
 	says "auth direct /.*/true \(executable\): true"
 	[[ ! -e $tmp/it-ran ]]
+}
+
+@test "where there is no command, that is told" {
+	explain 0 "${nobody[@]}" "${listen[@]}"
+	[[ $(part Commands) == '  none' ]]
 }
 
 @test "the Maildir is told with its owner, mode and room" {

@@ -32,10 +32,10 @@ one_session() {
 	[[ $(wc -l <"$tmp/tty") == 2 ]]
 	grep -Eq "^smtpd listens on 127\\.0\\.0\\.1:[0-9]+; mail goes to $dir\\.  Ctrl-C ends it\\." \
 	    "$tmp/tty"
-	grep -Eq '^Try: curl --crlf smtp://127\.0\.0\.1:[0-9]+ --mail-rcpt you@one\.example -T FILE' \
+	grep -Eq '^Try: echo Hello \| curl -sS --crlf smtp://127\.0\.0\.1:[0-9]+ --mail-rcpt you@one\.example -T -' \
 	    "$tmp/tty"
 	[[ $(sed -n 's/^smtpd listens on \([^;]*\);.*/\1/p' "$tmp/tty") == \
-	    $(sed -n 's,^Try: curl --crlf smtp://\([^ ]*\) .*,\1,p' "$tmp/tty") ]]
+	    $(sed -n 's,^Try: .* smtp://\([^ ]*\) .*,\1,p' "$tmp/tty") ]]
 	kill -TERM "$pid"
 	wait "${strays[0]}"
 	eventually gone "$pid"

@@ -348,6 +348,9 @@ said() {
 	options=(--on-new-connection false)
 	again
 	[[ $status == 1 && $output == *'was 220 '*', is 554 '* ]]
+	cp t/replay "$tmp"
+	run -69 "$tmp/replay" "$file" -s true
+	[[ $output == *'; make t/smtpc' ]]
 	run -64 t/replay "$file"
 	run -64 t/replay "$tmp/none" -s true
 	run -65 t/replay /dev/null -s true

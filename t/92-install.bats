@@ -97,8 +97,8 @@ tls() {
 complete_words() {
 	bash -c 'source contrib/completion/smtpd
 	    [[ $(complete -p smtpd) == *" _smtpd smtpd" ]] || exit
-	    words=("$@")
-	    _smtpd ./smtpd "${words[-1]}" "${words[-2]}"
+	    COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+	    _smtpd ./smtpd "${COMP_WORDS[-1]}" "${COMP_WORDS[-2]}"
 	    printf "%s\n" "${COMPREPLY[@]}"' bash smtpd "$@"
 }
 
@@ -118,6 +118,7 @@ complete_words() {
 	[[ $(complete_words --maildir contrib/sy) == contrib/systemd ]]
 	[[ $(complete_words -m contrib/sy) == contrib/systemd ]]
 	[[ $(complete_words --user nobod) == nobody ]]
+	[[ $(complete_words --user = nobod) == nobody ]]
 	[[ $(complete_words --status LICEN) == LICENSE ]]
 	# numbers and times are for you to say
 	[[ ! $(complete_words --workers '') ]]
