@@ -39,8 +39,10 @@ end_line(struct line_reader *l, size_t end, enum line_status *status)
 {
 	bool told = l->skip && !l->is_long;
 
-	if (l->raw)
-		*(told ? &l->raw->rest_end : &l->raw->end) = end;
+	if (l->raw && told)	/* a CR before CR LF may have been told of */
+		l->raw->rest_end = end < l->raw->rest ? end : l->raw->rest;
+	else if (l->raw)
+		l->raw->end = end;
 	*status = l->is_long ? LINE_LONG : LINE_OK;
 	l->skip = l->is_long = false;
 	l->octets = 0;

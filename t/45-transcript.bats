@@ -113,6 +113,14 @@ said() {
 	same_again
 }
 
+@test "of a line whose end has one CR too many only the LF is left over" {
+	said
+	talk reply:220 send:'HELO c\r\r\n' reply:500 say:QUIT reply:221 eof exit:0
+	recorded
+	has 'c HELO c\r\r' 'c \n' 'C QUIT'
+	same_again
+}
+
 @test "a line that is too long is told by its beginning and its length" {
 	said
 	talk reply:220 send:'NOOP ' repeat:20000:x say:'' reply:500 \
