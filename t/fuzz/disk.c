@@ -52,18 +52,12 @@ static void
 keep(struct machine *m, const struct file *f)
 {
 	struct gathered *message;
-	char buf[8192];
-	off_t offset = 0;
-	ssize_t n;
 
 	m->kept = realloc(m->kept, (m->n_kept + 1) * sizeof *m->kept);
 	CHECK(m->kept != NULL);
 	message = &m->kept[m->n_kept++];
 	*message = (struct gathered){ .n = 0 };
-	while ((n = pread(f->fd, buf, sizeof buf, offset)) > 0) {
-		gather(message, buf, (size_t)n);
-		offset += n;
-	}
+	gather_file(message, f->fd);
 }
 
 /* tmp/ must be empty. */

@@ -1,5 +1,6 @@
 /* What the fuzz targets share. */
 #include <string.h>
+#include <unistd.h>
 
 #include "fuzz.h"
 
@@ -93,6 +94,25 @@ gather(struct gathered *g, const void *p, size_t n)
 	if (n)
 		memcpy(g->p + g->n, p, n);
 	g->n += n;
+}
+
+void
+gather_file(struct gathered *g, int fd)
+{
+	char buf[8192];
+	off_t offset = 0;
+	ssize_t n;
+
+	while ((n = pread(fd, buf, sizeof buf, offset)) > 0) {
+		gather(g, buf, (size_t)n);
+		offset += n;
+	}
+}
+
+bool
+gathered_same(const struct gathered *a, const struct gathered *b)
+{
+	return a->n == b->n && (a->n == 0 || memcmp(a->p, b->p, a->n) == 0);
 }
 
 void

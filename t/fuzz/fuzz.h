@@ -54,6 +54,8 @@ struct gathered {
 };
 
 void gather(struct gathered *, const void *, size_t);
+void gather_file(struct gathered *, int fd);	/* from its beginning */
 void gather_free(struct gathered *);
+bool gathered_same(const struct gathered *, const struct gathered *);
 
 #endif

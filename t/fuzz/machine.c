@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -24,6 +25,7 @@
 static struct machine *machine;
 static long long now;
 static int lowest;		/* descriptor that was free before */
+static int transcript = -1;
 
 /* Stand-ins for the system's; each as its namesake. */
 int machine_ppoll(struct pollfd *, nfds_t, const struct timespec *,
@@ -37,6 +39,7 @@ int machine_fstat(int, struct stat *);
 int machine_shutdown(int, int);
 ssize_t machine_writev(int, const struct iovec *, int);
 time_t machine_time(time_t *);
+int machine_openat(int, const char *, int, ...);
 
 static int
 lowest_descriptor(void)
@@ -61,6 +64,11 @@ void
 machine_leave(void)
 {
 	disk_end(machine);
+	if (transcript >= 0) {
+		gather_file(&machine->transcript, transcript);
+		close(transcript);
+		transcript = -1;
+	}
 	CHECK(lowest_descriptor() == lowest);
 	machine = NULL;
 }
@@ -72,6 +80,7 @@ machine_free(struct machine *m)
 		gather_free(&m->kept[--m->n_kept]);
 	free(m->kept);
 	gather_free(&m->out);
+	gather_free(&m->transcript);
 }
 
 long long
@@ -214,6 +223,17 @@ machine_shutdown(int fd, int how)
 	(void)how;
 	CHECK(fd == MACHINE_FD);
 	return 0;
+}
+
+/* The session's transcript; it has one. */
+int
+machine_openat(int directory, const char *name, int flags, ...)
+{
+	(void)directory, (void)name;
+	CHECK(transcript < 0 && flags & O_EXCL);
+	transcript = memfd_create("transcript", MFD_CLOEXEC);
+	CHECK(transcript >= 0);
+	return dup(transcript);
 }
 
 /* One line that people can read, whatever the client said. */

@@ -22,12 +22,13 @@ struct machine {
 	struct gathered out;	/* what it was sent */
 	struct gathered *kept;	/* the messages that have a name in new/ */
 	size_t n_kept;
+	struct gathered transcript;
 };
 
 /*
  * Become the machine: what the session then does is about this one.  After
- * machine_leave(), which checks that nothing is left over, out and kept are
- * there; machine_free() frees them.
+ * machine_leave(), which checks that nothing is left over, out, kept and the
+ * transcript are there; machine_free() frees them.
  */
 void machine_enter(struct machine *);
 void machine_leave(void);

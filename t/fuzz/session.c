@@ -7,10 +7,13 @@
  *	m --max-size 64	d --dsn		h commands at each event
  *	x XCLIENT	a AUTH		b submission: AUTH is required
  *	p a Maildir each, k of one file
- *	r it is remote	t it stalls	A-Z the disk's n-th call fails
+ *	c a transcript	r it is remote	t it stalls
+ *	A-Z the disk's n-th call fails
  */
 #include <string.h>
+#include <unistd.h>
 
+#include "dialogue.h"
 #include "hooks.h"
 #include "machine.h"
 #include "proto.h"
@@ -111,7 +114,8 @@ make_world(struct world *w, const char *letters)
 		.accept_bare_newline = strchr(letters, 'n'),
 		.strict = strchr(letters, 's'), .plain_auth = auth,
 		.xclients = { &w->network, strchr(letters, 'x') != NULL },
-		.tls = { .control = -1 }, .transcripts = -1,
+		.tls = { .control = -1 },
+		.transcripts = strchr(letters, 'c') ? STDIN_FILENO : -1,
 		.new_envelope = new_envelope, .ctx = &w->basic,
 	};
 }
@@ -129,12 +133,6 @@ run(struct machine *m, const char *letters)
 	CHECK(stream_open(&stream, MACHINE_FD, MACHINE_FD, &w.limits) == 0);
 	proto_serve(&w.options, &w.client, &stream);
 	machine_leave();
-}
-
-static bool
-same(const struct gathered *a, const struct gathered *b)
-{
-	return a->n == b->n && (a->n == 0 || memcmp(a->p, b->p, a->n) == 0);
 }
 
 static bool
@@ -190,10 +188,10 @@ check_alike(const struct machine *a, const struct machine *b)
 {
 	size_t i;
 
-	CHECK(same(&a->out, &b->out));
+	CHECK(gathered_same(&a->out, &b->out));
 	CHECK(a->n_kept == b->n_kept);
 	for (i = 0; i < a->n_kept; i++)
-		CHECK(same(&a->kept[i], &b->kept[i]));
+		CHECK(gathered_same(&a->kept[i], &b->kept[i]));
 }
 
 static void
@@ -208,6 +206,24 @@ check_client(const struct machine *m, const char *sent, size_t n,
 	watch(&w);
 	check_kept(m, &w, !strpbrk(letters, "pk"));
 	watch_free(&w);
+}
+
+/* They have the dialogue, whatever the pieces. */
+static void
+check_transcripts(const struct machine *a, const struct machine *b,
+    const char *sent, size_t n)
+{
+	struct dialogue whole = { .in = sent, .n_in = n }, cut = whole;
+
+	dialogue_read(&whole, &a->transcript);
+	dialogue_read(&cut, &b->transcript);
+	CHECK(gathered_same(&whole.replies, &a->out));
+	CHECK(gathered_same(&cut.replies, &b->out));
+	CHECK(gathered_same(&whole.client, &cut.client));
+	gather_free(&whole.replies);
+	gather_free(&whole.client);
+	gather_free(&cut.replies);
+	gather_free(&cut.client);
 }
 
 static void
@@ -225,6 +241,8 @@ converse(const char *sent, size_t n, const char *letters, struct cuts cuts)
 	run(&cut, letters);
 	check_alike(&whole, &cut);
 	check_client(&whole, sent, n, letters);
+	if (strchr(letters, 'c'))
+		check_transcripts(&whole, &cut, sent, n);
 	machine_free(&whole);
 	machine_free(&cut);
 }

@@ -253,7 +253,7 @@ check_end(const struct watch *w)
 {
 	CHECK(w->last == 421 || w->last == 221 || w->last == 554 ||
 	    w->last == 521 || w->last == 334 || w->last == 354 ||
-	    strncasecmp(w->answered, "BDAT", 4) == 0);
+	    (w->last == 501 && strncasecmp(w->answered, "BDAT", 4) == 0));
 }
 
 /* Nothing more is said to a client whose commands have all been answered. */
