@@ -245,10 +245,10 @@ torture: smtpd
 sanitize:
 	t/sanitize
 
-# clang and its libFuzzer; a target each until stopped, or for so many seconds:
-# make fuzz SECONDS=20
+# clang and its libFuzzer; a target each until stopped, or for so many seconds,
+# and what is tried may be the same each time: make fuzz SECONDS=20 SEED=1
 fuzz:
-	t/fuzz/run $(SECONDS)
+	t/fuzz/run $(SECONDS) $(SEED)
 
 # five minutes; t/real/install has the peers
 bench: smtpd t/smtpc t/bench/load t/bench/limit
