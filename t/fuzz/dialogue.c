@@ -84,19 +84,37 @@ take_reply(struct dialogue *d, const char *s)
 	gather(&d->replies, "\r\n", 2);
 }
 
+static const char *
+skip_blanks(const char *s)
+{
+	static const char *const blanks[] = { " ", "\\t", "\\x20" };
+	size_t i = 0, n;
+
+	while (i < sizeof blanks / sizeof *blanks) {
+		n = strlen(blanks[i]);
+		if (strncmp(s, blanks[i], n) == 0)
+			s += n, i = 0;
+		else
+			i++;
+	}
+	return s;
+}
+
 /* Of AUTH not more than a mechanism is told. */
 static void
 check_secret(const char *s)
 {
-	if (strncasecmp(s, "AUTH ", 5) != 0)
+	const char *word;
+
+	if (strncasecmp(s, "AUTH", 4) != 0)
 		return;
-	s += 5 + strspn(s + 5, " ");
-	if (strncasecmp(s, "PLAIN ", 6) == 0 ||
-	    strncasecmp(s, "LOGIN ", 6) == 0)
-		s += 6 + strspn(s + 6, " ");
-	else if (strcasecmp(s, "PLAIN") == 0 || strcasecmp(s, "LOGIN") == 0)
+	word = skip_blanks(s + 4);
+	if (word == s + 4)
 		return;
-	CHECK(!*s || *s == '\\');
+	if (strncasecmp(word, "PLAIN", 5) == 0 ||
+	    strncasecmp(word, "LOGIN", 5) == 0)
+		word = skip_blanks(word + 5);
+	CHECK(!*word || strncmp(word, "\\[", 2) == 0);
 }
 
 static void
