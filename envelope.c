@@ -280,17 +280,17 @@ static struct reply
 begin_data(struct envelope *e)
 {
 	struct basic *b = basic(e);
+	const struct store *store = b->options->store;
+	const size_t n = store->per_user ? b->n_recipients :
+	    !store->spool_only;
 	struct delivery *d = &b->delivery;
-	size_t i;
 
-	d->n = b->options->store->per_user ? b->n_recipients :
-	    !b->options->store->spool_only;
-	d->copies = calloc(d->n + 1, sizeof *d->copies);
+	d->copies = calloc(n + 1, sizeof *d->copies);
 	b->buf = malloc(OUTFILE_BUFFER);
 	if (!d->copies || !b->buf)
 		return local_error(b, "data", errno);
-	for (i = 0; i < d->n; i++)
-		d->copies[i].path = b->recipients[i].path;
+	for (d->n = 0; d->n < n; d->n++)
+		d->copies[d->n].path = b->recipients[d->n].path;
 	if (delivery_begin(d, b->buf) < 0)
 		return local_error(b, "tmp", errno);
 	put_received(b, &d->out);

@@ -54,7 +54,7 @@ static const unsigned calls[] = {
 	/* the Maildir */
 	SYS_openat, SYS_mkdirat, SYS_linkat, SYS_renameat, SYS_unlinkat,
 	SYS_newfstatat, SYS_fstat, SYS_fstatfs, SYS_getdents64, SYS_fsync,
-	SYS_pread64, SYS_lseek, SYS_copy_file_range,
+	SYS_pread64, SYS_lseek, SYS_copy_file_range, SYS_sync_file_range,
 #ifdef SYS_stat
 	SYS_stat,
 #endif

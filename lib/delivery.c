@@ -1,7 +1,9 @@
 /*
  * One message on its way to many Maildirs.  It is spooled in the tmp/ of the
- * first one that has room for it; where there is one copy only, or all are links, that file itself
- * is delivered, else copies of it.
+ * first one that has room for it; where there is one copy only, or all are
+ * links, that file itself is delivered, else copies of it.  The disk is given
+ * a batch of them at once: a journal then writes them all when it is waited
+ * for the first.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +13,14 @@
 
 #include "delivery.h"
 #include "log.h"
+
+enum { BATCH = 16 };	/* copies whose files or directories are open at once */
+
+static size_t
+end_of_batch(const struct delivery *d, size_t first)
+{
+	return d->n - first < BATCH ? d->n : first + BATCH;
+}
 
 /* Note what failed of a copy. */
 static void
@@ -51,31 +61,33 @@ spool_maildir(const struct delivery *d)
 	return d->store->per_user ? &d->own : &d->store->one;
 }
 
-static int
-open_copy(struct delivery *d, size_t i, struct maildir *m)
+/* Where a copy goes; it stays open.  NULL with errno set. */
+static const struct maildir *
+maildir_of(struct delivery *d, size_t i)
 {
-	if (i != d->home)
-		return store_open_user(d->store, d->copies[i].path, m);
-	*m = *spool_maildir(d);
-	return 0;
+	struct copy *c = &d->copies[i];
+
+	if (i == d->home)
+		return spool_maildir(d);
+	if (c->maildir.dir < 0 &&
+	    store_open_user(d->store, c->path, &c->maildir) < 0)
+		return NULL;
+	return &c->maildir;
 }
 
+/* Many Maildirs can't be open at once. */
 static void
-close_copy(const struct delivery *d, size_t i, struct maildir *m)
+end_batch(struct delivery *d, size_t first, size_t end)
 {
-	if (i != d->home)
-		maildir_close(m);
+	for (; d->n > BATCH && first < end; first++)
+		maildir_close(&d->copies[first].maildir);
 }
 
 /* The one Maildir's directories may be other ones by now. */
 static int
-reopen(struct delivery *d, struct maildir *m)
+reopen(struct delivery *d)
 {
-	if (d->store->per_user || store_reopen(d->store) < 0)
-		return -1;
-	if (m)
-		*m = d->store->one;
-	return 0;
+	return d->store->per_user ? -1 : store_reopen(d->store);
 }
 
 /* A file for the message; its descriptors are set.  0, or -1 with errno. */
@@ -88,7 +100,7 @@ create_file(struct delivery *d)
 	if (d->store->spool_only)
 		return store_create_unlinked(d->store, &d->fd, &d->reader);
 	d->fd = maildir_create(m, &d->file, d->hostname);
-	if (d->fd < 0 && errno == ENOENT && reopen(d, NULL) == 0)
+	if (d->fd < 0 && errno == ENOENT && reopen(d) == 0)
 		d->fd = maildir_create(m, &d->file, d->hostname);
 	d->exists = d->fd >= 0;
 	return d->fd < 0 ? -1 : 0;
@@ -183,6 +195,10 @@ change_home(struct outfile *o)
 int
 delivery_begin(struct delivery *d, char *buf)
 {
+	size_t i;
+
+	for (i = 0; i < d->n; i++)
+		d->copies[i].maildir = (struct maildir){ -1, -1, -1 };
 	if (find_home(d) < 0)
 		return -1;
 	outfile_begin(&d->out, d->fd, buf);
@@ -274,8 +290,8 @@ write_copy(struct delivery *d, struct copy *c, int fd)
 	if (outfile_flush(&d->out) < 0 ||
 	    file_append(fd, d->fd, (off_t)d->head_size) < 0)
 		fail(c, "write");
-	else if (fsync(fd) < 0)
-		fail(c, "fsync");
+	else
+		file_begin_sync(fd);
 }
 
 /* Make a copy a further name of the file.  False where it can't be. */
@@ -302,67 +318,104 @@ take_file(struct delivery *d, struct copy *c)
 	d->exists = false;
 }
 
-/* Bring a copy to the disk, in the tmp/ of its own Maildir. */
-static void
-prepare(struct delivery *d, size_t i)
+/*
+ * Make a copy, in the tmp/ of its own Maildir.  Returns the descriptor of a
+ * file that has to be fsynced, or -1.
+ */
+static int
+make_copy(struct delivery *d, size_t i)
 {
+	const struct maildir *m = maildir_of(d, i);
 	struct copy *c = &d->copies[i];
-	struct maildir m;
 	int fd;
 
-	if (open_copy(d, i, &m) < 0) {
+	if (!m) {
 		fail(c, "maildir");
-		return;
+		return -1;
 	}
 	if (i != d->home)	/* that one was swept */
-		maildir_sweep(&m);
-	if (!link_copy(d, c, &m)) {
-		fd = maildir_create(&m, &c->file, d->hostname);
-		if (fd < 0) {
-			fail(c, "tmp");
-		} else {
-			c->exists = true;
-			write_copy(d, c, fd);
-			close(fd);
-		}
+		maildir_sweep(m);
+	if (link_copy(d, c, m))
+		return -1;
+	fd = maildir_create(m, &c->file, d->hostname);
+	if (fd < 0) {
+		fail(c, "tmp");
+		return -1;
 	}
-	close_copy(d, i, &m);
+	c->exists = true;
+	write_copy(d, c, fd);
+	return fd;
+}
+
+/* Bring a batch of copies to the disk. */
+static void
+prepare(struct delivery *d, size_t first, size_t end)
+{
+	int fds[BATCH], fd;
+	size_t i;
+
+	for (i = first; i < end; i++)
+		fds[i - first] = is_lost(&d->copies[i]) ? -1 :
+		    make_copy(d, i);
+	for (i = first; i < end; i++) {
+		fd = fds[i - first];
+		if (fd < 0)
+			continue;
+		if (!is_lost(&d->copies[i]) && fsync(fd) < 0)
+			fail(&d->copies[i], "fsync");
+		close(fd);
+	}
+	end_batch(d, first, end);
 }
 
 /* A failed fsync is never tried again: its pages may be gone by then. */
 int
 delivery_sync(struct delivery *d)
 {
-	size_t i;
+	size_t first, end;
 
 	if (!d->store->spool_only && !are_apart(d) && fsync(d->fd) < 0)
 		return -1;
-	for (i = are_apart(d) ? 0 : 1; i < d->n; i++)
-		if (!is_lost(&d->copies[i]))
-			prepare(d, i);
+	for (first = are_apart(d) ? 0 : 1; first < d->n; first = end) {
+		end = end_of_batch(d, first);
+		prepare(d, first, end);
+	}
 	return 0;
 }
 
-/* Give a copy its name in new/, durably. */
-static void
-publish(struct delivery *d, size_t i)
+/* Give a copy its name in new/, which is still to be synced. */
+static bool
+name_copy(struct delivery *d, size_t i)
 {
+	const struct maildir *m = maildir_of(d, i);
 	struct copy *c = &d->copies[i];
-	struct maildir m;
-	int published;
+	int named;
 
-	if (open_copy(d, i, &m) < 0) {
+	if (!m) {
 		fail(c, "maildir");
-		return;
+		return false;
 	}
-	published = maildir_publish(&m, &c->file, c->size, c->lines);
-	if (published < 0 && errno == ENOENT && reopen(d, &m) == 0)
-		published = maildir_publish(&m, &c->file, c->size, c->lines);
-	if (published < 0)
+	named = maildir_publish(m, &c->file, c->size, c->lines);
+	if (named < 0 && errno == ENOENT && reopen(d) == 0)
+		named = maildir_publish(m, &c->file, c->size, c->lines);
+	if (named < 0)
 		fail(c, "name in new");
-	else if (maildir_sync(&m) < 0)
-		fail(c, "fsync of new");
-	close_copy(d, i, &m);
+	return named == 0;
+}
+
+/* Give a batch of copies their names, durably; with together, all or none. */
+static void
+publish(struct delivery *d, size_t first, size_t end, bool together)
+{
+	bool named[BATCH] = { false };
+	size_t i;
+
+	for (i = first; i < end && !(together && delivery_is_short(d)); i++)
+		named[i - first] = !is_lost(&d->copies[i]) && name_copy(d, i);
+	for (i = first; i < end && !(together && delivery_is_short(d)); i++)
+		if (named[i - first] && maildir_sync(maildir_of(d, i)) < 0)
+			fail(&d->copies[i], "fsync of new");
+	end_batch(d, first, end);
 }
 
 static void
@@ -382,14 +435,14 @@ discard(struct delivery *d, size_t i)
 void
 delivery_commit(struct delivery *d, bool together)
 {
-	size_t i;
+	size_t i, end;
 
 	if (d->n && !are_apart(d))
 		take_file(d, &d->copies[0]);
-	for (i = 0; i < d->n && !(together && delivery_is_short(d));
-	    i++)
-		if (!is_lost(&d->copies[i]))
-			publish(d, i);
+	for (i = 0; i < d->n; i = end) {
+		end = end_of_batch(d, i);
+		publish(d, i, end, together);
+	}
 	together = together && delivery_is_short(d);
 	for (i = 0; i < d->n; i++)
 		if (together || is_lost(&d->copies[i]))
@@ -401,9 +454,11 @@ delivery_end(struct delivery *d)
 {
 	size_t i;
 
-	for (i = 0; d->copies && i < d->n; i++)
+	for (i = 0; i < d->n; i++) {
 		if (!d->copies[i].file.published)
 			discard(d, i);
+		maildir_close(&d->copies[i].maildir);
+	}
 	drop_file(d);
 	maildir_close(&d->own);
 }

@@ -20,6 +20,7 @@ struct copy {
 	int error;
 
 	/* private */
+	struct maildir maildir;	/* unless it is the spool's; open, or not */
 	struct maildir_file file;
 	bool exists;		/* there is a file to discard */
 	unsigned long long size, lines;

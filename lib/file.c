@@ -1,5 +1,6 @@
 /* Whole writes and copies. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -75,6 +76,12 @@ int
 file_append(int to, int from, off_t offset)
 {
 	return file_append_part(to, from, offset, FILE_END);
+}
+
+void
+file_begin_sync(int fd)
+{
+	(void)!sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
 void

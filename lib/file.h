@@ -18,6 +18,12 @@ int file_append(int to, int from, off_t offset);
 int file_append_part(int to, int from, off_t offset, off_t end);
 
 /*
+ * The disk may begin with what was written: fsync, which must follow, has less
+ * to wait for then.  Does not block on the disk, and can't fail.
+ */
+void file_begin_sync(int fd);
+
+/*
  * Is there room for that many octets, and for a file, where fd is?  Returns 0,
  * or -1 with errno set: ENOSPC.
  */

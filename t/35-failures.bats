@@ -34,6 +34,10 @@ holds() {
 	holds 200 -s 11 failures ten
 }
 
+@test "whichever call fails, for more than are open at once, the promise holds" {
+	holds 100 -s 31 failures many
+}
+
 @test "whichever call fails, with --hardlink, the promise holds" {
 	holds 100 -s 5 failures links
 }

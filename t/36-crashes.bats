@@ -25,7 +25,7 @@ every() {
 }
 
 @test "killed before or behind any call, each Maildir has its copy whole or not at all" {
-	every 50 -s 13 crashes ten
+	every 50 -s 23 crashes ten many
 }
 
 @test "the same with --hardlink, over LMTP, and with TLS" {

@@ -150,8 +150,8 @@ log_all() {
 	post_both x
 	[[ $answer == 250* ]]
 	grep -E '^(fsync|rename|deliver)' "$tmp/trace" | tail -n 7 >"$tmp/order"
-	given "$tmp/order" 'fsync file' 'fsync file' deliver 'rename -' 'fsync dir' \
-	    'rename -' 'fsync dir'
+	given "$tmp/order" 'fsync file' 'fsync file' deliver 'rename -' 'rename -' \
+	    'fsync dir' 'fsync dir'
 }
 
 @test "a message that can't be brought to the disk is not handed on" {

@@ -44,6 +44,7 @@
 static const struct scenario scenarios[] = {
 	{ .name = "one", .recipients = 1 },
 	{ .name = "ten", .recipients = 10, .own = 1 },
+	{ .name = "many", .recipients = 20, .own = 1 },	/* two batches */
 	{ .name = "links", .recipients = 3, .own = 1,
 	    .options = { "--hardlink" } },
 	{ .name = "hooks", .recipients = 2, .own = 1, .hands_on = 1,
@@ -77,6 +78,7 @@ static const struct way {
 	    FAIL_SHORT }, 1 },
 	{ "fsync", "file", { EIO, ENOSPC, EDQUOT, EINTR }, 1 },
 	{ "fsync", "dir", { EIO, ENOSPC, EDQUOT, EINTR }, 1 },
+	{ "begin_sync", "", { EIO, ENOSPC, ENOMEM, EINTR, ENOSYS }, 1 },
 	{ "rename", "", { ENOSPC, EDQUOT, EIO, EROFS, ENOMEM, EXDEV }, 1 },
 	{ "link", "", { EMLINK, EXDEV, EPERM, ENOSPC, EDQUOT, EIO }, 1 },
 	{ "unlink", "", { EIO, EROFS, EBUSY }, 0 },

@@ -9,7 +9,7 @@
 
 #include "fail.h"
 
-#define USERS_MAX	10
+#define USERS_MAX	20
 #define PATIENCE	60000	/* ms for a reply: then it hangs */
 
 struct scenario {

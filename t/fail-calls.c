@@ -186,6 +186,8 @@ WRAP(ssize_t, pread, (int fd, void *buf, size_t len, off_t at),
     (fd, buf, len, at), "read", fd)
 WRAP(int, fsync, (int fd), (fd), "fsync", fd)
 WRAP(int, fdatasync, (int fd), (fd), "fsync", fd)
+WRAP(int, sync_file_range, (int fd, off64_t at, off64_t n, unsigned flags),
+    (fd, at, n, flags), "begin_sync", fd)
 
 /* What gives a name tells of the directory that gets it. */
 #define WRAP_NAMING(function, params, args, name, at)			\
