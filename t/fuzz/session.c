@@ -7,7 +7,8 @@
  *	m --max-size 64	d --dsn		h commands at each event
  *	x XCLIENT	a AUTH		b submission: AUTH is required
  *	p a Maildir each, k of one file
- *	c a transcript	r it is remote	t it stalls
+ *	o --domain d	f --soft-bounce	c a transcript
+ *	r it is remote	t it stalls
  *	A-Z the disk's n-th call fails
  */
 #include <string.h>
@@ -49,7 +50,7 @@ new_envelope(void *ctx, struct mail *mail, unsigned long long size,
 
 /* The environment is read once. */
 static struct hooks *
-make_hooks(bool commands, bool dsn, bool auth)
+make_hooks(const char *letters)
 {
 	static struct hooks hooks;
 	static struct hook one = { .command = "command" };
@@ -62,10 +63,11 @@ make_hooks(bool commands, bool dsn, bool auth)
 	hooks.timeout = hooks.dot_timeout = 60000;
 	for (i = 0; i < HOOK_EVENTS; i++) {
 		hooks.list[i] = &one;
-		hooks.n[i] = commands;
+		hooks.n[i] = strchr(letters, 'h') != NULL;
 	}
-	hooks.n[HOOK_DSN] = dsn;
-	hooks.auth.command = auth ? "checkpassword" : NULL;
+	hooks.n[HOOK_DSN] = strchr(letters, 'd') != NULL;
+	hooks.auth.command = strpbrk(letters, "ab") ? "checkpassword" : NULL;
+	hooks.soft_bounce = strchr(letters, 'f');
 	return &hooks;
 }
 
@@ -86,7 +88,7 @@ static void
 make_world(struct world *w, const char *letters)
 {
 	static struct scoreboard board;
-	const bool auth = strpbrk(letters, "ab");
+	static const char *domain = "d";
 
 	memset(w, 0, sizeof *w);
 	w->store = (struct store){
@@ -94,8 +96,7 @@ make_world(struct world *w, const char *letters)
 		.per_user = strpbrk(letters, "pk"),
 	};
 	CHECK(network_parse(&w->network, "192.0.2.0/24") == 0);
-	w->hooks = make_hooks(strchr(letters, 'h'), strchr(letters, 'd'),
-	    auth);
+	w->hooks = make_hooks(letters);
 	make_client(&w->client, letters);
 	w->basic = (struct basic_options){
 		.store = &w->store, .hardlink = strchr(letters, 'k'),
@@ -112,7 +113,9 @@ make_world(struct world *w, const char *letters)
 		.max_size = strchr(letters, 'm') ? 64 : 10240000,
 		.max_recipients = 10, .max_mails = 10, .max_errors = 20,
 		.accept_bare_newline = strchr(letters, 'n'),
-		.strict = strchr(letters, 's'), .plain_auth = auth,
+		.domains = &domain, .n_domains = strchr(letters, 'o') != NULL,
+		.strict = strchr(letters, 's'),
+		.plain_auth = strpbrk(letters, "ab"),
 		.xclients = { &w->network, strchr(letters, 'x') != NULL },
 		.tls = { .control = -1 },
 		.transcripts = strchr(letters, 'c') ? STDIN_FILENO : -1,
