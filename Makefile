@@ -1,7 +1,7 @@
 # smtpd needs a C compiler and libc, and 'make tls' OpenSSL.  Targets: all check
-# check-real failures torture bench fuzz install uninstall clean tls
-# install-tls; static html lint dist deb for who works on it or packs it
-# (CONTRIBUTING.md).  CC, CFLAGS, LDFLAGS, DESTDIR, PREFIX and the directories
+# check-real failures torture bench fuzz sanitize coverage install uninstall
+# clean tls install-tls; static html lint dist deb for who works on it or packs
+# it (CONTRIBUTING.md).  CC, CFLAGS, LDFLAGS, DESTDIR, PREFIX and the directories
 # below are honoured.
 
 VERSION = 0.1
@@ -245,6 +245,10 @@ torture: smtpd
 sanitize:
 	t/sanitize
 
+# which lines no suite comes by, by gcov and lcov
+coverage:
+	t/coverage
+
 # clang and its libFuzzer; a target each until stopped, or for so many seconds,
 # and what is tried may be the same each time: make fuzz SECONDS=20 SEED=1
 fuzz:
@@ -333,5 +337,6 @@ clean:
 	    man/*.html contrib/tls/*.html smtpd-*.tar.gz smtpd_*.deb
 	rm -rf t/fuzz/build
 
-.PHONY: all tls install-tls tools check check-real failures torture bench \
-	bench-all fuzz install uninstall dist deb static html lint clean
+.PHONY: all tls install-tls tools check check-real failures torture sanitize \
+	coverage bench bench-all fuzz install uninstall dist deb static html lint \
+	clean

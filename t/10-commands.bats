@@ -286,9 +286,9 @@ load helpers
 }
 
 @test "the hostname is the system's without --hostname, and what -H says with it" {
-	run -0 timeout 10 ./smtpd -i -m "$dir" "${user[@]}" <<<$'QUIT\r'
+	run -0 timeout 60 ./smtpd -i -m "$dir" "${user[@]}" <<<$'QUIT\r'
 	[[ ${lines[0]} == "220 $(uname -n)"* ]]
-	run -0 timeout 10 ./smtpd -i -m "$dir" --hostname other.example \
+	run -0 timeout 60 ./smtpd -i -m "$dir" --hostname other.example \
 	    "${user[@]}" <<<$'QUIT\r'
 	[[ ${lines[0]} == '220 other.example'* ]]
 }

@@ -71,7 +71,7 @@ name='^([0-9]+)\.M[0-9]+P[0-9]+Q[0-9]+R[0-9a-f]+\.mx\.example,S=([0-9]+),W=([0-9
 @test "a hostname with octets that no file name should have does no harm" {
 	options=(--hostname 'a/b:c')
 	cmd=(./smtpd -i -m "$dir" "${user[@]}" --hostname 'a/b:c')
-	run timeout 10 "${cmd[@]}" < <(printf '%s\r\n' "${to_bob[@]}" DATA x . QUIT)
+	run timeout 60 "${cmd[@]}" < <(printf '%s\r\n' "${to_bob[@]}" DATA x . QUIT)
 	# it may be refused at once; if not, the name has neither
 	if ((status == 0)); then
 		keeps 1
@@ -187,7 +187,7 @@ steps() {
 @test "the default Maildir is ./Maildir" {
 	local here=$PWD
 	cd "$tmp"
-	run timeout 10 "$here/smtpd" -i -H mx.example "${user[@]}" \
+	run timeout 60 "$here/smtpd" -i -H mx.example "${user[@]}" \
 	    < <(printf '%s\r\n' "${to_bob[@]}" DATA x . QUIT)
 	cd "$here"
 	((status == 0))

@@ -220,7 +220,7 @@ to() {
 	local cmd
 	dir=$tmp/nowhere/{mailbox}
 	command_line
-	run timeout 10 "${cmd[@]}" </dev/null
+	run timeout 60 "${cmd[@]}" </dev/null
 	echo "$status: $output"
 	((status >= 64 && status <= 78))
 	((${#lines[@]} == 1))

@@ -89,6 +89,7 @@ lies() {
 	lies fsync@dir order '250, and not all is on the disk'
 }
 
+# bats test_tags=calls
 @test "t/fail.so knows each function that smtpd calls and that can fail" {
 	command -v nm >/dev/null
 	# those that can't, or whose failure is no matter of the machine

@@ -237,7 +237,7 @@ value() {
 	well_formed
 	options=(--log xml)
 	command_line
-	run -64 timeout 10 "${cmd[@]}" </dev/null
+	run -64 timeout 60 "${cmd[@]}" </dev/null
 }
 
 @test "standard error that is a socket is never written to: it may be the client's" {
@@ -270,7 +270,7 @@ value() {
 	local cmd
 	dir=$tmp/no/such options=(--syslog)
 	command_line
-	run -73 --separate-stderr timeout 10 "${cmd[@]}" </dev/null
+	run -73 --separate-stderr timeout 60 "${cmd[@]}" </dev/null
 	[[ -z $output && $stderr == 'smtpd: '*"$dir"* ]]
 	t/smtpc -s -e - "${cmd[@]}" -- eof exit:73 >"$tmp/replies"
 	[[ ! -s $tmp/replies ]]
@@ -280,10 +280,10 @@ value() {
 	local cmd
 	command_line
 	printf '%s\r\n' FROB "${to_bob[@]}" DATA x . QUIT >"$tmp/in"
-	timeout 20 "${cmd[@]}" <"$tmp/in" >"$tmp/replies" 2>/dev/full
+	timeout 60 "${cmd[@]}" <"$tmp/in" >"$tmp/replies" 2>/dev/full
 	read_replies "$tmp/replies"
 	[[ $codes == '220 500 250 250 250 354 250 221' ]]
-	timeout 20 "${cmd[@]}" <"$tmp/in" >"$tmp/replies" 2>&-
+	timeout 60 "${cmd[@]}" <"$tmp/in" >"$tmp/replies" 2>&-
 	read_replies "$tmp/replies"
 	[[ $codes == '220 500 250 250 250 354 250 221' ]]
 	keeps 2

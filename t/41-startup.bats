@@ -8,7 +8,7 @@ load helpers
 refused() {
 	local want=$1 cmd
 	shift
-	cmd=(timeout 10 ./smtpd "$@")
+	cmd=(timeout 60 ./smtpd "$@")
 	echo "\$ ${cmd[*]}"
 	status=0
 	"${cmd[@]}" </dev/null >"$tmp/out" 2>"$tmp/err" || status=$?
@@ -25,7 +25,7 @@ listen=(--listen 127.0.0.1:0)
 
 @test "--help lists the options on standard output and exits 0" {
 	local option
-	run -0 --separate-stderr timeout 10 ./smtpd --help
+	run -0 --separate-stderr timeout 60 ./smtpd --help
 	[[ -z $stderr ]]
 	for option in listen inetd hostname maildir hardlink recipient-delimiter \
 	    workers user umask read-timeout write-timeout max-size domain trust \
@@ -38,7 +38,7 @@ listen=(--listen 127.0.0.1:0)
 }
 
 @test "--version says name and version on standard output and exits 0" {
-	run -0 --separate-stderr timeout 10 ./smtpd --version
+	run -0 --separate-stderr timeout 60 ./smtpd --version
 	[[ -z $stderr ]]
 	[[ $output =~ ^smtpd\ [0-9][0-9A-Za-z.-]*$ ]]
 }
@@ -210,7 +210,7 @@ listen=(--listen 127.0.0.1:0)
 	[[ ! -e $dir ]]
 	options=(--hostname "${name}a")
 	command_line
-	run -0 timeout 10 "${cmd[@]}" < <(printf '%s\r\n' "${to_bob[@]}" DATA x . QUIT)
+	run -0 timeout 60 "${cmd[@]}" < <(printf '%s\r\n' "${to_bob[@]}" DATA x . QUIT)
 	[[ $output == "220 ${name}a "* ]]
 	keeps 1
 }
@@ -317,7 +317,7 @@ listen=(--listen 127.0.0.1:0)
 @test "a datagram socket from inetd is no connection: 69" {
 	local cmd
 	command_line
-	run -69 timeout 10 bash -c '"$@" 0<>/dev/udp/127.0.0.1/9' bash "${cmd[@]}"
+	run -69 timeout 60 bash -c '"$@" 0<>/dev/udp/127.0.0.1/9' bash "${cmd[@]}"
 	[[ $output == 'smtpd: descriptor 0 is no stream socket'* ]]
 }
 
@@ -325,7 +325,7 @@ listen=(--listen 127.0.0.1:0)
 	local cmd
 	dir=$tmp/no/such
 	command_line
-	run -73 --separate-stderr timeout 10 "${cmd[@]}" </dev/null
+	run -73 --separate-stderr timeout 60 "${cmd[@]}" </dev/null
 	[[ -z $output ]]
 	[[ $stderr == 'smtpd: '* ]]
 }

@@ -8,7 +8,7 @@ explain() {
 	local want=$1
 	shift
 	status=0
-	env "${environment[@]}" timeout 20 ./smtpd --explain -m "$dir" \
+	env "${environment[@]}" timeout 60 ./smtpd --explain -m "$dir" \
 	    -H mx.example "${options[@]}" "$@" </dev/null >"$tmp/explained" \
 	    2>"$log" || status=$?
 	output=$(<"$tmp/explained")
@@ -73,7 +73,7 @@ listen=(--listen 127.0.0.1:0)
 @test "the hostname comes from the system, a Maildir from systemd's directory" {
 	mkdir -m 777 "$tmp/state"
 	environment=(STATE_DIRECTORY="$tmp/state")
-	env "${environment[@]}" timeout 20 ./smtpd --explain "${nobody[@]}" \
+	env "${environment[@]}" timeout 60 ./smtpd --explain "${nobody[@]}" \
 	    "${listen[@]}" >"$tmp/explained"
 	says 'hostname .+ system'
 	says "maildir $tmp/state/./Maildir default, below systemd's .*"
@@ -234,6 +234,6 @@ listen=(--listen 127.0.0.1:0)
 }
 
 @test "addresses are for --explain alone: 64" {
-	run -64 timeout 10 ./smtpd -i "${user[@]}" bob@mx.example
+	run -64 timeout 60 ./smtpd -i "${user[@]}" bob@mx.example
 	[[ $output == "smtpd: smtpd takes options only, not 'bob@mx.example'"* ]]
 }

@@ -6,7 +6,7 @@ load helpers
 # at_terminal [NAME=value...] COMMAND: run a command whose standard error is a
 # terminal; what that showed is in $tmp/tty
 at_terminal() {
-	env -u NO_COLOR "${@:1:$#-1}" timeout 30 script -qefc "${!#}" \
+	env -u NO_COLOR "${@:1:$#-1}" timeout 60 script -qefc "${!#}" \
 	    /dev/null </dev/null >"$tmp/tty" 2>&1
 }
 

@@ -116,7 +116,7 @@ ipv6() {
 
 @test "a socket that a server listens on is not taken away from it" {
 	serve --listen "$tmp/sock" --workers 1
-	run -69 timeout 10 ./smtpd -m "$dir" "${nobody[@]}" --listen "$tmp/sock"
+	run -69 timeout 60 ./smtpd -m "$dir" "${nobody[@]}" --listen "$tmp/sock"
 	send_one "$tmp/sock"
 	keeps 1
 }

@@ -86,7 +86,7 @@ titled() {
 	    -l 127.0.0.1:0 --ready-fd 5) 5>"$tmp/ready" 2>>"$log" </dev/null \
 	    3>&- 4>&- &
 	master=$!
-	mapfile -t addr < <(timeout 10 cat "$tmp/ready")
+	mapfile -t addr < <(timeout 60 cat "$tmp/ready")
 	titled "$master" 'smtpd: master'
 	[[ $(title "$(children "$master")") == 'smtpd: worker 1'* ]]
 }

@@ -106,7 +106,7 @@ shown() {
 	((EUID == 0)) || chmod 555 "$tmp/closed"
 	mkdir "$tmp/dir"
 	for file in "$tmp/closed/x" "$tmp/no/such" "$tmp/dir" ''; do
-		run -73 timeout 10 ./smtpd -m "$dir" "${nobody[@]}" \
+		run -73 timeout 60 ./smtpd -m "$dir" "${nobody[@]}" \
 		    --listen 127.0.0.1:0 --status "$file"
 		((${#lines[@]} == 1))
 		[[ $output == "smtpd: --status $file: "* ]]
@@ -177,10 +177,10 @@ shown() {
 	local f
 	file
 	for f in /bin/sh /dev/null README.md "$tmp"; do
-		run -65 --separate-stderr timeout 10 ./smtpd --show "$f"
+		run -65 --separate-stderr timeout 60 ./smtpd --show "$f"
 		[[ ! $output && $stderr == "smtpd: --show $f: "*' --status '* ]]
 	done
-	run -66 timeout 10 ./smtpd --show "$tmp/no/such"
+	run -66 timeout 60 ./smtpd --show "$tmp/no/such"
 	[[ $output == "smtpd: --show $tmp/no/such: "* ]]
 }
 

@@ -17,7 +17,7 @@ refused() {
 		shift
 	done
 	status=0
-	timeout 10 t/manager sockets "${words[@]}" run ./smtpd -m "$dir" \
+	timeout 60 t/manager sockets "${words[@]}" run ./smtpd -m "$dir" \
 	    "${nobody[@]}" "${@:2}" </dev/null >"$tmp/out" 2>"$tmp/err" ||
 	    status=$?
 	sed 's/^/E: /' "$tmp/err"
@@ -99,7 +99,7 @@ bound() {
 @test "LISTEN_FDS that is no number, or names what is not open: 64" {
 	local n
 	for n in x -1 '' 99 99999999999999999999; do
-		run -64 timeout 10 bash -c \
+		run -64 timeout 60 bash -c \
 		    'LISTEN_PID=$$ LISTEN_FDS=$1 exec ./smtpd -m "${@:2}"' \
 		    bash "$n" "$dir" "${nobody[@]}" --listen "$tmp/sock" </dev/null
 		[[ $output == 'smtpd: LISTEN_FDS '* ]]
@@ -255,7 +255,7 @@ signs() {
 
 @test "a start that fails never says READY=1" {
 	manage "$tmp/notify"
-	run -69 env "${environment[@]}" timeout 10 ./smtpd -m "$dir" \
+	run -69 env "${environment[@]}" timeout 60 ./smtpd -m "$dir" \
 	    "${nobody[@]}" --listen 203.0.113.254:0
 	[[ ! -s $told ]]
 }
@@ -307,7 +307,7 @@ signs() {
 }
 
 @test "so does the reason why a start fails" {
-	run -73 timeout 10 t/manager journal "$tmp/journal" ./smtpd \
+	run -73 timeout 60 t/manager journal "$tmp/journal" ./smtpd \
 	    -m "$tmp/no/such" "${nobody[@]}" --listen 127.0.0.1:0
 	eventually grep '^<3>smtpd: maildir ' "$tmp/journal"
 }
@@ -338,6 +338,6 @@ signs() {
 	[[ $codes == "$to_bob_codes 354 250 221" ]]
 	options=(--deliver true --spool nowhere)
 	command_line
-	run -73 timeout 10 "${cmd[@]}" </dev/null
+	run -73 timeout 60 "${cmd[@]}" </dev/null
 	[[ $output == *"$tmp/state/nowhere"* ]]
 }

@@ -20,7 +20,7 @@ serve_copy() {
 	    -H mx.example "${nobody[@]}" --ready-fd 5 "$@" \
 	    5>"$tmp/ready" 2>>"$log" >"$tmp/stdout" </dev/null 3>&- 4>&- &
 	master=$!
-	mapfile -t addr < <(timeout 10 cat "$tmp/ready")
+	mapfile -t addr < <(timeout 60 cat "$tmp/ready")
 	rm "$tmp/ready"
 	((${#addr[@]} > 0))
 }
@@ -468,7 +468,7 @@ refuses_restart() {
 @test "SMTPD_STATE of anybody else's making is refused: 64" {
 	local n
 	for n in 0 2 77 x 9; do
-		run -64 env SMTPD_STATE="$n" timeout 10 ./smtpd -m "$dir" \
+		run -64 env SMTPD_STATE="$n" timeout 60 ./smtpd -m "$dir" \
 		    "${nobody[@]}" --listen 127.0.0.1:0 9</dev/null </dev/null
 		[[ $output == 'smtpd: SMTPD_STATE is for '* ]]
 	done
@@ -488,7 +488,7 @@ refuses_restart() {
 	    "${ok/listener*/}end" "${ok}worker 1 1 1 1 0 1"$'\nend' \
 	    "${ok}worker @ 1 1 1 0 1"$'\nend' "${ok}pop3 3"$'\nend' \
 	    "${ok}scoreboard 77"$'\nend'; do
-		run -64 timeout 10 t/manager state "$text"$'\n' ./smtpd -m "$dir" \
+		run -64 timeout 60 t/manager state "$text"$'\n' ./smtpd -m "$dir" \
 		    "${nobody[@]}" </dev/null
 		[[ $output == 'smtpd: SMTPD_STATE is for '* ]]
 	done

@@ -110,7 +110,7 @@ ended() {
 }
 
 @test "the daemon does not start when a command is not there" {
-	run -69 timeout 10 ./smtpd --listen "$tmp/sock" -m "$dir" "${user[@]}" \
+	run -69 timeout 60 ./smtpd --listen "$tmp/sock" -m "$dir" "${user[@]}" \
 	    --on-new-connection "$tmp/missing" </dev/null
 	[[ ${#lines[@]} == 1 && $output == *"$tmp/missing"* ]]
 }

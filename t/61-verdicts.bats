@@ -378,7 +378,7 @@ refusal() {
 	command_line
 	printf '%s\r\n' 'HELO c.example' 'MAIL FROM:<a@c.example>' \
 	    'RCPT TO:<bob@mx.example>' DATA . QUIT |
-	    timeout 20 "${cmd[@]}" 2>>"$log" >"$tmp/replies"
+	    timeout 60 "${cmd[@]}" 2>>"$log" >"$tmp/replies"
 	read_replies "$tmp/replies"
 }
 

@@ -447,7 +447,7 @@ hides() {
 	for command in '' ' ' 'true;' 'true &' '# true' 'true # so'; do
 		options=(--auth "$command" --plain-auth)
 		command_line
-		run -69 --separate-stderr timeout 10 "${cmd[@]}"
+		run -69 --separate-stderr timeout 60 "${cmd[@]}"
 	done
 }
 

@@ -117,7 +117,7 @@ same() {
 	touch "$tmp/file"
 	while read -r want more; do
 		eval "more=($more)"
-		run -"$want" timeout 10 ./smtpd "${user[@]}" "${here[@]}" \
+		run -"$want" timeout 60 ./smtpd "${user[@]}" "${here[@]}" \
 		    "${more[@]}" </dev/null
 		echo "$output"
 		((${#lines[@]} == 1))

@@ -366,6 +366,14 @@ fail_hoards(void)
 	    fail_is_driven();
 }
 
+void
+fail_end(void)
+{
+	nrules = 0;
+	trace_fd = -1;
+	control = NULL;
+}
+
 int
 clock_gettime(clockid_t clock, struct timespec *ts)
 {

@@ -44,6 +44,9 @@ struct fail_control {
 	struct fail_event events[16384];
 };
 
+/* From here on nothing fails and nothing is noted. */
+void fail_end(void);
+
 /* What follows is between t/fail.c, which judges, and t/fail-calls.c. */
 
 /*

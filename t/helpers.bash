@@ -70,7 +70,7 @@ feed() {
 	command_line
 	echo "\$ ${cmd[*]}"
 	# shellcheck disable=SC2002 # it is to be a pipe
-	cat "$1" 2>/dev/null | timeout 20 "${cmd[@]}" 2>>"$log" |
+	cat "$1" 2>/dev/null | timeout 60 "${cmd[@]}" 2>>"$log" |
 	    cat >"$tmp/replies"
 	status=${PIPESTATUS[1]}
 	((status < 124)) || echo "status $status"
@@ -296,7 +296,8 @@ serve() {
 	    "${nobody[@]}" --ready-fd 5 "$@" \
 	    5>"$tmp/ready" 2>>"$log" >"$tmp/stdout" </dev/null 3>&- 4>&- &
 	master=$!
-	mapfile -t addr < <(timeout 10 cat "$tmp/ready")
+	mapfile -t addr < <(timeout 60 cat "$tmp/ready")
+	wait $! || return	# it was closed: nobody holds it any longer
 	rm "$tmp/ready"
 	echo "listening on ${addr[*]}"
 	((${#addr[@]} > 0))

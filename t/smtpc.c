@@ -961,7 +961,7 @@ main(int argc, char **argv)
 	struct peer p = { .in = -1, .out = -1 };
 	const char *log = NULL;
 	char **words;
-	unsigned int seconds = 20;
+	unsigned int seconds = 60;
 	int c, how = 0, one = 1;
 
 	while ((c = getopt(argc, argv, "+T:e:b:c:spt6")) != -1)
