@@ -225,14 +225,31 @@ listen_and_wait(char **argv)
 	}
 }
 
+/* Until the end, with no descriptor open beside these two, as 0 and 1. */
+static void
+copy(int from, int to)
+{
+	char text[MESSAGE_MAX];
+	ssize_t got;
+	int i;
+
+	place(from, 0);
+	place(to, 1);
+	for (i = 2; i < 64; i++)
+		close(i);
+	while ((got = read(0, text, sizeof text)) > 0)
+		if (write(1, text, (size_t)got) != got)
+			_exit(1);
+	_exit(0);
+}
+
 /* A grandchild copies, so that the command has no child that it did not make. */
 static void
 journal(const char *path, char **argv)
 {
-	char text[MESSAGE_MAX];
+	char text[64];
 	struct stat st;
-	int pair[2], fd;
-	ssize_t got;
+	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 ||
 	    fstat(pair[0], &st) < 0)
@@ -240,15 +257,8 @@ journal(const char *path, char **argv)
 	if (fork() == 0) {
 		if (fork() != 0)
 			_exit(0);
-		fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
-		close(pair[0]);
-		close(0);
-		close(1);
-		close(2);
-		while ((got = read(pair[1], text, sizeof text)) > 0)
-			if (write(fd, text, (size_t)got) != got)
-				_exit(1);
-		_exit(0);
+		copy(pair[1],
+		    open(path, O_WRONLY | O_CREAT | O_APPEND, 0600));
 	}
 	wait(NULL);
 	close(pair[1]);
