@@ -1,8 +1,8 @@
 # smtpd needs a C compiler and libc, and 'make tls' OpenSSL.  Targets: all check
 # check-real failures torture bench fuzz sanitize coverage install uninstall
-# clean tls install-tls; static html lint dist deb for who works on it or packs
-# it (CONTRIBUTING.md).  CC, CFLAGS, LDFLAGS, DESTDIR, PREFIX and the directories
-# below are honoured.
+# clean tls install-tls; static html lint format dist deb for who works on it or
+# packs it (CONTRIBUTING.md).  CC, CFLAGS, LDFLAGS, DESTDIR, PREFIX and the
+# directories below are honoured.
 
 VERSION = 0.1
 
@@ -332,6 +332,10 @@ html: man/smtpd.8.html man/smtpd-hooks.7.html contrib/tls/smtpd-tls.8.html
 lint:
 	contrib/lint
 
+# what differs from FORMAT_BASE, a revision; without it, what is not committed
+format:
+	contrib/format $(FORMAT_BASE)
+
 clean:
 	rm -f smtpd smtpd-static $(OBJECTS) $(TOOLS) contrib/tls/smtpd-tls \
 	    man/*.html contrib/tls/*.html smtpd-*.tar.gz smtpd_*.deb
@@ -339,4 +343,4 @@ clean:
 
 .PHONY: all tls install-tls tools check check-real failures torture sanitize \
 	coverage bench bench-all fuzz install uninstall dist deb static html lint \
-	clean
+	format clean

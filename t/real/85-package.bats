@@ -276,6 +276,41 @@ changed() {
 	grep -q 'href="smtpd-hooks.7.html"' copy/man/smtpd.8.html
 }
 
+@test "make format does the lines that were changed, and no table" {
+	git clone -q --no-hardlinks "$root" clone
+	cd clone
+	printf '%s\n' '' 'static int unlike( int a,int b )' '{' \
+		'  if(a==b){ return a; }' \
+		'	return (struct pair){b,a}.first;' '}' >>lib/base64.c
+	sed -i 's/{ 0, "min-free", OPTION_SIZE,/{ 0,"min-free",OPTION_SIZE,/
+		s/^static void$/static  void/' settings.c
+	git diff settings.c >rows
+	grep -q '^+	{ 0,"min-free",OPTION_SIZE,' rows
+	make -s format
+	git diff >changes
+	grep -qx '+unlike(int a, int b)' changes
+	grep -qx '+	if (a == b) {' changes
+	grep -qx '+	return (struct pair){ b, a }.first;' changes
+	grep -qx '+	{ 0,"min-free",OPTION_SIZE, .*' changes
+	# of settings.c nothing is changed but that row
+	(($(grep -c '^+[^+]' changes) == 9))
+	# what is committed is done where that is asked for
+	git -c user.name=x -c user.email=x@x.example commit -qam changed
+	printf '\nint  last;\n' >>lib/base64.c
+	git -c user.name=x -c user.email=x@x.example commit -qam changed
+	make -s format
+	git diff --exit-code
+	make -s format FORMAT_BASE=HEAD~1
+	[[ $(tail -n 1 lib/base64.c) == 'int last;' ]]
+}
+
+@test "make format says what it lacks" {
+	mkdir bin
+	ln -s "$(command -v dirname)" "$(command -v sh)" bin
+	PATH=$PWD/bin run -69 "$source/contrib/format"
+	[[ $output == *'clang-format, '*' package of that name' ]]
+}
+
 @test "linters have nothing to say" {
 	run -0 make -s -C "$source" lint
 	[[ ! $output ]]
