@@ -125,17 +125,12 @@ distance(const char *a, size_t len, const char *b)
 	return row[other];
 }
 
-/*
- * A name is near if no more than a third of it is to be changed, or if it is
- * the beginning of one option.
- */
-__attribute__((noreturn))
-static void
-refuse_name(const struct option *table, const char *name, size_t len)
+/* A name is near if no more than a third of it is to be changed. */
+static const struct option *
+find_nearest(const struct option *table, const char *name, size_t len)
 {
-	const struct option *o, *nearest = NULL, *longer = NULL;
+	const struct option *o, *nearest = NULL;
 	size_t least = len / 3 + 1, n;
-	unsigned longer_ones = 0;
 
 	for (o = table; o->name; o++) {
 		n = distance(name, len, o->name);
@@ -143,16 +138,37 @@ refuse_name(const struct option *table, const char *name, size_t len)
 			least = n;
 			nearest = o;
 		}
-		if (strncmp(name, o->name, len) == 0) {
-			longer = o;
-			longer_ones++;
-		}
 	}
-	if (!nearest && longer_ones == 1)
-		nearest = longer;
-	if (nearest)
+	return nearest;
+}
+
+/* That which name is the beginning of, if there is but one. */
+static const struct option *
+find_longer(const struct option *table, const char *name, size_t len)
+{
+	const struct option *o, *longer = NULL;
+
+	for (o = table; o->name; o++) {
+		if (strncmp(name, o->name, len) != 0)
+			continue;
+		if (longer)
+			return NULL;
+		longer = o;
+	}
+	return longer;
+}
+
+__attribute__((noreturn))
+static void
+refuse_name(const struct option *table, const char *name, size_t len)
+{
+	const struct option *meant = find_nearest(table, name, len);
+
+	if (!meant)
+		meant = find_longer(table, name, len);
+	if (meant)
 		fatal(EX_USAGE, "unknown option --%.*s; is --%s meant?  See "
-		    "smtpd --help", (int)len, name, nearest->name);
+		    "smtpd --help", (int)len, name, meant->name);
 	fatal(EX_USAGE, "unknown option --%.*s; see smtpd --help", (int)len,
 	    name);
 }
