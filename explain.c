@@ -334,6 +334,14 @@ trusts_all(const struct networks *trusted)
 	return false;
 }
 
+static bool
+can_encrypt(const struct settings *s)
+{
+	char *const *argv = s->proto.tls.argv;
+
+	return argv && access(argv[0], X_OK) == 0;
+}
+
 /* Each says what is risky, and what to do about it. */
 static void
 explain_risks(const struct rehearsal *x)
@@ -408,6 +416,9 @@ explain_server(struct server *server, bool pool)
 	if (!server->storeless)
 		rehearse_addresses(&x);
 	explain_risks(&x);
+	if (can_encrypt(&server->settings) && !rehearse_handshake(&x))
+		printf("warning: --tls encrypts nothing: %s\n", *x.complaint ?
+		    x.complaint : "it does not answer a client");
 	free(x.places);
 	for (i = 0; i < server->n_failures; i++)
 		printf("smtpd would not start: %s\n",

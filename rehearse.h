@@ -1,6 +1,6 @@
 /*
  * What a client would hear: a session that nobody holds is asked, as those who
- * serve would ask it.  No command is run.
+ * serve would ask it.  No command is run but that of --tls.
  */
 #ifndef REHEARSE_H
 #define REHEARSE_H
@@ -23,6 +23,7 @@ struct rehearsal {
 	struct session session;
 	struct stream stream;
 	struct address recipient;
+	char complaint[256];	/* of what encrypts */
 };
 
 /* Print what EHLO offers, for each kind of place, in clear and encrypted. */
@@ -33,5 +34,12 @@ void rehearse_offers(struct rehearsal *);
  * the mailbox, and who would be asked.
  */
 void rehearse_addresses(struct rehearsal *);
+
+/*
+ * Does the command of --tls answer a client's first octets?  It does not where
+ * it can't read its files; complaint has what it says then, if anything.
+ * Blocks for ten seconds at most, and for as long as tls_end() does.
+ */
+bool rehearse_handshake(struct rehearsal *);
 
 #endif

@@ -173,6 +173,35 @@ listen=(--listen 127.0.0.1:0)
 	[[ $(part Commands) == '  none' ]]
 }
 
+@test "what encrypts is said hello to, and warned of where it does not answer" {
+	hook answers <<-'END'
+		head -c 121 | cmp - $tmp/hello >&2 || exit
+		printf '\026'
+	END
+	hook lacks_key <<-'END'
+		echo 'key.pem: Permission denied' >&2
+		echo 'and more' >&2
+		exit 1
+	END
+	hook refuses <<-'END'
+		head -c 121 >$tmp/hello
+		printf '\025'
+	END
+	hook crashes <<-'END'
+		kill -SEGV $$
+	END
+	explain 0 "${user[@]}" "${listen[@]}" --tls "$tmp/refuses"
+	says 'warning: --tls encrypts nothing: it does not answer a client'
+	(($(stat -c %s "$tmp/hello") == 121))
+	explain 0 "${user[@]}" "${listen[@]}" --tls "$tmp/answers"
+	lacks 'encrypts nothing' "$tmp/explained"
+	explain 0 "${user[@]}" "${listen[@]}" --tls "$tmp/lacks_key"
+	says 'warning: --tls encrypts nothing: key\.pem: Permission denied'
+	explain 0 "${user[@]}" "${listen[@]}" --tls "$tmp/crashes"
+	says 'warning: --tls encrypts nothing: it does not answer a client'
+	[[ ! -s $log && -z $(running "$tmp") ]]
+}
+
 @test "the Maildir is told with its owner, mode and room" {
 	explain 0 "${nobody[@]}" "${listen[@]}"
 	says "kept in $dir, one Maildir for all"

@@ -59,6 +59,27 @@ came_encrypted() {
 	grep -qx closed said
 }
 
+# explained: what --explain has against the command
+explained() {
+	"$smtpd" --explain --user nobody --listen 127.0.0.1:0 "${tls[@]}" |
+		sed -n 's/^warning: --tls //p'
+}
+
+@test "--explain warns where the certificate or the key can't be had" {
+	[[ ! $(explained) ]]
+	chown root mx.key
+	[[ $(explained) == *': mx.key: Permission denied' ]]
+	cp "$BATS_FILE_TMPDIR/ca.key" mx.key
+	chown nobody mx.key
+	[[ $(explained) == *': mx.key: key values mismatch' ]]
+	rm mx.pem
+	[[ $(explained) == *': mx.pem: No such file or directory' ]]
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout mx.key -out mx.pem \
+		-subj /CN=mx.example -days 30 2>/dev/null
+	chown nobody mx.key
+	[[ ! $(explained) ]]
+}
+
 @test "TLS 1.2 is taken, 1.1 is not" {
 	start "${tls[@]}" --verbose
 	ask_tls -starttls smtp -tls1_2
