@@ -154,11 +154,15 @@ TLS_LIBS = -lssl -lcrypto
 EXAMPLES = contrib/*/*.conf contrib/*/*.cfg contrib/inetd/tcpserver \
 	contrib/systemd/*.s*[et] contrib/systemd/*/*
 # the kernel's headers are no part of musl; where it is the libc of the system,
-# make static STATIC_CC=cc
+# make static STATIC_CC=cc STATIC_PIE=-static-pie
 STATIC_CC = musl-gcc -idirafter /usr/include \
 	-idirafter /usr/include/$$(cc -print-multiarch)
-STATIC_CFLAGS = -Os -flto=auto -fno-asynchronous-unwind-tables \
+STATIC_CFLAGS = -Os -flto=auto -fPIE -fno-asynchronous-unwind-tables \
 	-fstack-protector-strong
+# its specs don't know -static-pie
+MUSL = /usr/lib/$$(uname -m)-linux-musl
+STATIC_PIE = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text \
+	$(MUSL)/rcrt1.o $(MUSL)/crti.o $(MUSL)/crtn.o
 TOOLS = t/smtpc t/tlsd t/json t/manager t/every t/fail.so \
 	t/escape.so t/bench/load t/bench/limit
 
@@ -319,8 +323,9 @@ deb: smtpd
 static: smtpd-static
 
 smtpd-static: $(OBJECTS:.o=.c) $(HEADERS) Makefile
-	$(STATIC_CC) $(BASE_CFLAGS) $(STATIC_CFLAGS) -static \
-	    -Wl,--gc-sections,-z,noseparate-code,-s -o $@ $(OBJECTS:.o=.c)
+	$(STATIC_CC) $(BASE_CFLAGS) $(STATIC_CFLAGS) $(STATIC_PIE) \
+	    -Wl,--gc-sections,-z,noseparate-code,-z,relro,-z,now,-s -o $@ \
+	    $(OBJECTS:.o=.c)
 	@wc -c $@
 
 html: man/smtpd.8.html man/smtpd-hooks.7.html contrib/tls/smtpd-tls.8.html
