@@ -85,6 +85,7 @@ OBJECTS = smtpd.o \
 	lib/user.o \
 	lib/utf8.o \
 	lib/verdict.o \
+	lib/words.o \
 	lib/xtext.o
 HEADERS = settings.h \
 	server.h \
@@ -146,6 +147,7 @@ HEADERS = settings.h \
 	lib/user.h \
 	lib/utf8.h \
 	lib/verdict.h \
+	lib/words.h \
 	lib/xtext.h
 # of the helper for --tls; it starts in less time with OpenSSL in it, but has to
 # be made anew when that is mended:

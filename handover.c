@@ -11,6 +11,7 @@
 
 #include "handover.h"
 #include "log.h"
+#include "words.h"
 
 enum {
 	FORMAT = 1,	/* of the lines; a new one needs a new number */
@@ -35,23 +36,23 @@ take(int fd)
 }
 
 static void
-read_listener(struct server *server, const char *text)
+read_listener(struct server *server, char *text)
 {
 	struct listener_options options = { .backlog = 0 };
 	struct listener_error error;
-	char kind[16], owner[8];
-	int fd;
+	char *word[3];		/* descriptor, kind, owner */
 
-	if (sscanf(text, "%d %15s %7s", &fd, kind, owner) != 3)
+	if (words_split(text, word, 3) != 3)
 		refuse("a listener can't be understood");
-	options.kind = (int)settings_kind(&server->settings, "SMTPD_STATE", kind,
-	    strlen(kind));
+	options.kind = (int)settings_kind(&server->settings, "SMTPD_STATE",
+	    word[1], strlen(word[1]));
 	if (options.kind == KINDS)
 		refuse("a listener is of an unknown kind");
-	if (listener_adopt(&server->listeners, take(fd), &options, &error) < 0)
+	if (listener_adopt(&server->listeners, take(atoi(word[0])), &options,
+	    &error) < 0)
 		refuse(error.text);
 	server->listeners.all[server->listeners.n - 1].inherited =
-	    strcmp(owner, "lent") == 0;
+	    strcmp(word[2], "lent") == 0;
 }
 
 static bool
@@ -63,16 +64,21 @@ is_child(pid_t pid)
 }
 
 static void
-read_worker(struct handover *h, const char *text)
+read_worker(struct handover *h, char *text)
 {
 	struct pool_worker w, *more;
-	unsigned stage;
+	char *word[6];
+	unsigned long long n[6] = { 0 };
+	unsigned i;
 
-	if (sscanf(text, "%d %u %u %lld %u %lld", &w.pid, &w.number, &w.slot,
-	    &w.since, &stage, &w.stage_since) != 6 || w.pid <= 1 ||
-	    stage >= POOL_STAGES || (!h->check && !is_child(w.pid)))
+	for (i = words_split(text, word, 6); i-- > 0; )
+		n[i] = words_number(word[i]);
+	w = (struct pool_worker){ .pid = (pid_t)n[0], .number = (unsigned)n[1],
+	    .slot = (unsigned)n[2], .since = (long long)n[3],
+	    .stage = (enum pool_stage)n[4], .stage_since = (long long)n[5] };
+	if (w.pid <= 1 || n[4] >= POOL_STAGES ||
+	    (!h->check && !is_child(w.pid)))
 		refuse("a worker is none");
-	w.stage = (enum pool_stage)stage;
 	more = realloc(h->workers, (h->n_workers + 1) * sizeof *more);
 	if (!more)
 		fatal(EX_OSERR, "out of memory");
@@ -95,7 +101,8 @@ read_master(struct handover *h, const char *text)
 static void
 read_line(struct handover *h, struct server *server, char *line)
 {
-	const char *word = line, *rest;
+	const char *word = line;
+	char *rest;
 	const struct { const char *word; int *fd; } descriptors[] = {
 		{ "scoreboard", &h->board }, { "notify", &h->notify },
 		{ "base", &h->base }, { "maildir", &h->maildir },

@@ -14,6 +14,7 @@
 #include "log.h"
 #include "status.h"
 #include "table.h"
+#include "words.h"
 
 enum {
 	LINE = 512,		/* octets; longer ones are none of ours */
@@ -126,13 +127,15 @@ print_heading(const struct table *t)
 
 /* A line that begins with a name of ours. */
 static void
-take_value(struct table *t, const char *line)
+take_value(struct table *t, char *line)
 {
-	char name[WORD];
 	unsigned long long value;
+	char *word[2], *name;
 
-	if (sscanf(line, "%63s %llu", name, &value) != 2)
+	if (words_split(line, word, 2) != 2)
 		return;
+	name = word[0];
+	value = words_number(word[1]);
 	clean(name);
 	if (strcmp(name, "smtpd_start_time_seconds") == 0) {
 		t->start = value;
@@ -148,23 +151,25 @@ take_value(struct table *t, const char *line)
 
 /* A line about a worker. */
 static void
-take_worker(const struct table *t, const char *line, bool first)
+take_worker(const struct table *t, char *line, bool first)
 {
-	unsigned long long worker, pid, since, octets;
-	char phase[WORD], client[WORD], seconds[24], size[24];
+	/* "#", "worker", its number, pid, phase, client, since, octets */
+	char *word[8], *phase, *client, seconds[24], size[24];
 
-	if (sscanf(line, "# worker %llu %llu %63s %63s %llu %llu", &worker,
-	    &pid, phase, client, &since, &octets) != 6)
+	if (words_split(line, word, 8) != 8)
 		return;
+	phase = word[4];
+	client = word[5];
 	clean(phase);
 	clean(client);
 	if (first)
 		printf("%s\n%s%5s %7s %5s %5s %-13s %s%s\n",
 		    t->counters % PER_LINE ? "\n" : "", t->bold, "#", "PID",
 		    "TIME", "SIZE", "PHASE", "CLIENT", t->plain);
-	printf("%5llu %7llu %5s %5s %-13.13s %.39s\n", worker, pid,
-	    age(seconds, sizeof seconds, since),
-	    amount(size, sizeof size, octets), phase, client);
+	printf("%5llu %7llu %5s %5s %-13.13s %.39s\n", words_number(word[2]),
+	    words_number(word[3]),
+	    age(seconds, sizeof seconds, words_number(word[6])),
+	    amount(size, sizeof size, words_number(word[7])), phase, client);
 }
 
 void

@@ -27,10 +27,10 @@ static bool
 is_journal(const struct stat *st)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long long dev, ino;
+	char *end;
 
-	return stream && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 &&
-	    dev == st->st_dev && ino == st->st_ino;
+	return stream && strtoull(stream, &end, 10) == st->st_dev &&
+	    *end == ':' && strtoull(end + 1, NULL, 10) == st->st_ino;
 }
 
 static void
