@@ -324,12 +324,12 @@ takes_any_domain(const struct settings *s)
 }
 
 static bool
-trusts_all(const struct networks *trusted)
+holds_all(const struct networks *networks)
 {
 	unsigned i;
 
-	for (i = 0; i < trusted->n; i++)
-		if (trusted->all[i].bits == 0)
+	for (i = 0; i < networks->n; i++)
+		if (networks->all[i].bits == 0)
 			return true;
 	return false;
 }
@@ -366,8 +366,11 @@ explain_risks(const struct rehearsal *x)
 	    "domains with --domain, not *" :
 	    "mail for any domain is taken from everybody; name domains with "
 	    "--domain, not *");
-	warn(trusts_all(&s->proto.trusted), "--trust holds everybody; name "
+	warn(holds_all(&s->proto.trusted), "--trust holds everybody; name "
 	    "networks that are yours");
+	warn(holds_all(&s->proxies) || holds_all(&s->proto.xclients),
+	    "everybody is a proxy, and can say that he is any client; name "
+	    "with --proxy-from and --xclient-from those that are yours");
 	warn(s->workers > 1 && (s->proto.max_per_client == 0 ||
 	    s->proto.max_per_client >= s->workers), "one client can have "
 	    "all workers; --max-per-client is to be less than --workers");

@@ -32,6 +32,21 @@ fail(const struct attempt *a, int status, const char *what, const char *why)
 	return -1;
 }
 
+/* Does one of ours have that port? */
+static bool
+is_ours(const struct listeners *l, const char *what)
+{
+	const char *port = strrchr(what, ':'), *other;
+	unsigned i;
+
+	for (i = 0; port && i < l->n; i++) {
+		other = strrchr(l->all[i].address, ':');
+		if (other && strcmp(port, other) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int
 fail_errno(const struct attempt *a, const char *what)
 {
@@ -41,7 +56,12 @@ fail_errno(const struct attempt *a, const char *what)
 		    "1024 needs root, and then --user");
 	if (errno == EADDRINUSE)
 		return fail(a, EX_UNAVAILABLE, what,
+		    is_ours(a->listeners, what) ?
+		    "another --listen has that port already" :
 		    "another server listens there already");
+	if (errno == EADDRNOTAVAIL)
+		return fail(a, EX_UNAVAILABLE, what,
+		    "this machine has no such address");
 	return fail(a, EX_UNAVAILABLE, what, strerror(errno));
 }
 

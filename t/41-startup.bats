@@ -287,6 +287,14 @@ listen=(--listen 127.0.0.1:0)
 @test "a port that is in use: 69" {
 	serve "${listen[@]}" --workers 1
 	refused 69 -m "$dir" "${user[@]}" --listen "${addr[0]}"
+	grep -q 'another server listens there already' "$tmp/err"
+}
+
+@test "one that an option before has: 69, and it is not blamed on another server" {
+	serve --listen 127.9.8.7:0 --workers 1	# nobody else is there
+	end_daemon
+	refused 69 -m "$dir" "${user[@]}" --listen "${addr[0]}" --listen "${addr[0]}"
+	grep -q 'another --listen has that port already' "$tmp/err"
 }
 
 @test "of several listeners one that fails fails all" {
@@ -297,6 +305,7 @@ listen=(--listen 127.0.0.1:0)
 
 @test "an address that is not this machine's: 69" {
 	refused 69 -m "$dir" "${user[@]}" --listen 203.0.113.254:0
+	grep -q 'this machine has no such address' "$tmp/err"
 }
 
 @test "a path for a socket that is something else is left alone" {

@@ -252,6 +252,11 @@ listen=(--listen 127.0.0.1:0)
 	((EUID != 0)) || grep -q '^what the network sends is read as root' \
 	    <<<"$warned"
 	lacks 'any address' <<<"$warned"
+	lacks 'is a proxy' <<<"$warned"
+	for warned in --proxy-from --xclient-from; do
+		explain 0 "${user[@]}" "${listen[@]}" "$warned" ::/0
+		says 'warning: everybody is a proxy, .*'
+	done
 	explain 0 --listen :0 --user "$(id -un)" --domain '*'
 	grep -q '^warning: everybody may put mail for any address' \
 	    "$tmp/explained"
