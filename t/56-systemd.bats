@@ -25,22 +25,6 @@ refused() {
 	[[ $(wc -l <"$tmp/err") == 1 && $(<"$tmp/err") == 'smtpd: '?* ]]
 }
 
-# manage ADDRESS: what the service manager at ADDRESS is told goes to $told
-manage() {
-	told=$tmp/told
-	: >"$told"
-	t/manager notify "$1" "$told" </dev/null >/dev/null 3>&- 4>&- &
-	manager=$!
-	stray "$manager"
-	environment+=(NOTIFY_SOCKET="$1")
-	eventually bound "$1"
-}
-
-# bound ADDRESS: somebody has bound a Unix socket there
-bound() {
-	grep -Fq " $1" /proc/net/unix
-}
-
 @test "sockets of LISTEN_FDS are served, and there is no port 25 by default" {
 	environment=(t/manager sockets tcp "unix=$tmp/sock" run)
 	serve --workers 2

@@ -395,44 +395,38 @@ refuses_restart() {
 
 @test "the manager hears RELOADING=1, and READY=1 again, however it went" {
 	chmod 711 "$tmp" "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
-	t/manager notify "$tmp/notify" "$tmp/told" </dev/null >/dev/null 3>&- 4>&- &
-	stray $!
-	eventually test -S "$tmp/notify"
-	environment=(NOTIFY_SOCKET="$tmp/notify")
+	manage "$tmp/notify"
 	serve_copy --workers 1 --listen 127.0.0.1:0
 	hang_up 1
 	ready() {
-		(($(grep -c READY=1 "$tmp/told") == $1))
+		(($(grep -c READY=1 "$told") == $1))
 	}
 	eventually ready 2
 	replace </dev/null
 	kill -HUP "$master"
 	eventually ready 3
-	grep -v -E ' (STATUS|WATCHDOG)=' "$tmp/told" | cut -d' ' -f1,2 >"$tmp/order"
+	grep -v -E ' (STATUS|WATCHDOG)=' "$told" | cut -d' ' -f1,2 >"$tmp/order"
 	given "$tmp/order" "$master READY=1" "$master RELOADING=1" \
 	    "$master READY=1" "$master RELOADING=1"
-	grep -E "^$master RELOADING=1 MONOTONIC_USEC=[1-9][0-9]*$" "$tmp/told"
-	grep -E "^$master READY=1 STATUS=The restart failed" "$tmp/told"
+	grep -E "^$master RELOADING=1 MONOTONIC_USEC=[1-9][0-9]*$" "$told"
+	grep -E "^$master READY=1 STATUS=The restart failed" "$told"
 }
 
 @test "STATUS= says that a restart failed until the next one, whatever else it says" {
 	chmod 711 "$tmp" "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
-	t/manager notify "$tmp/notify" "$tmp/told" </dev/null >/dev/null 3>&- 4>&- &
-	stray $!
-	eventually test -S "$tmp/notify"
-	environment=(NOTIFY_SOCKET="$tmp/notify")
+	manage "$tmp/notify"
 	serve_copy --workers 1 --listen 127.0.0.1:0
 	replace <<-'EOF'
 		#!/bin/sh
 		exit 64
 	EOF
 	refuses_restart
-	eventually grep -Fx "$master STATUS=0 of 1 workers busy; 1 sessions, 1 messages; the last restart failed: status 64" "$tmp/told"
+	eventually grep -Fx "$master STATUS=0 of 1 workers busy; 1 sessions, 1 messages; the last restart failed: status 64" "$told"
 	replace <smtpd
-	: >"$tmp/told"
+	: >"$told"
 	hang_up 1
-	eventually grep -E "^$master STATUS=.*[0-9] messages$" "$tmp/told"
-	lacks 'restart failed' "$tmp/told"
+	eventually grep -E "^$master STATUS=.*[0-9] messages$" "$told"
+	lacks 'restart failed' "$told"
 }
 
 @test "where no new worker can be forked, old ones go on until there is room" {

@@ -338,6 +338,22 @@ hook() {
 	chmod 755 "$tmp/$1"
 }
 
+# manage ADDRESS: what the service manager at ADDRESS is told goes to $told
+manage() {
+	told=$tmp/told
+	: >"$told"
+	t/manager notify "$1" "$told" </dev/null >/dev/null 3>&- 4>&- &
+	manager=$!
+	stray "$manager"
+	environment+=(NOTIFY_SOCKET="$1")
+	eventually bound "$1"
+}
+
+# bound ADDRESS: somebody has bound a Unix socket there
+bound() {
+	grep -Fq " $1" /proc/net/unix
+}
+
 # hold: with the options of holding[], HELO has its reply once there is $tmp/go;
 # a client that idles while others wait would be sent away
 hold() {
