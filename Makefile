@@ -330,11 +330,15 @@ smtpd-static: $(OBJECTS:.o=.c) $(HEADERS) Makefile
 	    $(OBJECTS:.o=.c)
 	@wc -c $@
 
-html: man/smtpd.8.html man/smtpd-hooks.7.html contrib/tls/smtpd-tls.8.html
-
-.SUFFIXES: .7 .8 .7.html .8.html
-.7.7.html .8.8.html:
-	mandoc -T html -O man=%N.%S.html $< >$@
+# a page that lies here is linked to, others are where there are all of them
+html:
+	rm -rf html
+	mkdir html
+	cp man/*.[78] contrib/tls/*.8 html
+	cd html && for page in *.[78]; do mandoc -T html -O \
+	    'man=%N.%S.html;https://manpages.debian.org/%N.%S.html' \
+	    $$page >$$page.html || exit; done
+	rm html/*.[78]
 
 lint:
 	contrib/lint
@@ -345,8 +349,8 @@ format:
 
 clean:
 	rm -f smtpd smtpd-static $(OBJECTS) $(TOOLS) contrib/tls/smtpd-tls \
-	    man/*.html contrib/tls/*.html smtpd-*.tar.gz smtpd_*.deb
-	rm -rf t/fuzz/build
+	    smtpd-*.tar.gz smtpd_*.deb
+	rm -rf t/fuzz/build html
 
 .PHONY: all tls install-tls tools check check-real failures torture sanitize \
 	coverage bench bench-all fuzz install uninstall dist deb static html lint \
