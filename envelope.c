@@ -21,10 +21,10 @@ enum {
 };
 
 struct recipient {
-	char *email;
+	char *email;		/* with the other two behind it */
 	char *canonical;	/* address_canonical() of it */
-	unsigned hash;		/* of that */
 	char *path;		/* of the Maildir, one for each; else NULL */
+	unsigned hash;		/* of canonical */
 	size_t rcpt;		/* the first RCPT that was for him */
 	bool above;		/* the field above is a Delivered-To of his */
 	bool looped;
@@ -71,21 +71,13 @@ local_error(struct basic *b, const char *what, int error)
 }
 
 static void
-free_recipient(struct recipient *r)
-{
-	free(r->email);
-	free(r->canonical);
-	free(r->path);
-}
-
-static void
 release(struct basic *b)
 {
 	size_t i;
 
 	delivery_end(&b->delivery);
 	for (i = 0; i < b->n_recipients; i++)
-		free_recipient(&b->recipients[i]);
+		free(b->recipients[i].email);
 	free(b->recipients);
 	free(b->accepted);
 	free(b->handed);
@@ -119,11 +111,10 @@ hash(const char *s)
 	return h;
 }
 
-/* Each recipient is compared with all before him: by a number, at first. */
+/* Each recipient is compared with all before him: by their hashes, at first. */
 static struct recipient *
-find_recipient(struct basic *b, const char *canonical)
+find_recipient(struct basic *b, const char *canonical, unsigned h)
 {
-	const unsigned h = hash(canonical);
 	size_t i;
 
 	for (i = 0; i < b->n_recipients; i++)
@@ -133,13 +124,31 @@ find_recipient(struct basic *b, const char *canonical)
 	return NULL;
 }
 
-static struct reply
-new_recipient(struct basic *b, const struct address *a, const char *canonical)
+/* Returns 0, or -1 where there is no memory. */
+static int
+make_recipient(struct recipient *r, const char *email, const char *canonical,
+    const char *path)
 {
-	char path[PATH_MAX] = "";
+	char *p = malloc(strlen(email) + strlen(canonical) + strlen(path) + 3);
+
+	if (!p)
+		return -1;
+	*r = (struct recipient){ .email = p };
+	r->canonical = stpcpy(r->email, email) + 1;
+	p = stpcpy(r->canonical, canonical) + 1;
+	r->path = *path ? strcpy(p, path) : NULL;
+	return 0;
+}
+
+static struct reply
+new_recipient(struct basic *b, const struct address *a, const char *canonical,
+    unsigned h)
+{
+	char path[PATH_MAX];
 	struct recipient *r;
 	enum store_status status = STORE_FOUND;
 
+	*path = '\0';
 	if (b->options->store->per_user)
 		status = store_find(b->options->store, a->local,
 		    *a->domain ? a->domain : b->mail->hostname, path);
@@ -150,16 +159,13 @@ new_recipient(struct basic *b, const struct address *a, const char *canonical)
 	r = grow(&b->recipients, &b->n_recipients, sizeof *r);
 	if (!r)
 		return local_error(b, "recipient", errno);
-	*r = (struct recipient){
-		.email = strdup(a->email), .canonical = strdup(canonical),
-		.path = *path ? strdup(path) : NULL,
-		.hash = hash(canonical), .rcpt = b->n_accepted - 1,
-	};
-	if (r->email && r->canonical && (r->path || !*path))
-		return reply_none();
-	free_recipient(r);
-	b->n_recipients--;
-	return local_error(b, "recipient", ENOMEM);
+	if (make_recipient(r, a->email, canonical, path) < 0) {
+		b->n_recipients--;
+		return local_error(b, "recipient", ENOMEM);
+	}
+	r->hash = h;
+	r->rcpt = b->n_accepted - 1;
+	return reply_none();
 }
 
 static struct reply
@@ -170,15 +176,16 @@ add_recipient(struct envelope *e, const struct address *a)
 	struct recipient *r;
 	struct reply reply;
 	size_t *accepted;
+	unsigned h;
 
-	if (address_canonical(a->email, canonical) < 0)
-		return reply_make(501, "5.1.3 Malformed address");
-	r = find_recipient(b, canonical);
+	address_canonical_of(a, canonical);
+	h = hash(canonical);
+	r = find_recipient(b, canonical, h);
 	accepted = grow(&b->accepted, &b->n_accepted, sizeof *accepted);
 	if (!accepted)
 		return local_error(b, "recipient", errno);
 	if (!r) {
-		reply = new_recipient(b, a, canonical);
+		reply = new_recipient(b, a, canonical, h);
 		if (reply.code) {
 			b->n_accepted--;
 			return reply;
@@ -218,7 +225,7 @@ look_for_loop(void *ctx, const char *field)
 	if ((value = header_value(field, "Delivered-To"))) {
 		r = ++b->lookups > LOOKUPS_MAX ||
 		    address_canonical(value, canonical) < 0 ? NULL :
-		    find_recipient(b, canonical);
+		    find_recipient(b, canonical, hash(canonical));
 		if (r) {
 			r->above = true;
 			b->above++;

@@ -381,6 +381,7 @@ ask_one(struct session *s, enum hook_event event, unsigned i,
 	return ask(s, run, event, mailbox, skip);
 }
 
+/* There is one at least. */
 static struct reply
 ask_all(struct session *s, enum hook_event event, int message,
     const struct address *recipient, struct address *mailbox)
@@ -391,8 +392,6 @@ ask_all(struct session *s, enum hook_event event, int message,
 	bool skip = false;
 	unsigned i;
 
-	if (h->n[event] == 0)
-		return answer;
 	prepare(s, event, &run);
 	run.input = message;
 	for (i = 0; i < h->n[event] && !skip; i++) {
@@ -409,13 +408,15 @@ struct reply
 hooks_ask(struct session *s, enum hook_event event,
     const struct address *recipient, struct address *mailbox)
 {
-	return ask_all(s, event, -1, recipient, mailbox);
+	return s->options->hooks->n[event] ? ask_all(s, event, -1, recipient,
+	    mailbox) : reply_none();
 }
 
 void
 hooks_tell(struct session *s, enum hook_event event, int message)
 {
-	ask_all(s, event, message, NULL, NULL);
+	if (s->options->hooks->n[event])
+		ask_all(s, event, message, NULL, NULL);
 }
 
 /* The next four are asked by the envelope (envelope.h). */

@@ -74,9 +74,9 @@ char **hooks_environment(struct session *, enum hook_event,
 
 /*
  * Ask an event's commands in order until one refuses.  Replies that wait are
- * sent first.  recipient is that at hand, or NULL, and mailbox becomes another
- * one, if a command says that it takes the recipient's mail.  Returns a
- * refusal, or 250 with a text that a command gave, or none.
+ * sent first.  recipient is that at hand, or NULL, and mailbox is set if a
+ * command says that this one takes the recipient's mail.  Returns a refusal, or
+ * 250 with a text that a command gave, or none.
  */
 struct reply hooks_ask(struct session *, enum hook_event,
     const struct address *recipient, struct address *mailbox);

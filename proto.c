@@ -224,29 +224,30 @@ is_error(struct session *s, const struct command *c, const struct reply *r)
  * refused for now does nothing, and so does a chunk out of order: more of them
  * are under way when one is refused (RFC 3030 2).
  */
-static struct reply
-economise(struct session *s, const struct command *c, struct reply r)
+static void
+economise(struct session *s, const struct command *c, struct reply *r)
 {
 	const long long most = s->options->max_errors;
-	const bool stray = c->run == transfer_bdat && r.code == 503;
-	const bool deferred = c->run != transaction_rcpt && r.code >= 400 &&
-	    r.code < 500;
+	const bool stray = c->run == transfer_bdat && r->code == 503;
+	const bool deferred = c->run != transaction_rcpt && r->code >= 400 &&
+	    r->code < 500;
 	const bool empty = c->run == transfer_bdat && s->phase == PHASE_BDAT &&
 	    s->envelope && s->chunk == 0;
 	const bool idle = c->traits & IDLE || stray || deferred || empty;
 
-	if (reply_closes(&r))
-		return r;
-	if (!stray && is_error(s, c, &r)) {
+	if (reply_closes(r))
+		return;
+	if (!stray && is_error(s, c, r)) {
 		s->stream->suspect = true;
-		if (++s->errors >= most && most)
-			return reply_make(421, "4.7.0 Too many errors");
+		if (++s->errors >= most && most) {
+			*r = reply_make(421, "4.7.0 Too many errors");
+			return;
+		}
 	}
-	if (!idle && r.code < 400)
+	if (!idle && r->code < 400)
 		s->idle_commands = 0;
 	if (idle && ++s->idle_commands >= IDLE_COMMANDS)
-		return reply_make(421, "4.7.0 Nothing comes of this");
-	return r;
+		*r = reply_make(421, "4.7.0 Nothing comes of this");
 }
 
 static struct reply
@@ -306,26 +307,40 @@ recognise(struct session *s, const char *line, const char **arg)
 }
 
 /* A line is: verb, white space, argument, white space (RFC 5321 4.1.1). */
+static char *
+trim(char *line)
+{
+	size_t len = strlen(line);
+
+	while (len && (line[len - 1] == ' ' || line[len - 1] == '\t'))
+		len--;
+	line[len] = '\0';
+	return line;
+}
+
+static struct reply
+answer_line(struct session *s, const struct command *c, const char *line,
+    const char *arg)
+{
+	const size_t len = strlen(line);
+
+	if (len > COMMAND_MAX - 2 && c->run == transfer_bdat)
+		return transfer_skip(s, "", reply_none());
+	if (len > COMMAND_MAX - 2 && c->run != auth_command)
+		return reply_make(500, "5.5.2 The line is too long");
+	if (len == 0)
+		return reply_make(500, "5.5.2 An empty line is no command");
+	return judge_line(s, c, arg);
+}
+
 static struct reply
 run_line(struct session *s, char *line)
 {
-	size_t len = strlen(line);
-	const struct command *c;
 	const char *arg;
-	struct reply r;
+	const struct command *c = recognise(s, trim(line), &arg);
+	struct reply r = answer_line(s, c, line, arg);
 
-	while (len && strchr(" \t", line[len - 1]))
-		line[--len] = '\0';
-	c = recognise(s, line, &arg);
-	if (len > COMMAND_MAX - 2 && c->run == transfer_bdat)
-		r = transfer_skip(s, "", reply_none());
-	else if (len > COMMAND_MAX - 2 && c->run != auth_command)
-		r = reply_make(500, "5.5.2 The line is too long");
-	else if (len == 0)
-		r = reply_make(500, "5.5.2 An empty line is no command");
-	else
-		r = judge_line(s, c, arg);
-	r = economise(s, c, r);
+	economise(s, c, &r);
 	if (reply_refuses(&r) && !s->replies)
 		log_refused_line(s, c, line, &r);
 	s->mail.error[0] = '\0';
@@ -347,7 +362,7 @@ refuse_line(struct session *s, const char *line, const char *text)
 		r = transfer_skip(s, "", r);
 	else
 		c = &unknown;
-	r = economise(s, c, r);
+	economise(s, c, &r);
 	session_log_refusal(s, c->verb, NULL, &r);
 	return r;
 }

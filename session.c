@@ -211,14 +211,6 @@ session_drop_envelope(struct session *s)
 	s->envelope = NULL;
 }
 
-static void
-free_rcpt(struct rcpt *r)
-{
-	free(r->email);
-	free(r->mailbox);
-	free(r->original);
-}
-
 void
 session_cut_headers(struct session *s, size_t n)
 {
@@ -244,7 +236,7 @@ session_reset(struct session *s)
 	s->dot_deadline = 0;
 	s->mail_id[0] = '\0';
 	while (s->recipients)
-		free_rcpt(&s->rcpts[--s->recipients]);
+		free(s->rcpts[--s->recipients].email);
 	s->recipient_octets = s->original_octets = 0;
 	free(s->replies);
 	s->replies = NULL;
@@ -363,6 +355,22 @@ list_recipient(struct session *s, const char *email)
 	s->recipient_octets = n + len;
 }
 
+/* Returns 0, or -1 where there is no memory. */
+static int
+make_rcpt(struct rcpt *r, const char *email, const char *mailbox,
+    const char *original)
+{
+	char *p = malloc(strlen(email) + strlen(mailbox) + strlen(original) + 3);
+
+	if (!p)
+		return -1;
+	r->email = p;
+	r->mailbox = stpcpy(r->email, email) + 1;
+	p = stpcpy(r->mailbox, mailbox) + 1;
+	r->original = *original ? strcpy(p, original) : NULL;
+	return 0;
+}
+
 int
 session_add_recipient(struct session *s, const struct address *a,
     const struct address *mailbox)
@@ -377,14 +385,9 @@ session_add_recipient(struct session *s, const struct address *a,
 		s->rcpts = more;
 	}
 	r = &s->rcpts[n];
-	r->email = strdup(a->email);
-	r->mailbox = strdup(mailbox->email);
-	r->notify = s->dsn.notify;
-	r->original = *s->dsn.original ? strdup(s->dsn.original) : NULL;
-	if (!r->email || !r->mailbox || (*s->dsn.original && !r->original)) {
-		free_rcpt(r);
+	if (make_rcpt(r, a->email, mailbox->email, s->dsn.original) < 0)
 		return -1;
-	}
+	r->notify = s->dsn.notify;
 	list_recipient(s, r->email);
 	s->original_octets += strlen(s->dsn.original);
 	s->recipients++;
@@ -402,7 +405,7 @@ session_drop_recipient(struct session *s)
 	s->recipient_list[s->recipient_octets] = '\0';
 	if (r->original)
 		s->original_octets -= strlen(r->original);
-	free_rcpt(r);
+	free(r->email);
 }
 
 void
@@ -416,7 +419,7 @@ session_keep_recipients(struct session *s, const char *command,
 		if (reply_refuses(&each[i])) {
 			log_refusal(s, command, NULL, &each[i],
 			    s->rcpts[i].email);
-			free_rcpt(&s->rcpts[i]);
+			free(s->rcpts[i].email);
 		} else {
 			list_recipient(s, s->rcpts[i].email);
 			s->rcpts[kept++] = s->rcpts[i];

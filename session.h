@@ -38,12 +38,15 @@ struct given {	/* by XCLIENT, and so not by who says HELO or EHLO */
 	const char *protocol;	/* SMTP or ESMTP; NULL: none was */
 };
 
-/* A recipient that was accepted; both as address_parse() reads them in <>. */
+/*
+ * A recipient that was accepted; both as address_parse() reads them in <>.
+ * What email points to has the others behind it.
+ */
 struct rcpt {
 	char *email;			/* as it was given */
 	char *mailbox;			/* that takes its mail */
-	unsigned notify;		/* of enum dsn_notify, dsn.h */
 	char *original;			/* as dsn.h has it; or NULL */
+	unsigned notify;		/* of enum dsn_notify, dsn.h */
 };
 
 struct session {

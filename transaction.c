@@ -176,15 +176,14 @@ static struct reply
 accept_recipient(struct session *s, const struct address *recipient)
 {
 	const size_t headers = s->n_headers;
-	struct address mailbox = *recipient;
-	struct reply r, answer;
+	struct address other = { .email = "" };
+	struct reply answer = hooks_ask(s, HOOK_RECIPIENT, recipient, &other);
+	struct reply refusal = reply_refuses(&answer) ? answer :
+	    add_recipient(s, recipient, *other.email ? &other : recipient);
 
-	answer = r = hooks_ask(s, HOOK_RECIPIENT, recipient, &mailbox);
-	if (!reply_refuses(&r))
-		r = add_recipient(s, recipient, &mailbox);
-	if (r.code) {
+	if (refusal.code) {
 		session_cut_headers(s, headers);
-		return r;
+		return refusal;
 	}
 	if (s->dsn.notify & DSN_SUCCESS)
 		s->mail.keep_open = true;
@@ -206,15 +205,20 @@ transaction_judge(struct session *s, const char *arg,
 	return r.code ? r : judge_recipient(s, recipient);
 }
 
+static struct reply
+try_recipient(struct session *s, const char *arg)
+{
+	struct address recipient;
+	struct reply refusal = transaction_judge(s, arg, &recipient);
+
+	return refusal.code ? refusal : accept_recipient(s, &recipient);
+}
+
 struct reply
 transaction_rcpt(struct session *s, const char *arg)
 {
-	struct address recipient;
-	struct reply r;
+	struct reply r = try_recipient(s, arg);
 
-	r = transaction_judge(s, arg, &recipient);
-	if (!r.code)
-		r = accept_recipient(s, &recipient);
 	if (reply_refuses(&r) && s->phase == PHASE_MAIL)
 		s->phase = PHASE_REFUSED;
 	return r;

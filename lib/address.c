@@ -221,7 +221,8 @@ too_long(const char *s)
 	size_t n = 0;
 	bool quoted = false;
 
-	for (; *s && (quoted || !strchr(">\t ", *s)); s++, n++) {
+	for (; *s && (quoted || (*s != '>' && *s != ' ' && *s != '\t'));
+	    s++, n++) {
 		if (*s == '\\' && quoted && s[1])
 			s++, n++;
 		else if (*s == '"')
@@ -269,6 +270,17 @@ address_mailbox(const char *local, const char *delimiters, char *out)
 		    tolower((unsigned char)local[i]));
 	out[i] = '\0';
 	return local + cut + (local[cut] != '\0');
+}
+
+void
+address_canonical_of(const struct address *a, char *out)
+{
+	const char *at = strrchr(a->email, '@');
+	const size_t local = at ? (size_t)(at + 1 - a->email) :
+	    strlen(a->email);
+
+	memcpy(out, a->email, local);
+	strcpy(out + local, a->domain);
 }
 
 int

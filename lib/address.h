@@ -58,4 +58,7 @@ const char *address_mailbox(const char *local, const char *delimiters,
  */
 int address_canonical(const char *email, char *out);
 
+/* The same of an address that was parsed, and so has one. */
+void address_canonical_of(const struct address *, char *out);
+
 #endif

@@ -106,35 +106,40 @@ put_punycode(struct label *l, const long *c, size_t len)
 	}
 }
 
+/* One that is ASCII is an A-label, or need not be any. */
+static bool
+take_ascii(const char *s, size_t len, struct label *l)
+{
+	if (len > sizeof l->text)
+		return false;
+	for (l->n = 0; l->n < len && *s >= ' ' && *s < 0x7f; s++)
+		l->text[l->n++] = (char)(*s >= 'A' && *s <= 'Z' ?
+		    *s - 'A' + 'a' : *s);
+	return l->n == len;
+}
+
 /* The label of len octets at s.  False where it is none. */
 static bool
 take_label(const char *s, size_t len, struct label *l)
 {
 	const char *end = s + len;
 	long c[LABEL_MAX];	/* its A-label would not be shorter */
-	bool ascii = true;
 	size_t n;
 
+	if (take_ascii(s, len, l))
+		return true;
 	for (n = 0; s < end && n < LABEL_MAX; n++) {
 		c[n] = utf8_next(&s);
 		if (!utf8_is_harmless(c[n]))
 			return false;
 		if (c[n] < INITIAL_N)
 			c[n] = tolower((int)c[n]);
-		else
-			ascii = false;
 	}
 	if (s < end)
 		return false;
-	l->n = 0;
 	l->full = false;
-	if (ascii) {
-		for (l->n = 0; l->n < n; l->n++)
-			l->text[l->n] = (char)c[l->n];
-	} else {
-		memcpy(l->text, PREFIX, l->n = sizeof PREFIX - 1);
-		put_punycode(l, c, n);
-	}
+	memcpy(l->text, PREFIX, l->n = sizeof PREFIX - 1);
+	put_punycode(l, c, n);
 	return !l->full;
 }
 

@@ -49,6 +49,36 @@ end_line(struct line_reader *l, size_t end, enum line_status *status)
 	return !told;
 }
 
+/*
+ * Take octets that mean nothing, while there is room for them.  Returns the
+ * first other one, or EOF.
+ */
+static int
+take_text(FILE *in, char *buf, size_t *n, size_t room)
+{
+	size_t i = *n;
+	int c;
+
+	while ((c = getc_unlocked(in)) >= ' ' && c < 0x7f && i < room)
+		buf[i++] = (char)c;
+	*n = i;
+	return c;
+}
+
+/* The next octet that may mean something, behind those that don't. */
+static int
+next_octet(struct line_reader *l, char *buf, size_t *n, size_t room)
+{
+	const size_t before = *n;
+	int c;
+
+	if (l->raw || l->skip || l->cr)
+		return getc_unlocked(l->in);
+	c = take_text(l->in, buf, n, room);
+	l->octets += *n - before;
+	return c;
+}
+
 enum line_status
 line_read(struct line_reader *l, char *buf, size_t size)
 {
@@ -58,7 +88,7 @@ line_read(struct line_reader *l, char *buf, size_t size)
 
 	if (l->raw)
 		*l->raw = (struct line_raw){ .n = 0 };
-	while ((c = getc_unlocked(l->in)) != EOF) {
+	while ((c = next_octet(l, buf, &n, size - 2)) != EOF) {
 		bool was_cr = l->cr;
 
 		keep_raw(l, c);

@@ -5,22 +5,17 @@
 #include "reply.h"
 
 struct reply
-reply_none(void)
-{
-	struct reply r;
-
-	r.code = 0;
-	r.text[0] = '\0';
-	return r;
-}
-
-struct reply
 reply_make(int code, const char *fmt, ...)
 {
+	const size_t len = strlen(fmt);
 	struct reply r;
 	va_list ap;
 
 	r.code = code;
+	if (len < sizeof r.text && !memchr(fmt, '%', len)) {
+		memcpy(r.text, fmt, len + 1);
+		return r;
+	}
 	va_start(ap, fmt);
 	vsnprintf(r.text, sizeof r.text, fmt, ap);
 	va_end(ap);
@@ -39,18 +34,6 @@ reply_add(struct reply *r, const char *fmt, ...)
 		vsnprintf(r->text + len + 1, sizeof r->text - len - 1, fmt, ap);
 	}
 	va_end(ap);
-}
-
-bool
-reply_refuses(const struct reply *r)
-{
-	return r->code >= 400;
-}
-
-bool
-reply_closes(const struct reply *r)
-{
-	return r->code == 221 || r->code == 421;
 }
 
 void

@@ -19,7 +19,15 @@ struct reply {
 };
 
 /* No opinion. */
-struct reply reply_none(void);
+static inline struct reply
+reply_none(void)
+{
+	struct reply r;
+
+	r.code = 0;
+	r.text[0] = '\0';
+	return r;
+}
 
 /* Make a reply; what does not fit REPLY_TEXT_MAX is cut. */
 __attribute__((format(printf, 2, 3)))
@@ -30,10 +38,18 @@ __attribute__((format(printf, 2, 3)))
 void reply_add(struct reply *, const char *fmt, ...);
 
 /* True for 4yz and 5yz. */
-bool reply_refuses(const struct reply *);
+static inline bool
+reply_refuses(const struct reply *r)
+{
+	return r->code >= 400;
+}
 
 /* True where the session ends with this reply (RFC 5321 3.8). */
-bool reply_closes(const struct reply *);
+static inline bool
+reply_closes(const struct reply *r)
+{
+	return r->code == 221 || r->code == 421;
+}
 
 /*
  * Write a reply in the form of RFC 5321 4.2.1 to a stream, each line cut to

@@ -140,6 +140,17 @@ wait_client(struct stream *s, int fd, short events, long long deadline,
 	}
 }
 
+/* A command line that is already here takes no time. */
+static void
+begin_line(struct stream *s, long long now)
+{
+	if (!s->line_due)
+		return;
+	s->line_due = false;
+	s->line_start = now;
+	s->line_deadline = after(now, s->limits->read_timeout);
+}
+
 /* Until when a client may be silent, from now, though others want its place. */
 static long long
 patience(const struct stream *s, long long now)
@@ -164,6 +175,7 @@ wait_input(struct stream *s)
 	long long rate, silence, deadline;
 	int ready;
 
+	begin_line(s, now);
 	silence = s->block_mode ? after(now, l->read_timeout) :
 	    s->line_deadline;
 	rate = rate_deadline(s, now, RATE_GRACE);
@@ -390,8 +402,7 @@ stream_speaks(struct stream *s, long long ms)
 void
 stream_expect_line(struct stream *s)
 {
-	s->line_start = clock_ms();
-	s->line_deadline = after(s->line_start, s->limits->read_timeout);
+	s->line_due = true;
 }
 
 void
@@ -430,9 +441,11 @@ stream_read_block(struct stream *s, char *buf, size_t size)
 int
 stream_wait(struct stream *s, int fd, long long deadline)
 {
-	const int ready = wait_client(s, fd, POLLIN, deadline,
-	    patience(s, clock_ms()));
+	const long long now = clock_ms();
+	int ready;
 
+	begin_line(s, now);
+	ready = wait_client(s, fd, POLLIN, deadline, patience(s, now));
 	if (ready == 0)
 		end(s, STREAM_TIMEOUT);
 	return ready;

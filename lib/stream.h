@@ -63,6 +63,8 @@ struct stream {
 				   it asked for, from a socket */
 	bool broken;		/* nothing more can be written */
 	bool block_mode, paused;
+	bool line_due;		/* a command line, which begins with the next
+				   wait */
 	long long line_start;
 	long long line_deadline, session_deadline, stop_deadline;
 	long long last_words;	/* deadline of what is said at the end */
