@@ -73,6 +73,7 @@ OBJECTS = smtpd.o \
 	lib/pool.o \
 	lib/process.o \
 	lib/proxy.o \
+	lib/recipients.o \
 	lib/reply.o \
 	lib/report.o \
 	lib/resolve.o \
@@ -135,6 +136,7 @@ HEADERS = settings.h \
 	lib/pool.h \
 	lib/process.h \
 	lib/proxy.h \
+	lib/recipients.h \
 	lib/reply.h \
 	lib/report.h \
 	lib/resolve.h \

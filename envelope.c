@@ -14,39 +14,20 @@
 #include "delivery.h"
 #include "envelope.h"
 #include "header.h"
+#include "recipients.h"
 #include "trace.h"
-
-enum {
-	LOOKUPS_MAX = 1000,	/* Delivered-To fields that are looked at */
-};
-
-struct recipient {
-	char *email;		/* with the other two behind it */
-	char *canonical;	/* address_canonical() of it */
-	char *path;		/* of the Maildir, one for each; else NULL */
-	unsigned hash;		/* of canonical */
-	size_t rcpt;		/* the first RCPT that was for him */
-	bool above;		/* the field above is a Delivered-To of his */
-	bool looped;
-};
 
 struct basic {
 	struct envelope envelope;
 	const struct basic_options *options;
 	struct mail *mail;
 
-	struct recipient *recipients;
-	size_t n_recipients;
-	size_t *accepted;	/* index of the recipient of each RCPT */
-	size_t n_accepted;
-
+	struct recipients to;
 	struct delivery delivery;
 	char *buf;		/* of OUTFILE_BUFFER octets */
 	size_t n_headers;	/* of mail->headers, that are in the file */
 	unsigned filter;	/* that is at work */
 	struct reply *handed;	/* by hand_to, one a recipient; or NULL */
-	long long hops;
-	unsigned lookups, above;	/* Delivered-To fields, recipients */
 	struct reply answer;	/* of who was asked last */
 	struct header header;
 };
@@ -73,98 +54,28 @@ local_error(struct basic *b, const char *what, int error)
 static void
 release(struct basic *b)
 {
-	size_t i;
-
 	delivery_end(&b->delivery);
-	for (i = 0; i < b->n_recipients; i++)
-		free(b->recipients[i].email);
-	free(b->recipients);
-	free(b->accepted);
+	recipients_free(&b->to);
 	free(b->handed);
 	free(b->delivery.copies);
 	free(b->buf);
 	free(b);
 }
 
-/* Add an element to an array.  Returns it, or NULL with errno set. */
-static void *
-grow(void *array, size_t *n, size_t size)
-{
-	char *more, **base = array;
-
-	if ((*n & (*n - 1)) == 0) {	/* a power of two: it is full */
-		more = realloc(*base, (*n ? 2 * *n : 1) * size);
-		if (!more)
-			return NULL;
-		*base = more;
-	}
-	return *base + (*n)++ * size;
-}
-
-static unsigned
-hash(const char *s)
-{
-	unsigned h = 0;
-
-	while (*s)
-		h = h * 31 + (unsigned char)*s++;
-	return h;
-}
-
-/* Each recipient is compared with all before him: by their hashes, at first. */
-static struct recipient *
-find_recipient(struct basic *b, const char *canonical, unsigned h)
-{
-	size_t i;
-
-	for (i = 0; i < b->n_recipients; i++)
-		if (b->recipients[i].hash == h &&
-		    strcmp(b->recipients[i].canonical, canonical) == 0)
-			return &b->recipients[i];
-	return NULL;
-}
-
-/* Returns 0, or -1 where there is no memory. */
-static int
-make_recipient(struct recipient *r, const char *email, const char *canonical,
-    const char *path)
-{
-	char *p = malloc(strlen(email) + strlen(canonical) + strlen(path) + 3);
-
-	if (!p)
-		return -1;
-	*r = (struct recipient){ .email = p };
-	r->canonical = stpcpy(r->email, email) + 1;
-	p = stpcpy(r->canonical, canonical) + 1;
-	r->path = *path ? strcpy(p, path) : NULL;
-	return 0;
-}
-
+/* His own Maildir.  A refusal, or none. */
 static struct reply
-new_recipient(struct basic *b, const struct address *a, const char *canonical,
-    unsigned h)
+find_maildir(struct basic *b, const struct address *a, char *path)
 {
-	char path[PATH_MAX];
-	struct recipient *r;
-	enum store_status status = STORE_FOUND;
+	const char *domain = *a->domain ? a->domain : b->mail->hostname;
 
-	*path = '\0';
-	if (b->options->store->per_user)
-		status = store_find(b->options->store, a->local,
-		    *a->domain ? a->domain : b->mail->hostname, path);
-	if (status == STORE_UNKNOWN)
+	switch (store_find(b->options->store, a->local, domain, path)) {
+	case STORE_UNKNOWN:
 		return reply_make(550, "5.1.1 No such mailbox here");
-	if (status == STORE_FAILED)
+	case STORE_FAILED:
 		return local_error(b, "mailbox", errno);
-	r = grow(&b->recipients, &b->n_recipients, sizeof *r);
-	if (!r)
-		return local_error(b, "recipient", errno);
-	if (make_recipient(r, a->email, canonical, path) < 0) {
-		b->n_recipients--;
-		return local_error(b, "recipient", ENOMEM);
+	case STORE_FOUND:
+		break;
 	}
-	r->hash = h;
-	r->rcpt = b->n_accepted - 1;
 	return reply_none();
 }
 
@@ -172,71 +83,26 @@ static struct reply
 add_recipient(struct envelope *e, const struct address *a)
 {
 	struct basic *b = basic(e);
-	char canonical[ADDRESS_CANONICAL_MAX];
-	struct recipient *r;
-	struct reply reply;
-	size_t *accepted;
-	unsigned h;
+	char path[PATH_MAX];
+	struct reply r;
 
-	address_canonical_of(a, canonical);
-	h = hash(canonical);
-	r = find_recipient(b, canonical, h);
-	accepted = grow(&b->accepted, &b->n_accepted, sizeof *accepted);
-	if (!accepted)
-		return local_error(b, "recipient", errno);
-	if (!r) {
-		reply = new_recipient(b, a, canonical, h);
-		if (reply.code) {
-			b->n_accepted--;
-			return reply;
-		}
-		r = &b->recipients[b->n_recipients - 1];
+	*path = '\0';
+	if (b->options->store->per_user && !recipients_find(&b->to, a)) {
+		r = find_maildir(b, a, path);
+		if (r.code)
+			return r;
 	}
-	*accepted = (size_t)(r - b->recipients);
+	if (recipients_add(&b->to, a, path) < 0)
+		return local_error(b, "recipient", errno);
 	return reply_none();
 }
 
-/* A field that is no Delivered-To stands below some that were. */
-static void
-judge_above(struct basic *b, bool by_us)
-{
-	struct recipient *r;
-
-	for (r = b->recipients; r < b->recipients + b->n_recipients; r++) {
-		if (r->above && by_us)
-			r->looped = true;
-		r->above = false;
-	}
-	b->above = 0;
-}
-
-/*
- * We write Delivered-To directly above our own Received.  A message that
- * comes with such a pair for one of its recipients was kept for him before.
- */
 static void
 look_for_loop(void *ctx, const char *field)
 {
 	struct basic *b = ctx;
-	char canonical[ADDRESS_CANONICAL_MAX];
-	const char *value;
-	struct recipient *r;
 
-	if ((value = header_value(field, "Delivered-To"))) {
-		r = ++b->lookups > LOOKUPS_MAX ||
-		    address_canonical(value, canonical) < 0 ? NULL :
-		    find_recipient(b, canonical, hash(canonical));
-		if (r) {
-			r->above = true;
-			b->above++;
-		}
-		return;
-	}
-	value = header_value(field, "Received");
-	if (value)
-		b->hops++;
-	if (b->above)
-		judge_above(b, value && trace_is_by(value, b->mail->hostname));
+	recipients_look(&b->to, field, b->mail->hostname);
 }
 
 /* RFC 5321 4.4 */
@@ -258,8 +124,8 @@ put_received(const struct basic *b, struct outfile *out)
 	else
 		outfile_printf(out, " ");
 	outfile_printf(out, "id %s", m->id);
-	if (b->n_recipients == 1)
-		outfile_printf(out, "\n\tfor <%s>", b->recipients[0].email);
+	if (b->to.n == 1)
+		outfile_printf(out, "\n\tfor <%s>", b->to.all[0].email);
 	clock_date(date, time(NULL));
 	outfile_printf(out, "; %s\n", date);
 }
@@ -276,11 +142,11 @@ put_header(void *ctx, const struct copy *c, struct outfile *out)
 	if (c && c->path)		/* his own */
 		end = (i = (size_t)(c - d->copies)) + 1;
 	else if (!b->options->store->per_user &&
-	    (!d->store->spool_only || b->n_recipients == 1))
-		end = b->n_recipients;
+	    (!d->store->spool_only || b->to.n == 1))
+		end = b->to.n;
 	for (; i < end && !d->hardlink; i++)
 		outfile_printf(out, "Delivered-To: %s\n",
-		    b->recipients[i].email);
+		    b->to.all[i].email);
 }
 
 static struct reply
@@ -288,7 +154,7 @@ begin_data(struct envelope *e)
 {
 	struct basic *b = basic(e);
 	const struct store *store = b->options->store;
-	const size_t n = store->per_user ? b->n_recipients :
+	const size_t n = store->per_user ? b->to.n :
 	    !store->spool_only;
 	struct delivery *d = &b->delivery;
 
@@ -297,7 +163,7 @@ begin_data(struct envelope *e)
 	if (!d->copies || !b->buf)
 		return local_error(b, "data", errno);
 	for (d->n = 0; d->n < n; d->n++)
-		d->copies[d->n].path = b->recipients[d->n].path;
+		d->copies[d->n].path = b->to.all[d->n].path;
 	if (delivery_begin(d, b->buf) < 0)
 		return local_error(b, "tmp", errno);
 	put_received(b, &d->out);
@@ -337,7 +203,7 @@ note_file(struct basic *b)
 
 	for (i = 0; i < d->n && !d->copies[i].file.published; i++)
 		;
-	own = i < d->n ? b->recipients[i].path : NULL;
+	own = i < d->n ? b->to.all[i].path : NULL;
 	if (i < d->n)
 		snprintf(m->file, sizeof m->file, "%s%s/new/%s",
 		    own ? store_prefix(d->store) : "",
@@ -376,7 +242,7 @@ verdict_for(struct basic *b, size_t recipient)
 	const struct copy *c = copy_of(b, recipient);
 	const struct reply *said = b->handed ? &b->handed[recipient] : NULL;
 
-	if (b->recipients[recipient].looped)
+	if (b->to.all[recipient].looped)
 		return looped();
 	if (said && reply_refuses(said))
 		return *said;
@@ -392,7 +258,7 @@ verdict_for_all(struct basic *b)
 	struct reply r = reply_none();
 	size_t i;
 
-	for (i = 0; i < b->n_recipients && !reply_refuses(&r); i++)
+	for (i = 0; i < b->to.n && !reply_refuses(&r); i++)
 		r = verdict_for(b, i);
 	return r;
 }
@@ -404,12 +270,12 @@ is_wanted(const struct basic *b, bool together)
 	const struct copy *c;
 	size_t i, lost = 0;
 
-	for (i = 0; i < b->n_recipients; i++) {
+	for (i = 0; i < b->to.n; i++) {
 		c = copy_of(b, i);
-		lost += b->recipients[i].looped ||
+		lost += b->to.all[i].looped ||
 		    (c && (c->failed || c->refused));
 	}
-	return lost == 0 || (!together && lost < b->n_recipients);
+	return lost == 0 || (!together && lost < b->to.n);
 }
 
 /* Refuse the copies of recipients who had the message before. */
@@ -420,9 +286,9 @@ refuse_loops(struct basic *b)
 	struct recipient *r;
 	size_t i;
 
-	for (i = 0; i < b->n_recipients; i++) {
-		r = &b->recipients[i];
-		r->looped = r->looped || (most && b->hops > most);
+	for (i = 0; i < b->to.n; i++) {
+		r = &b->to.all[i];
+		r->looped = r->looped || (most && b->to.hops > most);
 		if (b->delivery.n > 1)
 			b->delivery.copies[i].refused = r->looped;
 	}
@@ -503,14 +369,14 @@ hand_to_each(struct basic *b, int fd)
 	size_t i, taken = 0;
 	struct copy *c;
 
-	b->handed = calloc(b->n_recipients, sizeof *b->handed);
+	b->handed = calloc(b->to.n, sizeof *b->handed);
 	if (!b->handed)
 		return local_error(b, "recipients", errno);
-	for (i = 0; i < b->n_recipients; i++) {
+	for (i = 0; i < b->to.n; i++) {
 		c = copy_of(b, i);
-		if (b->recipients[i].looped || (c && c->failed))
+		if (b->to.all[i].looped || (c && c->failed))
 			continue;
-		b->handed[i] = m->hand_to(m->ctx, b->recipients[i].rcpt, fd);
+		b->handed[i] = m->hand_to(m->ctx, b->to.all[i].rcpt, fd);
 		if (!reply_refuses(&b->handed[i]))
 			taken++;
 		else if (d->n > 1)
@@ -582,7 +448,7 @@ close_basic(struct envelope *e, struct reply *each, size_t n)
 
 	for (i = 0; i < n; i++) {
 		each[i] = reply_refuses(&r) ? r : together ?
-		    verdict_for_all(b) : verdict_for(b, b->accepted[i]);
+		    verdict_for_all(b) : verdict_for(b, b->to.given[i]);
 		kept = kept || !reply_refuses(&each[i]);
 	}
 	if (kept)
