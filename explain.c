@@ -334,6 +334,34 @@ holds_all(const struct networks *networks)
 	return false;
 }
 
+/* A postmaster is needed in each domain (RFC 5321 4.5.1). */
+static void
+warn_of_postmaster(const struct server *server, const char *domain)
+{
+	char path[PATH_MAX];
+
+	if (*domain != '*' && store_find(&server->store, "postmaster", domain,
+	    path) == STORE_UNKNOWN)
+		printf("warning: postmaster@%s has no mailbox; make %s%s\n",
+		    domain, store_prefix(&server->store), path);
+}
+
+/* With a command for recipients, it may be another one's. */
+static void
+explain_postmasters(const struct server *server)
+{
+	const struct settings *s = &server->settings;
+	unsigned i;
+
+	if (server->storeless || !server->store.per_user ||
+	    s->commands[HOOK_RECIPIENT].n)
+		return;
+	for (i = 0; i < s->domains.n; i++)
+		warn_of_postmaster(server, s->domains.values[i]);
+	if (s->domains.n == 0)
+		warn_of_postmaster(server, s->hostname);
+}
+
 static bool
 can_encrypt(const struct settings *s)
 {
@@ -419,6 +447,7 @@ explain_server(struct server *server, bool pool)
 	if (!server->storeless)
 		rehearse_addresses(&x);
 	explain_risks(&x);
+	explain_postmasters(server);
 	if (can_encrypt(&server->settings) && !rehearse_handshake(&x))
 		printf("warning: --tls encrypts nothing: %s\n", *x.complaint ?
 		    x.complaint : "it does not answer a client");

@@ -267,6 +267,22 @@ listen=(--listen 127.0.0.1:0)
 	lacks '^warning:' "$tmp/explained"
 }
 
+@test "a domain whose postmaster has no mailbox is warned of (RFC 5321 4.5.1)" {
+	users bob
+	chmod -R a+rwx "$base"
+	explain 0 "${nobody[@]}" "${listen[@]}"
+	says "warning: postmaster@mx\.example has no mailbox; make $base/postmaster"
+	explain 0 "${nobody[@]}" "${listen[@]}" --on-recipient true
+	lacks 'has no mailbox' "$tmp/explained"
+	mkdir "$base/postmaster"
+	explain 0 "${nobody[@]}" "${listen[@]}"
+	lacks 'has no mailbox' "$tmp/explained"
+	options=(-m "$base/{domain}/{mailbox}")
+	explain 0 "${nobody[@]}" "${listen[@]}" -d One.example -d '*'
+	[[ $(grep -c 'has no mailbox' "$tmp/explained") == 1 ]]
+	says "warning: postmaster@one\.example has no mailbox; make $base/one\.example/postmaster"
+}
+
 @test "addresses are for --explain alone: 64" {
 	run -64 timeout 60 ./smtpd -i "${user[@]}" bob@mx.example
 	[[ $output == "smtpd: smtpd takes options only, not 'bob@mx.example'"* ]]

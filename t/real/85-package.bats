@@ -232,6 +232,7 @@ typed() {
 @test "zsh completes options and their arguments" {
 	typed "$smtpd --max-s" --max-size
 	typed "$smtpd --log j" json
+	typed "$smtpd --log=j" --log=json
 	typed "$smtpd --bare-newline acc" accept
 	typed "$smtpd --recyc" --recycle-after
 }
