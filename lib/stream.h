@@ -71,9 +71,9 @@ struct stream {
 	bool in_data;
 	long long credit;	/* of data, at min_rate: octets * ms */
 	size_t pos, end;	/* what of back is to be read again */
-	char back[2 * STREAM_BUFFER];
-	char buf[STREAM_BUFFER];
+	char buf[STREAM_BUFFER];	/* its beginning is in the page above */
 	char replies[STREAM_REPLIES];
+	char back[2 * STREAM_BUFFER];
 };
 
 /*
