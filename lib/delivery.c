@@ -429,6 +429,7 @@ discard(struct delivery *d, size_t i)
 	if ((i == d->home ? maildir_discard(spool_maildir(d), &c->file) :
 	    store_discard(d->store, c->path, &c->file)) < 0)
 		log_leftover(d, &c->file);
+	c->file.published = false;
 }
 
 /* All content is on the disk before the first name is given. */

@@ -245,6 +245,18 @@ END
 	keeps 0 "$base/bob"
 }
 
+@test "SMTP_FILE is a file that was kept, where the first one was taken back" {
+	options=(--on-delivered "cat \"\$SMTP_FILE\" >$tmp/told;")
+	users ann bob
+	shim fsync@dir:1:EIO
+	post ann bob
+	failed fsync
+	answers '451 4.3.0' 250
+	keeps 0 "$base/ann"
+	cmp "$tmp/told" "$(message "$base/bob")"
+	events message | grep -qF " file=\"$(message "$base/bob")\""
+}
+
 @test "a loop refuses for its recipient alone (RFC 5321 6.3)" {
 	options=("${lmtp[@]}")
 	users ann bob
