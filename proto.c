@@ -426,8 +426,10 @@ next_reply(struct session *s)
 	stream_expect_line(s->stream);
 	status = line_read(&s->reader, line, sizeof line);
 	r = take_line(s, status, line);
-	if (s->auth_tried)
+	if (s->auth_tried) {
 		explicit_bzero(line, sizeof line);
+		s->stream->secret = true;
+	}
 	return r;
 }
 

@@ -223,6 +223,14 @@ read_input(struct stream *s, char *buf, size_t n)
 	return got;
 }
 
+void
+stream_wipe(struct stream *s)
+{
+	explicit_bzero(s->buf, sizeof s->buf);
+	explicit_bzero(s->back, s->end);
+	s->secret = false;
+}
+
 /* Flush, wait, read.  0 when reading ended. */
 static size_t
 receive(struct stream *s, char *buf, size_t n)
@@ -230,6 +238,8 @@ receive(struct stream *s, char *buf, size_t n)
 	ssize_t got;
 
 	fflush(s->out);
+	if (s->secret)
+		stream_wipe(s);
 	do {
 		if (s->state != STREAM_OPEN || !wait_input(s))
 			return 0;
@@ -349,7 +359,8 @@ stream_open(struct stream *s, int in, int out,
 	s->sent = NULL;
 	s->state = STREAM_OPEN;
 	stream_switch(s, in, out);
-	s->broken = s->block_mode = s->paused = s->suspect = false;
+	s->broken = s->block_mode = s->paused = false;
+	s->suspect = s->secret = false;
 	s->session_deadline = after(clock_ms(), limits->session_timeout);
 	s->last_words = s->stop_deadline = 0;
 	s->in_data = false;
@@ -479,13 +490,6 @@ stream_unread(struct stream *s, const char *p, size_t n)
 	memcpy(s->back, p, n);
 	s->pos = 0;
 	s->end = n + rest;
-}
-
-void
-stream_wipe(struct stream *s)
-{
-	explicit_bzero(s->buf, sizeof s->buf);
-	explicit_bzero(s->back, sizeof s->back);
 }
 
 void

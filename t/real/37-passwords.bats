@@ -113,6 +113,29 @@ only_joe() {
 	login joe "s3cret 'x" 454
 }
 
+@test "a password is forgotten once it was judged, though the session goes on" {
+	plain=$(printf '\0joe\0pass-s3cret' | base64)
+	secret=$(printf pass-s3cret | base64)
+	cat >recall <<-'EOT'
+		while IFS='- ' read -r from to mode _; do
+			[[ $mode != rw* ]] ||
+			    dd if="/proc/$SMTPC_PID/mem" iflag=skip_bytes,count_bytes \
+				skip=$((0x$from)) count=$((0x$to - 0x$from)) status=none
+		done <"/proc/$SMTPC_PID/maps" >memory
+		grep -aq c.remembered memory
+		! grep -aqF -e pass-s3cret -e "$1" -e "$2" memory
+	EOT
+	for how in "say:AUTH PLAIN $plain" "say:AUTH PLAIN,reply:334 ,say:$plain" \
+	    "say:AUTH LOGIN,reply:334 ,say:am9l,reply:334 ,say:$secret"; do
+		IFS=, read -ra steps <<<"$how"
+		"$root/t/smtpc" -s "$smtpd" --inetd --user nobody --maildir none \
+		    --spool spool --deliver true --plain-auth --auth true -- \
+		    reply:220 say:'EHLO c.remembered' reply:250 "${steps[@]}" \
+		    reply:235 run:"bash -e recall $plain $secret" say:QUIT \
+		    reply:221 eof
+	done
+}
+
 # matched N FILE [OPTIONS]: fail2ban's filter, with its options, finds N lines,
 # all of them of 192.0.2.7.
 matched() {
