@@ -104,19 +104,34 @@ rehearse_offers(struct rehearsal *x)
 	}
 }
 
+/* A recipient's own, or the one that is to be made. */
+static void
+show_own_mailbox(const struct rehearsal *x)
+{
+	const struct store *store = &x->server->store;
+	const struct address *a = &x->recipient;
+	const bool renamed = x->server->hooks.n[HOOK_RECIPIENT];
+	char path[PATH_MAX];
+	enum store_status found = store_find(store, a->local, *a->domain ?
+	    a->domain : x->session.options->hostname, path);
+
+	if (found == STORE_FOUND)
+		explain_field("mailbox", "%s%s", store_prefix(store), path);
+	else if (found == STORE_UNKNOWN && *path)
+		explain_field("mailbox", "%s%s, which is not there%s",
+		    store_prefix(store), path, renamed ?
+		    "; on-recipient may name another one" : "");
+}
+
 static void
 show_mailbox(const struct rehearsal *x)
 {
-	const struct session *s = &x->session;
 	const struct store *store = &x->server->store;
-	const struct address *a = &x->recipient;
-	char path[PATH_MAX];
 
 	if (store_is_one(store))
 		explain_field("mailbox", "%s", store->path);
-	else if (store->per_user && store_find(store, a->local, *a->domain ?
-	    a->domain : s->options->hostname, path) == STORE_FOUND)
-		explain_field("mailbox", "%s%s", store_prefix(store), path);
+	else if (store->per_user)
+		show_own_mailbox(x);
 }
 
 /* What they are told who are asked of this recipient first. */
@@ -124,6 +139,7 @@ static void
 show_environment(struct rehearsal *x)
 {
 	const struct hooks *h = &x->server->hooks;
+	const struct address *a = &x->recipient;
 	enum hook_event event = HOOK_RECIPIENT;
 	const bool each = !h->n[HOOK_RECIPIENT];
 	char **var;
@@ -132,17 +148,18 @@ show_environment(struct rehearsal *x)
 		event++;
 	if (each && h->n[HOOK_MDA])
 		event = HOOK_MDA;
-	if (event == HOOK_EVENTS)
+	if (event >= HOOK_DISCONNECT || (event > HOOK_RECIPIENT &&
+	    session_add_recipient(&x->session, a, a) < 0))
 		return;
 	var = hooks_environment(&x->session, event, event == HOOK_RECIPIENT ||
-	    event == HOOK_MDA ? &x->recipient : NULL, &x->recipient);
+	    event == HOOK_MDA ? a : NULL, a);
 	for (; var && *var; var++)
 		explain_field(hooks_event_name(event), "%s", *var);
 }
 
 /*
- * MAIL and RCPT, as they are judged before a command is asked.  Returns
- * whether the recipient is accepted.
+ * MAIL and RCPT, as they are judged where no command has a say.  Returns
+ * whether the recipient is accepted, or a command would be asked first.
  */
 static bool
 try_mail(struct rehearsal *x, const char *address)
@@ -151,19 +168,24 @@ try_mail(struct rehearsal *x, const char *address)
 	const char *verb = "MAIL";
 	char path[ADDRESS_MAX + 16];
 	struct reply r = transaction_open(s, "FROM:<>");
+	bool ours;
 
 	if (!r.code) {
 		verb = "RCPT";
 		snprintf(path, sizeof path, "TO:<%s>", address);
 		r = transaction_judge(s, path, &x->recipient);
 	}
-	if (!r.code)
+	ours = !r.code;
+	if (ours)
 		r = s->envelope->ops->add_recipient(s->envelope,
 		    &x->recipient);
 	if (!r.code)
 		r = reply_make(250, "2.1.5 Ok");
 	explain_field(verb, "%d %s", r.code, r.text);
-	return !reply_refuses(&r);
+	if (ours)
+		show_mailbox(x);
+	return !reply_refuses(&r) ||
+	    (ours && x->server->hooks.n[HOOK_RECIPIENT]);
 }
 
 static void
@@ -177,7 +199,7 @@ show_questions(const struct settings *s)
 			    s->commands[event].values[i]);
 }
 
-/* Returns whether it is accepted. */
+/* Returns what try_mail() does. */
 static bool
 try_address(struct rehearsal *x, const struct place *p,
     const char *address, bool authenticated)
@@ -197,7 +219,6 @@ try_address(struct rehearsal *x, const struct place *p,
 	    authenticated ? ", authenticated" : "");
 	accepted = try_mail(x, address);
 	if (accepted) {
-		show_mailbox(x);
 		show_questions(&x->server->settings);
 		show_environment(x);
 	}

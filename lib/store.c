@@ -263,8 +263,10 @@ store_find(const struct store *s, const char *local, const char *domain,
 {
 	struct stat st;
 
-	if (!expand(s, local, domain, path))
+	if (!expand(s, local, domain, path)) {
+		path[0] = '\0';
 		return STORE_UNKNOWN;
+	}
 	if (fstatat(s->base, path, &st, 0) == 0) {
 		if (S_ISDIR(st.st_mode))
 			return STORE_FOUND;

@@ -75,7 +75,8 @@ enum store_status {
 
 /*
  * Find a recipient's own Maildir: its path, for store_open_user(), is put in
- * path, of PATH_MAX octets.  domain is in lower case.
+ * path, of PATH_MAX octets; it is empty where there can be none.  domain is in
+ * lower case.
  */
 enum store_status store_find(const struct store *, const char *local,
     const char *domain, char *path);

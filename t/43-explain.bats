@@ -223,7 +223,35 @@ listen=(--listen 127.0.0.1:0)
 	says 'on-recipient RECIPIENT=Bob\+list@mx\.example'
 	says 'on-recipient SMTP_MAILBOX=bob'
 	says 'on-recipient EXTENSION=list'
+	lacks SMTP_RECIPIENTS "$tmp/explained"
 	keeps 0 "$base/bob"
+}
+
+@test "a command for the message is told of the recipient; that for the end is not" {
+	explain 0 "${nobody[@]}" "${listen[@]}" --on-message true --on-disconnect true \
+	    bob@mx.example
+	says 'on-message SMTP_RECIPIENTS=bob@mx\.example'
+	lacks '^  on-disconnect  *SMTP_' "$tmp/explained"
+	explain 0 "${nobody[@]}" "${listen[@]}" --on-disconnect true bob@mx.example
+	says 'asks on-disconnect: true'
+	lacks '^  on-disconnect  *[A-Z_]*=' "$tmp/explained"
+}
+
+@test "a mailbox that is missing is told, and asked about where it may be another" {
+	users bob
+	chmod -R a+rwx "$base"
+	explain 0 "${nobody[@]}" "${listen[@]}" --domain mx.example eve@mx.example
+	says 'RCPT 550 5\.1\.1 .*'
+	says "mailbox $base/eve, which is not there"
+	explain 0 "${nobody[@]}" "${listen[@]}" --domain mx.example --on-recipient true \
+	    eve@mx.example
+	says 'RCPT 550 5\.1\.1 .*'
+	says "mailbox $base/eve, which is not there; on-recipient may name another one"
+	says 'asks on-recipient: true'
+	says 'on-recipient RECIPIENT=eve@mx\.example'
+	explain 0 "${nobody[@]}" "${listen[@]}" --domain mx.example .eve@mx.example \
+	    eve@elsewhere.example
+	lacks '^  mailbox' "$tmp/explained"
 }
 
 @test "addresses that a client would be refused have the reply that he'd have" {
