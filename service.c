@@ -31,12 +31,30 @@ print_url(const char *address)
 		dprintf(STDERR_FILENO, "smtp://%s", address);
 }
 
+/* A listener that takes mail as curl sends it; NULL where none does. */
+static const struct listener *
+find_plain(const struct server *server)
+{
+	const struct settings *s = &server->settings;
+	const struct listener *l = server->listeners.all;
+	unsigned i;
+
+	if (s->proto.require_auth || s->proto.require_tls || s->proxies.n ||
+	    server->store.per_user)
+		return NULL;
+	for (i = 0; i < server->listeners.n; i++)
+		if (l[i].kind == KIND_SMTP && *l[i].address != '/')
+			return &l[i];
+	return NULL;
+}
+
 /* Who started it at a terminal is told what to do next, in two lines. */
 static void
 greet(const struct server *server)
 {
 	const struct settings *s = &server->settings;
 	const struct listener *l = server->listeners.all;
+	const struct listener *plain = find_plain(server);
 	const char *domain = s->domains.n && *s->domains.values[0] != '*' ?
 	    s->domains.values[0] : s->hostname;
 	unsigned i;
@@ -46,13 +64,13 @@ greet(const struct server *server)
 		    l[i].address);
 	dprintf(STDERR_FILENO, "; mail goes to %s.  Ctrl-C ends it.\nTry: ",
 	    strcmp(s->maildir, "none") == 0 ? "your commands" : s->maildir);
-	if (l->kind == KIND_SMTP && *l->address != '/') {
+	if (plain) {
 		dprintf(STDERR_FILENO, "echo Hello | curl -sS --crlf ");
-		print_url(l->address);
+		print_url(plain->address);
 		dprintf(STDERR_FILENO, " --mail-rcpt you@%s -T -\n", domain);
 	} else {
-		dprintf(STDERR_FILENO, "smtpd --explain, with the same "
-		    "options\n");
+		dprintf(STDERR_FILENO, "smtpd --explain you@%s, with the same "
+		    "options\n", domain);
 	}
 }
 

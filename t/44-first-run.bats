@@ -17,18 +17,30 @@ one_session() {
 	    "<'$tmp/dialogue' >'$tmp/replies'"
 }
 
-@test "a daemon at a terminal says where it listens, where mail goes, what to try" {
-	local pid
+# greeted OPTION...: start a daemon at a terminal, up to what is to be tried; its
+# process is $pid
+greeted() {
+	: >"$tmp/tty"
 	cat >"$tmp/start" <<-END
 		echo \$\$ >'$tmp/pid'
-		exec ./smtpd -m '$dir' -H mx.example -n 2 -l 127.0.0.1:0 \
-		    -d one.example ${nobody[*]}
+		exec ./smtpd -H mx.example -n 2 ${nobody[*]} ${*@Q}
 	END
 	at_terminal "sh '$tmp/start'" 3>&- 4>&- &
-	strays+=($!)
-	eventually grep -q '^Try: ' "$tmp/tty"
+	strays=($!)
+	eventually grep -q '^Try: .' "$tmp/tty"
 	pid=$(<"$tmp/pid")
 	sed 's/^/T: /' "$tmp/tty"
+}
+
+# ended: it ends
+ended() {
+	kill -TERM "$pid"
+	wait "${strays[0]}"
+	eventually gone "$pid"
+}
+
+@test "a daemon at a terminal says where it listens, where mail goes, what to try" {
+	greeted -m "$dir" -l 127.0.0.1:0 -d one.example
 	[[ $(wc -l <"$tmp/tty") == 2 ]]
 	grep -Eq "^smtpd listens on 127\\.0\\.0\\.1:[0-9]+; mail goes to $dir\\.  Ctrl-C ends it\\." \
 	    "$tmp/tty"
@@ -36,9 +48,27 @@ one_session() {
 	    "$tmp/tty"
 	[[ $(sed -n 's/^smtpd listens on \([^;]*\);.*/\1/p' "$tmp/tty") == \
 	    $(sed -n 's,^Try: .* smtp://\([^ ]*\) .*,\1,p' "$tmp/tty") ]]
-	kill -TERM "$pid"
-	wait "${strays[0]}"
-	eventually gone "$pid"
+	ended
+}
+
+@test "what to try is what works: the listener that takes it, else --explain" {
+	local option
+	greeted -m "$dir" -l lmtp@127.0.0.1:0 -l 127.0.0.2:0
+	grep -q '^Try: echo .* smtp://127\.0\.0\.2:[0-9]* --mail-rcpt' "$tmp/tty"
+	ended
+	for option in '--require-tls --tls true' '--require-auth --auth true --plain-auth' \
+	    '--proxy-from 127.0.0.1'; do
+		# shellcheck disable=SC2086 # options
+		greeted -m "$dir" -l 127.0.0.1:0 $option
+		grep -q '^Try: smtpd --explain you@mx\.example, with the same options' \
+		    "$tmp/tty"
+		ended
+	done
+	users bob
+	chmod -R a+rwx "$base"
+	greeted -m "$dir" -l 127.0.0.1:0
+	grep -q '^Try: smtpd --explain ' "$tmp/tty"
+	ended
 }
 
 @test "elsewhere it says nothing of it, and logs what it listens on" {
