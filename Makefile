@@ -1,8 +1,8 @@
 # smtpd needs a C compiler and libc, and 'make tls' OpenSSL.  Targets: all check
-# check-real failures torture bench fuzz sanitize coverage install uninstall
-# clean tls install-tls; static html lint format dist deb for who works on it or
-# packs it (CONTRIBUTING.md).  CC, CFLAGS, LDFLAGS, DESTDIR, PREFIX and the
-# directories below are honoured.
+# check-real failures torture bench fuzz sanitize valgrind coverage install
+# uninstall clean tls install-tls; static html lint format dist deb for who works
+# on it or packs it (CONTRIBUTING.md).  CC, CFLAGS, LDFLAGS, DESTDIR, PREFIX and
+# the directories below are honoured.
 
 VERSION = 0.1
 
@@ -253,6 +253,10 @@ torture: smtpd
 sanitize:
 	t/sanitize
 
+# the suites that have the most to do with memory, under valgrind
+valgrind:
+	t/valgrind
+
 # which lines no suite comes by, by gcov and lcov
 coverage:
 	t/coverage
@@ -355,5 +359,5 @@ clean:
 	rm -rf t/fuzz/build html
 
 .PHONY: all tls install-tls tools check check-real failures torture sanitize \
-	coverage bench bench-all fuzz install uninstall dist deb static html lint \
-	format clean
+	valgrind coverage bench bench-all fuzz install uninstall dist deb static html \
+	lint format clean

@@ -380,9 +380,11 @@ hand_to_each(struct basic *b, int fd)
 		if (!reply_refuses(&b->handed[i]))
 			taken++;
 		else if (d->n > 1)
+			/* NOLINTNEXTLINE(*-core.NullDereference): n copies */
 			c->refused = true;
 	}
 	if (d->n == 1 && taken == 0)
+		/* NOLINTNEXTLINE(*-core.NullDereference): as above */
 		d->copies[0].refused = true;
 	return reply_none();
 }

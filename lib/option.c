@@ -32,6 +32,7 @@ scaled(const char *text, int base, const struct suffix *suffix)
 	char *end;
 	long long n;
 
+	/* NOLINTNEXTLINE(*-core.NullDereference): a number has an argument */
 	if (!isdigit((unsigned char)*text))
 		return -1;
 	errno = 0;

@@ -342,9 +342,8 @@ parse_v2(struct proxy_header *h, const char *s, size_t len)
 	while ((more = take_tlv(&rest, &type, &value)) > 0) {
 		if (type == TLV_AUTHORITY)
 			keep_text(h->authority, &value);
-		else if (type == TLV_SSL && parse_ssl(h, value) < 0)
-			return -1;
-		else if (type == TLV_CRC32C && !sum_is(s, len, &value))
+		else if ((type == TLV_SSL && parse_ssl(h, value) < 0) ||
+		    (type == TLV_CRC32C && !sum_is(s, len, &value)))
 			return -1;
 	}
 	return more;

@@ -19,6 +19,13 @@ name='^([0-9]+)\.M[0-9]+P[0-9]+Q[0-9]+R[0-9a-f]+\.mx\.example,S=([0-9]+),W=([0-9
 	keeps 1
 }
 
+@test "a slash behind its name changes nothing" {
+	dir+=/
+	deliver x
+	dir=${dir%/}
+	keeps 1
+}
+
 @test "files are 0600 and directories 0700" {
 	umask 0
 	deliver x

@@ -276,6 +276,7 @@ sweep() {
 	sweep link EMLINK
 }
 
+# bats test_tags=native
 @test "whichever allocation fails, the promise holds" {
 	dir=$tmp/mail/{mailbox}
 	sweep malloc ENOMEM

@@ -175,6 +175,7 @@ listen=(--listen 127.0.0.1:0)
 	local a
 	for a in foo 127.0.0.1 '' : 127.0.0.1: 127.0.0.1:x 127.0.0.1:65536 \
 	    127.0.0.1:-1 127.0.0.1:25x '[::1]' '[::1]25' '[::1' '[]:25' \
+	    "$(printf '%03000d' 0):25" \
 	    ftp@127.0.0.1:0 SMTP2@127.0.0.1:0 @127.0.0.1:0 'smtp@' \
 	    "$tmp/sock,mode=9" "$tmp/sock,mode=" "$tmp/sock,colour=red"; do
 		refused 64 -m "$dir" "${user[@]}" --listen "$a"
@@ -321,6 +322,10 @@ listen=(--listen 127.0.0.1:0)
 
 @test "a path too long for a socket is a usage error" {
 	refused 64 -m "$dir" "${user[@]}" --listen "$tmp/$(printf '%0110d' 0)"
+}
+
+@test "a path too long for a Maildir: 73" {
+	refused 73 -m "/$(printf '%05000d' 0)/Maildir" "${user[@]}" "${listen[@]}"
 }
 
 @test "a datagram socket from inetd is no connection: 69" {

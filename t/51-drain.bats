@@ -127,6 +127,16 @@ ended() {
 	[[ $codes == '220 250 250 250 354' || $codes == '220 250 250 250 354 421' ]]
 }
 
+@test "SIGHUP while it drains restarts nothing" {
+	serve --listen 127.0.0.1:0 --workers 1
+	dial "${addr[0]}" "${data_bob[@]}" send:'x\r\n' settle \
+	    run:"kill -TERM $master; t/until grep -q event=draining '$log'" \
+	    run:"kill -HUP $master" send:'.\r\n' reply:250 reply:421 eof
+	ended 0
+	keeps 1
+	[[ -z $(events restarting) ]]
+}
+
 @test "a second SIGTERM to the master, a second later, ends at once" {
 	local pids
 	serve --listen 127.0.0.1:0 --workers 2

@@ -109,7 +109,7 @@ ehlo='EHLO c.example'
 	local bad
 	with_auth
 	for bad in A AA AAA 'A===' 'AA=A' '!!!!' 'AAAA=' "$good=" "$good x" \
-	    '====' 'QUFB-_==' 'A A='; do
+	    '====' 'QUFB-_==' 'A A=' 'AB==' 'AAB='; do
 		say "$ehlo" "AUTH PLAIN $bad" 'AUTH LOGIN' "$bad" NOOP QUIT
 		[[ $codes == '220 250 501 334 501 250 221' ]]
 		(($(grep -c '^501 5\.5\.2 ' "$tmp/replies") == 2))

@@ -279,7 +279,7 @@ broken() {
 shaken() {
 	{
 		echo 'read -r hello; echo welcome'
-		echo 'printf "SSL_PROTOCOL=TLSv1.3\\0\\0" >&5; exec 5>&-'
+		printf '%s\n' 'printf "SSL_PROTOCOL=TLSv1.3\\0\\0" >&5; exec 5>&-'
 		cat
 	} | hook helper
 	options=(--tls "$tmp/helper" "$@")
@@ -328,6 +328,7 @@ shaken() {
 	    run:"t/until test -e $tmp/asked" reset exit:0
 }
 
+# bats test_tags=native
 @test "a worker serves many encrypted sessions, and has no descriptor or child more" {
 	local worker before i
 	with_tls
@@ -374,6 +375,7 @@ shaken() {
 	eventually no_stand_in "8$$"
 }
 
+# bats test_tags=native
 @test "where the command can't be run, STARTTLS gets 454 4.7.0 and the session goes on (RFC 3207 4)" {
 	with_tls
 	cp t/tlsd "$tmp/tlsd"

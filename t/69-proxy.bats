@@ -22,6 +22,7 @@ hex() {
 
 # octets HEX: the same for t/smtpc
 octets() {
+	# shellcheck disable=SC2001 # & is what was matched
 	sed 's/../\\x&/g' <<<"$1"
 }
 

@@ -607,7 +607,8 @@ main(int argc, char **argv)
 	if ((dir = realpath(dir, NULL)) == NULL)
 		err(2, "the directory");
 	for (i = 0; i < n; i++) {
-		for (j = 1; argv[j] && strcmp(argv[j], scenarios[i].name); j++)
+		for (j = 1; argv[j] != NULL &&
+		    strcmp(argv[j], scenarios[i].name) != 0; j++)
 			;
 		if (argv[1] == NULL || argv[j] != NULL)
 			status |= run(what, &scenarios[i], dir, lie);

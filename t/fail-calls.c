@@ -51,6 +51,8 @@
 	return result;							\
 } while (0)
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): types, names, lists of parameters */
+
 /* A function that returns `failed` when it fails. */
 #define WRAP_ALL(type, function, params, args, name, fd, at, failed, got)\
 type function params;							\
@@ -429,6 +431,8 @@ function params								\
 WRAP_ALLOC(malloc, (size_t len), (len), 1)
 WRAP_ALLOC(calloc, (size_t n, size_t len), (n, len), 1)
 WRAP_ALLOC(realloc, (void *old, size_t len), (old, len), old == NULL)
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 void
 free(void *block)

@@ -127,6 +127,7 @@ set_number(const char *name, long n)
 static void
 sockets(char **argv)
 {
+	const char *pid = getenv("MANAGER_PID");
 	char names[4096] = "", *name;
 	int fd = FIRST, named = 0;
 
@@ -145,8 +146,8 @@ sockets(char **argv)
 		}
 	}
 	set_number("LISTEN_PID", getpid());
-	if (getenv("MANAGER_PID"))
-		setenv("LISTEN_PID", getenv("MANAGER_PID"), 1);
+	if (pid)
+		setenv("LISTEN_PID", pid, 1);
 	set_number("LISTEN_FDS", fd - FIRST);
 	if (named)
 		setenv("LISTEN_FDNAMES", names, 1);

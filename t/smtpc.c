@@ -150,22 +150,24 @@ static struct text
 decode(const char *s)
 {
 	struct text t = { malloc(strlen(s) + 3), 0 };
-	int c;
+	int c, high, low;
 
 	if (t.octets == NULL)
 		fail("out of memory");
-	while ((c = *s++) != '\0') {
+	while ((c = (unsigned char)*s++) != '\0') {
 		if (c == '\\') {
-			switch (c = *s++) {
+			switch (c = (unsigned char)*s++) {
 			case 'r': c = '\r'; break;
 			case 'n': c = '\n'; break;
 			case 't': c = '\t'; break;
 			case '0': c = '\0'; break;
 			case '\\': break;
 			case 'x':
-				if (hex(s[0]) < 0 || hex(s[1]) < 0)
+				high = hex(s[0]);
+				low = high < 0 ? -1 : hex(s[1]);
+				if (low < 0)
 					fail("bad escape: \\x%s", s);
-				c = hex(s[0]) << 4 | hex(s[1]);
+				c = high << 4 | low;
 				s += 2;
 				break;
 			default:
@@ -674,7 +676,8 @@ act_crowd(struct peer *p, const char *arg)
 	(void)p;
 	if (server_len == 0 || fds == NULL || (bar = strchr(rest, '|')) == NULL)
 		fail("crowd needs -c, and a bar");
-	first = strndup(rest, (size_t)(bar - rest));
+	if ((first = strndup(rest, (size_t)(bar - rest))) == NULL)
+		fail("out of memory");
 	opening = decode(first);
 	drip = decode(bar + 1);
 	for (i = 0; i < n; i++) {

@@ -272,6 +272,7 @@ static void
 tell(SSL *ssl, int fd)
 {
 	FILE *f = fdopen(fd, "w");
+	char *subject;
 
 	if (!f)
 		fail("-d: that descriptor is not open");
@@ -279,7 +280,9 @@ tell(SSL *ssl, int fd)
 	put(f, "SSL_CIPHER", SSL_get_cipher_name(ssl));
 	put(f, "SSL_TLS_SNI_SERVERNAME",
 	    SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
-	put(f, "SSL_PEER_CERT_SUBJECT", verified_subject(ssl));
+	subject = verified_subject(ssl);
+	put(f, "SSL_PEER_CERT_SUBJECT", subject);
+	free(subject);
 	fputc('\0', f);
 	fclose(f);
 }

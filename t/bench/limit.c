@@ -99,7 +99,6 @@ keep_files(unsigned messages, size_t size, const char *directory)
 static void
 spawn_programs(unsigned times, char *program)
 {
-	extern char **environ;
 	char *argv[] = { program, NULL };
 	int status;
 	pid_t pid;
