@@ -63,8 +63,8 @@ source_of(const struct settings *s, const struct option *o, const char *value)
 	    getenv("DATABYTES")) || (strcmp(o->name, "max-recipients") == 0 &&
 	    getenv("MAXRCPTS"))))
 		return "environment";
-	if (state && *state && value && (value == s->maildir || value == s->spool ||
-	    value == s->transcript) &&
+	if (state && *state && value && (value == s->maildir ||
+	    value == s->spool || value == s->transcript) &&
 	    strncmp(value, state, strcspn(state, ":")) == 0)
 		return given ? "option, below systemd's STATE_DIRECTORY" :
 		    "default, below systemd's STATE_DIRECTORY";
@@ -229,7 +229,8 @@ explain_confinement(const struct settings *s)
 	if (command)
 		explain_field("confined", "no: --%s runs a command", command);
 	else if (!means)
-		explain_field("confined", "no: this kernel, or this build, can't");
+		explain_field("confined", "no: this kernel, or this build, "
+		    "can't");
 	else
 		explain_field("confined", "by %s", means == CONFINE_CALLS ?
 		    "seccomp alone: this kernel has no Landlock" :
@@ -262,7 +263,8 @@ explain_directory(int fd)
 	explain_field("octets free", "%llu",
 	    (unsigned long long)vfs.f_bavail * vfs.f_frsize);
 	if (vfs.f_files)
-		explain_field("inodes free", "%llu", (unsigned long long)vfs.f_favail);
+		explain_field("inodes free", "%llu",
+		    (unsigned long long)vfs.f_favail);
 }
 
 static void
@@ -276,15 +278,17 @@ explain_store(const struct server *server)
 		explain_field("kept in", "nothing; see below");
 		return;
 	}
-	explain_field("kept by", "%s (%ld:%ld)", user_name(geteuid()), (long)geteuid(),
-	    (long)getegid());
+	explain_field("kept by", "%s (%ld:%ld)", user_name(geteuid()),
+	    (long)geteuid(), (long)getegid());
 	if (store_is_one(store))
-		explain_field("kept in", "%s, one Maildir for all", store->path);
+		explain_field("kept in", "%s, one Maildir for all",
+		    store->path);
 	else if (store->per_user)
 		explain_field("kept in", "%s, below %s", store->path,
 		    store->base_path);
 	else
-		explain_field("kept in", "nothing; in hand, in %s", store->path);
+		explain_field("kept in", "nothing; in hand, in %s",
+		    store->path);
 	explain_directory(store_is_one(store) ? store->one.dir : store->base);
 	if (s->commands[HOOK_DSN].n) {
 		explain_field("reports", "in hand, in %s", s->spool);
@@ -402,10 +406,11 @@ explain_risks(const struct rehearsal *x)
 	warn(s->workers > 1 && (s->proto.max_per_client == 0 ||
 	    s->proto.max_per_client >= s->workers), "one client can have "
 	    "all workers; --max-per-client is to be less than --workers");
-	warn(!x->server->storeless && store_is_exposed(store), "everybody on this machine may put mail "
-	    "into the Maildir, or take it away; chmod o-w");
-	warn(!x->server->storeless && store_room(store, room) < 0, "there is less room than "
-	    "--min-free: MAIL would get 452 now");
+	warn(!x->server->storeless && store_is_exposed(store), "everybody on "
+	    "this machine may put mail into the Maildir, or take it away; "
+	    "chmod o-w");
+	warn(!x->server->storeless && store_room(store, room) < 0, "there is "
+	    "less room than --min-free: MAIL would get 452 now");
 	warn(public && !strchr(s->hostname, '.'), "the hostname has no dot, "
 	    "and others know no such host; give --hostname");
 }

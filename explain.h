@@ -1,7 +1,7 @@
 /*
  * What a start would do, for who wants to know before it does: a start goes on
- * as ever to where it would serve, and tells instead.  No command is run but that
- * of --tls, and nobody is served.
+ * as ever to where it would serve, and tells instead.  No command is run but
+ * that of --tls, and nobody is served.
  */
 #ifndef EXPLAIN_H
 #define EXPLAIN_H

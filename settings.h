@@ -36,8 +36,9 @@ struct settings {
 };
 
 /*
- * Read the command line.  Prints what --help, --version or --show asks
- * for and exits, or exits by fatal() where it can't be followed.  The log is open afterwards.
+ * Read the command line.  Prints what --help, --version or --show asks for and
+ * exits, or exits by fatal() where it can't be followed.  The log is open
+ * afterwards.
  */
 void settings_read(struct settings *, int argc, char **argv);
 

@@ -82,8 +82,9 @@ open_store(struct server *server, const struct user *u,
 		explain_failure(server, EX_CANTCREAT, "--spool %s: %s", path,
 		    strerror(errno));
 	else if (failed)
-		explain_failure(server, EX_CANTCREAT, "maildir %s: %s%s", path, strerror(errno),
-	    errno == ENOENT ? "; make the directory above it first" : "");
+		explain_failure(server, EX_CANTCREAT, "maildir %s: %s%s", path,
+		    strerror(errno), errno == ENOENT ?
+		    "; make the directory above it first" : "");
 }
 
 /* The user who will write there can't. */

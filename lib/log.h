@@ -24,8 +24,9 @@ struct log_options {
 
 /*
  * Where descriptor 2 is a socket it may be the client's, and is never written
- * to (that of the journal aside): everything goes to syslog then, and log_open()
- * puts a socket of nobody's in its place.  Until that is called, the log is plain text.
+ * to (that of the journal aside): everything goes to syslog then, and
+ * log_open() puts a socket of nobody's in its place.  Until that is called, the
+ * log is plain text.
  */
 void log_open(const struct log_options *);
 

@@ -280,6 +280,8 @@ setup() {
 	gone "${others[-1]}" 60
 	ask --on-message "$hook"
 	refused '451 4\.3\.0 '
+	grep -q 'hook-said.* text=".*[Cc]onnect' log
+	! grep 'hook-said.* text=""' log || false
 }
 
 @test "rspamd: its action is a refusal, a delay or a field" {
