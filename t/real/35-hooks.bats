@@ -82,8 +82,10 @@ setup() {
 	client=192.0.2.5
 	ask --on-new-connection "$hooks/dnsbl bl.example"
 	refused '4[25]1 4\.3\.0 '
+	grep -q 'hook-said.* text="bl\.example answers 127\.255\.255\.254"' log
 	ask --on-new-connection "$hooks/dnsbl bl.broken"
 	refused '4[25]1 4\.3\.0 '
+	grep -q 'hook-said.* text="bl\.broken gives no answer: [^"]' log
 	ask --on-new-connection "$hooks/optional $hooks/dnsbl bl.broken"
 	taken
 }
