@@ -1,4 +1,5 @@
 /* Words of a line. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,8 @@ words_number(const char *text)
 	char *end;
 	unsigned long long n;
 
+	if (!isdigit((unsigned char)*text))
+		return 0;
 	errno = 0;
 	n = strtoull(text, &end, 10);
 	return *end || errno ? 0 : n;

@@ -149,6 +149,16 @@ shown() {
 	(($(wc -L <"$tmp/table") <= 80))
 }
 
+@test "what is no number in the file is 0 in the table" {
+	local value
+	file
+	for value in -1 +1 1x 18446744073709551616; do
+		printf '%s\n' '# smtpd-status 1' 'smtpd_workers 3' \
+		    'smtpd_workers_busy 0' "smtpd_restarts_total $value" >"$file"
+		shown '^restarts  *0 *$'
+	done
+}
+
 @test "the widest there can be still fits" {
 	file
 	{
