@@ -145,6 +145,9 @@ send_there() {
 	run ! grep -E 'systemctl.* (start|restart|enable)' control/p*
 	dpkg-deb -c "$deb" >contents
 	run ! grep -v '^[-d].* root/root ' contents
+	dpkg-deb -x "$deb" tree
+	[[ $(zcat tree/usr/share/doc/smtpd/changelog.gz) == \
+	    "smtpd ($version) unstable; "*' -- '*'>  '*' +0000' ]]
 }
 
 @test "the package is the same whenever it is packed" {
