@@ -32,18 +32,33 @@ fail(const struct attempt *a, int status, const char *what, const char *why)
 	return -1;
 }
 
-/* Does one of ours have that port? */
+/* Does it begin with what is for all addresses? */
+static bool
+is_any(const char *address)
+{
+	return *address == ':' || strncmp(address, "[::]:", 5) == 0 ||
+	    strncmp(address, "0.0.0.0:", 8) == 0;
+}
+
+/* Can there be only one of two? */
+static bool
+collide(const char *a, const char *b)
+{
+	const char *port = strrchr(a, ':'), *other = strrchr(b, ':');
+
+	return port && other && strcmp(port, other) == 0 &&
+	    (is_any(a) || is_any(b) || strcmp(a, b) == 0);
+}
+
+/* Is it one of ours that is in the way? */
 static bool
 is_ours(const struct listeners *l, const char *what)
 {
-	const char *port = strrchr(what, ':'), *other;
 	unsigned i;
 
-	for (i = 0; port && i < l->n; i++) {
-		other = strrchr(l->all[i].address, ':');
-		if (other && strcmp(port, other) == 0)
+	for (i = 0; i < l->n; i++)
+		if (collide(l->all[i].address, what))
 			return true;
-	}
 	return false;
 }
 

@@ -298,6 +298,13 @@ listen=(--listen 127.0.0.1:0)
 	grep -q 'another --listen has that port already' "$tmp/err"
 }
 
+@test "a port at another address is not blamed on the option before" {
+	serve --listen 127.9.8.7:0 --workers 1
+	refused 69 -m "$dir" "${user[@]}" --listen "127.9.8.6:${addr[0]##*:}" \
+	    --listen "${addr[0]}"
+	grep -q 'another server listens there already' "$tmp/err"
+}
+
 @test "of several listeners one that fails fails all" {
 	serve "${listen[@]}" --workers 1
 	refused 69 -m "$dir" "${user[@]}" --listen "$tmp/sock" \
