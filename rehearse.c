@@ -204,8 +204,9 @@ static bool
 try_address(struct rehearsal *x, const struct place *p,
     const char *address, bool authenticated)
 {
+	const struct proto_options *o = &x->server->settings.proto;
 	const bool encrypted = listener_kinds[p->kind].tls ||
-	    x->server->settings.proto.require_tls;
+	    o->require_tls || (authenticated && !o->plain_auth);
 	bool accepted;
 
 	begin_session(x, p, encrypted);

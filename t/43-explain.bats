@@ -266,7 +266,10 @@ listen=(--listen 127.0.0.1:0)
 	explain 0 "${nobody[@]}" "${listen[@]}" --listen submission@127.0.0.1:0 --auth true \
 	    --plain-auth bob@other.example
 	says 'MAIL 530 5\.7\.0 Authentication is required'
-	says 'bob@other\.example at submission .*, authenticated'
+	says 'bob@other\.example at submission [^,]*, authenticated'
+	explain 0 "${nobody[@]}" "${listen[@]}" --domain mx.example --auth true --tls true \
+	    bob@other.example
+	says 'bob@other\.example at smtp [^,]*, encrypted, authenticated'
 }
 
 @test "risky settings are warned of, and usual ones are not" {
