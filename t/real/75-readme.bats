@@ -72,3 +72,17 @@ shape() {
 	(($(wc -l <shown) == 5))
 	diff shown seen
 }
+
+@test "the status file of the README is one that its user can make" {
+	local install_line start_line
+	install_line=$(line_with 'install -d')
+	start_line=$(line_with --status)
+	cat >script <<-EOT
+		ip link set lo up
+		mount -t tmpfs none /run
+		$install_line
+		$start_line --explain
+	EOT
+	cp "$smtpd" smtpd
+	timeout 60 unshare --net --mount bash -eu script
+}
