@@ -1,8 +1,8 @@
 # smtpd needs a C compiler and libc, and 'make tls' OpenSSL.  Targets: all check
 # check-real failures torture bench fuzz sanitize valgrind coverage install
 # uninstall clean tls install-tls; static html lint format dist deb for who works
-# on it or packs it (CONTRIBUTING.md).  CC, CFLAGS, LDFLAGS, DESTDIR, PREFIX and
-# the directories below are honoured.
+# on it or packs it (CONTRIBUTING.md).  CC, CPPFLAGS, CFLAGS, LDFLAGS, DESTDIR,
+# PREFIX and the directories below are honoured.
 
 VERSION = 0.1
 
@@ -15,14 +15,14 @@ UNITDIR = $(PREFIX)/lib/systemd/system
 BASHDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(PREFIX)/share/zsh/site-functions
 
-CFLAGS = -O2 -g
+CFLAGS ?= -O2 -g
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes \
 	-Wstrict-prototypes -Wconversion
 HARDENING = -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE \
 	-D_FORTIFY_SOURCE=2
 BASE_CFLAGS = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. -Ilib \
 	$(WARNINGS)
-ALL_CFLAGS = $(BASE_CFLAGS) $(HARDENING) $(CFLAGS)
+ALL_CFLAGS = $(BASE_CFLAGS) $(HARDENING) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
 OBJECTS = smtpd.o \

@@ -114,7 +114,8 @@ static const struct command commands[] = {
 	{ "MAIL", transaction_mail, IN(PHASE_HELLO), ARG, 0 },
 	{ "RCPT", transaction_rcpt, IN(PHASE_MAIL) | IN(PHASE_REFUSED) |
 	    IN(PHASE_RCPT), ARG, 0 },
-	{ "DATA", transfer_data, IN(PHASE_REFUSED) | IN(PHASE_RCPT), NO_ARG, 0 },
+	{ "DATA", transfer_data, IN(PHASE_REFUSED) | IN(PHASE_RCPT),
+	    NO_ARG, 0 },
 	{ "BDAT", transfer_bdat, IN(PHASE_REFUSED) | IN(PHASE_RCPT) |
 	    IN(PHASE_BDAT), OPT_ARG, 0 },
 	{ "RSET", cmd_rset, ANY, NO_ARG, IDLE },

@@ -360,7 +360,8 @@ static int
 make_rcpt(struct rcpt *r, const char *email, const char *mailbox,
     const char *original)
 {
-	char *p = malloc(strlen(email) + strlen(mailbox) + strlen(original) + 3);
+	char *p = malloc(strlen(email) + strlen(mailbox) + strlen(original) +
+	    3);
 
 	if (!p)
 		return -1;

@@ -330,7 +330,7 @@ settle_listeners(struct settings *s)
 		    "--tls");
 }
 
-/* systemd's directory for us is where relative paths begin (systemd.exec(5)). */
+/* Relative paths begin in systemd's directory for us (systemd.exec(5)). */
 static const char *
 settle_path(const char *path)
 {

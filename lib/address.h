@@ -45,8 +45,8 @@ bool address_is_host(const char *s, bool strict);
 /*
  * The mailbox of a local part: without what follows the first of the
  * delimiters, and in lower case, but for letters beyond ASCII, which stay.  out
- * has room for ADDRESS_MAX + 1 octets.  Returns the extension, which is "" where
- * there is none.
+ * has room for ADDRESS_MAX + 1 octets.  Returns the extension, which is ""
+ * where there is none.
  */
 const char *address_mailbox(const char *local, const char *delimiters,
     char *out);

@@ -11,7 +11,8 @@ struct listener {
 	int fd;
 	int kind;		/* the caller's */
 	char address[LISTENER_ADDRESS_MAX];	/* HOST:PORT or /path */
-	bool inherited;		/* another program opened it, and owns its path */
+	bool inherited;		/* another program opened it, and has its
+				   path */
 };
 
 struct listeners {

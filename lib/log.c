@@ -265,7 +265,7 @@ log_begin(struct log_line *l, enum log_level level, const char *event)
 	log_str(l, "event", event);
 }
 
-/* One write; the journal takes the priority in front of the line for its own. */
+/* One write; the journal takes a priority in front of the line for its own. */
 static void
 write_line(char *text, size_t len, int priority)
 {

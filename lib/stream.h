@@ -51,7 +51,8 @@ struct stream {
 	FILE *in, *out;
 	enum stream_state state;
 	bool suspect;		/* others need not wait for this client */
-	bool secret;		/* what was read is wiped before the next wait */
+	bool secret;		/* what was read is wiped before the next
+				   wait */
 	int in_fd, out_fd;
 	const struct stream_limits *limits;
 	/* Told what was sent, each time; NULL: nobody wants to know. */

@@ -56,7 +56,7 @@ struct tls_run {
 	/* What became of it. */
 	struct tls_result result;
 	const char *failed;	/* why, in words */
-	int clear_in, clear_out;	/* clear text is read and written here */
+	int clear_in, clear_out;	/* where clear text is read, written */
 	int status;		/* of wait(2), once tls_end() has reaped it; 0
 				   where it ended because we told it to */
 
