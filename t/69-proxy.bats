@@ -98,6 +98,7 @@ accepted() {
 	done
 }
 
+# bats test_tags=native
 @test "ps shows it as unknown, too" {
 	local worker
 	serve --listen 127.0.0.1:0 --workers 1 --proxy-from 127.0.0.1
