@@ -121,6 +121,7 @@ pool_without() {
 	master=''
 }
 
+# bats test_tags=native
 @test "a worker that is killed in a session takes that session alone with it" {
 	serve --listen 127.0.0.1:0 --workers 3
 	dial "${addr[0]}" idle:1 "${data_bob[@]}" send:'half of\r\n' settle \
