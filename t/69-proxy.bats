@@ -453,6 +453,7 @@ tls() {
 	    say:QUIT reply:221 eof
 }
 
+# bats test_tags=native
 @test "--max-per-client counts clients that have yet to shake hands, and hangs up on one too many" {
 	local at
 	serve --listen smtps@127.0.0.1:0 --workers 5 --max-per-client 1 \
