@@ -66,6 +66,7 @@ OBJECTS = smtpd.o \
 	lib/listener.o \
 	lib/log.o \
 	lib/maildir.o \
+	lib/memory.o \
 	lib/net.o \
 	lib/notify.o \
 	lib/option.o \
@@ -129,6 +130,7 @@ HEADERS = settings.h \
 	lib/listener.h \
 	lib/log.h \
 	lib/maildir.h \
+	lib/memory.h \
 	lib/net.h \
 	lib/notify.h \
 	lib/option.h \

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "memory.h"
 #include "session.h"
 #include "starttls.h"
 #include "title.h"
@@ -355,40 +356,19 @@ list_recipient(struct session *s, const char *email)
 	s->recipient_octets = n + len;
 }
 
-/* Returns 0, or -1 where there is no memory. */
-static int
-make_rcpt(struct rcpt *r, const char *email, const char *mailbox,
-    const char *original)
-{
-	char *p = malloc(strlen(email) + strlen(mailbox) + strlen(original) +
-	    3);
-
-	if (!p)
-		return -1;
-	r->email = p;
-	r->mailbox = stpcpy(r->email, email) + 1;
-	p = stpcpy(r->mailbox, mailbox) + 1;
-	r->original = *original ? strcpy(p, original) : NULL;
-	return 0;
-}
-
 int
 session_add_recipient(struct session *s, const struct address *a,
     const struct address *mailbox)
 {
-	const size_t n = (size_t)s->recipients;
-	struct rcpt *r, *more;
+	size_t n = (size_t)s->recipients;
+	struct rcpt *r = memory_grow(&s->rcpts, &n, sizeof *r);
+	char *kept[3];
 
-	if ((n & (n - 1)) == 0) {	/* a power of two: it is full */
-		more = realloc(s->rcpts, (n ? 2 * n : 1) * sizeof *more);
-		if (!more)
-			return -1;
-		s->rcpts = more;
-	}
-	r = &s->rcpts[n];
-	if (make_rcpt(r, a->email, mailbox->email, s->dsn.original) < 0)
+	if (!r || memory_keep(kept, a->email, mailbox->email,
+	    s->dsn.original) < 0)
 		return -1;
-	r->notify = s->dsn.notify;
+	*r = (struct rcpt){ .email = kept[0], .mailbox = kept[1],
+	    .original = *kept[2] ? kept[2] : NULL, .notify = s->dsn.notify };
 	list_recipient(s, r->email);
 	s->original_octets += strlen(s->dsn.original);
 	s->recipients++;

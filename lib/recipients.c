@@ -3,27 +3,13 @@
 #include <string.h>
 
 #include "header.h"
+#include "memory.h"
 #include "recipients.h"
 #include "trace.h"
 
 enum {
 	LOOKUPS_MAX = 1000,	/* Delivered-To fields that are looked at */
 };
-
-/* Add an element to an array.  Returns it, or NULL with errno set. */
-static void *
-grow(void *array, size_t *n, size_t size)
-{
-	char *more, **base = array;
-
-	if ((*n & (*n - 1)) == 0) {	/* a power of two: it is full */
-		more = realloc(*base, (*n ? 2 * *n : 1) * size);
-		if (!more)
-			return NULL;
-		*base = more;
-	}
-	return *base + (*n)++ * size;
-}
 
 static unsigned
 hash(const char *s)
@@ -62,14 +48,12 @@ static int
 make(struct recipient *r, const char *email, const char *canonical,
     const char *path)
 {
-	char *p = malloc(strlen(email) + strlen(canonical) + strlen(path) + 3);
+	char *kept[3];
 
-	if (!p)
+	if (memory_keep(kept, email, canonical, path) < 0)
 		return -1;
-	*r = (struct recipient){ .email = p };
-	r->canonical = stpcpy(r->email, email) + 1;
-	p = stpcpy(r->canonical, canonical) + 1;
-	r->path = *path ? strcpy(p, path) : NULL;
+	*r = (struct recipient){ .email = kept[0], .canonical = kept[1],
+	    .path = *path ? kept[2] : NULL };
 	return 0;
 }
 
@@ -78,7 +62,7 @@ recipients_add(struct recipients *to, const struct address *a,
     const char *path)
 {
 	char canonical[ADDRESS_CANONICAL_MAX];
-	size_t *given = grow(&to->given, &to->n_given, sizeof *given);
+	size_t *given = memory_grow(&to->given, &to->n_given, sizeof *given);
 	struct recipient *r;
 	unsigned h;
 
@@ -88,7 +72,7 @@ recipients_add(struct recipients *to, const struct address *a,
 	h = hash(canonical);
 	r = find(to, canonical, h);
 	if (!r) {
-		r = grow(&to->all, &to->n, sizeof *r);
+		r = memory_grow(&to->all, &to->n, sizeof *r);
 		if (!r || make(r, a->email, canonical, path) < 0) {
 			to->n -= r != NULL;
 			to->n_given--;
