@@ -69,10 +69,12 @@ read_worker(struct handover *h, char *text)
 {
 	struct pool_worker w, *more;
 	char *word[6];
-	unsigned long long n[6] = { 0 };
+	unsigned long long n[6];
 	unsigned i;
 
-	for (i = words_split(text, word, 6); i-- > 0; )
+	if (words_split(text, word, 6) != 6)
+		refuse("a worker can't be understood");
+	for (i = 0; i < 6; i++)
 		n[i] = words_number(word[i]);
 	w = (struct pool_worker){ .pid = (pid_t)n[0], .number = (unsigned)n[1],
 	    .slot = (unsigned)n[2], .since = (long long)n[3],
