@@ -29,7 +29,7 @@ every() {
 }
 
 @test "the same with --hardlink, over LMTP, and with TLS" {
-	every 50 -s 7 crashes links lmtp tls
+	every 60 -s 5 crashes links lmtp tls
 }
 
 @test "the same with commands that filter and deliver" {
