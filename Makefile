@@ -20,139 +20,23 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes \
 	-Wstrict-prototypes -Wconversion
 HARDENING = -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE \
 	-D_FORTIFY_SOURCE=2
-BASE_CFLAGS = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. -Ilib \
-	$(WARNINGS)
+BASE_CFLAGS = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. $(WARNINGS)
 ALL_CFLAGS = $(BASE_CFLAGS) $(HARDENING) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
-OBJECTS = smtpd.o \
-	worker.o \
-	inetd.o \
-	sockets.o \
-	service.o \
-	restart.o \
-	explain.o \
-	rehearse.o \
-	handover.o \
-	settings.o \
-	proto.o \
-	status.o \
-	table.o \
-	session.o \
-	hello.o \
-	transaction.o \
-	dsn.o \
-	transfer.o \
-	transcript.o \
-	welcome.o \
-	parameters.o \
-	starttls.o \
-	hooks.o \
-	auth.o \
-	xclient.o \
-	envelope.o \
-	lib/activation.o \
-	lib/address.o \
-	lib/base64.o \
-	lib/clock.o \
-	lib/confine.o \
-	lib/delivery.o \
-	lib/environment.o \
-	lib/file.o \
-	lib/header.o \
-	lib/hook.o \
-	lib/idna.o \
-	lib/line.o \
-	lib/listener.o \
-	lib/log.o \
-	lib/maildir.o \
-	lib/memory.o \
-	lib/net.o \
-	lib/notify.o \
-	lib/option.o \
-	lib/param.o \
-	lib/pool.o \
-	lib/process.o \
-	lib/proxy.o \
-	lib/recipients.o \
-	lib/reply.o \
-	lib/report.o \
-	lib/resolve.o \
-	lib/scoreboard.o \
-	lib/store.o \
-	lib/stream.o \
-	lib/title.o \
-	lib/tls.o \
-	lib/trace.o \
-	lib/user.o \
-	lib/utf8.o \
-	lib/verdict.o \
-	lib/words.o \
-	lib/xtext.o
-HEADERS = settings.h \
-	server.h \
-	worker.h \
-	inetd.h \
-	sockets.h \
-	service.h \
-	restart.h \
-	explain.h \
-	rehearse.h \
-	handover.h \
-	proto.h \
-	status.h \
-	table.h \
-	session.h \
-	hello.h \
-	transaction.h \
-	dsn.h \
-	transfer.h \
-	transcript.h \
-	welcome.h \
-	parameters.h \
-	starttls.h \
-	hooks.h \
-	auth.h \
-	xclient.h \
-	envelope.h \
-	lib/activation.h \
-	lib/address.h \
-	lib/base64.h \
-	lib/clock.h \
-	lib/confine.h \
-	lib/delivery.h \
-	lib/environment.h \
-	lib/file.h \
-	lib/header.h \
-	lib/hook.h \
-	lib/idna.h \
-	lib/line.h \
-	lib/listener.h \
-	lib/log.h \
-	lib/maildir.h \
-	lib/memory.h \
-	lib/net.h \
-	lib/notify.h \
-	lib/option.h \
-	lib/param.h \
-	lib/pool.h \
-	lib/process.h \
-	lib/proxy.h \
-	lib/recipients.h \
-	lib/reply.h \
-	lib/report.h \
-	lib/resolve.h \
-	lib/scoreboard.h \
-	lib/store.h \
-	lib/stream.h \
-	lib/title.h \
-	lib/tls.h \
-	lib/trace.h \
-	lib/user.h \
-	lib/utf8.h \
-	lib/verdict.h \
-	lib/words.h \
-	lib/xtext.h
+# by layer, the topmost first; what a line lists may call what is below it
+SERVER = explain handover inetd rehearse restart service settings show \
+	sockets status worker
+SMTP = auth connect data dsn hello hooks mail parameters session starttls \
+	transcript xclient
+MAIL = delivery header maildir recipients report store trace
+LIB = clock file log memory option
+TEXT = address base64 idna line param reply utf8 verdict words xtext
+NET = activation listener net notify proxy resolve stream tls
+PROC = confine environment hook pool process scoreboard title user
+OBJECTS = smtpd.o $(SERVER:%=server/%.o) proto.o $(SMTP:%=smtp/%.o) envelope.o \
+	$(MAIL:%=mail/%.o) $(LIB:%=lib/%.o) $(TEXT:%=lib/text/%.o) \
+	$(NET:%=lib/net/%.o) $(PROC:%=lib/proc/%.o)
 # of the helper for --tls; it starts in less time with OpenSSL in it, but has to
 # be made anew when that is mended:
 # make tls TLS_LIBS='-Wl,-Bstatic -lssl -lcrypto -Wl,-Bdynamic'
@@ -177,13 +61,13 @@ all: smtpd
 smtpd: $(OBJECTS)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(OBJECTS)
 
-$(OBJECTS): $(HEADERS)
+server/settings.o smtp/transcript.o: Makefile
 
-settings.o transcript.o: Makefile
+-include $(OBJECTS:.o=.d)
 
 .SUFFIXES: .c .o
 .c.o:
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(CC) $(ALL_CFLAGS) -MMD -c -o $@ $<
 
 t/smtpc: t/smtpc.c
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/smtpc.c
@@ -332,7 +216,7 @@ deb: smtpd
 
 static: smtpd-static
 
-smtpd-static: $(OBJECTS:.o=.c) $(HEADERS) Makefile
+smtpd-static: smtpd Makefile
 	$(STATIC_CC) $(BASE_CFLAGS) $(STATIC_CFLAGS) $(STATIC_PIE) \
 	    -Wl,--gc-sections,-z,noseparate-code,-z,relro,-z,now,-s -o $@ \
 	    $(OBJECTS:.o=.c)
@@ -356,7 +240,7 @@ format:
 	contrib/format $(FORMAT_BASE)
 
 clean:
-	rm -f smtpd smtpd-static $(OBJECTS) $(TOOLS) contrib/tls/smtpd-tls \
+	rm -f smtpd smtpd-static $(OBJECTS) $(OBJECTS:.o=.d) $(TOOLS) contrib/tls/smtpd-tls \
 	    smtpd-*.tar.gz smtpd_*.deb
 	rm -rf t/fuzz/build html
 

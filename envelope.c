@@ -10,12 +10,12 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "delivery.h"
+#include "lib/clock.h"
+#include "mail/delivery.h"
 #include "envelope.h"
-#include "header.h"
-#include "recipients.h"
-#include "trace.h"
+#include "mail/header.h"
+#include "mail/recipients.h"
+#include "mail/trace.h"
 
 struct basic {
 	struct envelope envelope;

@@ -6,15 +6,15 @@
 #include <string.h>
 #include <strings.h>
 
-#include "auth.h"
-#include "hello.h"
-#include "hooks.h"
-#include "starttls.h"
-#include "transaction.h"
-#include "transcript.h"
-#include "transfer.h"
-#include "welcome.h"
-#include "xclient.h"
+#include "smtp/auth.h"
+#include "smtp/hello.h"
+#include "smtp/hooks.h"
+#include "smtp/starttls.h"
+#include "smtp/mail.h"
+#include "smtp/transcript.h"
+#include "smtp/data.h"
+#include "smtp/connect.h"
+#include "smtp/xclient.h"
 
 enum {
 	COMMAND_MAX = 2048,	/* octets with CR LF; RFC 5321 4.5.3.1.4 asks

@@ -6,10 +6,10 @@
 #define PROTO_H
 
 #include "envelope.h"
-#include "net.h"
-#include "resolve.h"
-#include "stream.h"
-#include "tls.h"
+#include "lib/net/net.h"
+#include "lib/net/resolve.h"
+#include "lib/net/stream.h"
+#include "lib/net/tls.h"
 
 struct hooks;
 struct scoreboard;

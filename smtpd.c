@@ -14,16 +14,16 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "explain.h"
-#include "inetd.h"
-#include "log.h"
-#include "server.h"
-#include "service.h"
-#include "sockets.h"
-#include "title.h"
-#include "transcript.h"
-#include "user.h"
-#include "worker.h"
+#include "server/explain.h"
+#include "server/inetd.h"
+#include "lib/log.h"
+#include "server/server.h"
+#include "server/service.h"
+#include "server/sockets.h"
+#include "lib/proc/title.h"
+#include "smtp/transcript.h"
+#include "lib/proc/user.h"
+#include "server/worker.h"
 
 enum {
 	CHECK_TIMEOUT = 60 * 1000,	/* ms, for each command */

@@ -1,7 +1,7 @@
 /* The two clocks. */
 #include <string.h>
 
-#include "clock.h"
+#include "lib/clock.h"
 
 static long long
 us(clockid_t clock)

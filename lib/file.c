@@ -7,7 +7,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "file.h"
+#include "lib/file.h"
 
 enum {
 	COPY_CHUNK = 1 << 30,	/* octets asked of the kernel at a time */

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "memory.h"
+#include "lib/memory.h"
 
 void *
 memory_grow(void *array, size_t *n, size_t size)

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "log.h"
-#include "option.h"
+#include "lib/log.h"
+#include "lib/option.h"
 
 struct suffix {
 	char letter;

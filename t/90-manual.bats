@@ -96,8 +96,8 @@ same() {
 	local number name
 	section 'EXIT STATUS' |
 	    sed -nE 's/^\.It ([0-9]+) Pq Dv (EX_[A-Z]+)$/\1 \2/p' >"$tmp/page"
-	# those of lib/verdict.c are what commands exit with
-	cat ./*.c lib/[!v]*.c | grep -oE 'EX_[A-Z]+' | grep -vx EX_OK |
+	# those of lib/text/verdict.c are what commands exit with
+	cat ./*.c {server,smtp,mail,lib}/*.c lib/{text/[!v]*,net/*,proc/*}.c | grep -oE 'EX_[A-Z]+' | grep -vx EX_OK |
 	    sort -u >"$tmp/code"
 	cut -d' ' -f2 "$tmp/page" | sort >"$tmp/named"
 	same "$tmp/code" "$tmp/named"
@@ -136,7 +136,7 @@ same() {
 
 @test "the events of the log and their keys are those of the page" {
 	local event key
-	cat ./*.c lib/*.c | tr -s ' \t\n' ' ' >"$tmp/code"
+	cat ./*.c {server,smtp,mail,lib,lib/*}/*.c | tr -s ' \t\n' ' ' >"$tmp/code"
 	grep -oE '(LEVEL_[A-Z]+,|log_errno\() ?"[a-z-]+"' "$tmp/code" |
 	    sed -E 's/.*"(.*)"/\1/' | sort -u >"$tmp/events"
 	section LOGGING | sed -nE 's/^\.It Cm //p' | tr -s ' ,' '\n' |
@@ -158,7 +158,7 @@ items() {
 }
 
 @test "the errors of a start are those of the page, word by word" {
-	cat ./*.c lib/*.c | tr -s ' \t\n' ' ' | sed 's/" "//g' |
+	cat ./*.c {server,smtp,mail,lib,lib/*}/*.c | tr -s ' \t\n' ' ' | sed 's/" "//g' |
 	    grep -oE '[^a-z_](fatal|explain_failure)\([^"(]*"[^"]*"' |
 	    grep -v '(status, "%s"' |
 	    sed -E 's/^[^"]*"(.*)"/\1/; s/%(\.\*|l*)[a-z]/.../g; s/\.{6}/.../' |
@@ -177,7 +177,7 @@ items() {
 
 @test "the signals of the page are those of the program" {
 	# the others are for its children, or from them
-	grep -ohwE 'SIG[A-Z]+[0-9]?' ./*.c lib/*.c |
+	grep -ohwE 'SIG[A-Z]+[0-9]?' ./*.c {server,smtp,mail,lib,lib/*}/*.c |
 	    grep -vxE 'SIG(ALRM|CHLD|KILL|NALS?)' | sort -u >"$tmp/code"
 	section SIGNALS | grep -owE 'SIG[A-Z]+[0-9]?' | grep -vx SIGNALS |
 	    sort -u >"$tmp/page"
@@ -185,7 +185,7 @@ items() {
 }
 
 @test "the variables that the program reads are those of the page" {
-	grep -ohE '(getenv|take_limit|descriptor_from)\("[A-Z_]+"' ./*.c lib/*.c |
+	grep -ohE '(getenv|take_limit|descriptor_from)\("[A-Z_]+"' ./*.c {server,smtp,mail,lib,lib/*}/*.c |
 	    sed -E 's/.*"(.*)"/\1/' | sort -u >"$tmp/code"
 	echo TZ >>"$tmp/code"	# localtime_r does
 	section ENVIRONMENT | grep '^\.It Ev ' | grep -oE '[A-Z_]{2,}' |
@@ -195,7 +195,7 @@ items() {
 
 @test "STANDARDS has each RFC of the sources, and each that the pages name" {
 	# 5737 has the addresses of examples
-	grep -ohE 'RFC [0-9]+' ./*.[ch] lib/*.[ch] man/* | grep -vx 'RFC 5737' |
+	grep -ohE 'RFC [0-9]+' ./*.[ch] {server,smtp,mail,lib,lib/*}/*.[ch] man/* | grep -vx 'RFC 5737' |
 	    sort -u >"$tmp/named"
 	section STANDARDS | grep '^\.It RFC' | grep -oE 'RFC [0-9]+' |
 	    sort >"$tmp/page"
@@ -214,7 +214,7 @@ items() {
 	    grep -oE '(Va|Vt struct|Fn) [a-z_]+' | sed 's/.* //' >"$tmp/names"
 	[[ -s $tmp/names ]]
 	while read -r word; do
-		grep -qw "$word" proto.h envelope.h lib/address.h lib/reply.h
+		grep -qw "$word" proto.h envelope.h lib/text/address.h lib/text/reply.h
 	done <"$tmp/names"
 }
 

@@ -24,7 +24,7 @@ same() {
 }
 
 @test "the variables of the page are those of the code" {
-	grep -ohE '(environment_set|set_some)\(e, "[A-Z0-9_]+"' hooks.c |
+	grep -ohE '(environment_set|set_some)\(e, "[A-Z0-9_]+"' smtp/hooks.c |
 	    sed -E 's/.*"(.*)"/\1/' | sort -u >"$tmp/code"
 	sed -n '/^\.Sh ENVIRONMENT$/,/^\.Sh FILES$/p' "$page" |
 	    grep '^\.It Ev ' | grep -oE '[A-Z0-9_]{4,}' | sort -u >"$tmp/page"
@@ -50,24 +50,24 @@ same() {
 	local c
 	part 'How a command is run' | sed -n '/^\.Bd/,/^\.Ed/p' | sed '1d;$d' |
 	    tr -d ' \n' >"$tmp/page"
-	sed -nE 's/.*strpbrk\(command, "(.*)\\n\\r"\).*/\1/p' lib/hook.c |
+	sed -nE 's/.*strpbrk\(command, "(.*)\\n\\r"\).*/\1/p' lib/proc/hook.c |
 	    tr -d '\n' >"$tmp/code"
 	same "$tmp/code" "$tmp/page"
-	grep -q 'HOOK_OUTPUT_MAX = 16384,' lib/hook.h
+	grep -q 'HOOK_OUTPUT_MAX = 16384,' lib/proc/hook.h
 	part 'Standard output and standard error' | grep -q 'first 16,384 octets'
-	grep -q 'SAID_LINES = 100,' lib/process.h
+	grep -q 'SAID_LINES = 100,' lib/proc/process.h
 	part 'Standard output and standard error' | grep -q 'and 100 lines'
-	grep -q 'SAID_LINE_MAX = 1000,' lib/process.h
+	grep -q 'SAID_LINE_MAX = 1000,' lib/proc/process.h
 	part 'Standard output and standard error' | grep -q '1,000 octets of a line'
-	grep -q 'HOOK_GRACE = 2000,' lib/hook.h
+	grep -q 'HOOK_GRACE = 2000,' lib/proc/hook.h
 	part Time-outs | grep -q '^two seconds later'
-	grep -q 'VERDICT_LINES = 10,' lib/verdict.h
-	grep -q 'REPLY_TEXT_MAX = 1024,' lib/reply.h
+	grep -q 'VERDICT_LINES = 10,' lib/text/verdict.h
+	grep -q 'REPLY_TEXT_MAX = 1024,' lib/text/reply.h
 	part Replies | grep -q 'ten lines or 1,023 octets'
 	# a command that only delivers refuses by a status of its own meaning
 	part 'Exit status' | sed -nE 's/^\.It Fl -([a-z-]+) Ta (.*)/\1 \2/p' |
 	    sort >"$tmp/page"
-	tr -s ' \t\n' ' ' <hooks.c |
+	tr -s ' \t\n' ' ' <smtp/hooks.c |
 	    grep -oE '"[a-z-]+", "[0-9]+ [0-9.]+ [A-Za-z ]+", (true|false)' |
 	    sed -E 's/"([a-z-]+)", "([0-9]+)( [0-9.]+) .*false/\1 \2\3/; s/"([a-z-]+)", "([0-9]+) .*true/\1 \2/' |
 	    grep -v -e disconnect -e on-delivered -e '^dsn ' | sort >"$tmp/code"

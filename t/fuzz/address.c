@@ -4,9 +4,9 @@
  */
 #include <string.h>
 
-#include "address.h"
+#include "lib/text/address.h"
 #include "fuzz.h"
-#include "utf8.h"
+#include "lib/text/utf8.h"
 
 static void
 check_text(const char *s)

@@ -1,7 +1,7 @@
 /* Base64, against a plain decoder: it takes what encodes to the same text. */
 #include <string.h>
 
-#include "base64.h"
+#include "lib/text/base64.h"
 #include "fuzz.h"
 
 static const char digits[] =

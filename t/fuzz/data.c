@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "line.h"
+#include "lib/text/line.h"
 #include "plain.h"
 
 /* In memory of just the size that the contract asks for. */

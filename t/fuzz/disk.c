@@ -1,5 +1,5 @@
 /*
- * The disk: Maildirs in memory, in place of lib/store.c and lib/maildir.c.  A
+ * The disk: Maildirs in memory, in place of mail/store.c and mail/maildir.c.  A
  * file is there by its name, and open somewhere else perhaps; each call may be
  * the one that fails.
  */
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "machine.h"
-#include "store.h"
+#include "mail/store.h"
 
 enum {
 	FILES_MAX = 256,

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "header.h"
-#include "trace.h"
+#include "mail/header.h"
+#include "mail/trace.h"
 
 struct seen {
 	struct gathered fields, octets;

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "line.h"
+#include "lib/text/line.h"
 
 struct source {
 	const uint8_t *p;

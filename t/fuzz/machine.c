@@ -1,7 +1,7 @@
 /*
  * The client, the clock, the log and the commands.  The Makefile has
- * lib/stream.c and lib/log.c call what is here where they would call the
- * system; lib/clock.c and lib/hook.c are replaced.
+ * lib/net/stream.c and lib/log.c call what is here where they would call the
+ * system; lib/clock.c and lib/proc/hook.c are replaced.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,10 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "file.h"
-#include "hook.h"
-#include "log.h"
+#include "lib/clock.h"
+#include "lib/file.h"
+#include "lib/proc/hook.h"
+#include "lib/log.h"
 #include "machine.h"
 
 static struct machine *machine;

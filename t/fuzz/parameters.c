@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "param.h"
-#include "utf8.h"
-#include "xtext.h"
+#include "lib/text/param.h"
+#include "lib/text/utf8.h"
+#include "lib/text/xtext.h"
 
 /* The plain way: decimal, octet by octet. */
 static void

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "proxy.h"
+#include "lib/net/proxy.h"
 
 static void
 check_text(const char *s)

@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 #include "dialogue.h"
-#include "hooks.h"
+#include "smtp/hooks.h"
 #include "machine.h"
 #include "proto.h"
-#include "stream.h"
+#include "lib/net/stream.h"
 #include "watch.h"
 
 /* A server, once per input. */

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "tls.h"
+#include "lib/net/tls.h"
 
 /* The program's end of the connection, and what it has yet to say. */
 struct teller {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "verdict.h"
+#include "lib/text/verdict.h"
 
 /* "5.7.1 " and text, in the class of the code. */
 static void
@@ -92,7 +92,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	if (n < 2)
 		return 0;
-	/* as lib/hook.c leaves it: a NUL behind what may have some in it */
+	/* as lib/proc/hook.c leaves it: a NUL behind what may have some in it */
 	out = malloc(n - 1);
 	CHECK(out != NULL);
 	memcpy(out, data + 2, n - 2);

@@ -4,7 +4,7 @@
 #include <strings.h>
 
 #include "plain.h"
-#include "reply.h"
+#include "lib/text/reply.h"
 #include "watch.h"
 
 /* One line of a reply (RFC 5321 4.2); *more: it is not the last. */

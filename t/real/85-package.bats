@@ -298,10 +298,10 @@ changed() {
 	cd clone
 	printf '%s\n' '' 'static int unlike( int a,int b )' '{' \
 		'  if(a==b){ return a; }' \
-		'	return (struct pair){b,a}.first;' '}' >>lib/base64.c
+		'	return (struct pair){b,a}.first;' '}' >>lib/text/base64.c
 	sed -i 's/{ 0, "min-free", OPTION_SIZE,/{ 0,"min-free",OPTION_SIZE,/
-		s/^static void$/static  void/' settings.c
-	git diff settings.c >rows
+		s/^static void$/static  void/' server/settings.c
+	git diff server/settings.c >rows
 	grep -q '^+	{ 0,"min-free",OPTION_SIZE,' rows
 	make -s format
 	git diff >changes
@@ -309,16 +309,16 @@ changed() {
 	grep -qx '+	if (a == b) {' changes
 	grep -qx '+	return (struct pair){ b, a }.first;' changes
 	grep -qx '+	{ 0,"min-free",OPTION_SIZE, .*' changes
-	# of settings.c nothing is changed but that row
+	# of server/settings.c nothing is changed but that row
 	(($(grep -c '^+[^+]' changes) == 9))
 	# what is committed is done where that is asked for
 	git -c user.name=x -c user.email=x@x.example commit -qam changed
-	printf '\nint  last;\n' >>lib/base64.c
+	printf '\nint  last;\n' >>lib/text/base64.c
 	git -c user.name=x -c user.email=x@x.example commit -qam changed
 	make -s format
 	git diff --exit-code
 	make -s format FORMAT_BASE=HEAD~1
-	[[ $(tail -n 1 lib/base64.c) == 'int last;' ]]
+	[[ $(tail -n 1 lib/text/base64.c) == 'int last;' ]]
 }
 
 @test "make format says what it lacks" {

@@ -1,0 +1,419 @@
+/* Listening sockets. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lib/net/listener.h"
+#include "lib/net/net.h"
+
+struct attempt {	/* of one listener_open() */
+	struct listeners *listeners;
+	const struct listener_options *options;
+	struct listener_error *error;
+};
+
+static int
+fail(const struct attempt *a, int status, const char *what, const char *why)
+{
+	a->error->status = status;
+	snprintf(a->error->text, sizeof a->error->text, "%s: %s", what, why);
+	return -1;
+}
+
+/* Does it begin with what is for all addresses? */
+static bool
+is_any(const char *address)
+{
+	return *address == ':' || strncmp(address, "[::]:", 5) == 0 ||
+	    strncmp(address, "0.0.0.0:", 8) == 0;
+}
+
+/* Can there be only one of two? */
+static bool
+collide(const char *a, const char *b)
+{
+	const char *port = strrchr(a, ':'), *other = strrchr(b, ':');
+
+	return port && other && strcmp(port, other) == 0 &&
+	    (is_any(a) || is_any(b) || strcmp(a, b) == 0);
+}
+
+/* Is it one of ours that is in the way? */
+static bool
+is_ours(const struct listeners *l, const char *what)
+{
+	unsigned i;
+
+	for (i = 0; i < l->n; i++)
+		if (collide(l->all[i].address, what))
+			return true;
+	return false;
+}
+
+static int
+fail_errno(const struct attempt *a, const char *what)
+{
+	if (errno == EACCES || errno == EPERM)
+		return fail(a, EX_NOPERM, what, *what == '/' ?
+		    "permission denied" : "permission denied; a port below "
+		    "1024 needs root, and then --user");
+	if (errno == EADDRINUSE)
+		return fail(a, EX_UNAVAILABLE, what,
+		    is_ours(a->listeners, what) ?
+		    "another --listen has that port already" :
+		    "another server listens there already");
+	if (errno == EADDRNOTAVAIL)
+		return fail(a, EX_UNAVAILABLE, what,
+		    "this machine has no such address");
+	return fail(a, EX_UNAVAILABLE, what, strerror(errno));
+}
+
+static int
+add(const struct attempt *a, int fd, const char *address)
+{
+	struct listeners *l = a->listeners;
+	struct listener *all;
+
+	all = realloc(l->all, (l->n + 1) * sizeof *all);
+	if (!all)
+		return fail_errno(a, address);
+	l->all = all;
+	all += l->n++;
+	*all = (struct listener){ .fd = fd, .kind = a->options->kind };
+	snprintf(all->address, sizeof all->address, "%s", address);
+	return 0;
+}
+
+static int
+add_inet(const struct attempt *a, int fd)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof sa;
+	struct endpoint e;
+	char address[LISTENER_ADDRESS_MAX];
+
+	if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
+		return fail_errno(a, "getsockname");
+	endpoint_set(&e, (struct sockaddr *)&sa);
+	snprintf(address, sizeof address, strchr(e.ip, ':') ?
+	    "[%s]:%u" : "%s:%u", e.ip, e.port);
+	return add(a, fd, address);
+}
+
+/* A socket of either family for an address; dual takes IPv4 on [::] too. */
+static int
+bind_inet(const struct attempt *a, const struct addrinfo *ai, int dual)
+{
+	int fd, error, on = 1, v6only = !dual;
+
+	fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	/* accepted sockets inherit it; replies are written whole anyway */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (ai->ai_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only,
+		    sizeof v6only);
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 &&
+	    listen(fd, a->options->backlog) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+/* All addresses: one socket for both families where the system has both. */
+static int
+open_any(const struct attempt *a, const char *spec, const char *port)
+{
+	static const char *const hosts[] = { "::", "0.0.0.0" };
+	struct addrinfo *ai, hints = {
+		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_PASSIVE | AI_NUMERICHOST |
+		    AI_NUMERICSERV,
+	};
+	size_t i;
+	int fd, failed;
+
+	for (i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+		failed = getaddrinfo(hosts[i], port, &hints, &ai);
+		if (failed)
+			return fail(a, EX_USAGE, spec, gai_strerror(failed));
+		fd = bind_inet(a, ai, 1);
+		freeaddrinfo(ai);
+		if (fd >= 0)
+			return add_inet(a, fd);
+		if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
+			break;
+	}
+	return fail_errno(a, spec);
+}
+
+static int
+open_host(const struct attempt *a, const char *spec, const char *host,
+    const char *port)
+{
+	struct addrinfo *all, *ai, hints = {
+		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+	};
+	int fd, failed, added = 0;
+
+	failed = getaddrinfo(host, port, &hints, &all);
+	if (failed)
+		return fail(a, EX_NOHOST, spec, gai_strerror(failed));
+	for (ai = all; ai && added == 0; ai = ai->ai_next) {
+		fd = bind_inet(a, ai, 0);
+		added = fd < 0 ? fail_errno(a, spec) : add_inet(a, fd);
+	}
+	freeaddrinfo(all);
+	return added;
+}
+
+/* getaddrinfo takes 65537 for 1. */
+static bool
+is_port(const char *s)
+{
+	return strspn(s, "0123456789") == strlen(s) && strlen(s) <= 5 &&
+	    *s && atol(s) <= 65535;
+}
+
+static int
+open_inet(const struct attempt *a, const char *spec)
+{
+	const char *colon = strrchr(spec, ':');
+	char host[NI_MAXHOST];
+	size_t len;
+
+	if (!colon || strchr(colon, ']') || strncmp(spec, "[]", 2) == 0)
+		return fail(a, EX_USAGE, spec, "an address is HOST:PORT, "
+		    "[IPV6]:PORT, :PORT or a /path");
+	if (!is_port(colon + 1))
+		return fail(a, EX_USAGE, spec,
+		    "a port is a number from 0 to 65535");
+	len = (size_t)(colon - spec);
+	if (len == 0)
+		return open_any(a, spec, colon + 1);
+	if (*spec == '[' && colon[-1] == ']' && len > 2) {
+		spec++;
+		len -= 2;
+	} else if (memchr(spec, ':', len)) {
+		return fail(a, EX_USAGE, spec,
+		    "an IPv6 address is written [ADDRESS]:PORT");
+	}
+	if (len >= sizeof host)
+		return fail(a, EX_USAGE, spec, "the host's name is too long");
+	memcpy(host, spec, len);
+	host[len] = '\0';
+	return open_host(a, spec, host, colon + 1);
+}
+
+/* A socket that nobody listens on is a dead server's: remove it. */
+static int
+remove_stale(const struct sockaddr_un *sa)
+{
+	struct stat st;
+	int fd, stale;
+
+	if (lstat(sa->sun_path, &st) < 0)
+		return errno == ENOENT ? 0 : -1;
+	if (!S_ISSOCK(st.st_mode)) {
+		errno = EEXIST;
+		return -1;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	stale = connect(fd, (const struct sockaddr *)sa, sizeof *sa) < 0 &&
+	    errno == ECONNREFUSED;
+	close(fd);
+	if (stale)
+		return unlink(sa->sun_path);
+	errno = EADDRINUSE;
+	return -1;
+}
+
+static int
+give_away(const char *path, uid_t uid, gid_t gid)
+{
+	if (uid == (uid_t)-1 && gid == (gid_t)-1)
+		return 0;	/* a sandbox may forbid even to ask for it */
+	return lchown(path, uid, gid);
+}
+
+/* Nobody can connect before listen, which is last. */
+static int
+bind_unix(const struct attempt *a, const struct sockaddr_un *sa, mode_t mode,
+    gid_t gid)
+{
+	mode_t mask;
+	int fd, bound, error;
+
+	if (remove_stale(sa) < 0)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	mask = umask(~mode & 0777);
+	bound = bind(fd, (const struct sockaddr *)sa, sizeof *sa);
+	umask(mask);
+	if (bound == 0 &&
+	    give_away(sa->sun_path, a->options->uid, gid) == 0 &&
+	    listen(fd, a->options->backlog) == 0)
+		return fd;
+	error = errno;
+	if (bound == 0)
+		unlink(sa->sun_path);
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+static int
+open_unix(const struct attempt *a, const char *spec)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	size_t len = strcspn(spec, ",");
+	const char *p = spec + len;
+	mode_t mode = 0600;
+	gid_t gid = a->options->gid;
+	struct group *gr;
+	char *end;
+	int fd;
+
+	if (len >= sizeof sa.sun_path)
+		return fail(a, EX_USAGE, spec, "the path is too long");
+	memcpy(sa.sun_path, spec, len);
+	for (; *p; p = end) {
+		if (strncmp(p, ",mode=", 6) == 0) {
+			mode = (mode_t)strtoul(p + 6, &end, 8);
+			if (end == p + 6 || mode > 0777)
+				return fail(a, EX_USAGE, spec,
+				    "mode= takes an octal mode such as 0660");
+		} else if (strncmp(p, ",group=", 7) == 0) {
+			char name[64];
+			size_t n = strcspn(p + 7, ",");
+
+			snprintf(name, sizeof name, "%.*s", (int)n, p + 7);
+			gr = getgrnam(name);
+			if (!gr)
+				return fail(a, EX_NOUSER, spec,
+				    "there is no such group");
+			gid = gr->gr_gid;
+			end = (char *)(p + 7 + n);
+		} else {
+			return fail(a, EX_USAGE, spec, "behind a path only "
+			    ",mode=0660 and ,group=NAME may follow");
+		}
+	}
+	fd = bind_unix(a, &sa, mode, gid);
+	return fd < 0 ? fail_errno(a, spec) : add(a, fd, sa.sun_path);
+}
+
+int
+listener_open(struct listeners *l, const char *spec,
+    const struct listener_options *options, struct listener_error *error)
+{
+	const struct attempt a = { l, options, error };
+
+	return *spec == '/' ? open_unix(&a, spec) : open_inet(&a, spec);
+}
+
+bool
+listener_is_open(int fd)
+{
+	int on = 0;
+	socklen_t len = sizeof on;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on;
+}
+
+/* The path of a Unix socket, or "@name" of an abstract one. */
+static int
+adopt_unix(const struct attempt *a, int fd)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof sa - 1;	/* there is a NUL behind it */
+
+	if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
+		return fail_errno(a, "getsockname");
+	if (sa.sun_path[0] == '\0')
+		sa.sun_path[0] = '@';
+	return add(a, fd, sa.sun_path);
+}
+
+int
+listener_adopt(struct listeners *l, int fd,
+    const struct listener_options *options, struct listener_error *error)
+{
+	const struct attempt a = { l, options, error };
+	char what[32];
+	int type, family, on = 1;
+	socklen_t len = sizeof type;
+
+	snprintf(what, sizeof what, "descriptor %d", fd);
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
+		return fail(&a, EX_UNAVAILABLE, what, "it is no socket");
+	if (type != SOCK_STREAM || !listener_is_open(fd))
+		return fail(&a, EX_UNAVAILABLE, what, "it is no stream socket "
+		    "that listens");
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) < 0)
+		return fail_errno(&a, what);
+	if (family != AF_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if ((family == AF_UNIX ? adopt_unix(&a, fd) : add_inet(&a, fd)) < 0)
+		return -1;
+	l->all[l->n - 1].inherited = true;
+	return 0;
+}
+
+int
+listeners_set_blocking(const struct listeners *l)
+{
+	unsigned i;
+	int flags;
+
+	for (i = 0; i < l->n; i++) {
+		flags = fcntl(l->all[i].fd, F_GETFL);
+		if (flags < 0)
+			return -1;
+		flags = l->n > 1 ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+		if (fcntl(l->all[i].fd, F_SETFL, flags) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+void
+listeners_close(struct listeners *l)
+{
+	unsigned i;
+
+	for (i = 0; i < l->n; i++)
+		close(l->all[i].fd);
+	l->n = 0;
+}
+
+void
+listeners_unlink(const struct listeners *l)
+{
+	unsigned i;
+
+	for (i = 0; i < l->n; i++)
+		if (l->all[i].address[0] == '/' && !l->all[i].inherited)
+			unlink(l->all[i].address);
+}

@@ -1,0 +1,137 @@
+/* The name of an address. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/text/address.h"
+#include "lib/clock.h"
+#include "lib/file.h"
+#include "lib/net/resolve.h"
+#include "lib/text/utf8.h"
+
+/*
+ * Is it the name of a host?  One that ends in a number would be taken for an
+ * address, and so have itself among its own (RFC 1123 2.1).
+ */
+static bool
+is_name(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	const char *last = dot ? dot + 1 : name;
+
+	return strlen(name) < RESOLVE_NAME_MAX && *name != '[' &&
+	    address_is_host(name, true) && !utf8_is_beyond_ascii(name) &&
+	    !(*last >= '0' && *last <= '9');
+}
+
+static int
+find_name(const struct endpoint *e, char *name, size_t size)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+
+	memcpy(&v4.sin_addr, e->addr, sizeof v4.sin_addr);
+	memcpy(&v6.sin6_addr, e->addr, sizeof v6.sin6_addr);
+	return e->family == AF_INET ?
+	    getnameinfo((struct sockaddr *)&v4, sizeof v4, name,
+		(socklen_t)size, NULL, 0, NI_NAMEREQD) :
+	    getnameinfo((struct sockaddr *)&v6, sizeof v6, name,
+		(socklen_t)size, NULL, 0, NI_NAMEREQD);
+}
+
+/* Does the name have this address? */
+static bool
+is_confirmed(const char *name, const struct endpoint *e)
+{
+	const struct addrinfo hints = {
+		.ai_family = e->family, .ai_socktype = SOCK_STREAM,
+	};
+	const size_t len = e->family == AF_INET ? 4 : 16;
+	struct addrinfo *list, *a;
+	struct endpoint other;
+
+	if (getaddrinfo(name, NULL, &hints, &list) != 0)
+		return false;
+	for (a = list; a; a = a->ai_next) {
+		endpoint_set(&other, a->ai_addr);
+		if (other.family == e->family &&
+		    memcmp(other.addr, e->addr, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* In the child: what is found goes into the pipe.  Does not return. */
+static void
+look_up(const struct endpoint *e, int out)
+{
+	char name[NI_MAXHOST];
+
+#ifdef PR_SET_PDEATHSIG
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+#endif
+	if (find_name(e, name, sizeof name) == 0 && is_name(name) &&
+	    is_confirmed(name, e))
+		file_write(out, name, strlen(name));
+	_exit(0);
+}
+
+/* Read to the end of file, or to the deadline.  False where that was first. */
+static bool
+read_name(int fd, char *name, const volatile sig_atomic_t *stop,
+    const sigset_t *wait_mask)
+{
+	const long long deadline = clock_ms() + RESOLVE_TIMEOUT;
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct timespec t;
+	long long left;
+	size_t n = 0;
+	ssize_t got = 1;
+
+	while (got > 0) {
+		left = deadline - clock_ms();
+		if (left <= 0 || *stop)
+			return false;
+		t.tv_sec = (time_t)(left / 1000);
+		t.tv_nsec = (long)(left % 1000) * 1000000;
+		if (ppoll(&p, 1, &t, wait_mask) <= 0)
+			continue;	/* SIGCHLD, or the deadline */
+		got = read(fd, name + n, RESOLVE_NAME_MAX - 1 - n);
+		n += got > 0 ? (size_t)got : 0;
+	}
+	name[n] = '\0';
+	return got == 0 && n > 0;
+}
+
+int
+resolve_name(const struct endpoint *e, char name[RESOLVE_NAME_MAX],
+    const volatile sig_atomic_t *stop, const sigset_t *wait_mask)
+{
+	int fds[2], found;
+	pid_t pid;
+
+	*name = '\0';
+	if (e->family == AF_UNSPEC || pipe2(fds, O_CLOEXEC) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0)
+		look_up(e, fds[1]);
+	close(fds[1]);
+	found = pid > 0 && read_name(fds[0], name, stop, wait_mask);
+	close(fds[0]);
+	if (!found)
+		*name = '\0';
+	if (pid < 0)
+		return -1;
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return found ? 0 : -1;
+}

@@ -1,0 +1,529 @@
+/* A connection as a pair of stdio streams. */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/net/stream.h"
+
+enum {
+	RATE_GRACE = 60 * 1000,		/* ms before min_rate counts */
+	RATE_CREDIT = 5 * 60 * 1000,	/* ms that data may have come before
+					   it is due */
+	/* While others want the place: */
+	PATIENCE = 2 * 1000,		/* ms for a command line, or a reply */
+	DATA_PATIENCE = 5 * 1000,	/* ms of silence in the data, and
+					   before min_rate counts */
+	RESPITE = 1000,			/* ms for one that was let stay */
+	LINGER_TIME = 1000,		/* ms */
+	LINGER_OCTETS = 4 * 1024 * 1024,
+};
+
+/* The earlier of two deadlines; 0 is none. */
+static long long
+earlier(long long a, long long b)
+{
+	if (!a || !b)
+		return a ? a : b;
+	return a < b ? a : b;
+}
+
+static long long
+after(long long now, long long timeout)
+{
+	return timeout ? now + timeout : 0;
+}
+
+/* Data came, after a wait. */
+static void
+credit(struct stream *s, long long octets, long long waited)
+{
+	const long long most = RATE_CREDIT * s->limits->min_rate;
+
+	s->credit += octets * 1000 - waited * s->limits->min_rate;
+	if (s->credit > most)
+		s->credit = most;
+}
+
+/* When the data that came so far is too little, in a wait that begins now. */
+static long long
+rate_deadline(const struct stream *s, long long now, long long grace)
+{
+	if (!s->in_data || !s->limits->min_rate)
+		return 0;
+	return now + s->credit / s->limits->min_rate - RATE_GRACE + grace;
+}
+
+/* Wait until one is ready, at most to the deadline.  1, 0 at it, or -1. */
+static int
+wait_fds(const struct stream *s, struct pollfd *p, nfds_t n,
+    long long deadline)
+{
+	struct timespec t;
+	long long left = 0;
+
+	if (deadline) {
+		left = deadline - clock_ms();
+		if (left <= 0)
+			return 0;
+		t.tv_sec = (time_t)(left / 1000);
+		t.tv_nsec = (long)(left % 1000) * 1000000;
+	}
+	return ppoll(p, n, deadline ? &t : NULL, s->limits->wait_mask);
+}
+
+static int
+wait_fd(const struct stream *s, int fd, short events, long long deadline)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+
+	return wait_fds(s, &p, 1, deadline);
+}
+
+static bool
+end(struct stream *s, enum stream_state why)
+{
+	if (s->state == STREAM_OPEN)
+		s->state = why;
+	return false;
+}
+
+/* Do others want the place?  With leave set this client then has to go. */
+static bool
+is_contested(const struct stream *s, bool leave)
+{
+	const struct stream_limits *l = s->limits;
+	struct pollfd rival = { .fd = l->rival_fd, .events = POLLIN };
+
+	return !*l->stop && poll(&rival, 1, 0) > 0 &&
+	    l->contested(l->ctx, leave);
+}
+
+/*
+ * As wait_fd for the client's descriptor; but once it has kept us waiting
+ * until the time `patient`, it may have to go for others: 0 with that state.
+ */
+static int
+wait_client(struct stream *s, int fd, short events, long long deadline,
+    long long patient)
+{
+	struct pollfd p[2] = {
+		{ .fd = fd, .events = events }, { .events = POLLIN },
+	};
+	long long until = 0, now;	/* 0: watch for others */
+	bool wanted = false;
+	int ready;
+
+	for (;;) {
+		p[1].fd = until || *s->limits->stop ? -1 : s->limits->rival_fd;
+		ready = wait_fds(s, p, 2, earlier(deadline, until));
+		if (ready < 0 || p[0].revents)
+			return ready < 0 ? -1 : 1;
+		now = clock_ms();
+		if (ready > 0) {
+			wanted = true;
+			until = patient > now ? patient : now;
+		} else if (deadline && now >= deadline) {
+			return 0;
+		} else if (wanted && is_contested(s, true)) {
+			end(s, STREAM_PRESSED);
+			return 0;
+		} else {
+			until = wanted ? now + RESPITE : 0;
+			wanted = false;
+		}
+	}
+}
+
+/* A command line that is already here takes no time. */
+static void
+begin_line(struct stream *s, long long now)
+{
+	if (!s->line_due)
+		return;
+	s->line_due = false;
+	s->line_start = now;
+	s->line_deadline = after(now, s->limits->read_timeout);
+}
+
+/* Until when a client may be silent, from now, though others want its place. */
+static long long
+patience(const struct stream *s, long long now)
+{
+	if (s->suspect)
+		return now;
+	if (!s->in_data)
+		return s->line_start + PATIENCE;
+	return earlier(now + DATA_PATIENCE,
+	    rate_deadline(s, now, DATA_PATIENCE));
+}
+
+/*
+ * Wait for the client to send something.  False when it did not: s->state
+ * says why.
+ */
+static bool
+wait_input(struct stream *s)
+{
+	const struct stream_limits *l = s->limits;
+	const long long now = clock_ms();
+	long long rate, silence, deadline;
+	int ready;
+
+	begin_line(s, now);
+	silence = s->block_mode ? after(now, l->read_timeout) :
+	    s->line_deadline;
+	rate = rate_deadline(s, now, RATE_GRACE);
+	for (;;) {
+		if (*l->stop && !s->in_data)
+			return end(s, STREAM_STOPPED);
+		if (*l->stop && !s->stop_deadline)
+			s->stop_deadline = after(clock_ms(), l->stop_timeout);
+		deadline = earlier(earlier(silence, rate),
+		    earlier(s->session_deadline, s->stop_deadline));
+		if (s->eager && (!deadline || clock_ms() < deadline))
+			return true;
+		ready = wait_client(s, s->in_fd, POLLIN, deadline,
+		    patience(s, now));
+		if (ready > 0 && s->in_data)
+			credit(s, 0, clock_ms() - now);
+		if (ready > 0)
+			return true;
+		if (ready == 0)
+			break;
+		if (errno != EINTR)
+			return end(s, STREAM_CLOSED);
+	}
+	if (s->state == STREAM_PRESSED)
+		return false;
+	if (deadline == s->stop_deadline)
+		return end(s, STREAM_STOPPED);
+	if (deadline == s->session_deadline)
+		return end(s, STREAM_EXPIRED);
+	return end(s, deadline == rate ? STREAM_SLOW : STREAM_TIMEOUT);
+}
+
+/*
+ * Read what wait_input() said is there.  Where it only guessed so, behind a
+ * read that got all that it asked for, it is not to wait: -1 with EAGAIN then.
+ */
+static ssize_t
+read_input(struct stream *s, char *buf, size_t n)
+{
+	ssize_t got = s->eager ? recv(s->in_fd, buf, n, MSG_DONTWAIT) :
+	    read(s->in_fd, buf, n);
+
+	s->eager = s->is_socket && s->in_fd == s->out_fd &&
+	    got == (ssize_t)n;
+	return got;
+}
+
+void
+stream_wipe(struct stream *s)
+{
+	explicit_bzero(s->buf, sizeof s->buf);
+	explicit_bzero(s->back, s->end);
+	s->secret = false;
+}
+
+/* Flush, wait, read.  0 when reading ended. */
+static size_t
+receive(struct stream *s, char *buf, size_t n)
+{
+	ssize_t got;
+
+	fflush(s->out);
+	if (s->secret)
+		stream_wipe(s);
+	do {
+		if (s->state != STREAM_OPEN || !wait_input(s))
+			return 0;
+		got = read_input(s, buf, n);
+	} while (got < 0 && (errno == EINTR || errno == EAGAIN));
+	if (got <= 0) {
+		end(s, STREAM_CLOSED);
+		return 0;
+	}
+	if (s->in_data)
+		credit(s, got, 0);
+	return (size_t)got;
+}
+
+/*
+ * The cookie stream's read function.  In block mode it reports end of file
+ * rather than wait a second time, so that fread(3) returns what there is.
+ */
+static ssize_t
+cookie_read(void *cookie, char *buf, size_t n)
+{
+	struct stream *s = cookie;
+
+	if (s->block_mode && s->paused)
+		return 0;
+	s->paused = true;
+	if (s->pos == s->end)
+		return (ssize_t)receive(s, buf, n);
+	if (n > s->end - s->pos)
+		n = s->end - s->pos;
+	memcpy(buf, s->back + s->pos, n);
+	s->pos += n;
+	return (ssize_t)n;
+}
+
+/* As wait_client, but a session that is over waits for LINGER_TIME at most. */
+static int
+wait_output(struct stream *s, long long deadline, long long patient)
+{
+	const long long now = clock_ms();
+	long long over = s->session_deadline;
+
+	if (*s->limits->stop && !s->in_data)
+		over = now;
+	if (over && over < now + LINGER_TIME)
+		over = s->last_words = earlier(s->last_words,
+		    now + LINGER_TIME);
+	return wait_client(s, s->out_fd, POLLOUT, earlier(deadline, over),
+	    patient);
+}
+
+/* Send all of it, or the stream is broken.  Returns how much was sent. */
+static size_t
+send_all(struct stream *s, const char *buf, size_t n)
+{
+	const long long start = clock_ms(), patient = start + PATIENCE;
+	const long long deadline = after(start, s->limits->write_timeout);
+	ssize_t sent;
+	size_t done = 0;
+	int ready = 1;
+
+	while (done < n) {
+		if (s->is_socket) {
+			sent = send(s->out_fd, buf + done, n - done,
+			    MSG_DONTWAIT | MSG_NOSIGNAL);
+		} else {
+			ready = wait_output(s, deadline, patient);
+			sent = ready > 0 ? write(s->out_fd, buf + done,
+			    n - done < PIPE_BUF ? n - done : PIPE_BUF) : -1;
+		}
+		if (sent > 0) {
+			done += (size_t)sent;
+			continue;
+		}
+		if (s->is_socket && (errno == EAGAIN || errno == EWOULDBLOCK))
+			ready = wait_output(s, deadline, patient);
+		else if (ready > 0 && errno != EINTR && errno != EAGAIN)
+			ready = -2;
+		if (ready == 0 || ready == -2 ||
+		    (ready < 0 && errno != EINTR)) {
+			s->broken = true;
+			end(s, ready == 0 ? STREAM_TIMEOUT : STREAM_CLOSED);
+			break;
+		}
+	}
+	return done;
+}
+
+/* The cookie stream's write function. */
+static ssize_t
+cookie_write(void *cookie, const char *buf, size_t n)
+{
+	struct stream *s = cookie;
+	const size_t done = s->broken ? 0 : send_all(s, buf, n);
+
+	if (done && s->sent)
+		s->sent(s->sent_ctx, buf, done);
+	return s->broken ? 0 : (ssize_t)n;
+}
+
+void
+stream_switch(struct stream *s, int in, int out)
+{
+	struct stat st;
+
+	s->in_fd = in;
+	s->out_fd = out;
+	s->is_socket = fstat(out, &st) == 0 && S_ISSOCK(st.st_mode);
+	s->eager = false;
+}
+
+int
+stream_open(struct stream *s, int in, int out,
+    const struct stream_limits *limits)
+{
+	s->limits = limits;
+	s->sent = NULL;
+	s->state = STREAM_OPEN;
+	stream_switch(s, in, out);
+	s->broken = s->block_mode = s->paused = false;
+	s->suspect = s->secret = false;
+	s->session_deadline = after(clock_ms(), limits->session_timeout);
+	s->last_words = s->stop_deadline = 0;
+	s->in_data = false;
+	s->credit = 0;
+	s->pos = s->end = 0;
+	s->in = fopencookie(s, "r",
+	    (cookie_io_functions_t){ .read = cookie_read });
+	if (!s->in)
+		return -1;
+	s->out = fopencookie(s, "w",
+	    (cookie_io_functions_t){ .write = cookie_write });
+	if (!s->out) {
+		fclose(s->in);
+		return -1;
+	}
+	setvbuf(s->in, s->buf, _IOFBF, sizeof s->buf);
+	setvbuf(s->out, s->replies, _IOFBF, sizeof s->replies);
+	stream_expect_line(s);
+	return 0;
+}
+
+int
+stream_peer(const struct stream *s)
+{
+	return s->is_socket ? s->out_fd : -1;
+}
+
+bool
+stream_speaks(struct stream *s, long long ms)
+{
+	const long long until = clock_ms() + (ms ? ms : 1);
+	struct pollfd p[2] = {
+		{ .fd = s->in_fd, .events = POLLIN },
+		{ .fd = s->limits->rival_fd, .events = POLLIN },
+	};
+	int ready, n = 0;
+
+	while (!*s->limits->stop) {
+		ready = wait_fds(s, p, 2, until);
+		if (ready == 0 || p[0].revents)
+			break;
+		if (ready > 0 && is_contested(s, false))
+			break;
+		if (ready > 0)
+			p[1].fd = -1;
+	}
+	return ioctl(s->in_fd, FIONREAD, &n) == 0 && n > 0;
+}
+
+void
+stream_expect_line(struct stream *s)
+{
+	s->line_due = true;
+}
+
+void
+stream_begin_data(struct stream *s)
+{
+	s->in_data = true;
+	s->credit = RATE_GRACE * s->limits->min_rate;
+}
+
+void
+stream_end_data(struct stream *s)
+{
+	s->in_data = false;
+}
+
+/*
+ * What stdio holds comes first, then what was put back: it may be all that the
+ * client will send.  The rest need not go through stdio's buffer.
+ */
+size_t
+stream_read_block(struct stream *s, char *buf, size_t size)
+{
+	size_t got;
+
+	s->block_mode = s->paused = true;
+	got = fread(buf, 1, size, s->in);
+	clearerr(s->in);
+	if (got == 0) {
+		s->paused = false;
+		got = (size_t)cookie_read(s, buf, size);
+	}
+	s->block_mode = false;
+	return got;
+}
+
+int
+stream_wait(struct stream *s, int fd, long long deadline)
+{
+	const long long now = clock_ms();
+	int ready;
+
+	begin_line(s, now);
+	ready = wait_client(s, fd, POLLIN, deadline, patience(s, now));
+	if (ready == 0)
+		end(s, STREAM_TIMEOUT);
+	return ready;
+}
+
+/* In the buffers, or, as far as can be told, in the kernel's. */
+bool
+stream_has_input(struct stream *s)
+{
+	int waiting = 0, c;
+
+	s->paused = s->block_mode = true;
+	c = getc_unlocked(s->in);
+	clearerr(s->in);
+	s->block_mode = false;
+	if (c != EOF) {
+		ungetc(c, s->in);
+		return true;
+	}
+	return s->pos != s->end ||
+	    (ioctl(s->in_fd, FIONREAD, &waiting) == 0 && waiting > 0);
+}
+
+/* Nothing is left in stdio's own buffer after a block: this comes next. */
+void
+stream_unread(struct stream *s, const char *p, size_t n)
+{
+	const size_t rest = s->end - s->pos;
+
+	memmove(s->back + n, s->back + s->pos, rest);
+	memcpy(s->back, p, n);
+	s->pos = 0;
+	s->end = n + rest;
+}
+
+void
+stream_hang_up(struct stream *s)
+{
+	fflush(s->out);
+	if (s->is_socket)
+		shutdown(s->out_fd, SHUT_WR);
+}
+
+/* A peer that is sent something unread sends a reset, if we close at once. */
+static void
+linger(struct stream *s)
+{
+	long long deadline = clock_ms() + LINGER_TIME;
+	ssize_t got;
+	size_t total = 0;
+
+	while (total < LINGER_OCTETS &&
+	    wait_fd(s, s->in_fd, POLLIN, deadline) > 0) {
+		got = read(s->in_fd, s->buf, sizeof s->buf);
+		if (got <= 0)
+			return;
+		total += (size_t)got;
+	}
+}
+
+void
+stream_close(struct stream *s, bool lingering)
+{
+	if (lingering && !s->broken && s->is_socket) {
+		stream_hang_up(s);
+		linger(s);
+	}
+	fclose(s->in);
+	fclose(s->out);
+}

@@ -1,0 +1,288 @@
+/*
+ * Confinement by seccomp and Landlock, which libc has no functions for; nor do
+ * all of its headers, so that what Landlock takes is written down here.  The
+ * list of calls is what glibc and musl make of what a session does, and no
+ * more.  It knows x86_64 and aarch64; elsewhere there are no means.
+ *
+ * Sanitizers and the like make calls of their own.  A build with
+ * AddressSanitizer is unconfined by itself, another with -DUNCONFINED.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/proc/confine.h"
+
+#if defined __SANITIZE_ADDRESS__
+#define UNCONFINED
+#elif defined __has_feature
+#if __has_feature(address_sanitizer)
+#define UNCONFINED
+#endif
+#endif
+
+#if defined UNCONFINED
+#define ARCH 0			/* none */
+#elif defined __x86_64__ && defined __LP64__
+#define ARCH AUDIT_ARCH_X86_64
+#elif defined __aarch64__ && defined __AARCH64EL__
+#define ARCH AUDIT_ARCH_AARCH64
+#else
+#define ARCH 0
+#endif
+
+#if ARCH
+
+/* Serving takes these, with whatever arguments. */
+static const unsigned calls[] = {
+	/* the connection, and others that come */
+	SYS_read, SYS_write, SYS_writev, SYS_recvfrom, SYS_ppoll,
+	SYS_epoll_pwait, SYS_accept4, SYS_getsockname, SYS_shutdown, SYS_close,
+#ifdef SYS_poll
+	SYS_poll,
+#endif
+	/* the Maildir */
+	SYS_openat, SYS_mkdirat, SYS_linkat, SYS_renameat, SYS_unlinkat,
+	SYS_newfstatat, SYS_fstat, SYS_fstatfs, SYS_getdents64, SYS_fsync,
+	SYS_pread64, SYS_lseek, SYS_copy_file_range, SYS_sync_file_range,
+#ifdef SYS_stat
+	SYS_stat,
+#endif
+	/* memory, time and signals */
+	SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_getrandom,
+	SYS_clock_gettime, SYS_gettimeofday, SYS_nanosleep,
+	SYS_clock_nanosleep, SYS_restart_syscall, SYS_rt_sigprocmask,
+	SYS_rt_sigreturn, SYS_getpid, SYS_gettid, SYS_exit, SYS_exit_group,
+#ifdef SYS_time
+	SYS_time,
+#endif
+};
+
+/* And these, where argument arg, from 0, is `is' in the bits of mask. */
+struct rule {
+	unsigned call, arg, mask, is;
+};
+
+static const struct rule rules[] = {
+	{ SYS_sendto, 5, ~0U, 0 },	/* to none but who is connected */
+	{ SYS_mmap, 2, PROT_EXEC, 0 },
+	{ SYS_mprotect, 2, PROT_EXEC, 0 },
+	{ SYS_ioctl, 1, ~0U, FIONREAD },
+	{ SYS_fcntl, 1, ~0U, F_GETFL },
+	{ SYS_fcntl, 1, ~0U, F_GETFD },
+	{ SYS_fcntl, 1, ~0U, F_SETFD },
+};
+
+enum {
+	N_CALLS = sizeof calls / sizeof *calls,
+	N_RULES = sizeof rules / sizeof *rules,
+	MORE_RULES = 4,
+	PROGRAM_MAX = 8 + 6 * (N_RULES + MORE_RULES) + 2 * N_CALLS,
+};
+
+struct program {
+	unsigned short n;
+	struct sock_filter code[PROGRAM_MAX];
+};
+
+static void
+put(struct program *p, unsigned code, unsigned k, unsigned jt, unsigned jf)
+{
+	p->code[p->n++] = (struct sock_filter){ (unsigned short)code,
+	    (unsigned char)jt, (unsigned char)jf, k };
+}
+
+static void
+load(struct program *p, size_t offset)
+{
+	put(p, BPF_LD | BPF_W | BPF_ABS, (unsigned)offset, 0, 0);
+}
+
+/* Go on where what was loaded is k, else behind n instructions. */
+static void
+skip_unless(struct program *p, unsigned k, unsigned n)
+{
+	put(p, BPF_JMP | BPF_JEQ | BPF_K, k, 0, n);
+}
+
+static void
+finish(struct program *p, unsigned action)
+{
+	put(p, BPF_RET | BPF_K, action, 0, 0);
+}
+
+/* Of an argument only the low half is looked at, which comes first. */
+static void
+put_rule(struct program *p, unsigned call, unsigned arg, unsigned mask,
+    unsigned is)
+{
+	load(p, offsetof(struct seccomp_data, nr));
+	skip_unless(p, call, 4);
+	load(p, offsetof(struct seccomp_data, args) + 8 * (size_t)arg);
+	put(p, BPF_ALU | BPF_AND | BPF_K, mask, 0, 0);
+	skip_unless(p, is, 1);
+	finish(p, SECCOMP_RET_ALLOW);
+}
+
+/* Calls of x32 have other numbers, those of i386 another architecture. */
+static void
+write_program(struct program *p, const struct confine_options *o)
+{
+	const unsigned self = (unsigned)getpid();
+	size_t i;
+
+	p->n = 0;
+	load(p, offsetof(struct seccomp_data, arch));
+	put(p, BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
+	finish(p, SECCOMP_RET_KILL_PROCESS);
+	for (i = 0; i < N_RULES; i++)
+		put_rule(p, rules[i].call, rules[i].arg, rules[i].mask,
+		    rules[i].is);
+	put_rule(p, SYS_tgkill, 0, ~0U, self);		/* abort(3) */
+	put_rule(p, SYS_tkill, 0, ~0U, self);
+	if (o->syslog) {
+		put_rule(p, SYS_socket, 0, ~0U, AF_UNIX);
+		put_rule(p, SYS_connect, 0, 0, 0);
+	}
+	load(p, offsetof(struct seccomp_data, nr));
+	for (i = 0; i < N_CALLS; i++) {
+		skip_unless(p, calls[i], 1);
+		finish(p, SECCOMP_RET_ALLOW);
+	}
+	finish(p, SECCOMP_RET_KILL_PROCESS);
+}
+
+static int
+limit_calls(const struct confine_options *o)
+{
+	struct program p;
+	struct sock_fprog filter = { .filter = p.code };
+
+	write_program(&p, o);
+	filter.len = p.n;
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
+}
+
+/* What <linux/landlock.h> says, as far as it had come by Linux 6.12. */
+enum {
+	LANDLOCK_CREATE = 444,		/* numbers of the calls */
+	LANDLOCK_ADD = 445,
+	LANDLOCK_RESTRICT = 446,
+	LANDLOCK_VERSION = 1,		/* a flag of the first */
+	LANDLOCK_BENEATH = 1,		/* a type of the second */
+
+	FS_WRITE_FILE = 1 << 1,
+	FS_READ_FILE = 1 << 2,
+	FS_READ_DIR = 1 << 3,
+	FS_REMOVE_FILE = 1 << 5,
+	FS_MAKE_DIR = 1 << 7,
+	FS_MAKE_REG = 1 << 8,
+	FS_REFER = 1 << 13,
+	FS_ALLOWED = FS_WRITE_FILE | FS_READ_FILE | FS_READ_DIR |
+	    FS_REMOVE_FILE | FS_MAKE_DIR | FS_MAKE_REG | FS_REFER,
+};
+
+struct ruleset {
+	uint64_t files;
+	uint64_t net;		/* from version 4 */
+	uint64_t scoped;	/* from version 6 */
+};
+
+struct beneath {
+	uint64_t allowed;
+	int32_t dir;
+} __attribute__((packed));
+
+/* Version 1 forbids each rename from one directory into another. */
+enum { LANDLOCK_LEAST = 2 };
+
+static long
+landlock_version(void)
+{
+	return syscall(LANDLOCK_CREATE, NULL, 0, LANDLOCK_VERSION);
+}
+
+/* All that a version knows of is forbidden; FS_ALLOWED below some places. */
+static int
+limit_files(const struct confine_options *o)
+{
+	const long version = landlock_version();
+	const struct ruleset all = {
+		.files = version >= 5 ? 0xffff : version >= 3 ? 0x7fff : 0x3fff,
+		.net = version >= 4 ? 0x3 : 0,
+		.scoped = version >= 6 ? 0x3 : 0,
+	};
+	struct beneath place = { .allowed = FS_ALLOWED };
+	long failed = 0;
+	int fd, error;
+	size_t i;
+
+	fd = (int)syscall(LANDLOCK_CREATE, &all, sizeof all, 0);
+	if (fd < 0)
+		return -1;
+	for (i = 0; !failed && i < o->n_dirs; i++) {
+		place.dir = o->dirs[i];
+		failed = syscall(LANDLOCK_ADD, fd, LANDLOCK_BENEATH, &place, 0);
+	}
+	if (!failed)
+		failed = syscall(LANDLOCK_RESTRICT, fd, 0);
+	error = errno;
+	close(fd);
+	errno = error;
+	return failed ? -1 : 0;
+}
+
+unsigned
+confine_means(void)
+{
+	const unsigned kill = SECCOMP_RET_KILL_PROCESS;
+	unsigned means = 0;
+
+	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &kill) == 0)
+		means |= CONFINE_CALLS;
+	if (landlock_version() >= LANDLOCK_LEAST)
+		means |= CONFINE_FILES;
+	return means;
+}
+
+int
+confine_self(const struct confine_options *o)
+{
+	const unsigned means = confine_means();
+
+	tzset();	/* libc reads the time zone now, or never */
+	if (means && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -1;
+	if ((means & CONFINE_FILES) && limit_files(o) < 0)
+		return -1;
+	if ((means & CONFINE_CALLS) && limit_calls(o) < 0)
+		return -1;
+	return 0;
+}
+
+#else
+
+unsigned
+confine_means(void)
+{
+	return 0;
+}
+
+int
+confine_self(const struct confine_options *o)
+{
+	(void)o;
+	return 0;
+}
+
+#endif

@@ -1,0 +1,83 @@
+/* A command as a process of its own. */
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/proc/process.h"
+
+int
+process_start(pid_t *pid, char **argv, char **environment, const int *fds,
+    int n)
+{
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attributes;
+	sigset_t none, all;
+	int i, error = 0;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP |
+	    POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setpgroup(&attributes, 0);
+	posix_spawnattr_setsigdefault(&attributes, &all);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawn_file_actions_init(&files);
+	for (i = 0; i < n && !error; i++)	/* each takes memory */
+		error = fds[i] < 0 ? posix_spawn_file_actions_addopen(&files,
+		    i, "/dev/null", O_RDWR, 0) :
+		    posix_spawn_file_actions_adddup2(&files, fds[i], i);
+	if (!error)
+		error = posix_spawn(pid, argv[0], &files, &attributes, argv,
+		    environment);
+	posix_spawn_file_actions_destroy(&files);
+	posix_spawnattr_destroy(&attributes);
+	return error;
+}
+
+int
+process_has_exited(pid_t pid)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	return waitid(P_PID, (id_t)pid, &info,
+	    WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != 0;
+}
+
+void
+process_signal(pid_t pid, int sig)
+{
+	kill(-pid, sig);
+	kill(pid, sig);
+}
+
+static void
+end_line(struct said *s)
+{
+	s->line[s->n] = '\0';
+	s->n = 0;
+	if (s->lines == SAID_LINES)
+		return;
+	s->lines++;
+	s->tell(s->ctx, s->line);
+}
+
+void
+said_take(struct said *s, const char *p, size_t n)
+{
+	for (; n > 0; p++, n--) {
+		if (*p == '\n')
+			end_line(s);
+		else if (s->n < SAID_LINE_MAX)
+			s->line[s->n++] = *p;
+	}
+}
+
+void
+said_end(struct said *s)
+{
+	if (s->n)
+		end_line(s);
+}

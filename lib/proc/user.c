@@ -1,0 +1,122 @@
+/* The user that a privileged start becomes, and what is left to him. */
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lib/proc/user.h"
+
+const char *
+user_find(struct user *u, const char *spec)
+{
+	const char *colon = strchr(spec, ':');
+	struct passwd *pw;
+	struct group *gr;
+	char *name;
+
+	name = colon ? strndup(spec, (size_t)(colon - spec)) : strdup(spec);
+	pw = name ? getpwnam(name) : NULL;
+	free(name);
+	if (!pw)
+		return "user";
+	*u = (struct user){ strdup(pw->pw_name), strdup(pw->pw_dir),
+	    pw->pw_uid, pw->pw_gid };
+	if (!u->name || !u->home)
+		return "memory";
+	if (!colon)
+		return NULL;
+	gr = getgrnam(colon + 1);
+	if (!gr)
+		return "group";
+	u->gid = gr->gr_gid;
+	return NULL;
+}
+
+int
+user_become(const struct user *u)
+{
+	uid_t r, e, s;
+
+	if (initgroups(u->name, u->gid) < 0 ||
+	    setresgid(u->gid, u->gid, u->gid) < 0 ||
+	    setresuid(u->uid, u->uid, u->uid) < 0 ||
+	    getresuid(&r, &e, &s) < 0)
+		return -1;
+	if (r != u->uid || e != u->uid || s != u->uid ||
+	    getgid() != u->gid || (u->uid != 0 && setuid(0) == 0)) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}
+
+/* A port below 1024 needs one, say, and systemd may have given it. */
+static int
+drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3];
+	size_t i;
+
+	if (geteuid() == 0)
+		return 0;
+	if (syscall(SYS_capget, &header, caps) < 0)
+		return -1;
+	for (i = 0; i < sizeof caps / sizeof *caps; i++)
+		if (caps[i].permitted | caps[i].effective | caps[i].inheritable)
+			break;
+	if (i == sizeof caps / sizeof *caps)
+		return 0;
+	memset(caps, 0, sizeof caps);
+	return (int)syscall(SYS_capset, &header, caps);
+}
+
+/* A limit that was lower already stays. */
+static int
+limit_descriptors(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+		return -1;
+	if (l.rlim_cur == DESCRIPTORS_MAX && l.rlim_max == DESCRIPTORS_MAX)
+		return 0;
+	if (l.rlim_max > DESCRIPTORS_MAX)
+		l.rlim_max = DESCRIPTORS_MAX;
+	l.rlim_cur = l.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &l);
+}
+
+/* systemd may have done it, and forbidden to do so. */
+static int
+forbid_cores(void)
+{
+	const struct rlimit none = { 0, 0 };
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_CORE, &l) < 0)
+		return -1;
+	return l.rlim_max ? setrlimit(RLIMIT_CORE, &none) : 0;
+}
+
+const char *
+user_confine(bool may_gain)
+{
+	if (drop_capabilities() < 0)
+		return "capabilities";
+	if (limit_descriptors() < 0)
+		return "limit of descriptors";
+	if (forbid_cores() < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return "no core";
+	if (!may_gain && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return "no_new_privs (--allow-setuid goes without)";
+	return NULL;
+}

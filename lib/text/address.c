@@ -1,0 +1,297 @@
+/* The grammar of paths. */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/text/address.h"
+#include "lib/text/utf8.h"
+
+enum { LABEL_MAX = 63 };	/* octets, RFC 1035 2.3.4 */
+
+static bool
+is_utf8(unsigned char c)
+{
+	return c >= 0x80;
+}
+
+static bool
+is_alnum(unsigned char c)
+{
+	return c < 0x80 && isalnum(c);
+}
+
+/* RFC 5322 3.2.3, RFC 6531 3.3 */
+static bool
+is_atext(unsigned char c)
+{
+	return is_alnum(c) || is_utf8(c) ||
+	    (c && strchr("!#$%&'*+-/=?^_`{|}~", c));
+}
+
+/* Note octets beyond ASCII; false where they are none that may stand there. */
+static bool
+check_charset(const char *s, const char *end, struct address *a)
+{
+	while (s < end) {
+		if (*s >= ' ' && *s < 0x7f) {
+			s++;
+			continue;
+		}
+		if (is_utf8((unsigned char)*s))
+			a->utf8 = true;
+		if (!utf8_is_harmless(utf8_next(&s)))
+			return false;
+	}
+	return true;
+}
+
+/* [1.2.3.4] or [IPv6:::1]: octets with the brackets, 0 if it is neither. */
+static size_t
+literal_length(const char *s)
+{
+	static const char tag[] = "IPv6:";
+	unsigned char addr[sizeof(struct in6_addr)];
+	char text[INET6_ADDRSTRLEN];
+	const char *end;
+	int family = AF_INET;
+	size_t len;
+
+	if (*s != '[' || !(end = strchr(s, ']')))
+		return 0;
+	len = (size_t)(end + 1 - s);
+	if (strncasecmp(++s, tag, sizeof tag - 1) == 0) {
+		family = AF_INET6;
+		s += sizeof tag - 1;
+	}
+	if ((size_t)(end - s) >= sizeof text)
+		return 0;
+	memcpy(text, s, (size_t)(end - s));
+	text[end - s] = '\0';
+	return inet_pton(family, text, addr) == 1 ? len : 0;
+}
+
+/* Then its A-label counts, which may be shorter. */
+static bool
+has_utf8(const char *label, const char *end)
+{
+	while (label < end && !is_utf8((unsigned char)*label))
+		label++;
+	return label < end;
+}
+
+/* Octets in the dotted name at s, without a dot at its end; 0 if none. */
+static size_t
+domain_length(const char *s, bool strict)
+{
+	const char *p = s, *label;
+
+	for (;;) {
+		label = p;
+		while (is_alnum((unsigned char)*p) || *p == '-' ||
+		    is_utf8((unsigned char)*p) || (*p == '_' && !strict))
+			p++;
+		if (p == label || (p - label > LABEL_MAX &&
+		    !has_utf8(label, p)))
+			return 0;
+		if (strict && (*label == '-' || p[-1] == '-'))
+			return 0;
+		if (*p != '.' || p[1] == '\0' || strchr("> \t:,", p[1]))
+			return (size_t)(p - s);
+		p++;
+	}
+}
+
+static size_t
+host_length(const char *s, bool strict)
+{
+	return *s == '[' ? literal_length(s) : domain_length(s, strict);
+}
+
+bool
+address_is_host(const char *s, bool strict)
+{
+	size_t len = host_length(s, strict);
+
+	return len > 0 && s[len] == '\0';
+}
+
+/* RFC 5321 4.1.2 Quoted-string.  Moves *p behind it and *out with it. */
+static bool
+take_quoted(const char **p, char **out)
+{
+	const char *s = *p + 1;
+
+	for (; *s != '"'; s++) {
+		if (*s == '\\')
+			s++;
+		if (*s == '\0' || *s == '\t')
+			return false;
+		*(*out)++ = *s;
+	}
+	*p = s + 1;
+	return true;
+}
+
+static bool
+take_dot_string(const char **p, char **out, bool strict)
+{
+	const char *s = *p;
+
+	for (; is_atext((unsigned char)*s) || *s == '.'; s++) {
+		if (strict && *s == '.' && (s == *p || s[-1] == '.'))
+			return false;
+		*(*out)++ = *s;
+	}
+	if (s == *p || (strict && s[-1] == '.'))
+		return false;
+	*p = s;
+	return true;
+}
+
+/* A-d-l ":", which RFC 5321 4.1.1.3 tells us to read and to ignore. */
+static bool
+skip_route(const char **p)
+{
+	const char *s = *p;
+	size_t len;
+
+	while (*s == '@') {
+		len = host_length(s + 1, false);
+		if (len == 0)
+			return false;
+		s += 1 + len;
+		if (*s == ':') {
+			*p = s + 1;
+			return true;
+		}
+		if (*s++ != ',')
+			return false;
+	}
+	return false;
+}
+
+/* "@" and what follows.  Moves *s behind it, *end to where the email ends. */
+static bool
+take_domain(const char **s, const char **end, bool strict, struct address *a)
+{
+	const char *host = *s + 1;
+	size_t len = host_length(host, strict);
+
+	if (len == 0 || idna_to_ascii(host, len, a->domain) < 0)
+		return false;
+	*s = *end = host + len;
+	if (**s == '.' && *host != '[') {
+		if (strict)
+			return false;
+		(*s)++;
+	}
+	return true;
+}
+
+static bool
+take_mailbox(const char **p, unsigned flags, struct address *a)
+{
+	const bool strict = flags & ADDRESS_STRICT;
+	const char *s = *p, *end;
+	char *out = a->local;
+
+	if (!(*s == '"' ? take_quoted(&s, &out) :
+	    take_dot_string(&s, &out, strict)))
+		return false;
+	*out = '\0';
+	end = s;
+	if (*s == '@') {
+		if (!take_domain(&s, &end, strict, a))
+			return false;
+	} else if (flags & ADDRESS_REVERSE ? strict :
+	    strcasecmp(a->local, "postmaster") != 0) {
+		return false;
+	}
+	memcpy(a->email, *p, (size_t)(end - *p));
+	a->email[end - *p] = '\0';
+	*p = s;
+	return true;
+}
+
+/* Could anything in s be longer than the arrays of struct address? */
+static bool
+too_long(const char *s)
+{
+	size_t n = 0;
+	bool quoted = false;
+
+	for (; *s && (quoted || (*s != '>' && *s != ' ' && *s != '\t'));
+	    s++, n++) {
+		if (*s == '\\' && quoted && s[1])
+			s++, n++;
+		else if (*s == '"')
+			quoted = !quoted;
+	}
+	return n > ADDRESS_MAX;
+}
+
+bool
+address_parse(const char **p, unsigned flags, struct address *a)
+{
+	const char *begin = *p, *s = begin;
+	bool bracket = *s == '<';
+
+	a->email[0] = a->local[0] = a->domain[0] = '\0';
+	a->utf8 = false;
+	if (bracket)
+		s++;
+	else if (flags & ADDRESS_STRICT)
+		return false;
+	if (too_long(s))
+		return false;
+	if (bracket && *s == '>' && flags & ADDRESS_REVERSE) {
+		*p = s + 1;
+		return true;
+	}
+	if (*s == '@' && !skip_route(&s))
+		return false;
+	if (!take_mailbox(&s, flags, a))
+		return false;
+	if (bracket && *s++ != '>')
+		return false;
+	*p = s;
+	return check_charset(begin, s, a);
+}
+
+const char *
+address_mailbox(const char *local, const char *delimiters, char *out)
+{
+	const size_t cut = strcspn(local, delimiters);
+	size_t i;
+
+	for (i = 0; i < cut && i < ADDRESS_MAX; i++)
+		out[i] = (char)(is_utf8((unsigned char)local[i]) ? local[i] :
+		    tolower((unsigned char)local[i]));
+	out[i] = '\0';
+	return local + cut + (local[cut] != '\0');
+}
+
+void
+address_canonical_of(const struct address *a, char *out)
+{
+	const char *at = strrchr(a->email, '@');
+	const size_t local = at ? (size_t)(at + 1 - a->email) :
+	    strlen(a->email);
+
+	memcpy(out, a->email, local);
+	strcpy(out + local, a->domain);
+}
+
+int
+address_canonical(const char *email, char *out)
+{
+	const char *at = strrchr(email, '@');
+	size_t local = at ? (size_t)(at + 1 - email) : strlen(email);
+
+	if (local > ADDRESS_MAX)
+		return -1;
+	memcpy(out, email, local);
+	out[local] = '\0';
+	return at ? idna_to_ascii(at + 1, strlen(at + 1), out + local) : 0;
+}

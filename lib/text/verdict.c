@@ -1,0 +1,211 @@
+/* What a hook's end means. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/text/verdict.h"
+
+enum { ENHANCED_MAX = 9 };	/* octets of "5.123.123" */
+
+static const char broken[] = "4.3.0 Local error, try again later";
+
+/* Which codes a hook may give; curl and wget print others in passing. */
+static bool
+is_reply_code(int code)
+{
+	return code == 250 || code == 421 || (code >= 450 && code <= 459) ||
+	    code == 521 || (code >= 550 && code <= 559);
+}
+
+/* "250" and " " or "-" or the end of the line.  -1 where there is none. */
+static int
+take_code(const char *s)
+{
+	if (!isdigit((unsigned char)s[0]) || !isdigit((unsigned char)s[1]) ||
+	    !isdigit((unsigned char)s[2]) || !strchr(" -\r\n", s[3]))
+		return -1;
+	return (s[0] - '0') * 100 + (s[1] - '0') * 10 + s[2] - '0';
+}
+
+/* Octets of "5.7.1" at s; 0 where there is no enhanced code (RFC 3463). */
+static size_t
+enhanced_length(const char *s)
+{
+	const char *p = s;
+	int i;
+
+	if (!strchr("245", *p) || !*p)
+		return 0;
+	for (i = 0; i < 3; i++) {
+		const char *digits = p;
+
+		while (isdigit((unsigned char)*p))
+			p++;
+		if (p == digits || p - digits > (i ? 3 : 1))
+			return 0;
+		if (i < 2 && *p++ != '.')
+			return 0;
+	}
+	return strchr(" \r\n", *p) ? (size_t)(p - s) : 0;
+}
+
+/*
+ * Add a line to the reply, without control octets.  What has no room is cut,
+ * but not within an enhanced code.
+ */
+static void
+add_line(struct reply *r, const char *s, size_t len)
+{
+	size_t n = strlen(r->text);
+
+	if (n + 1 + ENHANCED_MAX >= sizeof r->text)
+		return;
+	if (n)
+		r->text[n++] = '\n';
+	for (; len > 0 && n + 1 < sizeof r->text; s++, len--)
+		if ((unsigned char)*s >= ' ' && (unsigned char)*s < 0x7f)
+			r->text[n++] = *s;
+	r->text[n] = '\0';
+}
+
+static const char *
+standard_enhanced(int code)
+{
+	if (code == 250)
+		return "2.0.0";
+	return code < 500 ? "4.7.1" : "5.7.1";
+}
+
+/*
+ * A line of the reply: with its enhanced code, or that of the line before
+ * (RFC 2034 4), or one that fits the code.
+ */
+static void
+add_text(struct reply *r, const char *s, size_t len)
+{
+	const char *code = *r->text ? r->text : standard_enhanced(r->code);
+	size_t given = enhanced_length(s);
+	char line[REPLY_LINE_MAX];
+
+	if (given && *s == '0' + r->code / 100) {
+		add_line(r, s, len);
+		return;
+	}
+	s += given;
+	len -= given;
+	while (len && *s == ' ')
+		s++, len--;
+	snprintf(line, sizeof line, "%.*s%s%.*s", (int)enhanced_length(code),
+	    code, len ? " " : "",
+	    len < sizeof line ? (int)len : (int)sizeof line - 1, s);
+	add_line(r, line, strlen(line));
+}
+
+/* The reply that out begins with; code 0 where it begins with none. */
+static struct reply
+take_reply(const char *out)
+{
+	struct reply r = reply_none();
+	const char *s = out;
+	bool more = true;
+	int lines;
+
+	if (take_code(s) < 0)
+		return r;
+	r.code = take_code(s);
+	if (!is_reply_code(r.code))
+		return reply_make(451, "%s", broken);
+	for (lines = 0; more && lines < VERDICT_LINES &&
+	    take_code(s) == r.code; lines++) {
+		more = s[3] == '-';
+		s += strchr(" -", s[3]) && s[3] ? 4 : 3;
+		add_text(&r, s, strcspn(s, "\r\n"));
+		s += strcspn(s, "\n");
+		s += *s == '\n';
+	}
+	return r;
+}
+
+/* "5.1.1 text", which a status that is not 0 makes a refusal. */
+static struct reply
+take_enhanced(const char *out, int code)
+{
+	struct reply r = reply_none();
+
+	if (!enhanced_length(out) || *out == '2')
+		return r;
+	r.code = *out == '4' ? 451 : code;
+	add_text(&r, out, strcspn(out, "\r\n"));
+	return r;
+}
+
+static struct reply
+by_status(const struct hook_end *end, bool check, int code,
+    const char *refusal)
+{
+	switch (end->status) {
+	case 0:
+	case VERDICT_SKIP:
+		return reply_none();
+	case 1:
+		if (check && !end->complained)
+			return reply_make(code, "%s", refusal);
+		break;
+	case EX_DATAERR:
+		return reply_make(code, "5.6.0 Refused");
+	case EX_NOUSER:
+		return reply_make(code, "5.1.1 No such mailbox here");
+	case EX_NOHOST:
+		return reply_make(code, "5.1.2 No such domain here");
+	case EX_NOPERM:
+	case 100:
+		return reply_make(code, "5.7.1 Refused");
+	}
+	return reply_make(451, "%s", broken);
+}
+
+struct reply
+verdict_of(const struct hook_end *end, bool check, const char *refusal)
+{
+	const bool accepted = end->status == 0 || end->status == VERDICT_SKIP;
+	const int code = atoi(refusal);
+	struct reply r;
+
+	if (end->failed || end->status >= VERDICT_BROKEN)
+		return reply_make(451, "%s", broken);
+	r = take_reply(end->out);
+	if (r.code == 250 && !accepted)
+		r.code = 0;
+	if (!r.code && end->status != 0)
+		r = take_enhanced(end->out, code);
+	if (r.code)
+		return r;
+	return by_status(end, check, code, refusal + 4);
+}
+
+bool
+verdict_is_failure(const struct reply *r)
+{
+	return r->code == 451 && strcmp(r->text, broken) == 0;
+}
+
+const char *
+verdict_line(const struct hook_end *end, const char *name, size_t *pos,
+    size_t *len)
+{
+	const size_t n = strlen(name);
+	const char *line;
+
+	while (*pos < end->len) {
+		line = end->out + *pos;
+		*len = strcspn(line, "\n");
+		*pos += *len + 1;
+		if (*len > n && strncmp(line, name, n) == 0 &&
+		    line[n] == '=') {
+			*len -= n + 1;
+			return line + n + 1;
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,297 @@
+/* Crash-safe delivery into a maildir(5). */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "mail/maildir.h"
+
+enum {
+	HOSTNAME_KEPT = 64,	/* octets of the hostname in a file's name */
+	SIZES_MAX = 2 * 24,	/* octets of ",S=...,W=..." */
+};
+
+static int
+open_dir(int at, const char *path)
+{
+	return openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* Make a directory unless it is there.  1 when it was made, 0, or -1. */
+static int
+make_dir(int at, const char *path, const struct maildir_owner *owner)
+{
+	if (mkdirat(at, path, 0777) < 0)
+		return errno == EEXIST ? 0 : -1;
+	if (owner && fchownat(at, path, owner->uid, owner->gid,
+	    AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	return 1;
+}
+
+int
+maildir_make_parts(const struct maildir *m, const struct maildir_owner *owner)
+{
+	static const char *const parts[] = { "tmp", "new", "cur" };
+	struct stat st;
+	int made, any = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof parts / sizeof *parts; i++) {
+		if (fstatat(m->dir, parts[i], &st, 0) == 0)
+			continue;
+		if (errno != ENOENT ||
+		    (made = make_dir(m->dir, parts[i], owner)) < 0)
+			return -1;
+		any |= made;
+	}
+	return any ? fsync(m->dir) : 0;
+}
+
+int
+maildir_make(int at, const char *name, const struct maildir_owner *owner)
+{
+	int fd, failed, made = make_dir(at, name, owner);
+
+	if (made <= 0)
+		return made;
+	fd = open_dir(at, ".");
+	if (fd < 0)
+		return -1;
+	failed = fsync(fd);
+	close(fd);
+	return failed;
+}
+
+static void
+close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void
+maildir_close(struct maildir *m)
+{
+	close_fd(&m->dir);
+	close_fd(&m->tmp);
+	close_fd(&m->new);
+}
+
+int
+maildir_open_dir(struct maildir *m, int at, const char *path)
+{
+	*m = (struct maildir){ .dir = -1, .tmp = -1, .new = -1 };
+	m->dir = open_dir(at, path);
+	return m->dir < 0 ? -1 : 0;
+}
+
+static int
+open_parts(struct maildir *m)
+{
+	struct stat tmp, new;
+
+	if (maildir_make_parts(m, NULL) < 0)
+		return -1;
+	m->tmp = open_dir(m->dir, "tmp");
+	if (m->tmp < 0)
+		return -1;
+	m->new = open_dir(m->dir, "new");
+	if (m->new < 0 || fstat(m->tmp, &tmp) < 0 || fstat(m->new, &new) < 0)
+		return -1;
+	if (tmp.st_dev != new.st_dev) {
+		errno = EXDEV;
+		return -1;
+	}
+	return 0;
+}
+
+int
+maildir_open_parts(struct maildir *m)
+{
+	int error;
+
+	if (open_parts(m) == 0)
+		return 0;
+	error = errno;
+	maildir_close(m);
+	errno = error;
+	return -1;
+}
+
+int
+maildir_open(struct maildir *m, int at, const char *path)
+{
+	if (maildir_open_dir(m, at, path) < 0)
+		return -1;
+	return maildir_open_parts(m);
+}
+
+int
+maildir_check(const struct maildir *m)
+{
+	return faccessat(m->dir, "tmp", W_OK | X_OK, 0) == 0 &&
+	    faccessat(m->dir, "new", W_OK | X_OK, 0) == 0 ? 0 : -1;
+}
+
+/* maildir(5): a name has no slash, and no colon, for flags come behind it. */
+static void
+put_hostname(char *out, size_t size, const char *hostname)
+{
+	size_t n = 0;
+
+	for (; *hostname && n + 5 < size; hostname++) {
+		if (*hostname == '/' || *hostname == ':')
+			n += (size_t)snprintf(out + n, size - n, "\\%03o",
+			    (unsigned)*hostname);
+		else
+			out[n++] = *hostname;
+	}
+	out[n] = '\0';
+}
+
+/*
+ * The random part makes a reused pid harmless, and a clock that was set back;
+ * the microsecond and the counter do while there is no randomness to be had.
+ */
+static void
+make_name(char *name, size_t size, const char *hostname)
+{
+	static unsigned counter;
+	static unsigned long long random;
+	static long pid;	/* of one that never forks to deliver */
+	char host[HOSTNAME_KEPT];
+	long long us = clock_us();
+
+	if (!pid) {
+		(void)!getrandom(&random, sizeof random, GRND_NONBLOCK);
+		pid = getpid();
+	}
+	put_hostname(host, sizeof host, hostname);
+	snprintf(name, size, "%lld.M%lldP%ldQ%uR%016llx.%s", us / 1000000,
+	    us % 1000000, pid, ++counter, random, host);
+}
+
+int
+maildir_create(const struct maildir *m, struct maildir_file *f,
+    const char *hostname)
+{
+	f->published = false;
+	make_name(f->name, sizeof f->name, hostname);
+	return openat(m->tmp, f->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+	    0666);
+}
+
+int
+maildir_link(const struct maildir *m, struct maildir_file *f,
+    const struct maildir *from, const char *tmp_name, const char *hostname)
+{
+	f->published = false;
+	make_name(f->name, sizeof f->name, hostname);
+	return linkat(from->tmp, tmp_name, m->tmp, f->name, 0);
+}
+
+/* ",S=" and ",W=" are for Dovecot, which need not read the file then. */
+int
+maildir_publish(const struct maildir *m, struct maildir_file *f,
+    unsigned long long size, unsigned long long lines)
+{
+	char name[sizeof f->name];
+
+	snprintf(name, sizeof name, "%.*s,S=%llu,W=%llu", NAME_MAX - SIZES_MAX,
+	    f->name, size, size + lines);
+	if (renameat(m->tmp, f->name, m->new, name) < 0)
+		return -1;
+	memcpy(f->name, name, sizeof name);
+	f->published = true;
+	return 0;
+}
+
+int
+maildir_sync(const struct maildir *m)
+{
+	return fsync(m->new);
+}
+
+int
+maildir_discard(const struct maildir *m, const struct maildir_file *f)
+{
+	if (unlinkat(f->published ? m->new : m->tmp, f->name, 0) < 0 &&
+	    errno != ENOENT)
+		return -1;
+	return 0;
+}
+
+int
+maildir_discard_closed(int at, const char *path, const struct maildir_file *f)
+{
+	char name[PATH_MAX];
+
+	if (snprintf(name, sizeof name, "%s/%s/%s", path, f->published ?
+	    "new" : "tmp", f->name) >= (int)sizeof name) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return unlinkat(at, name, 0) < 0 && errno != ENOENT ? -1 : 0;
+}
+
+/* Skip digits of a base; false where there are none. */
+static bool
+skip_number(const char **s, int base)
+{
+	char *end;
+
+	if (!isxdigit((unsigned char)**s))
+		return false;
+	strtoull(*s, &end, base);
+	if (end == *s)
+		return false;
+	*s = end;
+	return true;
+}
+
+/* Is this a name of make_name()? */
+static bool
+is_ours(const char *s)
+{
+	static const char marks[] = { '.', 'M', 'P', 'Q', 'R' };
+	size_t i;
+
+	if (!skip_number(&s, 10) || *s++ != marks[0])
+		return false;
+	for (i = 1; i < sizeof marks; i++)
+		if (*s++ != marks[i] ||
+		    !skip_number(&s, marks[i] == 'R' ? 16 : 10))
+			return false;
+	return *s == '.';
+}
+
+void
+maildir_sweep(const struct maildir *m)
+{
+	const time_t oldest = time(NULL) - MAILDIR_TMP_AGE;
+	struct dirent *entry;
+	struct stat st;
+	DIR *d;
+	int fd;
+
+	fd = open_dir(m->tmp, ".");
+	if (fd < 0 || !(d = fdopendir(fd))) {
+		close_fd(&fd);
+		return;
+	}
+	while ((entry = readdir(d)))
+		if (is_ours(entry->d_name) && fstatat(m->tmp, entry->d_name,
+		    &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime < oldest)
+			unlinkat(m->tmp, entry->d_name, 0);
+	closedir(d);
+}

@@ -1,0 +1,467 @@
+/*
+ * What a start would do.  All of it is asked of those who would do it; of what
+ * goes wrong, all is told that can be.
+ */
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lib/proc/confine.h"
+#include "server/explain.h"
+#include "server/inetd.h"
+#include "server/rehearse.h"
+
+#define SERVER_IP "192.0.2.2"	/* RFC 5737 3: on a network, and nobody's */
+
+void
+explain_title(const char *text)
+{
+	printf("\n%s\n", text);
+}
+
+void
+explain_field(const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("  %-20s ", name);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+/* These say what to do; or have a part of the explanation of their own. */
+static bool
+is_apart(const struct option *o)
+{
+	static const char *const names[] = {
+		"listen", "inetd", "show", "explain", "help", "version",
+	};
+	const size_t commands = offsetof(struct settings, commands);
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof *names; i++)
+		if (strcmp(o->name, names[i]) == 0)
+			return true;
+	return o->offset >= commands && o->offset < commands +
+	    sizeof(struct option_list[HOOK_EVENTS]);
+}
+
+static const char *
+source_of(const struct settings *s, const struct option *o, const char *value)
+{
+	const char *state = getenv("STATE_DIRECTORY");
+	const bool given = s->given.row[o - settings_options()];
+
+	if (s->inetd && ((strcmp(o->name, "max-size") == 0 &&
+	    getenv("DATABYTES")) || (strcmp(o->name, "max-recipients") == 0 &&
+	    getenv("MAXRCPTS"))))
+		return "environment";
+	if (state && *state && value && (value == s->maildir ||
+	    value == s->spool || value == s->transcript) &&
+	    strncmp(value, state, strcspn(state, ":")) == 0)
+		return given ? "option, below systemd's STATE_DIRECTORY" :
+		    "default, below systemd's STATE_DIRECTORY";
+	if (given)
+		return "option";
+	return strcmp(o->name, "hostname") == 0 ? "system" : "default";
+}
+
+/* What holds where an option is not given. */
+static void
+say_unset(const struct settings *s, const struct option *o, char *text,
+    size_t size)
+{
+	if (strcmp(o->name, "domain") == 0)
+		snprintf(text, size, "%s; any for local clients", s->hostname);
+	else
+		snprintf(text, size, "%s", o->type == OPTION_TIME ?
+		    "60s; 5m for all after the dot" : "none");
+}
+
+static void
+explain_option(const struct settings *s, const struct option *o)
+{
+	const char *value = o->type == OPTION_STRING ?
+	    *(const char *const *)((const char *)s + o->offset) : NULL;
+	const char *source = source_of(s, o, value);
+	char text[4096];
+	unsigned i;
+
+	if (!option_say(o, s, 0, text, sizeof text))
+		say_unset(s, o, text, sizeof text);
+	explain_field(o->name, "%-24s %s", text, source);
+	for (i = 1; option_say(o, s, i, text, sizeof text); i++)
+		explain_field(o->name, "%-24s %s", text, source);
+}
+
+void
+explain_settings(struct settings *s)
+{
+	const struct option *o;
+
+	if (s->inetd)
+		inetd_take_limits(s);
+	printf("Settings\n");
+	for (o = settings_options(); o->name; o++)
+		if (!is_apart(o))
+			explain_option(s, o);
+	fflush(stdout);
+}
+
+/*
+ * Our end of a connection, by the address as text: as it is, but for all
+ * addresses, and names, which stand for one that comes over a network.
+ */
+static void
+set_local(struct endpoint *e, const char *address)
+{
+	const char *colon = strrchr(address, ':');
+	char host[LISTENER_ADDRESS_MAX];
+	const int bracket = *address == '[';
+	int len = colon ? (int)(colon - address) - 2 * bracket : 0;
+
+	*e = (struct endpoint){ .family = AF_UNSPEC };
+	if (*address == '/')
+		return;
+	snprintf(host, sizeof host, "%.*s", len, address + bracket);
+	endpoint_parse(e, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host);
+	if (e->family == AF_UNSPEC || strcmp(e->ip, "0.0.0.0") == 0 ||
+	    strcmp(e->ip, "::") == 0)
+		endpoint_parse(e, SERVER_IP);
+	e->port = colon ? (unsigned)atoi(colon + 1) : 0;
+}
+
+static void
+add_place(struct rehearsal *x, int kind, const char *address,
+    const char *source, const char *state)
+{
+	struct place *p = &x->places[x->n++];
+
+	*p = (struct place){ (enum listener_kind)kind, address, source, state,
+	    { .family = AF_UNSPEC } };
+	set_local(&p->local, address);
+}
+
+static void
+find_places(struct rehearsal *x, bool pool)
+{
+	const struct server *server = x->server;
+	const struct settings *s = &server->settings;
+	const struct listener *l = server->listeners.all;
+	const char *own = s->listen.n ? "option" : "default";
+	unsigned i;
+
+	x->places = calloc(server->listeners.n + server->n_unopened + 1,
+	    sizeof *x->places);
+	if (!x->places)
+		fatal(EX_OSERR, "out of memory");
+	if (!pool)
+		add_place(x, (int)s->kinds[0], "descriptor 0", "option",
+		    "one connection");
+	for (i = 0; i < server->listeners.n; i++, l++)
+		add_place(x, l->kind, l->address, !l->inherited ? own :
+		    s->inetd ? "inetd" : "systemd", "can be had");
+	for (i = 0; i < server->n_unopened; i++)
+		add_place(x, server->unopened[i].kind,
+		    server->unopened[i].spec, own,
+		    server->unopened[i].error.text);
+}
+
+static void
+explain_listeners(const struct rehearsal *x)
+{
+	const struct place *p;
+
+	explain_title("Listeners");
+	for (p = x->places; p < x->places + x->n; p++)
+		explain_field(listener_kinds[p->kind].name, "%-24s %-8s %s",
+		    p->address, p->source, p->state);
+}
+
+/* Returns 1, for it is one. */
+static unsigned
+explain_command(const char *event, const char *command, char *const *argv)
+{
+	const char *path = argv ? argv[0] : "/bin/sh";
+
+	explain_field(event, "%-7s %s (%s): %s", argv ? "direct" : "sh", path,
+	    access(path, X_OK) == 0 ? "executable" : "not executable",
+	    command);
+	return 1;
+}
+
+static void
+explain_commands(const struct server *server)
+{
+	const struct settings *s = &server->settings;
+	const struct hooks *h = &server->hooks;
+	unsigned event, i, n = 0;
+
+	explain_title("Commands");
+	for (event = 0; event < HOOK_EVENTS; event++)
+		for (i = 0; i < h->n[event]; i++)
+			n += explain_command(hooks_event_name(event),
+			    s->commands[event].values[i],
+			    h->list[event][i].argv);
+	if (s->auth)
+		n += explain_command("auth", s->auth, h->auth.argv);
+	if (s->tls)
+		n += explain_command("tls", s->tls, s->proto.tls.argv);
+	if (n == 0)
+		printf("  none\n");
+}
+
+/* What is left to who serves, or why that is all. */
+static void
+explain_confinement(const struct settings *s)
+{
+	const char *command = settings_command(s);
+	const unsigned means = confine_means();
+
+	explain_title("Confinement");
+	if (command)
+		explain_field("confined", "no: --%s runs a command", command);
+	else if (!means)
+		explain_field("confined", "no: this kernel, or this build, "
+		    "can't");
+	else
+		explain_field("confined", "by %s", means == CONFINE_CALLS ?
+		    "seccomp alone: this kernel has no Landlock" :
+		    means == CONFINE_FILES ?
+		    "Landlock alone: this kernel has no seccomp" :
+		    "seccomp and Landlock");
+}
+
+static const char *
+user_name(uid_t uid)
+{
+	const struct passwd *pw = getpwuid(uid);
+
+	return pw ? pw->pw_name : "unknown";
+}
+
+static void
+explain_directory(int fd)
+{
+	struct statvfs vfs;
+	struct stat st;
+
+	if (fstat(fd, &st) == 0) {
+		explain_field("owner", "%s (%ld:%ld)", user_name(st.st_uid),
+		    (long)st.st_uid, (long)st.st_gid);
+		explain_field("mode", "%04o", (unsigned)st.st_mode & 07777);
+	}
+	if (fstatvfs(fd, &vfs) < 0)
+		return;
+	explain_field("octets free", "%llu",
+	    (unsigned long long)vfs.f_bavail * vfs.f_frsize);
+	if (vfs.f_files)
+		explain_field("inodes free", "%llu",
+		    (unsigned long long)vfs.f_favail);
+}
+
+static void
+explain_store(const struct server *server)
+{
+	const struct settings *s = &server->settings;
+	const struct store *store = &server->store;
+
+	explain_title("Mail");
+	if (server->storeless) {
+		explain_field("kept in", "nothing; see below");
+		return;
+	}
+	explain_field("kept by", "%s (%ld:%ld)", user_name(geteuid()),
+	    (long)geteuid(), (long)getegid());
+	if (store_is_one(store))
+		explain_field("kept in", "%s, one Maildir for all",
+		    store->path);
+	else if (store->per_user)
+		explain_field("kept in", "%s, below %s", store->path,
+		    store->base_path);
+	else
+		explain_field("kept in", "nothing; in hand, in %s",
+		    store->path);
+	explain_directory(store_is_one(store) ? store->one.dir : store->base);
+	if (s->commands[HOOK_DSN].n) {
+		explain_field("reports", "in hand, in %s", s->spool);
+		explain_directory(server->spool.base);
+	}
+}
+
+static void
+warn(bool risky, const char *text)
+{
+	if (risky)
+		printf("warning: %s\n", text);
+}
+
+/* Can somebody reach us who is not on this machine? */
+static bool
+is_public(const struct rehearsal *x)
+{
+	const struct place *p;
+
+	for (p = x->places; p < x->places + x->n; p++)
+		if (p->local.family != AF_UNSPEC &&
+		    !endpoint_is_loopback(&p->local))
+			return true;
+	return false;
+}
+
+static bool
+takes_any_domain(const struct settings *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->domains.n; i++)
+		if (strcmp(s->domains.values[i], "*") == 0)
+			return true;
+	return false;
+}
+
+static bool
+holds_all(const struct networks *networks)
+{
+	unsigned i;
+
+	for (i = 0; i < networks->n; i++)
+		if (networks->all[i].bits == 0)
+			return true;
+	return false;
+}
+
+/* A postmaster is needed in each domain (RFC 5321 4.5.1). */
+static void
+warn_of_postmaster(const struct server *server, const char *domain)
+{
+	char path[PATH_MAX];
+
+	if (*domain != '*' && store_find(&server->store, "postmaster", domain,
+	    path) == STORE_UNKNOWN)
+		printf("warning: postmaster@%s has no mailbox; make %s%s\n",
+		    domain, store_prefix(&server->store), path);
+}
+
+/* With a command for recipients, it may be another one's. */
+static void
+explain_postmasters(const struct server *server)
+{
+	const struct settings *s = &server->settings;
+	unsigned i;
+
+	if (server->storeless || !server->store.per_user ||
+	    s->commands[HOOK_RECIPIENT].n)
+		return;
+	for (i = 0; i < s->domains.n; i++)
+		warn_of_postmaster(server, s->domains.values[i]);
+	if (s->domains.n == 0)
+		warn_of_postmaster(server, s->hostname);
+}
+
+static bool
+can_encrypt(const struct settings *s)
+{
+	char *const *argv = s->proto.tls.argv;
+
+	return argv && access(argv[0], X_OK) == 0;
+}
+
+/* Each says what is risky, and what to do about it. */
+static void
+explain_risks(const struct rehearsal *x)
+{
+	const struct settings *s = &x->server->settings;
+	const struct store *store = &x->server->store;
+	const bool public = is_public(x), root = geteuid() == 0;
+	const bool tls = s->tls || s->proxies.n;
+	const unsigned long long room = (unsigned long long)s->min_free;
+
+	putchar('\n');
+	warn(root, "what the network sends is read as root; give --user "
+	    "another user");
+	warn(s->auth && s->proto.plain_auth, "--plain-auth lets passwords "
+	    "pass in clear; give --tls instead, if no proxy encrypts");
+	warn(s->auth && !s->proto.plain_auth && !tls, "--auth is of no use "
+	    "without --tls: AUTH is offered to who encrypts");
+	warn(public && takes_any_domain(s), store->path && store_is_one(store) ?
+	    root ? "everybody may put mail for any address into root's "
+	    "Maildir; name domains with --domain, not *" :
+	    "everybody may put mail for any address into the Maildir; name "
+	    "domains with --domain, not *" :
+	    "mail for any domain is taken from everybody; name domains with "
+	    "--domain, not *");
+	warn(holds_all(&s->proto.trusted), "--trust holds everybody; name "
+	    "networks that are yours");
+	warn(holds_all(&s->proxies) || holds_all(&s->proto.xclients),
+	    "everybody is a proxy, and can say that he is any client; name "
+	    "with --proxy-from and --xclient-from those that are yours");
+	warn(s->workers > 1 && (s->proto.max_per_client == 0 ||
+	    s->proto.max_per_client >= s->workers), "one client can have "
+	    "all workers; --max-per-client is to be less than --workers");
+	warn(!x->server->storeless && store_is_exposed(store), "everybody on "
+	    "this machine may put mail into the Maildir, or take it away; "
+	    "chmod o-w");
+	warn(!x->server->storeless && store_room(store, room) < 0, "there is "
+	    "less room than --min-free: MAIL would get 452 now");
+	warn(public && !strchr(s->hostname, '.'), "the hostname has no dot, "
+	    "and others know no such host; give --hostname");
+}
+
+void
+explain_failure(struct server *server, int status, const char *fmt, ...)
+{
+	struct failure *more;
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	if (!server->settings.explain)
+		fatal(status, "%s", text);
+	more = realloc(server->failures,
+	    (server->n_failures + 1) * sizeof *more);
+	if (more)
+		server->failures = more;
+	if (!more || !(more[server->n_failures].text = strdup(text)))
+		fatal(EX_OSERR, "out of memory");
+	more[server->n_failures++].status = status;
+}
+
+int
+explain_server(struct server *server, bool pool)
+{
+	static struct rehearsal x;
+	unsigned i;
+
+	x.server = server;
+	find_places(&x, pool);
+	explain_listeners(&x);
+	rehearse_offers(&x);
+	explain_commands(server);
+	explain_confinement(&server->settings);
+	explain_store(server);
+	if (!server->storeless)
+		rehearse_addresses(&x);
+	explain_risks(&x);
+	explain_postmasters(server);
+	if (can_encrypt(&server->settings) && !rehearse_handshake(&x))
+		printf("warning: --tls encrypts nothing: %s\n", *x.complaint ?
+		    x.complaint : "it does not answer a client");
+	free(x.places);
+	for (i = 0; i < server->n_failures; i++)
+		printf("smtpd would not start: %s\n",
+		    server->failures[i].text);
+	if (i == 0)
+		printf("smtpd would start.\n");
+	settings_flush();
+	return server->n_failures ? server->failures[0].status : EX_OK;
+}

@@ -1,0 +1,151 @@
+/* One session on descriptor 0, that a super-server gave us. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "server/inetd.h"
+#include "lib/log.h"
+#include "server/worker.h"
+
+/* The port in a super-server's variable; 0 where there is none. */
+static unsigned
+port_from(const char *variable)
+{
+	const char *text = getenv(variable);
+	long n = text ? strtol(text, NULL, 10) : 0;
+
+	return n > 0 && n <= 65535 ? (unsigned)n : 0;
+}
+
+/* A super-server that encrypts says what it found. */
+static void
+take_handshake(struct tls_result *tls)
+{
+	const char *protocol = getenv("SSL_PROTOCOL");
+
+	tls->encrypted = protocol && *protocol;
+	tls_take(tls, "SSL_PROTOCOL", protocol);
+	tls_take(tls, "SSL_CIPHER", getenv("SSL_CIPHER"));
+	tls_take(tls, "SSL_PEER_CERT_SUBJECT",
+	    getenv("SSL_PEER_CERT_SUBJECT"));
+	tls_take(tls, "SSL_TLS_SNI_SERVERNAME",
+	    getenv("SSL_TLS_SNI_SERVERNAME"));
+}
+
+/* A descriptor in a super-server's variable; -1 where there is none. */
+static int
+descriptor_from(const char *variable)
+{
+	const char *text = getenv(variable);
+	char *end;
+	long n = text ? strtol(text, &end, 10) : -1;
+
+	if (n <= STDERR_FILENO || n > INT_MAX || *end ||
+	    fcntl((int)n, F_GETFD) < 0)
+		return -1;
+	return (int)n;
+}
+
+/* It may have somebody standing by who encrypts (UCSPI-TLS). */
+static void
+take_tls_means(struct tls_means *m)
+{
+	m->control = descriptor_from("SSLCTLFD");
+	m->in = descriptor_from("SSLREADFD");
+	m->out = descriptor_from("SSLWRITEFD");
+	if (m->in < 0 || m->out < 0 || m->control == m->in ||
+	    m->control == m->out)
+		m->control = -1;
+}
+
+static bool
+is_stream(int fd)
+{
+	int type;
+	socklen_t len = sizeof type;
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 &&
+	    type == SOCK_STREAM;
+}
+
+/* Who is it, by the socket or else by the super-server's variables? */
+static void
+identify_client(struct client *client, bool is_socket)
+{
+	struct sockaddr_storage sa = { .ss_family = AF_UNSPEC };
+	socklen_t len = sizeof sa;
+	const char *ip;
+
+	if (is_socket && !is_stream(STDIN_FILENO))
+		fatal(EX_UNAVAILABLE, "descriptor 0 is no stream socket; SMTP "
+		    "goes over tcp, not udp");
+	if (is_socket && getpeername(STDIN_FILENO, (struct sockaddr *)&sa,
+	    &len) < 0)
+		exit(EX_OK);		/* the client has gone already */
+	endpoint_set(&client->remote, (struct sockaddr *)&sa);
+	endpoint_set_local(&client->local, STDIN_FILENO);
+	client->trusted = getenv("RELAYCLIENT") != NULL;
+	take_handshake(&client->tls);
+	if (client->remote.family != AF_UNSPEC)
+		return;
+	if ((ip = getenv("TCPREMOTEIP")) || (ip = getenv("REMOTE_HOST"))) {
+		client->remote_unknown = true;
+		endpoint_parse(&client->remote, ip);
+	}
+	if ((ip = getenv("TCPLOCALIP")))
+		endpoint_parse(&client->local, ip);
+	if (client->remote.family != AF_UNSPEC) {
+		client->remote.port = port_from("TCPREMOTEPORT");
+		client->local.port = port_from("TCPLOCALPORT");
+	}
+}
+
+/* A limit that tcpserver's rules set for this client. */
+static void
+take_limit(const char *variable, long long *limit)
+{
+	const char *text = getenv(variable);
+	char *end;
+
+	if (!text)
+		return;
+	errno = 0;
+	*limit = strtoll(text, &end, 10);
+	if (errno || *end || end == text || *limit < 0)
+		fatal(EX_USAGE, "%s is a whole number, not '%s'", variable,
+		    text);
+}
+
+void
+inetd_take_limits(struct settings *s)
+{
+	take_limit("DATABYTES", &s->proto.max_size);
+	take_limit("MAXRCPTS", &s->proto.max_recipients);
+}
+
+int
+inetd_run(struct server *server)
+{
+	struct settings *s = &server->settings;
+	struct client client = { .kind = s->kinds[0] };
+	struct stat st;
+	sigset_t waiting;
+	bool is_socket;
+
+	is_socket = fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode);
+	identify_client(&client, is_socket);
+	take_tls_means(&s->proto.tls);
+	inetd_take_limits(s);
+	worker_prepare_signals(server, &waiting);
+	worker_sweep(server);
+	if (worker_settle(server) < 0)
+		return EX_OSERR;
+	worker_serve(server, &client, STDIN_FILENO,
+	    is_socket ? STDIN_FILENO : STDOUT_FILENO);
+	return EX_OK;
+}

@@ -1,0 +1,45 @@
+/* What the process is made of once the command line was read. */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include "lib/net/listener.h"
+#include "lib/net/notify.h"
+#include "server/restart.h"
+#include "lib/proc/scoreboard.h"
+#include "server/status.h"
+#include "server/settings.h"
+
+/* A listener that could not be had, where that is explained. */
+struct unopened {
+	const char *spec;
+	int kind;
+	struct listener_error error;
+};
+
+/* Why a start would fail, where that is explained. */
+struct failure {
+	int status;		/* of sysexits(3) */
+	char *text;
+};
+
+struct server {
+	struct settings settings;
+	struct store store;
+	struct store spool;		/* with --dsn */
+	struct basic_options basic;
+	struct listeners listeners;
+	struct unopened *unopened;
+	unsigned n_unopened;
+	struct failure *failures;
+	unsigned n_failures;
+	bool storeless;			/* there is no store: one of them */
+	struct hooks hooks;
+	struct scoreboard board;
+	struct status_file status;
+	struct notify notify;
+	struct restart restart;
+	char told[256];			/* STATUS= */
+	long long watchdog_at;		/* the next sign of life is due */
+};
+
+#endif

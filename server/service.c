@@ -1,0 +1,247 @@
+/* The pool as those see it who run it. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "server/service.h"
+#include "server/status.h"
+#include "lib/proc/title.h"
+#include "server/worker.h"
+
+enum {
+	TICK = 1000,		/* ms: no more often is STATUS= sent, or a file
+				   written */
+	IDLE_EXIT = 5 * 1000,	/* ms, under inetd (wait) */
+};
+
+/* What a client on this machine connects to. */
+static void
+print_url(const char *address)
+{
+	if (strncmp(address, "0.0.0.0:", 8) == 0 ||
+	    strncmp(address, "[::]:", 5) == 0)
+		dprintf(STDERR_FILENO, "smtp://localhost%s",
+		    strrchr(address, ':'));
+	else
+		dprintf(STDERR_FILENO, "smtp://%s", address);
+}
+
+/* A listener that takes mail as curl sends it; NULL where none does. */
+static const struct listener *
+find_plain(const struct server *server)
+{
+	const struct settings *s = &server->settings;
+	const struct listener *l = server->listeners.all;
+	unsigned i;
+
+	if (s->proto.require_auth || s->proto.require_tls || s->proxies.n ||
+	    server->store.per_user)
+		return NULL;
+	for (i = 0; i < server->listeners.n; i++)
+		if (l[i].kind == KIND_SMTP && *l[i].address != '/')
+			return &l[i];
+	return NULL;
+}
+
+/* Who started it at a terminal is told what to do next, in two lines. */
+static void
+greet(const struct server *server)
+{
+	const struct settings *s = &server->settings;
+	const struct listener *l = server->listeners.all;
+	const struct listener *plain = find_plain(server);
+	const char *domain = s->domains.n && *s->domains.values[0] != '*' ?
+	    s->domains.values[0] : s->hostname;
+	unsigned i;
+
+	for (i = 0; i < server->listeners.n; i++)
+		dprintf(STDERR_FILENO, "%s%s", i ? ", " : "smtpd listens on ",
+		    l[i].address);
+	dprintf(STDERR_FILENO, "; mail goes to %s.  Ctrl-C ends it.\nTry: ",
+	    strcmp(s->maildir, "none") == 0 ? "your commands" : s->maildir);
+	if (plain) {
+		dprintf(STDERR_FILENO, "echo Hello | curl -sS --crlf ");
+		print_url(plain->address);
+		dprintf(STDERR_FILENO, " --mail-rcpt you@%s -T -\n", domain);
+	} else {
+		dprintf(STDERR_FILENO, "smtpd --explain you@%s, with the same "
+		    "options\n", domain);
+	}
+}
+
+static void
+log_listener(const struct settings *s, const struct listener *listener)
+{
+	struct log_line l;
+
+	log_begin(&l, LEVEL_INFO, "listening");
+	log_str(&l, "address", listener->address);
+	log_str(&l, "maildir", s->maildir);
+	log_num(&l, "workers", s->workers);
+	log_end(&l);
+}
+
+/* The pool accepts: say so to the log, and to who waits for it. */
+static void
+announce(void *ctx)
+{
+	struct server *server = ctx;
+	const struct settings *s = &server->settings;
+	unsigned i;
+
+	status_update(&server->status, &server->board);
+	if (log_is_for_eyes())
+		greet(server);
+	for (i = 0; i < server->listeners.n; i++) {
+		if (!log_is_for_eyes())
+			log_listener(s, &server->listeners.all[i]);
+		if (s->ready_fd >= 0)
+			dprintf((int)s->ready_fd, "%s\n",
+			    server->listeners.all[i].address);
+	}
+	worker_close_ready_fd(s);
+	notify_send(&server->notify, "READY=1\nMAINPID=%ld", (long)getpid());
+}
+
+static void
+stop(void *ctx)
+{
+	struct server *server = ctx;
+
+	notify_send(&server->notify, "STOPPING=1");
+	restart_cancel(server);
+	listeners_unlink(&server->listeners);
+	listeners_close(&server->listeners);
+}
+
+static void
+restart(void *ctx)
+{
+	restart_begin(ctx);
+}
+
+static void
+child_ended(void *ctx, const struct pool *pool, pid_t pid, int status)
+{
+	restart_child_ended(ctx, pool, pid, status);
+}
+
+static void
+report(void *ctx)
+{
+	struct server *server = ctx;
+
+	status_log(&server->board);
+}
+
+/* What systemctl status shows, when it has changed. */
+static void
+tell_status(struct server *server)
+{
+	const char *failure = server->restart.failure;
+	char text[sizeof server->told];
+
+	snprintf(text, sizeof text, "%u of %lld workers busy; "
+	    "%llu sessions, %llu messages%s%s",
+	    scoreboard_busy(&server->board), server->settings.workers,
+	    scoreboard_total(&server->board, COUNT_SESSIONS),
+	    scoreboard_total(&server->board, COUNT_MESSAGES),
+	    *failure ? "; the last restart failed: " : "", failure);
+	if (strcmp(text, server->told) == 0)
+		return;
+	strcpy(server->told, text);
+	notify_send(&server->notify, "STATUS=%s", text);
+}
+
+/* A full pool is healthy; one that has no worker is not. */
+static void
+tick(void *ctx, const struct pool *pool)
+{
+	struct server *server = ctx;
+	const long long period = server->notify.watchdog;
+	const long long now = clock_ms();
+
+	status_update(&server->status, &server->board);
+	if (server->notify.fd < 0)
+		return;
+	tell_status(server);
+	if (!period || now < server->watchdog_at ||
+	    pool_workers(pool, NULL, 0) == 0)
+		return;
+	notify_send(&server->notify, "WATCHDOG=1");
+	server->watchdog_at = now + period;
+}
+
+static long long
+tick_interval(const struct server *server)
+{
+	const struct notify *n = &server->notify;
+
+	if (n->fd < 0)
+		return server->status.path ? TICK : 0;
+	return n->watchdog && n->watchdog < TICK ? n->watchdog : TICK;
+}
+
+/* That of a former program, if this one can read it; else a new one. */
+static void
+open_scoreboard(struct server *server, const struct handover *h)
+{
+	const unsigned workers = (unsigned)server->settings.workers;
+	const bool adopted = h->board >= 0 &&
+	    scoreboard_adopt(&server->board, h->board, workers) == 0;
+	unsigned i;
+
+	if (h->board >= 0 && !adopted)
+		close(h->board);
+	if (!adopted && scoreboard_create(&server->board, workers) < 0)
+		fatal(EX_OSERR, "shared memory for %u workers: %s", workers,
+		    strerror(errno));
+	for (i = 0; i < h->n_workers; i++)
+		if (!adopted ||
+		    h->workers[i].slot >= scoreboard_slots(&server->board))
+			h->workers[i].slot = POOL_NO_SLOT;
+	if (h->present)
+		scoreboard_count(&server->board, SCOREBOARD_RESTARTS, 1);
+}
+
+int
+service_run(struct server *server, const struct handover *h)
+{
+	const struct settings *s = &server->settings;
+	const struct pool_options options = {
+		.workers = (unsigned)s->workers,
+		.drain_timeout = s->drain_timeout,
+		.board = &server->board,
+		.former = h->workers, .n_former = h->n_workers,
+		.idle_exit = s->inetd ? IDLE_EXIT : 0,
+		.sessions = COUNT_SESSIONS,
+		.work = worker_run, .ready = announce, .drain = stop,
+		.hangup = restart, .child = child_ended,
+		.report = report, .tick = tick,
+		.tick_interval = tick_interval(server),
+		.ctx = server,
+	};
+	struct log_line l;
+	unsigned killed;
+
+	open_scoreboard(server, h);
+	title_set("smtpd: master");
+	tzset();	/* once, and not in each worker */
+	if (store_is_exposed(&server->store)) {
+		log_begin(&l, LEVEL_WARNING, "maildir-exposed");
+		log_str(&l, "maildir", s->maildir);
+		log_end(&l);
+	}
+	worker_sweep(server);
+	killed = pool_run(&options);
+	status_close(&server->status);
+	log_begin(&l, LEVEL_INFO, "stopped");
+	log_num(&l, "killed", killed);
+	log_end(&l);
+	return EX_OK;
+}

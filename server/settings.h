@@ -1,0 +1,64 @@
+/* What the command line asks for, and what holds where it says nothing. */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include <netdb.h>
+
+#include "smtp/hooks.h"
+#include "lib/log.h"
+#include "lib/option.h"
+#include "proto.h"
+
+struct settings {
+	struct option_list listen, domains, trust, proxy_from;
+	struct option_list xclient_from;
+	enum listener_kind *kinds;	/* of each of listen; the first is that
+					   of descriptor 0, too */
+	struct option_list commands[HOOK_EVENTS];
+	bool soft_bounce, allow_setuid;
+	long long hook_timeout;		/* -1: that of each kind */
+	const char *auth, *tls;
+	const char *hostname, *maildir, *spool, *delimiters, *user;
+	const char *bare_newline, *log;
+	long long workers, recycle_after, backlog, mask;
+	long long ready_fd;		/* -1: none */
+	long long max_hops, min_free;	/* -1: twice max_size */
+	const char *status, *show, *transcript;
+	bool inetd, hardlink, help, version;
+	bool explain;			/* the operands are addresses */
+	struct option_given given;
+	struct log_options log_options;
+	struct proto_options proto;
+	struct networks proxies;
+	struct stream_limits limits;
+	char system_name[NI_MAXHOST];	/* hostname, if not given */
+	long long drain_timeout;
+};
+
+/*
+ * Read the command line.  Prints what --help, --version or --show asks for and
+ * exits, or exits by fatal() where it can't be followed.  The log is open
+ * afterwards.
+ */
+void settings_read(struct settings *, int argc, char **argv);
+
+/* What was printed has gone to standard output, or else to fatal(). */
+void settings_flush(void);
+
+/* The options that there are, for the struct; the last has a NULL name. */
+const struct option *settings_options(void);
+
+/*
+ * The name of an option that has something else run than this program, which
+ * a confined process can't; NULL where there is none.
+ */
+const char *settings_command(const struct settings *);
+
+/*
+ * The kind of that name, of len octets, or KINDS.  One that can't be served
+ * ends in fatal(), with the name of who wants it.
+ */
+enum listener_kind settings_kind(const struct settings *, const char *option,
+    const char *name, size_t len);
+
+#endif

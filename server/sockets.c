@@ -1,0 +1,141 @@
+/* What this process listens on. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lib/net/activation.h"
+#include "server/explain.h"
+#include "lib/log.h"
+#include "server/sockets.h"
+
+/* One connection, and nothing else: Accept=yes of systemd.socket(5). */
+static bool
+is_connection(int fd)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof sa;
+
+	return getpeername(fd, (struct sockaddr *)&sa, &len) == 0;
+}
+
+/* It is served as one that inetd gave us. */
+static void
+take_connection(struct settings *s, enum listener_kind kind)
+{
+	if (s->listen.n > 0 && !s->inetd)
+		fatal(EX_USAGE, "--listen: descriptor 3 is a connection, and "
+		    "this process serves nothing else");
+	s->inetd = true;
+	if (kind != KINDS)
+		s->kinds[0] = kind;
+	if (dup2(ACTIVATION_FIRST, STDIN_FILENO) < 0)
+		fatal(EX_OSERR, "descriptor 0: %s", strerror(errno));
+	close(ACTIVATION_FIRST);
+}
+
+/*
+ * A listening socket on descriptor 0 (wait): its place, which clients of the
+ * hooks see, is taken by /dev/null.
+ */
+static void
+take_listener(struct server *server)
+{
+	struct listener_options options = {
+		.kind = (int)server->settings.kinds[0],
+	};
+	struct listener_error error;
+	int null, fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+	if (fd < 0 ||
+	    listener_adopt(&server->listeners, fd, &options, &error) < 0)
+		fatal(EX_OSERR, "--inetd: %s", fd < 0 ? strerror(errno) :
+		    error.text);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+	    dup2(null, STDOUT_FILENO) < 0)
+		fatal(EX_OSERR, "/dev/null: %s", strerror(errno));
+	close(null);
+}
+
+void
+sockets_take(struct server *server)
+{
+	struct settings *s = &server->settings;
+	struct listener_options options = { .backlog = 0 };
+	struct listener_error error;
+	struct activation a;
+	enum listener_kind kind;
+	const char *name;
+	size_t len;
+	int i;
+
+	if (activation_take(&a) < 0)
+		fatal(EX_USAGE, "LISTEN_FDS does not say which sockets were "
+		    "opened for us: %s", strerror(errno));
+	if (s->ready_fd >= ACTIVATION_FIRST &&
+	    s->ready_fd < ACTIVATION_FIRST + a.n)
+		fatal(EX_USAGE, "--ready-fd %lld: that is a socket of "
+		    "LISTEN_FDS", s->ready_fd);
+	for (i = 0; i < a.n; i++) {
+		name = activation_name(&a, i, &len);
+		kind = settings_kind(s, "LISTEN_FDNAMES", name, len);
+		if (a.n == 1 && is_connection(ACTIVATION_FIRST)) {
+			take_connection(s, kind);
+			break;
+		}
+		if (s->inetd)
+			fatal(EX_USAGE, "--inetd serves descriptor 0, but "
+			    "LISTEN_FDS has listeners");
+		options.kind = kind == KINDS ? KIND_SMTP : (int)kind;
+		if (listener_adopt(&server->listeners, ACTIVATION_FIRST + i,
+		    &options, &error) < 0)
+			fatal(error.status, "LISTEN_FDS: %s", error.text);
+	}
+	free(a.names);
+	if (s->inetd && listener_is_open(STDIN_FILENO))
+		take_listener(server);
+}
+
+/* One that can't be had ends the start, or is to be explained. */
+static void
+open_one(struct server *server, const char *spec,
+    const struct listener_options *options)
+{
+	struct unopened *more, un = { .spec = spec, .kind = options->kind };
+
+	if (listener_open(&server->listeners, spec, options, &un.error) == 0)
+		return;
+	explain_failure(server, un.error.status, "--listen %s", un.error.text);
+	more = realloc(server->unopened,
+	    (server->n_unopened + 1) * sizeof *more);
+	if (!more)
+		fatal(EX_OSERR, "out of memory");
+	more[server->n_unopened++] = un;
+	server->unopened = more;
+}
+
+void
+sockets_open(struct server *server, const struct user *u)
+{
+	const struct settings *s = &server->settings;
+	struct listeners *l = &server->listeners;
+	struct listener_options options = {
+		.backlog = (int)s->backlog,
+		.uid = u ? u->uid : (uid_t)-1, .gid = u ? u->gid : (gid_t)-1,
+	};
+	unsigned i;
+
+	for (i = 0; i < s->listen.n; i++) {
+		options.kind = (int)s->kinds[i];
+		open_one(server, s->listen.values[i], &options);
+	}
+	options.kind = KIND_SMTP;
+	if (l->n == 0 && s->listen.n == 0)
+		open_one(server, ":25", &options);
+	if (s->explain)			/* while we may remove them */
+		listeners_unlink(l);
+}

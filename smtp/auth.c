@@ -1,0 +1,268 @@
+/* AUTH: PLAIN and LOGIN, judged by a checkpassword command. */
+#include <fcntl.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "smtp/auth.h"
+#include "lib/text/base64.h"
+#include "lib/file.h"
+#include "smtp/hooks.h"
+#include "smtp/transcript.h"
+
+enum {
+	PASSWORD_MAX = 3000,	/* octets: a pipe of one page takes it all */
+};
+
+struct login {
+	const char *mechanism;
+	char *name, *password;
+	char text[AUTH_LINE_MAX];	/* of a response, decoded */
+	char more[AUTH_LINE_MAX];	/* of LOGIN's second one */
+};
+
+static struct reply
+malformed(void)
+{
+	return reply_make(501, "5.5.2 That is no base64");
+}
+
+/* Decode a response.  Code 0, or why not; *len is what it holds. */
+static struct reply
+decode(const char *text, char *out, size_t *len)
+{
+	long n;
+
+	if (strcmp(text, "*") == 0)
+		return reply_make(501, "5.7.0 Cancelled");
+	n = base64_decode(strcmp(text, "=") == 0 ? "" : text, out);
+	if (n < 0)
+		return malformed();
+	*len = (size_t)n;
+	return reply_none();
+}
+
+/* Send a challenge, and decode the response. */
+static struct reply
+challenge(struct session *s, const char *text, char *out, size_t *len)
+{
+	char line[AUTH_LINE_MAX];
+	enum line_status status;
+	struct reply r;
+
+	fprintf(s->stream->out, "334 %s\r\n", text);
+	stream_expect_line(s->stream);
+	status = line_read(&s->reader, line, sizeof line);
+	transcript_line(s, 0);
+	switch (status) {
+	case LINE_OK:
+		r = decode(line, out, len);
+		break;
+	case LINE_END:
+		r = session_farewell(s);
+		break;
+	case LINE_FLOOD:
+		r = reply_make(421, "4.7.0 The line has no end");
+		break;
+	default:
+		r = reply_make(500, "5.5.2 The line is malformed, or too "
+		    "long");
+	}
+	explicit_bzero(line, sizeof line);
+	return r;
+}
+
+/* RFC 4616: [authzid] NUL authcid NUL passwd.  False where it is not that. */
+static bool
+split_plain(struct login *l, size_t len)
+{
+	const char *end = l->text + len;
+	char *nul;
+
+	nul = memchr(l->text, '\0', len);
+	if (!nul)
+		return false;
+	l->name = nul + 1;
+	nul = memchr(l->name, '\0', (size_t)(end - l->name));
+	if (!nul)
+		return false;
+	l->password = nul + 1;
+	if (l->password + strlen(l->password) != end)
+		return false;
+	return true;
+}
+
+static struct reply
+take_plain(struct session *s, const char *initial, struct login *l)
+{
+	struct reply r;
+	size_t len = 0;
+
+	r = *initial ? decode(initial, l->text, &len) :
+	    challenge(s, "", l->text, &len);
+	if (r.code || s->stream->state != STREAM_OPEN)
+		return r;
+	if (!split_plain(l, len))
+		return reply_make(501, "5.5.2 PLAIN is name and password");
+	return reply_none();
+}
+
+/* The two prompts are those that clients know, "Username:", "Password:". */
+static struct reply
+take_login(struct session *s, const char *initial, struct login *l)
+{
+	struct reply r;
+	size_t len = 0, more = 0;
+
+	r = *initial ? decode(initial, l->text, &len) :
+	    challenge(s, "VXNlcm5hbWU6", l->text, &len);
+	if (!r.code && s->stream->state == STREAM_OPEN)
+		r = challenge(s, "UGFzc3dvcmQ6", l->more, &more);
+	if (r.code || s->stream->state != STREAM_OPEN)
+		return r;
+	l->name = l->text;
+	l->password = l->more;
+	if (strlen(l->text) != len || strlen(l->more) != more)
+		return malformed();
+	return reply_none();
+}
+
+/* What checkpassword reads on descriptor 3, in a pipe that holds it all. */
+static int
+open_credentials(const struct login *l)
+{
+	char now[24];
+	int fds[2], failed;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -1;
+	snprintf(now, sizeof now, "%lld", (long long)time(NULL));
+	failed = file_write(fds[1], l->name, strlen(l->name) + 1) < 0 ||
+	    file_write(fds[1], l->password, strlen(l->password) + 1) < 0 ||
+	    file_write(fds[1], now, strlen(now) + 1) < 0;
+	close(fds[1]);
+	if (!failed)
+		return fds[0];
+	close(fds[0]);
+	return -1;
+}
+
+static void
+log_failure(const struct session *s, const struct login *l,
+    const struct reply *r)
+{
+	struct log_line line;
+	char text[REPLY_TEXT_MAX + 8];
+
+	scoreboard_count(s->options->board, COUNT_AUTH_FAILED, 1);
+	session_log(s, &line, LEVEL_INFO, "auth-failed");
+	snprintf(text, sizeof text, "%d %s", r->code, r->text);
+	log_str(&line, "mechanism", l->mechanism);
+	log_str(&line, "user", l->name);
+	log_str(&line, "reply", text);
+	log_end(&line);
+}
+
+/* Is it a name that may stand in an environment, a header and a log? */
+static bool
+is_clean(const char *name)
+{
+	size_t n;
+
+	for (n = 0; name[n]; n++)
+		if ((unsigned char)name[n] < ' ' || name[n] == 0x7f)
+			return false;
+	return n > 0 && n <= USER_MAX;
+}
+
+/* PLAIN's authzid: to act as somebody else is not for us to allow. */
+static bool
+acts_alone(const struct login *l)
+{
+	return strcmp(l->mechanism, "PLAIN") != 0 || *l->text == '\0' ||
+	    strcmp(l->text, l->name) == 0;
+}
+
+static struct reply
+judge(struct session *s, struct login *l)
+{
+	struct reply r;
+	int fd;
+
+	/* NOLINTNEXTLINE(*-core.NullDereference): who has no code, has both */
+	if (!is_clean(l->name) || *l->password == '\0' ||
+	    strlen(l->password) > PASSWORD_MAX || !acts_alone(l))
+		return reply_make(535, "5.7.8 Authentication failed");
+	fd = open_credentials(l);
+	if (fd < 0)
+		return reply_make(454, "4.7.0 Temporary failure");
+	r = hooks_authenticate(s, fd);
+	close(fd);
+	if (r.code != 235)
+		return r;
+	strcpy(s->user, l->name);
+	s->mechanism = l->mechanism;
+	session_set_protocol(s);
+	return r;
+}
+
+static struct reply
+authenticate(struct session *s, struct login *l, const char *initial)
+{
+	struct reply r;
+
+	r = strcmp(l->mechanism, "PLAIN") == 0 ? take_plain(s, initial, l) :
+	    take_login(s, initial, l);
+	if (r.code || s->stream->state != STREAM_OPEN)
+		return r;
+	r = judge(s, l);
+	if (r.code == 535)	/* 454 is no fault of the client's */
+		log_failure(s, l, &r);
+	return r;
+}
+
+/* A word that is no mechanism of ours may be a password. */
+size_t
+auth_public(const char *arg)
+{
+	const size_t len = strcspn(arg, " \t");
+
+	if (len != 5 || (strncasecmp(arg, "PLAIN", 5) != 0 &&
+	    strncasecmp(arg, "LOGIN", 5) != 0))
+		return 0;
+	return len + strspn(arg + len, " \t");
+}
+
+bool
+auth_offered(const struct session *s)
+{
+	return s->options->hooks->auth.command && !*s->user &&
+	    (s->options->plain_auth || s->client.tls.encrypted);
+}
+
+struct reply
+auth_command(struct session *s, const char *arg)
+{
+	const size_t len = strcspn(arg, " \t");
+	const char *initial = arg + len + strspn(arg + len, " \t");
+	struct login login = { .mechanism = NULL };
+	struct reply r;
+
+	if (!s->options->hooks->auth.command)
+		return reply_make(502, "5.5.1 There is no AUTH here");
+	if (!s->extended || *s->user)
+		return reply_make(503, "5.5.1 AUTH comes once, behind EHLO");
+	if (!s->options->plain_auth && !s->client.tls.encrypted)
+		return reply_make(538, "5.7.11 AUTH needs encryption");
+	if (len == 5 && strncasecmp(arg, "PLAIN", 5) == 0)
+		login.mechanism = "PLAIN";
+	else if (len == 5 && strncasecmp(arg, "LOGIN", 5) == 0)
+		login.mechanism = "LOGIN";
+	else
+		return reply_make(504, "5.5.4 The mechanisms are PLAIN and "
+		    "LOGIN");
+	r = authenticate(s, &login, initial);
+	explicit_bzero(&login, sizeof login);
+	return r;
+}

@@ -1,0 +1,332 @@
+/* The message itself, to its true end, whatever becomes of it. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/clock.h"
+#include "smtp/hooks.h"
+#include "lib/text/param.h"
+#include "smtp/transcript.h"
+#include "smtp/data.h"
+
+struct chunk {
+	unsigned long long size;	/* octets */
+	bool last;
+};
+
+static bool
+is_binary(const struct session *s)
+{
+	return s->body && strcmp(s->body, "BINARYMIME") == 0;
+}
+
+static bool
+is_lmtp(const struct session *s)
+{
+	return listener_kinds[s->client.kind].lmtp;
+}
+
+static struct reply
+too_large(const struct session *s)
+{
+	return reply_make(552, "5.3.4 At most %lld octets are taken",
+	    s->options->max_size);
+}
+
+/* Why the data that was read so far can't be kept, if so. */
+static struct reply
+judge_data(const struct session *s)
+{
+	const struct proto_options *o = s->options;
+	const struct data *d = &s->data;
+
+	if (d->bare_cr || (d->bare_lf && !o->accept_bare_newline))
+		return reply_make(550, "5.6.11 Bare CR or LF in the message; "
+		    "lines end in CR LF");
+	if (o->max_size && d->octets > (unsigned long long)o->max_size)
+		return too_large(s);
+	return reply_none();
+}
+
+/*
+ * Read the data to its true end, whatever becomes of it, so that none of it
+ * is taken for commands.  Returns why it can't be kept, or none.
+ */
+static struct reply
+receive_data(struct session *s)
+{
+	char in[STREAM_BUFFER], out[STREAM_BUFFER + 1];
+	struct data *d = &s->data;
+	unsigned long long lines;
+	size_t n, used, len;
+
+	while (!d->done) {
+		n = stream_read_block(s->stream, in, sizeof in);
+		if (n == 0)
+			break;
+		lines = d->lines;
+		used = data_decode(d, in, n, out, &len);
+		transcript_data(s, in, used);
+		session_show(s, "DATA", d->octets);
+		if (d->done)
+			stream_unread(s->stream, in + used, n - used);
+		if (!s->envelope)
+			continue;
+		if (judge_data(s).code)
+			session_drop_envelope(s);
+		else
+			s->envelope->ops->write(s->envelope, out, len,
+			    d->lines - lines);
+	}
+	transcript_end_data(s, d);
+	return judge_data(s);	/* all of it, however it was cut */
+}
+
+struct reply
+transfer_abandon(struct session *s)
+{
+	struct log_line l;
+
+	if (s->envelope)
+		session_drop_envelope(s);
+	if (s->stream->state == STREAM_CLOSED && *s->mail_id) {
+		session_log(s, &l, LEVEL_INFO, "lost");
+		log_str(&l, "id", s->mail_id);
+		log_str(&l, "from", s->mail.sender);
+		log_end(&l);
+	}
+	return session_farewell(s);
+}
+
+/* Ask whether the data may come.  A refusal, or none. */
+static struct reply
+begin(struct session *s, bool chunked)
+{
+	struct reply r;
+
+	if (s->phase == PHASE_REFUSED)	/* RFC 2033 4.2 */
+		return reply_make(is_lmtp(s) ? 503 : 554,
+		    "5.5.1 No valid recipients");
+	data_init(&s->data, chunked);
+	r = hooks_ask(s, HOOK_DATA, NULL, NULL);
+	if (!reply_refuses(&r))
+		r = s->envelope->ops->begin_data(s->envelope);
+	if (!reply_refuses(&r))
+		return reply_none();
+	session_drop_envelope(s);
+	return r;
+}
+
+/* It is all here: in LMTP each recipient has a reply now (RFC 2033 4.2). */
+static void
+expect_replies(struct session *s)
+{
+	s->n_replies = is_lmtp(s) ? s->recipients : 0;
+}
+
+/* Is it one refusal for all? */
+static bool
+are_alike(const struct reply *each, size_t n)
+{
+	bool alike = reply_refuses(&each[0]);
+	size_t i;
+
+	for (i = 1; alike && i < n; i++)
+		alike = each[i].code == each[0].code &&
+		    strcmp(each[i].text, each[0].text) == 0;
+	return alike;
+}
+
+/*
+ * Close the envelope for recipients that have a reply each.  Returns the first
+ * that accepts, or else the first.
+ */
+static struct reply
+close_for_each(struct session *s)
+{
+	const size_t n = (size_t)s->n_replies;
+	struct reply *each = calloc(n, sizeof *each);
+	struct reply r;
+	size_t i;
+
+	if (!each) {
+		session_drop_envelope(s);
+		return reply_make(451, "4.3.0 Out of memory");
+	}
+	s->envelope->ops->close(s->envelope, each, n);
+	s->envelope = NULL;
+	for (i = 0; n > 1 && i < n; i++)	/* the session goes on */
+		if (each[i].code == 421)
+			each[i].code = 451;
+	if (are_alike(each, n)) {
+		r = each[0];
+		free(each);
+		return r;
+	}
+	s->replies = each;
+	session_keep_recipients(s, s->phase == PHASE_BDAT ? "BDAT" : "DATA",
+	    each);
+	for (i = 0; i < n && reply_refuses(&each[i]); i++)
+		;
+	return each[i < n ? i : 0];
+}
+
+/* Nothing speaks against the message yet. */
+static struct reply
+finish(struct session *s)
+{
+	const long long timeout = s->options->hooks->dot_timeout;
+	struct reply r;
+
+	s->declared_size = s->data.octets;
+	s->dot_deadline = timeout ? clock_ms() + timeout : 0;
+	if (s->n_replies) {
+		r = close_for_each(s);
+	} else {
+		s->envelope->ops->close(s->envelope, &r, 1);
+		s->envelope = NULL;
+	}
+	s->dot_deadline = 0;
+	if (!reply_refuses(&r))
+		session_log_mail(s, s->data.octets);
+	return r;
+}
+
+struct reply
+transfer_data(struct session *s, const char *arg)
+{
+	struct reply r;
+
+	(void)arg;
+	if (is_binary(s))
+		return reply_make(503, "5.5.1 BINARYMIME needs BDAT");
+	r = begin(s, false);
+	if (r.code)
+		return r;
+	r = reply_make(354, "End data with <CR><LF>.<CR><LF>");
+	reply_write(s->stream->out, &r);
+	session_show(s, "DATA", 0);
+	stream_begin_data(s->stream);
+	r = receive_data(s);
+	stream_end_data(s->stream);
+	if (!s->data.done)
+		return transfer_abandon(s);
+	expect_replies(s);
+	return r.code ? r : finish(s);
+}
+
+/* "86" or "86 LAST".  False where nobody can tell how much follows. */
+static bool
+parse_chunk(const char *arg, struct chunk *c)
+{
+	const struct param size = {
+		.value = arg, .len = strcspn(arg, " \t"),
+	};
+	const char *end = arg + size.len + strspn(arg + size.len, " \t");
+
+	c->last = strcasecmp(end, "LAST") == 0;
+	return param_number(&size, &c->size) == 0 && (c->last || !*end);
+}
+
+/*
+ * Read the octets of a chunk, and write them to the envelope unless they are
+ * for nobody.  False where they did not all come.
+ */
+static bool
+receive_chunk(struct session *s, unsigned long long left, bool keep)
+{
+	char in[STREAM_BUFFER], out[STREAM_BUFFER + 1];
+	const bool binary = is_binary(s);
+	struct data *d = &s->data;
+	unsigned long long lines;
+	size_t n, len;
+
+	for (; left > 0; left -= n) {
+		n = stream_read_block(s->stream, in, left < sizeof in ?
+		    (size_t)left : sizeof in);
+		if (n == 0)
+			break;
+		transcript_data(s, in, n);
+		if (!keep)
+			continue;
+		lines = d->lines;
+		len = n;
+		if (binary)
+			data_pass(d, in, n);
+		else
+			data_decode(d, in, n, out, &len);
+		s->envelope->ops->write(s->envelope, binary ? in : out, len,
+		    d->lines - lines);
+		session_show(s, "BDAT", d->octets);
+	}
+	transcript_end_data(s, NULL);
+	return left == 0;
+}
+
+struct reply
+transfer_skip(struct session *s, const char *arg, struct reply refusal)
+{
+	struct chunk c;
+
+	if (s->envelope)
+		session_drop_envelope(s);
+	if (!parse_chunk(arg, &c)) {
+		s->closing = true;
+		return reply_make(501, "5.5.4 BDAT takes a size, and LAST");
+	}
+	stream_begin_data(s->stream);
+	if (!receive_chunk(s, c.size, false))
+		return transfer_abandon(s);
+	stream_end_data(s->stream);
+	return refusal;
+}
+
+/* May the octets of this chunk come? */
+static struct reply
+judge_chunk(struct session *s, const struct chunk *c)
+{
+	const unsigned long long most =
+	    (unsigned long long)s->options->max_size;
+	struct reply r;
+
+	if (s->phase != PHASE_BDAT) {
+		r = begin(s, true);
+		if (r.code)
+			return r;
+		s->phase = PHASE_BDAT;
+		stream_begin_data(s->stream);
+	}
+	/* a CR LF that chunks divide counts late: it may be too much by now */
+	if (most && (s->data.octets > most || c->size > most - s->data.octets))
+		return too_large(s);
+	return reply_none();
+}
+
+struct reply
+transfer_bdat(struct session *s, const char *arg)
+{
+	struct chunk c;
+	struct reply r;
+
+	if (!parse_chunk(arg, &c))
+		return transfer_skip(s, arg, reply_none());
+	s->chunk = c.size;
+	r = judge_chunk(s, &c);
+	if (r.code)
+		r = transfer_skip(s, arg, r);
+	else if (!receive_chunk(s, c.size, true))
+		r = transfer_abandon(s);
+	else if (!c.last)
+		r = reply_make(250, "2.0.0 %llu octets received", c.size);
+	if (c.last)
+		expect_replies(s);
+	if (r.code || s->stream->state != STREAM_OPEN)
+		return r;
+	stream_end_data(s->stream);
+	data_end(&s->data);
+	r = judge_data(s);
+	if (!r.code)
+		return finish(s);
+	session_drop_envelope(s);
+	return r;
+}

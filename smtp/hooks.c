@@ -1,0 +1,518 @@
+/* The administrator's commands, asked at each event of a session. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/clock.h"
+#include "smtp/hooks.h"
+#include "lib/text/verdict.h"
+
+/* What a refusal without words of its own becomes, event by event. */
+static const struct {
+	const char *name, *refusal;
+	bool delivers;		/* it goes on without the client; and status 1
+				   is no refusal */
+} events[] = {
+	[HOOK_CONNECTION] = { "on-new-connection", "554 5.7.1 Refused", false },
+	[HOOK_HELLO] = { "on-hello", "550 5.7.1 Refused", false },
+	[HOOK_MAIL] = { "on-new-mail", "550 5.7.1 Refused", false },
+	[HOOK_RECIPIENT] = { "on-recipient",
+	    "550 5.1.1 No such mailbox here", false },
+	[HOOK_DATA] = { "on-data", "554 5.7.1 Refused", false },
+	[HOOK_FILTER] = { "filter", "554 5.7.1 Refused", true },
+	[HOOK_MESSAGE] = { "on-message", "554 5.7.1 Refused", false },
+	[HOOK_DELIVER] = { "deliver", "554 5.7.1 Refused", true },
+	[HOOK_MDA] = { "mda", "550 5.7.1 Refused", true },
+	[HOOK_DELIVERED] = { "on-delivered", "554 5.7.1 Refused", true },
+	[HOOK_DSN] = { "dsn", "554 5.7.1 Refused", true },
+	[HOOK_DISCONNECT] = { "on-disconnect", "554 5.7.1 Refused", true },
+};
+
+const char *
+hooks_event_name(enum hook_event event)
+{
+	return events[event].name;
+}
+
+const char *
+hooks_add(struct hooks *h, enum hook_event event, const char *command)
+{
+	struct hook *more;
+
+	more = realloc(h->list[event], (h->n[event] + 1) * sizeof *more);
+	if (!more)
+		return "out of memory";
+	h->list[event] = more;
+	return hook_parse(&more[h->n[event]++], command, NULL);
+}
+
+int
+hooks_open(struct hooks *h, bool of_client)
+{
+	/* what a super-server says of the connection stays, if it is one */
+	static const char *const dropped[] = {
+		"TCPREMOTEHOST", "TCPREMOTEINFO", "TCPLOCALHOST",
+		"SSL_PROTOCOL", "SSL_CIPHER", "SSL_PEER_CERT_SUBJECT",
+		"SSL_TLS_SNI_SERVERNAME", "SSLCTLFD", "SSLREADFD",
+		"SSLWRITEFD", "NOTIFY_SOCKET", "WATCHDOG_*", "LISTEN_*",
+		"PROTO", "TCPREMOTEIP", "TCPREMOTEPORT", "TCPLOCALIP",
+		"TCPLOCALPORT",
+		"SMTP_*", "SENDER", "RECIPIENT", "LOCAL", "EXTENSION",
+		"DOMAIN", "ORIGINAL_RECIPIENT", "ENVID", NULL
+	};
+
+	hook_hide_descriptors();
+	return environment_open(&h->environment, dropped + (of_client ? 3 : 0));
+}
+
+static int
+set_some(struct environment *e, const char *name, const char *value)
+{
+	return environment_set(e, name, *value ? value : NULL);
+}
+
+static int
+set_tls(struct environment *e, const struct tls_result *tls)
+{
+	return set_some(e, "SSL_PROTOCOL", tls->protocol) |
+	    set_some(e, "SSL_CIPHER", tls->cipher) |
+	    set_some(e, "SSL_PEER_CERT_SUBJECT", tls->subject) |
+	    set_some(e, "SSL_TLS_SNI_SERVERNAME", tls->server_name);
+}
+
+/* What is known at an event, in the words of ucspi-tcp and of our own. */
+static int
+set_session(struct environment *e, const struct session *s)
+{
+	const struct endpoint *remote = &s->client.remote;
+	const struct endpoint *local = &s->client.local;
+	const bool tcp = remote->family != AF_UNSPEC;
+	char remote_port[16], local_port[16];
+
+	snprintf(remote_port, sizeof remote_port, "%u", remote->port);
+	snprintf(local_port, sizeof local_port, "%u", local->port);
+	return environment_set(e, "PROTO", tcp ? "TCP" : NULL) |
+	    environment_set(e, "TCPREMOTEIP", tcp ? remote->ip : NULL) |
+	    environment_set(e, "TCPREMOTEHOST",
+		*s->client.name ? s->client.name : NULL) |
+	    environment_set(e, "TCPREMOTEPORT",
+		remote->port ? remote_port : NULL) |
+	    set_some(e, "TCPLOCALIP", local->ip) |
+	    environment_set(e, "TCPLOCALPORT",
+		local->port ? local_port : NULL) |
+	    set_tls(e, &s->client.tls) |
+	    environment_set(e, "SMTP_SESSION", s->id) |
+	    environment_set(e, "SMTP_HOSTNAME", s->options->hostname) |
+	    environment_set(e, "SMTP_LISTENER",
+		listener_kinds[s->client.kind].name) |
+	    set_some(e, "SMTP_HELO", s->helo) |
+	    set_some(e, "SMTP_USER", s->user) |
+	    environment_set(e, "SMTP_AUTH", s->mechanism) |
+	    set_some(e, "SMTP_PROTOCOL", s->protocol);
+}
+
+static int
+set_mail(struct environment *e, const struct session *s)
+{
+	char size[24];
+
+	snprintf(size, sizeof size, "%llu", s->declared_size);
+	return environment_set(e, "SMTP_ID", s->mail_id) |
+	    environment_set(e, "SENDER", s->mail.sender) |
+	    environment_set(e, "SMTP_SIZE", s->declared_size ? size : NULL) |
+	    environment_set(e, "SMTP_BODY", s->body) |
+	    environment_set(e, "SMTP_UTF8", s->utf8 ? "1" : NULL) |
+	    environment_set(e, "SMTP_REQUIRETLS",
+		s->requiretls ? "1" : NULL) |
+	    environment_set(e, "SMTP_RET", s->dsn.ret) |
+	    environment_set(e, "ENVID",
+		*s->dsn.envelope_id ? s->dsn.envelope_id : NULL) |
+	    environment_set(e, "SMTP_RECIPIENTS",
+		s->recipients ? s->recipient_list : NULL);
+}
+
+static int
+set_recipient(struct environment *e, const struct session *s,
+    const struct address *a, const struct address *takes)
+{
+	const char *delimiters = s->options->delimiters;
+	char mailbox[ADDRESS_MAX + 1], notify[DSN_NOTIFY_MAX];
+	const char *extension = address_mailbox(a->local, delimiters,
+	    mailbox);
+
+	address_mailbox(takes->local, delimiters, mailbox);
+	dsn_say_notify(s->dsn.notify, notify);
+	return environment_set(e, "RECIPIENT", a->email) |
+	    environment_set(e, "ORIGINAL_RECIPIENT",
+		*s->dsn.original ? s->dsn.original : NULL) |
+	    environment_set(e, "SMTP_NOTIFY", *notify ? notify : NULL) |
+	    environment_set(e, "LOCAL", a->local) |
+	    environment_set(e, "EXTENSION", *extension ? extension : NULL) |
+	    environment_set(e, "DOMAIN",
+		*a->domain ? a->domain : s->options->hostname) |
+	    environment_set(e, "SMTP_MAILBOX", mailbox);
+}
+
+static int
+set_reply(struct environment *e, const struct reply *r)
+{
+	char line[REPLY_LINE_MAX];
+
+	snprintf(line, sizeof line, "%d %.*s", r->code,
+	    (int)strcspn(r->text, "\n"), r->text);
+	return environment_set(e, "SMTP_REPLY", r->code ? line : "");
+}
+
+static int
+set_all(struct environment *e, const struct session *s, enum hook_event event,
+    const struct address *recipient, const struct address *mailbox)
+{
+	environment_clear(e);
+	if (environment_set(e, "SMTP_EVENT", events[event].name) < 0 ||
+	    set_session(e, s) < 0)
+		return -1;
+	if (*s->mail_id && set_mail(e, s) < 0)
+		return -1;
+	if ((event == HOOK_DELIVERED || event == HOOK_DSN) &&
+	    environment_set(e, "SMTP_FILE",
+		*s->mail.file ? s->mail.file : NULL) < 0)
+		return -1;
+	if (event >= HOOK_DELIVERED && set_reply(e, &s->last_reply) < 0)
+		return -1;
+	return recipient ? set_recipient(e, s, recipient, event == HOOK_MDA ?
+	    mailbox : recipient) : 0;
+}
+
+char **
+hooks_environment(struct session *s, enum hook_event event,
+    const struct address *recipient, const struct address *mailbox)
+{
+	struct environment *e = &s->options->hooks->environment;
+
+	if (set_all(e, s, event, recipient, mailbox) < 0)
+		return NULL;
+	return environment_own(e);
+}
+
+/* A line of a command's stderr. */
+static void
+log_complaint(void *ctx, const char *line)
+{
+	const struct session *s = ctx;
+	struct log_line l;
+
+	session_log(s, &l, LEVEL_WARNING, "hook-said");
+	log_str(&l, "hook", s->asked);
+	if (*s->mail_id)
+		log_str(&l, "id", s->mail_id);
+	log_str(&l, "text", line);
+	log_end(&l);
+}
+
+/* A command that gave no verdict: why, for the administrator. */
+static void
+log_failure(const struct session *s, const char *name,
+    const struct hook_run *run)
+{
+	struct log_line l;
+
+	scoreboard_count(s->options->board, COUNT_HOOK_FAILED, 1);
+	session_log(s, &l, LEVEL_ERROR, "hook-failed");
+	if (*s->mail_id)
+		log_str(&l, "id", s->mail_id);
+	log_str(&l, "hook", name);
+	log_str(&l, "command", run->hook->command);
+	if (run->failed)
+		log_str(&l, "error", run->failed);
+	else
+		log_num(&l, "status", run->status);
+	log_end(&l);
+}
+
+static bool
+parse_email(const char *email, size_t len, struct address *a)
+{
+	char text[ADDRESS_MAX + 3];
+	const char *p = text;
+
+	if (len > ADDRESS_MAX)
+		return false;
+	snprintf(text, sizeof text, "<%.*s>", (int)len, email);
+	return address_parse(&p, 0, a) && *p == '\0';
+}
+
+/* "MAILBOX=local@domain": it takes this recipient's mail. */
+static bool
+take_mailbox(const struct session *s, const struct hook_end *end,
+    struct address *mailbox)
+{
+	const char *value;
+	struct address a;
+	size_t pos = 0, len;
+
+	while ((value = verdict_line(end, "MAILBOX", &pos, &len))) {
+		if (!parse_email(value, len, &a) || (a.utf8 && !s->utf8))
+			return false;
+		*mailbox = a;
+	}
+	return true;
+}
+
+static struct reply
+soften(const struct hooks *h, struct reply r)
+{
+	char *line;
+
+	if (!h->soft_bounce || r.code < 500)
+		return r;
+	r.code -= 100;
+	for (line = r.text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (*line == '5')
+			*line = '4';
+	}
+	return r;
+}
+
+/* "HEADER=Name: value" lines, for above the message. */
+static bool
+take_headers(struct session *s, const struct hook_end *end)
+{
+	const char *value;
+	size_t pos = 0, len;
+
+	while ((value = verdict_line(end, "HEADER", &pos, &len)))
+		if (session_add_header(s, value, len) < 0)
+			return false;
+	return true;
+}
+
+/* What an accepting check hook has to say beside its verdict. */
+static struct reply
+take_extras(struct session *s, struct hook_run *run,
+    const struct hook_end *end, struct address *mailbox)
+{
+	if (mailbox && !take_mailbox(s, end, mailbox))
+		run->failed = "MAILBOX= is no address";
+	else if (!take_headers(s, end))
+		run->failed = "HEADER= is no header field, or too many are";
+	return run->failed ?
+	    reply_make(451, "4.3.0 Local error, try again later") :
+	    reply_none();
+}
+
+/* Run one command, and judge how it ended; *skip: ask no other one. */
+static struct reply
+ask(struct session *s, struct hook_run *run, enum hook_event event,
+    struct address *mailbox, bool *skip)
+{
+	const bool check = !events[event].delivers;
+	struct hook_end end;
+	struct reply r, extras;
+
+	hook_run(run);
+	end = (struct hook_end){
+		.failed = run->failed, .status = run->status,
+		.complained = run->complained, .out = run->out,
+		.len = run->n_out,
+	};
+	if (event == HOOK_FILTER && run->status == 0) {
+		end.out = "";		/* it is the message */
+		end.len = 0;
+	}
+	*skip = !run->failed && run->status == VERDICT_SKIP;
+	r = verdict_of(&end, check, events[event].refusal);
+	if (check && !reply_refuses(&r)) {
+		extras = take_extras(s, run, &end, mailbox);
+		if (extras.code)
+			r = extras;
+	}
+	if (run->failed || verdict_is_failure(&r))
+		log_failure(s, events[event].name, run);
+	if (run->lost)
+		s->stream->state = STREAM_CLOSED;
+	if (run->failed && run->stop && *run->stop) {
+		s->stream->state = STREAM_STOPPED;
+		return session_farewell(s);
+	}
+	return soften(s->options->hooks, r);
+}
+
+/* What is left of the time for the commands after the dot. */
+static long long
+time_left(const struct session *s)
+{
+	long long left;
+
+	if (!s->dot_deadline)
+		return s->options->hooks->timeout;
+	left = s->dot_deadline - clock_ms();
+	return left > 0 ? left : 1;
+}
+
+/* What all commands have in common.  Replies that wait are sent. */
+static void
+prepare(struct session *s, enum hook_event event, struct hook_run *run)
+{
+	fflush(s->stream->out);
+	s->asked = events[event].name;
+	session_show(s, s->asked, s->declared_size);
+	run->input = run->output = run->credentials = -1;
+	run->output_max = 0;
+	run->stop = event <= HOOK_DATA ? s->stream->limits->stop : NULL;
+	run->peer = events[event].delivers ? -1 : stream_peer(s->stream);
+	run->wait_mask = s->options->hooks->wait_mask;
+	run->complain = log_complaint;
+	run->ctx = s;
+}
+
+/* Ask the i-th command of an event. */
+static struct reply
+ask_one(struct session *s, enum hook_event event, unsigned i,
+    struct hook_run *run, const struct address *recipient,
+    struct address *mailbox, bool *skip)
+{
+	struct hooks *h = s->options->hooks;
+
+	if (set_all(&h->environment, s, event, recipient, mailbox) < 0)
+		return reply_make(451, "4.3.0 Out of memory");
+	run->hook = &h->list[event][i];
+	run->environment = h->environment.vars;
+	run->timeout = time_left(s);
+	return ask(s, run, event, mailbox, skip);
+}
+
+/* There is one at least. */
+static struct reply
+ask_all(struct session *s, enum hook_event event, int message,
+    const struct address *recipient, struct address *mailbox)
+{
+	struct hooks *h = s->options->hooks;
+	struct reply r, answer = reply_none();
+	struct hook_run run;
+	bool skip = false;
+	unsigned i;
+
+	prepare(s, event, &run);
+	run.input = message;
+	for (i = 0; i < h->n[event] && !skip; i++) {
+		r = ask_one(s, event, i, &run, recipient, mailbox, &skip);
+		if (r.code)
+			answer = r;
+		if (reply_refuses(&r))
+			break;
+	}
+	return answer;
+}
+
+struct reply
+hooks_ask(struct session *s, enum hook_event event,
+    const struct address *recipient, struct address *mailbox)
+{
+	return s->options->hooks->n[event] ? ask_all(s, event, -1, recipient,
+	    mailbox) : reply_none();
+}
+
+void
+hooks_tell(struct session *s, enum hook_event event, int message)
+{
+	if (s->options->hooks->n[event])
+		ask_all(s, event, message, NULL, NULL);
+}
+
+/* The next four are asked by the envelope (envelope.h). */
+static struct reply
+filter(void *ctx, unsigned i, int from, int to)
+{
+	struct session *s = ctx;
+	const long long most = s->options->max_size;
+	struct hook_run run;
+	struct reply r;
+	struct stat st;
+	bool skip = false;
+
+	prepare(s, HOOK_FILTER, &run);
+	run.input = from;
+	run.output = to;
+	if (most && fstat(from, &st) == 0)	/* our header is none of it */
+		run.output_max = HEADERS_MAX +
+		    (st.st_size > most ? st.st_size : most);
+	r = ask_one(s, HOOK_FILTER, i, &run, NULL, NULL, &skip);
+	if (skip)
+		s->mail.filters = i;
+	return r;
+}
+
+static struct reply
+inspect(void *ctx, int message)
+{
+	return ask_all(ctx, HOOK_MESSAGE, message, NULL, NULL);
+}
+
+static struct reply
+hand_on(void *ctx, int message)
+{
+	return ask_all(ctx, HOOK_DELIVER, message, NULL, NULL);
+}
+
+static struct reply
+hand_to(void *ctx, size_t rcpt, int message)
+{
+	struct session *s = ctx;
+	const struct rcpt *r = &s->rcpts[rcpt];
+	struct address recipient, mailbox;
+
+	s->dsn.notify = r->notify;
+	strcpy(s->dsn.original, r->original ? r->original : "");
+	if (!parse_email(r->email, strlen(r->email), &recipient) ||
+	    !parse_email(r->mailbox, strlen(r->mailbox), &mailbox))
+		return reply_make(451, "4.3.0 Local error, try again later");
+	return ask_all(s, HOOK_MDA, message, &recipient, &mailbox);
+}
+
+void
+hooks_attach(struct session *s, struct mail *mail)
+{
+	const struct hooks *h = s->options->hooks;
+
+	mail->ctx = s;
+	mail->filters = h->n[HOOK_FILTER];
+	mail->filter = filter;
+	if (h->n[HOOK_MESSAGE])
+		mail->inspect = inspect;
+	if (h->n[HOOK_DELIVER])
+		mail->hand_on = hand_on;
+	if (h->n[HOOK_MDA])
+		mail->hand_to = hand_to;
+	mail->keep_open = h->n[HOOK_DELIVERED] > 0;
+}
+
+const char *
+hooks_set_auth(struct hooks *h, const char *command)
+{
+	return hook_parse(&h->auth, command, "/bin/true");
+}
+
+struct reply
+hooks_authenticate(struct session *s, int credentials)
+{
+	struct hooks *h = s->options->hooks;
+	struct hook_run run;
+
+	environment_clear(&h->environment);
+	if (set_session(&h->environment, s) < 0)
+		return reply_make(454, "4.7.0 Out of memory");
+	prepare(s, HOOK_HELLO, &run);
+	s->asked = "auth";
+	run.hook = &h->auth;
+	run.environment = h->environment.vars;
+	run.credentials = credentials;
+	run.timeout = time_left(s);
+	hook_run(&run);
+	if (!run.failed && run.status == 0)
+		return reply_make(235, "2.7.0 Welcome");
+	if (!run.failed && (run.status == 1 || run.status == 100))
+		return reply_make(535, "5.7.8 Authentication failed");
+	log_failure(s, "auth", &run);
+	return reply_make(454, "4.7.0 Local error, try again later");
+}

@@ -1,0 +1,226 @@
+/*
+ * A mail's addresses: MAIL and RCPT, and what is asked of the envelope and of
+ * others on the way.
+ */
+#include <string.h>
+#include <strings.h>
+
+#include "lib/clock.h"
+#include "smtp/hooks.h"
+#include "smtp/parameters.h"
+#include "smtp/mail.h"
+
+/* "FROM:" path, "TO:" path.  *arg is moved behind it, to the parameters. */
+static struct reply
+take_path(struct session *s, const char **arg, const char *keyword,
+    unsigned flags, struct address *a)
+{
+	const size_t len = strlen(keyword);
+	const char *p = *arg;
+	const char *enhanced = flags & ADDRESS_REVERSE ? "5.1.7" : "5.1.3";
+
+	if (strncasecmp(p, keyword, len) != 0)
+		return reply_make(501, "5.5.4 %s is missing", keyword);
+	p += len;
+	if (s->options->strict)
+		flags |= ADDRESS_STRICT;
+	else
+		p += strspn(p, " \t");
+	if (!address_parse(&p, flags, a) || (*p && *p != ' ' && *p != '\t'))
+		return reply_make(501, "%s Malformed address", enhanced);
+	*arg = p;
+	return reply_none();
+}
+
+/* RFC 6531 3.2 */
+static struct reply
+judge_charset(const struct session *s, const struct address *a)
+{
+	/* NOLINTNEXTLINE(*-core.uninitialized.*): without a code it is set */
+	if (!a->utf8 || s->utf8)
+		return reply_none();
+	return reply_make(553, "5.6.7 An address in UTF-8 needs SMTPUTF8");
+}
+
+/* MAIL is well formed: is there room? */
+static struct reply
+open_envelope(struct session *s, const struct address *sender)
+{
+	session_set_protocol(s);
+	s->mail_began = clock_ms();
+	snprintf(s->mail_id, sizeof s->mail_id, "%s.%lld", s->id, ++s->mails);
+	s->mail.client = s->client.remote.ip;
+	s->mail.name = s->client.name;
+	s->mail.helo = s->helo;
+	s->mail.protocol = s->protocol;
+	s->mail.hostname = s->options->hostname;
+	s->mail.tls = &s->client.tls;
+	strcpy(s->mail.sender, sender->email);
+	s->mail.each = listener_kinds[s->client.kind].lmtp;
+	hooks_attach(s, &s->mail);
+	return s->options->new_envelope(s->options->ctx, &s->mail,
+	    s->declared_size, &s->envelope);
+}
+
+struct reply
+transaction_open(struct session *s, const char *arg)
+{
+	const long long most = s->options->max_mails;
+	struct address sender;
+	struct reply r;
+
+	if (!*s->user && (s->options->require_auth ||
+	    listener_kinds[s->client.kind].auth))
+		return reply_make(530, "5.7.0 Authentication is required");
+	if (s->client.probe)
+		return reply_make(550, "5.7.1 A proxy has no mail of its own");
+	r = take_path(s, &arg, "FROM:", ADDRESS_REVERSE, &sender);
+	if (!r.code)
+		r = parameters_mail(s, arg);
+	if (!r.code)
+		r = judge_charset(s, &sender);
+	if (r.code)
+		return r;
+	if (most && s->mails >= most)
+		return reply_make(421, "4.7.0 Too many mails in one session");
+	return open_envelope(s, &sender);
+}
+
+struct reply
+transaction_mail(struct session *s, const char *arg)
+{
+	struct reply r = transaction_open(s, arg);
+
+	if (r.code)
+		return r;
+	r = hooks_ask(s, HOOK_MAIL, NULL, NULL);
+	if (reply_refuses(&r)) {
+		session_drop_envelope(s);
+		return r;
+	}
+	s->phase = PHASE_MAIL;
+	return r.code ? r : reply_make(250, "2.1.0 Ok");
+}
+
+/*
+ * Did the client reach a loopback address, a Unix socket or a pipe?  Who
+ * reached a proxy there may have come from anywhere: he must be there, too.
+ */
+static bool
+is_local(const struct client *c)
+{
+	if (*c->via && !endpoint_is_loopback(&c->remote))
+		return false;
+	if (c->local.family == AF_UNSPEC)
+		return c->remote.family == AF_UNSPEC && !c->remote_unknown;
+	return endpoint_is_loopback(&c->local);
+}
+
+/* Ours are the domains of the options, or our hostname if there are none. */
+static bool
+is_our_domain(const struct session *s, const char *domain)
+{
+	unsigned i;
+
+	if (*domain == '\0')
+		return true;
+	if (s->options->n_domains == 0)
+		return strcasecmp(domain, s->options->hostname) == 0 ||
+		    is_local(&s->client);
+	for (i = 0; i < s->options->n_domains; i++)
+		if (strcmp(s->options->domains[i], "*") == 0 ||
+		    strcasecmp(s->options->domains[i], domain) == 0)
+			return true;
+	return false;
+}
+
+/* One verdict of SMTP can't tell what became of two recipients' commands. */
+long long
+transaction_max_recipients(const struct session *s)
+{
+	if (s->options->hooks->n[HOOK_MDA] &&
+	    !listener_kinds[s->client.kind].lmtp)
+		return 1;
+	return s->options->max_recipients;
+}
+
+/* Limits and policy first: a command can't overrule them. */
+static struct reply
+judge_recipient(struct session *s, const struct address *a)
+{
+	const long long most = transaction_max_recipients(s);
+
+	if ((most && s->recipients >= most) ||
+	    !session_has_room(s, a->email))
+		return reply_make(452, "4.5.3 Too many recipients");
+	if (!s->trusted && !*s->user && !is_our_domain(s, a->domain))
+		return reply_make(550, "5.7.1 We take no mail for that domain");
+	return reply_none();
+}
+
+/* Both know of a recipient, or none of the two.  A refusal, or none. */
+static struct reply
+add_recipient(struct session *s, const struct address *recipient,
+    const struct address *mailbox)
+{
+	struct reply r;
+
+	if (session_add_recipient(s, recipient, mailbox) < 0)
+		return reply_make(451, "4.3.0 Out of memory");
+	r = s->envelope->ops->add_recipient(s->envelope, mailbox);
+	if (r.code)
+		session_drop_recipient(s);
+	return r;
+}
+
+static struct reply
+accept_recipient(struct session *s, const struct address *recipient)
+{
+	const size_t headers = s->n_headers;
+	struct address other = { .email = "" };
+	struct reply answer = hooks_ask(s, HOOK_RECIPIENT, recipient, &other);
+	struct reply refusal = reply_refuses(&answer) ? answer :
+	    add_recipient(s, recipient, *other.email ? &other : recipient);
+
+	if (refusal.code) {
+		session_cut_headers(s, headers);
+		return refusal;
+	}
+	if (s->dsn.notify & DSN_SUCCESS)
+		s->mail.keep_open = true;
+	s->phase = PHASE_RCPT;
+	return answer.code ? answer : reply_make(250, "2.1.5 Ok");
+}
+
+struct reply
+transaction_judge(struct session *s, const char *arg,
+    struct address *recipient)
+{
+	struct reply r;
+
+	r = take_path(s, &arg, "TO:", 0, recipient);
+	if (!r.code)
+		r = parameters_rcpt(s, arg);
+	if (!r.code)
+		r = judge_charset(s, recipient);
+	return r.code ? r : judge_recipient(s, recipient);
+}
+
+static struct reply
+try_recipient(struct session *s, const char *arg)
+{
+	struct address recipient;
+	struct reply refusal = transaction_judge(s, arg, &recipient);
+
+	return refusal.code ? refusal : accept_recipient(s, &recipient);
+}
+
+struct reply
+transaction_rcpt(struct session *s, const char *arg)
+{
+	struct reply r = try_recipient(s, arg);
+
+	if (reply_refuses(&r) && s->phase == PHASE_MAIL)
+		s->phase = PHASE_REFUSED;
+	return r;
+}

@@ -1,0 +1,24 @@
+/*
+ * A mail's addresses: the commands MAIL and RCPT.  Each returns what the
+ * client will hear; arg is the command's argument.
+ */
+#ifndef TRANSACTION_H
+#define TRANSACTION_H
+
+#include "smtp/session.h"
+
+struct reply transaction_mail(struct session *, const char *arg);
+struct reply transaction_rcpt(struct session *, const char *arg);
+
+/*
+ * The same as far as limits and policy go, and no command is asked: each
+ * returns a refusal, or none; then there is an envelope, or the recipient.
+ */
+struct reply transaction_open(struct session *, const char *arg);
+struct reply transaction_judge(struct session *, const char *arg,
+    struct address *recipient);
+
+/* How many recipients a mail may have; 0: any number. */
+long long transaction_max_recipients(const struct session *);
+
+#endif

@@ -1,0 +1,200 @@
+/*
+ * The ESMTP parameters of MAIL and RCPT.  A new one is a row and a function,
+ * which may rely on nothing but that the parameter is well formed.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "smtp/hooks.h"
+#include "lib/text/param.h"
+#include "smtp/parameters.h"
+#include "lib/text/xtext.h"
+
+struct parameter {
+	const char *keyword;
+	bool (*known)(const struct session *);	/* 555 where it is not */
+	struct reply (*set)(struct session *, const struct param *);
+};
+
+static bool
+always(const struct session *s)
+{
+	(void)s;
+	return true;
+}
+
+static bool
+with_auth(const struct session *s)
+{
+	return s->options->hooks->auth.command != NULL;
+}
+
+static bool
+with_tls(const struct session *s)
+{
+	return s->client.tls.encrypted;
+}
+
+static struct reply
+set_size(struct session *s, const struct param *p)
+{
+	const unsigned long long most =
+	    (unsigned long long)s->options->max_size;
+
+	if (param_number(p, &s->declared_size) == 0 &&
+	    (!most || s->declared_size <= most))
+		return reply_none();
+	if (errno == EINVAL)
+		return reply_make(501, "5.5.4 SIZE takes a number");
+	if (!most)
+		return reply_make(552, "5.3.4 So much can't be taken");
+	return reply_make(552, "5.3.4 At most %llu octets are taken", most);
+}
+
+static struct reply
+set_body(struct session *s, const struct param *p)
+{
+	static const char *const bodies[] = {
+		 "7BIT", "8BITMIME", "BINARYMIME" };
+	size_t i;
+
+	for (i = 0; i < sizeof bodies / sizeof *bodies; i++)
+		if (param_is(p, bodies[i]))
+			s->body = bodies[i];
+	if (s->body)
+		return reply_none();
+	return reply_make(501, "5.5.4 BODY is 7BIT, 8BITMIME or BINARYMIME");
+}
+
+/* One that has no value. */
+static struct reply
+set_flag(const struct param *p, bool *flag)
+{
+	if (p->value)
+		return reply_make(501, "5.5.4 %s takes no value", p->keyword);
+	*flag = true;
+	return reply_none();
+}
+
+static struct reply
+set_utf8(struct session *s, const struct param *p)
+{
+	return set_flag(p, &s->utf8);
+}
+
+/* The message may be passed on by TLS alone: to whom it is, they are told. */
+static struct reply
+set_requiretls(struct session *s, const struct param *p)
+{
+	return set_flag(p, &s->requiretls);
+}
+
+/* Who it is from says less than who brings it: it is checked, no more. */
+static struct reply
+set_auth(struct session *s, const struct param *p)
+{
+	char mailbox[PARAM_VALUE_MAX];
+
+	(void)s;
+	if (xtext_decode(p->value, p->len, mailbox, sizeof mailbox) <= 0)
+		return reply_make(501, "5.5.4 AUTH takes a mailbox or <>");
+	return reply_none();
+}
+
+static struct reply
+set_ret(struct session *s, const struct param *p)
+{
+	if (dsn_take_ret(&s->dsn, p))
+		return reply_none();
+	return reply_make(501, "5.5.4 RET is FULL or HDRS");
+}
+
+static struct reply
+set_envid(struct session *s, const struct param *p)
+{
+	if (dsn_take_envid(&s->dsn, p))
+		return reply_none();
+	return reply_make(501, "5.5.4 ENVID takes %d octets of xtext",
+	    ENVID_MAX);
+}
+
+static struct reply
+set_notify(struct session *s, const struct param *p)
+{
+	if (dsn_take_notify(&s->dsn, p))
+		return reply_none();
+	return reply_make(501, "5.5.4 NOTIFY is NEVER, or some of SUCCESS, "
+	    "FAILURE and DELAY");
+}
+
+static struct reply
+set_orcpt(struct session *s, const struct param *p)
+{
+	if (dsn_take_orcpt(&s->dsn, p, s->utf8))
+		return reply_none();
+	return reply_make(501, "5.5.4 ORCPT takes a type and an address, in "
+	    "%d octets", ORCPT_MAX);
+}
+
+static const struct parameter mail_parameters[] = {
+	{ "SIZE", always, set_size },		/* RFC 1870 3 */
+	{ "BODY", always, set_body },		/* RFC 6152 2, RFC 3030 3 */
+	{ "SMTPUTF8", always, set_utf8 },	/* RFC 6531 3.4 */
+	{ "AUTH", with_auth, set_auth },	/* RFC 4954 5 */
+	{ "REQUIRETLS", with_tls, set_requiretls },	/* RFC 8689 3 */
+	{ "RET", dsn_is_offered, set_ret },	/* RFC 3461 4.3 */
+	{ "ENVID", dsn_is_offered, set_envid },	/* RFC 3461 4.4 */
+	{ NULL, NULL, NULL },
+};
+
+static const struct parameter rcpt_parameters[] = {
+	{ "NOTIFY", dsn_is_offered, set_notify },	/* RFC 3461 4.1 */
+	{ "ORCPT", dsn_is_offered, set_orcpt },		/* RFC 3461 4.2 */
+	{ NULL, NULL, NULL },
+};
+
+static struct reply
+take(struct session *s, const struct parameter *table, const char *p)
+{
+	const struct parameter *row;
+	struct param param;
+	struct reply r;
+	unsigned bit, seen = 0;
+	int more;
+
+	while ((more = param_next(&p, &param)) > 0) {
+		for (row = table; row->keyword; row++)
+			if (strcmp(row->keyword, param.keyword) == 0)
+				break;
+		if (!row->keyword || !row->known(s))
+			return reply_make(555, "5.5.4 Unknown parameter");
+		bit = 1u << (row - table);
+		if (seen & bit)
+			return reply_make(501, "5.5.4 %s is given twice",
+			    row->keyword);
+		seen |= bit;
+		r = row->set(s, &param);
+		if (r.code)
+			return r;
+	}
+	return more < 0 ? reply_make(501, "5.5.4 Malformed parameter") :
+	    reply_none();
+}
+
+struct reply
+parameters_mail(struct session *s, const char *text)
+{
+	s->declared_size = 0;
+	s->body = NULL;
+	s->utf8 = s->requiretls = false;
+	s->dsn = (struct dsn){ .ret = NULL };
+	return take(s, mail_parameters, text);
+}
+
+struct reply
+parameters_rcpt(struct session *s, const char *text)
+{
+	s->dsn.notify = 0;
+	s->dsn.original[0] = '\0';
+	return take(s, rcpt_parameters, text);
+}

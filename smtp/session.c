@@ -1,0 +1,459 @@
+/* What lasts from the connection to its end, and how it is logged. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/memory.h"
+#include "smtp/session.h"
+#include "smtp/starttls.h"
+#include "lib/proc/title.h"
+
+enum { FOLD_AT = 70, TAB_WIDTH = 8 };	/* columns of a header line */
+
+/* Eleven digits of time and five of the pid: no two sessions share it. */
+static void
+make_id(char *id)
+{
+	static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+	unsigned long long us = (unsigned long long)clock_us();
+	unsigned long pid = (unsigned long)getpid();
+	int i;
+
+	for (i = 10; i >= 0; i--, us >>= 5)
+		id[i] = digits[us & 31];
+	for (i = 15; i >= 11; i--, pid >>= 5)
+		id[i] = digits[pid & 31];
+	id[16] = '\0';
+}
+
+const char *
+session_client(const struct session *s)
+{
+	if (*s->client.remote.ip)
+		return s->client.remote.ip;
+	return s->client.remote_unknown ? "unknown" : "local";
+}
+
+void
+session_log(const struct session *s, struct log_line *l, enum log_level level,
+    const char *event)
+{
+	log_begin(l, level, event);
+	log_str(l, "client", session_client(s));
+	log_str(l, "session", s->id);
+	if (*s->client.via)
+		log_str(l, "via", s->client.via);
+}
+
+void
+session_show_client(const struct session *s)
+{
+	const unsigned worker = scoreboard_worker(s->options->board);
+
+	if (worker)
+		title_set("smtpd: worker %u [%s] ", worker, session_client(s));
+}
+
+void
+session_show(const struct session *s, const char *phase,
+    unsigned long long octets)
+{
+	struct scoreboard *board = s->options->board;
+	char text[SCOREBOARD_PHASE_MAX + 24];
+
+	scoreboard_note(board, phase, (long long)octets, s->mails, s->errors);
+	if (!scoreboard_worker(board))
+		return;
+	if (octets >= 1000) {
+		snprintf(text, sizeof text, "%s %llu kB", phase,
+		    octets / 1000);
+		phase = text;
+	}
+	title_end(phase);
+}
+
+/* The recipients, with commas; log_str() cuts what is too much. */
+static void
+log_recipients(const struct session *s, struct log_line *l)
+{
+	char to[LOG_VALUE_MAX + 2];
+	size_t i, n = s->recipient_octets;
+
+	if (n == 0)
+		return;
+	if (n > sizeof to - 1)
+		n = sizeof to - 1;
+	memcpy(to, s->recipient_list, n);
+	to[n] = '\0';
+	for (i = 0; i < n; i++)
+		if (to[i] == '\n')
+			to[i] = ',';
+	log_str(l, "to", to);
+}
+
+/* to: the recipient that it is about; NULL: all that there are */
+static void
+log_refusal(struct session *s, const char *command, const char *line,
+    const struct reply *r, const char *to)
+{
+	char text[REPLY_TEXT_MAX + 8];
+	struct log_line l;
+
+	if (++s->refusals > REFUSALS_LOGGED)
+		return;
+	session_log(s, &l, LEVEL_INFO, "refused");
+	log_str(&l, "command", command);
+	snprintf(text, sizeof text, "%d %s", r->code, r->text);
+	if (starttls_comes_first(s))
+		log_str(&l, "unsent", text);
+	else
+		log_str(&l, "reply", text);
+	if (*s->mail_id) {
+		log_str(&l, "id", s->mail_id);
+		log_str(&l, "from", s->mail.sender);
+	}
+	if (to)
+		log_str(&l, "to", to);
+	else
+		log_recipients(s, &l);
+	if (line)
+		log_str(&l, "line", line);
+	if (*s->mail.error)
+		log_str(&l, "error", s->mail.error);
+	log_end(&l);
+}
+
+static void
+log_tls(const struct tls_result *tls, struct log_line *l)
+{
+	char text[2 * TLS_VALUE_MAX];
+
+	if (!tls->encrypted)
+		return;
+	snprintf(text, sizeof text, "%s%s%s", tls->protocol,
+	    *tls->cipher ? " " : "", tls->cipher);
+	log_str(l, "tls", text);
+}
+
+void
+session_log_refusal(struct session *s, const char *command,
+    const char *line, const struct reply *r)
+{
+	log_refusal(s, command, line, r, NULL);
+}
+
+void
+session_log_mail(const struct session *s, unsigned long long size)
+{
+	struct log_line l;
+
+	scoreboard_count(s->options->board, COUNT_MESSAGES, 1);
+	scoreboard_count(s->options->board, COUNT_OCTETS, size);
+	session_log(s, &l, LEVEL_INFO, "message");
+	log_str(&l, "id", s->mail_id);
+	log_str(&l, "from", s->mail.sender);
+	log_recipients(s, &l);
+	log_num(&l, "recipients", s->recipients);
+	log_num(&l, "size", (long long)size);
+	log_str(&l, "helo", s->helo);
+	log_str(&l, "protocol", s->protocol);
+	log_tls(&s->client.tls, &l);
+	log_num(&l, "took_ms", clock_ms() - s->mail_began);
+	if (*s->mail.file)
+		log_str(&l, "file", s->mail.file);
+	log_end(&l);
+}
+
+const char *
+session_end_word(const struct session *s)
+{
+	static const char *const words[] = {
+		[STREAM_OPEN] = "closed", [STREAM_CLOSED] = "lost",
+		[STREAM_TIMEOUT] = "timeout", [STREAM_EXPIRED] = "expired",
+		[STREAM_SLOW] = "slow", [STREAM_STOPPED] = "stopped",
+		[STREAM_PRESSED] = "pressure",
+	};
+
+	return words[s->stream->state];
+}
+
+void
+session_log_end(const struct session *s)
+{
+	struct log_line l;
+
+	session_log(s, &l, s->refusals > REFUSALS_LOGGED ? LEVEL_INFO :
+	    LEVEL_DEBUG, "disconnected");
+	log_str(&l, "how", session_end_word(s));
+	log_num(&l, "mails", s->mails);
+	log_num(&l, "errors", s->errors);
+	log_num(&l, "refused", s->refusals);
+	log_end(&l);
+}
+
+void
+session_set_protocol(struct session *s)
+{
+	const bool lmtp = listener_kinds[s->client.kind].lmtp;
+	const bool extended = s->given.protocol ?
+	    *s->given.protocol == 'E' : s->extended;
+
+	stpcpy(stpcpy(stpcpy(stpcpy(s->protocol,
+	    s->utf8 ? "UTF8" : extended && !lmtp ? "E" : ""),
+	    lmtp ? "LMTP" : "SMTP"),
+	    s->client.tls.encrypted ? "S" : ""), *s->user ? "A" : "");
+}
+
+void
+session_drop_envelope(struct session *s)
+{
+	s->envelope->ops->abort(s->envelope);
+	s->envelope = NULL;
+}
+
+void
+session_cut_headers(struct session *s, size_t n)
+{
+	s->n_headers = n;
+	if (s->headers)
+		s->headers[n] = '\0';
+}
+
+/* RSET, whatever brought it about (RFC 5321 4.1.1.5). */
+void
+session_reset(struct session *s)
+{
+	if (s->envelope)
+		session_drop_envelope(s);
+	if (s->mail.kept >= 0)
+		close(s->mail.kept);
+	session_cut_headers(s, s->n_hello);
+	s->mail = (struct mail){
+		.id = s->mail_id, .kept = -1,
+		.headers = s->headers ? s->headers : "",
+	};
+	stream_end_data(s->stream);
+	s->dot_deadline = 0;
+	s->mail_id[0] = '\0';
+	while (s->recipients)
+		free(s->rcpts[--s->recipients].email);
+	s->recipient_octets = s->original_octets = 0;
+	free(s->replies);
+	s->replies = NULL;
+	s->n_replies = 0;
+	s->body = NULL;
+	s->dsn = (struct dsn){ .ret = NULL };
+	if (s->utf8) {
+		s->utf8 = false;
+		session_set_protocol(s);
+	}
+	if (s->phase != PHASE_NEW)
+		s->phase = PHASE_HELLO;
+}
+
+void
+session_forget(struct session *s)
+{
+	s->n_hello = s->n_connection;
+	session_reset(s);
+	s->phase = PHASE_NEW;
+	s->helo[0] = s->user[0] = s->protocol[0] = '\0';
+	s->mechanism = NULL;
+	s->extended = false;
+}
+
+/* The reply to a client that did not go on; none to one that is gone. */
+struct reply
+session_farewell(const struct session *s)
+{
+	if (s->tls.failed)		/* it would be in clear */
+		return reply_none();
+	switch (s->stream->state) {
+	case STREAM_TIMEOUT:
+		return reply_make(421, "4.4.2 Timed out, closing");
+	case STREAM_EXPIRED:
+		return reply_make(421, "4.4.2 The session took too long");
+	case STREAM_SLOW:
+		return reply_make(421, "4.4.2 The data came too slowly");
+	case STREAM_STOPPED:
+		return reply_make(421, "4.3.2 Shutting down, try again later");
+	case STREAM_PRESSED:
+		return reply_make(421, "4.3.2 Too busy to wait for you, try "
+		    "again later");
+	case STREAM_OPEN:
+	case STREAM_CLOSED:
+		break;
+	}
+	return reply_none();
+}
+
+void
+session_begin(struct session *s, const struct proto_options *options,
+    const struct client *client, struct stream *stream)
+{
+	*s = (struct session){
+		.options = options, .client = *client, .stream = stream,
+	};
+	line_init(&s->reader, stream->in, options->accept_bare_newline);
+	make_id(s->id);
+	s->mail.kept = -1;
+	session_reset(s);
+	s->trusted = client->trusted ||
+	    networks_contain(&options->trusted, &client->remote);
+	if (networks_contain(&options->xclients, &client->remote))
+		strcpy(s->proxy, client->remote.ip);
+	session_show_client(s);
+}
+
+void
+session_end(struct session *s)
+{
+	session_reset(s);
+	free(s->recipient_list);
+	free(s->rcpts);
+	free(s->headers);
+}
+
+/* Is the list of recipients as long as that, or can it be made so? */
+static bool
+make_room(struct session *s, size_t need)
+{
+	size_t size = s->recipient_room ? s->recipient_room :
+	    RECIPIENT_LIST_MIN;
+	char *more;
+
+	while (size < need)
+		size *= 2;
+	if (size == s->recipient_room)
+		return true;
+	more = realloc(s->recipient_list, size);
+	if (!more)
+		return false;
+	s->recipient_list = more;
+	s->recipient_room = size;
+	return true;
+}
+
+bool
+session_has_room(struct session *s, const char *email)
+{
+	const size_t need = s->recipient_octets + strlen(email) + 2;
+
+	return need <= RECIPIENT_LIST_MAX && make_room(s, need) &&
+	    s->original_octets + strlen(s->dsn.original) <= RECIPIENT_LIST_MAX;
+}
+
+static void
+list_recipient(struct session *s, const char *email)
+{
+	const size_t len = strlen(email);
+	size_t n = s->recipient_octets;
+
+	if (n)
+		s->recipient_list[n++] = '\n';
+	memcpy(s->recipient_list + n, email, len + 1);
+	s->recipient_octets = n + len;
+}
+
+int
+session_add_recipient(struct session *s, const struct address *a,
+    const struct address *mailbox)
+{
+	size_t n = (size_t)s->recipients;
+	struct rcpt *r = memory_grow(&s->rcpts, &n, sizeof *r);
+	char *kept[3];
+
+	if (!r || memory_keep(kept, a->email, mailbox->email,
+	    s->dsn.original) < 0)
+		return -1;
+	*r = (struct rcpt){ .email = kept[0], .mailbox = kept[1],
+	    .original = *kept[2] ? kept[2] : NULL, .notify = s->dsn.notify };
+	list_recipient(s, r->email);
+	s->original_octets += strlen(s->dsn.original);
+	s->recipients++;
+	return 0;
+}
+
+void
+session_drop_recipient(struct session *s)
+{
+	struct rcpt *r = &s->rcpts[--s->recipients];
+
+	s->recipient_octets -= strlen(r->email);
+	if (s->recipient_octets)	/* a line end is before it */
+		s->recipient_octets--;
+	s->recipient_list[s->recipient_octets] = '\0';
+	if (r->original)
+		s->original_octets -= strlen(r->original);
+	free(r->email);
+}
+
+void
+session_keep_recipients(struct session *s, const char *command,
+    const struct reply *each)
+{
+	long long i, kept = 0;
+
+	s->recipient_octets = 0;
+	for (i = 0; i < s->recipients; i++) {
+		if (reply_refuses(&each[i])) {
+			log_refusal(s, command, NULL, &each[i],
+			    s->rcpts[i].email);
+			free(s->rcpts[i].email);
+		} else {
+			list_recipient(s, s->rcpts[i].email);
+			s->rcpts[kept++] = s->rcpts[i];
+		}
+	}
+	s->recipients = kept;
+}
+
+/* RFC 5322 2.2, as it may come from a command. */
+static bool
+is_field(const char *s, size_t len)
+{
+	const char *colon = memchr(s, ':', len);
+	size_t i;
+
+	if (!colon || colon == s)
+		return false;
+	for (i = 0; i < len; i++)
+		if (s + i < colon ? s[i] <= ' ' || s[i] >= 0x7f :
+		    ((unsigned char)s[i] < ' ' && s[i] != '\t') ||
+		    s[i] == 0x7f)
+			return false;
+	return true;
+}
+
+int
+session_add_header(struct session *s, const char *field, size_t len)
+{
+	size_t i, column = 0;
+	char *out;
+
+	if (!is_field(field, len))
+		return -1;
+	if (!s->headers && !(s->headers = malloc(HEADERS_MAX)))
+		return -1;
+	/* a fold makes two octets of a space */
+	if (s->n_headers + len + len / (FOLD_AT - TAB_WIDTH) + 2 >
+	    HEADERS_MAX)
+		return -1;
+	out = s->headers + s->n_headers;
+	for (i = 0; i < len; i++, column++) {
+		if (column > FOLD_AT && field[i] == ' ' && i + 1 < len &&
+		    field[i + 1] != ' ' && field[i + 1] != '\t') {
+			*out++ = '\n';
+			*out++ = '\t';
+			column = TAB_WIDTH;
+		} else {
+			*out++ = field[i];
+		}
+	}
+	*out++ = '\n';
+	*out = '\0';
+	s->n_headers = (size_t)(out - s->headers);
+	s->mail.headers = s->headers;
+	return 0;
+}

@@ -1,0 +1,211 @@
+/* Encryption of a session. */
+#include <string.h>
+#include <sys/wait.h>
+
+#include "smtp/hooks.h"
+#include "smtp/starttls.h"
+#include "smtp/transcript.h"
+
+enum {
+	HANDSHAKE_TIMEOUT = 30 * 1000,	/* ms, or read_timeout if less */
+	EXIT_BROKEN = 100,		/* from here on, as djb has it */
+};
+
+static bool
+is_possible(const struct session *s)
+{
+	return s->options->tls.argv || s->options->tls.control >= 0;
+}
+
+bool
+starttls_offered(const struct session *s)
+{
+	return is_possible(s) && !s->client.tls.encrypted;
+}
+
+bool
+starttls_required(const struct session *s)
+{
+	return s->options->require_tls && !s->client.tls.encrypted &&
+	    !s->client.probe && (s->client.remote.family != AF_UNSPEC ||
+	    s->client.remote_unknown);
+}
+
+static void
+log_said(void *ctx, const char *line)
+{
+	struct log_line l;
+
+	session_log(ctx, &l, LEVEL_WARNING, "tls-said");
+	log_str(&l, "text", line);
+	log_end(&l);
+}
+
+static void
+log_result(const struct session *s)
+{
+	const struct tls_result *tls = &s->client.tls;
+	struct log_line l;
+
+	session_log(s, &l, LEVEL_DEBUG, "encrypted");
+	log_str(&l, "protocol", tls->protocol);
+	log_str(&l, "cipher", tls->cipher);
+	if (*tls->server_name)
+		log_str(&l, "server", tls->server_name);
+	if (*tls->subject)
+		log_str(&l, "subject", tls->subject);
+	log_end(&l);
+}
+
+static void
+log_failure(const struct session *s)
+{
+	struct log_line l;
+
+	session_log(s, &l, LEVEL_INFO, "tls-failed");
+	log_str(&l, "error", s->tls.failed);
+	log_end(&l);
+	transcript_note(s, "not encrypted: %s", s->tls.failed);
+}
+
+static int
+wait_for_client(void *ctx, int fd, long long deadline)
+{
+	return stream_wait(ctx, fd, deadline);
+}
+
+/* There is no way any more to say why to the client. */
+static void
+give_up(struct session *s)
+{
+	struct stream *stream = s->stream;
+
+	if (stream->state == STREAM_PRESSED)
+		s->tls.failed = "others wanted its place";
+	else if (stream->state == STREAM_OPEN)
+		stream->state = *s->tls.stop ? STREAM_STOPPED : STREAM_CLOSED;
+	log_failure(s);
+}
+
+/* Start who will encrypt.  Returns 0, or -1 where nobody does. */
+static int
+begin(struct session *s)
+{
+	struct environment *e = &s->options->hooks->environment;
+
+	environment_clear(e);
+	s->tls = (struct tls_run){
+		.means = &s->options->tls, .environment = e->vars,
+		.in = s->stream->in_fd, .out = s->stream->out_fd,
+		.stop = s->stream->limits->stop,
+		.wait_mask = s->stream->limits->wait_mask,
+		.wait = wait_for_client, .ctx = s->stream,
+		.said = { .tell = log_said, .ctx = s },
+	};
+	if (tls_begin(&s->tls) < 0) {
+		log_failure(s);
+		s->tls.failed = NULL;	/* the session can go on */
+		return -1;
+	}
+	s->tls_begun = s->tls_due = true;
+	return 0;
+}
+
+struct reply
+starttls_command(struct session *s, const char *arg)
+{
+	(void)arg;
+	if (!is_possible(s))
+		return reply_make(502, "5.5.1 There is no TLS here");
+	if (s->client.tls.encrypted)
+		return reply_make(503, "5.5.1 This is encrypted already");
+	if (stream_has_input(s->stream)) {
+		s->closing = true;
+		return reply_make(554, "5.7.0 Nothing may follow STARTTLS "
+		    "in clear");
+	}
+	if (begin(s) < 0)
+		return reply_make(454, "4.7.0 TLS is not available now");
+	return reply_make(220, "2.0.0 Go ahead");
+}
+
+void
+starttls_handshake(struct session *s)
+{
+	const long long patience = s->stream->limits->read_timeout;
+
+	if (!s->tls_due)
+		return;
+	s->tls_due = false;
+	fflush(s->stream->out);
+	if (s->stream->state != STREAM_OPEN)
+		return;
+	if (tls_handshake(&s->tls, patience && patience < HANDSHAKE_TIMEOUT ?
+	    patience : HANDSHAKE_TIMEOUT) < 0) {
+		give_up(s);
+		return;
+	}
+	stream_switch(s->stream, s->tls.clear_in, s->tls.clear_out);
+	s->client.tls = s->tls.result;
+	session_forget(s);	/* it may be somebody else's, RFC 3207 4.2 */
+	transcript_note(s, "encrypted, %s %s", s->client.tls.protocol,
+	    s->client.tls.cipher);
+	log_result(s);
+}
+
+bool
+starttls_comes_first(const struct session *s)
+{
+	return listener_kinds[s->client.kind].tls &&
+	    !s->client.tls.encrypted && (is_possible(s) || !s->client.probe);
+}
+
+void
+starttls_at_once(struct session *s)
+{
+	if (!starttls_comes_first(s))
+		return;
+	if (is_possible(s)) {
+		if (begin(s) < 0)
+			s->stream->state = STREAM_CLOSED;
+		starttls_handshake(s);
+	} else {
+		s->tls.failed = "the proxy did not encrypt";
+		log_failure(s);
+		s->stream->state = STREAM_CLOSED;
+	}
+}
+
+/*
+ * A status below 100 is what many say when the client went without good-bye,
+ * as many do; others write to it, and die of that.
+ */
+static void
+log_ending(const struct session *s, int status)
+{
+	const bool broken = WIFSIGNALED(status) ?
+	    WTERMSIG(status) != SIGPIPE : WEXITSTATUS(status) >= EXIT_BROKEN;
+	struct log_line l;
+
+	if (broken)
+		session_log(s, &l, LEVEL_WARNING, "tls-ended");
+	else
+		session_log(s, &l, LEVEL_DEBUG, "tls-ended");
+	if (WIFSIGNALED(status)) {
+		log_num(&l, "signal", WTERMSIG(status));
+		log_str(&l, "name", strsignal(WTERMSIG(status)));
+	} else {
+		log_num(&l, "status", WEXITSTATUS(status));
+	}
+	log_end(&l);
+}
+
+void
+starttls_end(struct session *s)
+{
+	if (!s->tls_begun)
+		return;
+	tls_end(&s->tls);
+	if (s->tls.status)
+		log_ending(s, s->tls.status);
+}

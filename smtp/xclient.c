@@ -1,0 +1,272 @@
+/* XCLIENT. */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/text/address.h"
+#include "lib/text/param.h"
+#include "lib/text/utf8.h"
+#include "smtp/xclient.h"
+#include "lib/text/xtext.h"
+
+/* Whom the attributes tell of. */
+struct identity {
+	struct client client;
+	struct given given;
+	char user[USER_MAX + 1];
+};
+
+/* Values are decoded; "" is one that the proxy does not know. */
+
+static bool
+take_name(struct identity *i, const char *value)
+{
+	i->client.named = true;
+	i->client.name[0] = '\0';
+	if (*value == '\0')
+		return true;
+	if (!address_is_host(value, false) || *value == '[' ||
+	    utf8_is_beyond_ascii(value) ||
+	    strlen(value) >= sizeof i->client.name)
+		return false;
+	strcpy(i->client.name, value);
+	return true;
+}
+
+static bool
+take_address(struct endpoint *e, const char *value)
+{
+	const bool v6 = strncasecmp(value, "IPV6:", 5) == 0;
+
+	*e = (struct endpoint){ .family = AF_UNSPEC };
+	if (*value == '\0')
+		return true;
+	value += v6 ? 5 : 0;
+	if (strlen(value) >= INET6_ADDRSTRLEN || strchr(value, '%') ||
+	    !strchr(value, ':') == v6)
+		return false;
+	endpoint_parse(e, value);
+	return e->family != AF_UNSPEC;
+}
+
+static bool
+take_addr(struct identity *i, const char *value)
+{
+	const unsigned port = i->client.remote.port;
+	const bool good = take_address(&i->client.remote, value);
+
+	i->client.remote.port = port;
+	i->client.remote_unknown = *value == '\0';
+	return good;
+}
+
+static bool
+take_destaddr(struct identity *i, const char *value)
+{
+	const unsigned port = i->client.local.port;
+	const bool good = take_address(&i->client.local, value);
+
+	i->client.local.port = port;
+	return good;
+}
+
+static bool
+take_number(unsigned *port, const char *value)
+{
+	*port = 0;
+	if (strlen(value) > 5)
+		return false;
+	for (; isdigit((unsigned char)*value); value++)
+		*port = 10 * *port + (unsigned)(*value - '0');
+	return *value == '\0' && *port <= 65535;
+}
+
+static bool
+take_port(struct identity *i, const char *value)
+{
+	return take_number(&i->client.remote.port, value);
+}
+
+static bool
+take_destport(struct identity *i, const char *value)
+{
+	return take_number(&i->client.local.port, value);
+}
+
+static bool
+take_proto(struct identity *i, const char *value)
+{
+	i->given.protocol = strcasecmp(value, "SMTP") == 0 ? "SMTP" :
+	    strcasecmp(value, "ESMTP") == 0 ? "ESMTP" : NULL;
+	return i->given.protocol || *value == '\0';
+}
+
+static bool
+take_helo(struct identity *i, const char *value)
+{
+	if (strlen(value) > HELO_MAX)
+		return false;
+	strcpy(i->given.helo, value);
+	return true;
+}
+
+static bool
+take_login(struct identity *i, const char *value)
+{
+	if (strlen(value) > USER_MAX)
+		return false;
+	strcpy(i->user, value);
+	return true;
+}
+
+enum { NAME, ADDR, PORT, PROTO, HELO, LOGIN, DESTADDR, DESTPORT, ATTRIBUTES };
+
+static const struct attribute {
+	const char *name;
+	bool (*take)(struct identity *, const char *value);
+} attributes[ATTRIBUTES] = {
+	[NAME] = { "NAME", take_name }, [ADDR] = { "ADDR", take_addr },
+	[PORT] = { "PORT", take_port }, [PROTO] = { "PROTO", take_proto },
+	[HELO] = { "HELO", take_helo }, [LOGIN] = { "LOGIN", take_login },
+	[DESTADDR] = { "DESTADDR", take_destaddr },
+	[DESTPORT] = { "DESTPORT", take_destport },
+};
+
+void
+xclient_say(const struct session *s, char *value, size_t n)
+{
+	size_t len = 0;
+	int i;
+
+	(void)s;
+	for (i = 0; i < ATTRIBUTES && len < n; i++)
+		len += (size_t)snprintf(value + len, n - len, " %s",
+		    attributes[i].name);
+}
+
+/* A value as it is meant; NULL where it is malformed. */
+static const char *
+decode(const struct param *p, char *out, size_t size)
+{
+	const char *c;
+
+	if (!p->value || xtext_decode(p->value, p->len, out, size) < 0)
+		return NULL;
+	for (c = out; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return NULL;
+	if (strcasecmp(out, "[UNAVAILABLE]") == 0 ||
+	    strcasecmp(out, "[TEMPUNAVAIL]") == 0)
+		*out = '\0';
+	return out;
+}
+
+static struct reply
+take_attribute(struct identity *id, const struct param *p, unsigned *seen)
+{
+	char text[PARAM_VALUE_MAX];
+	const char *value = decode(p, text, sizeof text);
+	int i;
+
+	for (i = 0; i < ATTRIBUTES; i++)
+		if (strcmp(attributes[i].name, p->keyword) == 0)
+			break;
+	if (i == ATTRIBUTES)
+		return reply_make(501, "5.5.4 Unknown attribute");
+	if (*seen & 1u << i)
+		return reply_make(501, "5.5.4 %s is given twice",
+		    attributes[i].name);
+	*seen |= 1u << i;
+	if (!value || !attributes[i].take(id, value))
+		return reply_make(501, "5.5.4 Bad value of %s",
+		    attributes[i].name);
+	return reply_none();
+}
+
+/* What belongs to an address goes with it, where it is not given anew. */
+static void
+settle(struct identity *id, unsigned seen)
+{
+	if (seen & 1u << ADDR && !(seen & 1u << PORT))
+		id->client.remote.port = 0;
+	if (seen & 1u << DESTADDR && !(seen & 1u << DESTPORT))
+		id->client.local.port = 0;
+	if (seen & 1u << ADDR && !(seen & 1u << NAME)) {
+		id->client.name[0] = '\0';
+		id->client.named = false;
+	}
+}
+
+void
+xclient_end(struct session *s)
+{
+	if (s->introduced)
+		s->proxy[0] = '\0';
+}
+
+/* What is known of a client from the proxy outlives the rest (README). */
+static void
+begin_anew(struct session *s, const struct identity *id)
+{
+	session_forget(s);
+	s->client = id->client;
+	s->client.probe = s->client.trusted = false;
+	strcpy(s->client.via, s->proxy);
+	s->given = id->given;
+	s->introduced = true;
+	s->errors = s->idle_commands = 0;
+	s->stream->suspect = false;
+	session_show_client(s);
+	strcpy(s->user, id->user);
+	s->mechanism = *s->user ? "XCLIENT" : NULL;
+	s->trusted = networks_contain(&s->options->trusted,
+	    &s->client.remote);
+	if (*s->user)
+		xclient_end(s);
+}
+
+static void
+log_identity(const struct session *s)
+{
+	struct log_line l;
+
+	session_log(s, &l, LEVEL_DEBUG, "xclient");
+	log_str(&l, "name", s->client.name);
+	log_str(&l, "helo", s->given.helo);
+	log_str(&l, "user", s->user);
+	log_end(&l);
+}
+
+bool
+xclient_offered(const struct session *s)
+{
+	return *s->proxy != '\0';
+}
+
+struct reply
+xclient_take(struct session *s, const char *arg)
+{
+	struct identity id = { .client = s->client, .given = s->given };
+	char text[PARAM_VALUE_MAX + 1];
+	const char *p = text;
+	struct param param;
+	unsigned seen = 0;
+	struct reply r;
+	int more;
+
+	if (!xclient_offered(s))
+		return reply_make(550, "5.7.0 XCLIENT is not for you");
+	snprintf(text, sizeof text, " %s", arg);
+	while ((more = param_next(&p, &param)) > 0) {
+		r = take_attribute(&id, &param, &seen);
+		if (r.code)
+			return r;
+	}
+	if (more < 0)
+		return reply_make(501, "5.5.4 Malformed attribute");
+	settle(&id, seen);
+	begin_anew(s, &id);
+	log_identity(s);
+	return reply_none();
+}
