@@ -152,6 +152,10 @@ coverage:
 fuzz:
 	t/fuzz/run $(SECONDS) $(SEED)
 
+# for t/fuzz/run
+objects:
+	@echo $(OBJECTS)
+
 # five minutes; t/real/install has the peers
 bench: smtpd t/smtpc t/bench/load t/bench/limit
 	t/bench/compare -d 4
@@ -244,6 +248,6 @@ clean:
 	    smtpd-*.tar.gz smtpd_*.deb
 	rm -rf t/fuzz/build html
 
-.PHONY: all tls install-tls tools check check-real failures torture sanitize \
+.PHONY: all tls install-tls tools objects check check-real failures torture sanitize \
 	valgrind coverage bench bench-all fuzz install uninstall dist deb static html \
 	lint format clean
