@@ -95,6 +95,15 @@ cmd_foreign(struct session *s, const char *arg)
 	return reply_make(421, "4.7.0 This is SMTP");
 }
 
+/* A colon stands for the space: a slip of the finger, not another protocol. */
+static struct reply
+cmd_mistyped(struct session *s, const char *arg)
+{
+	(void)s, (void)arg;
+	return reply_make(501, "5.5.4 A space must follow the command, as in "
+	    "MAIL FROM:<address>");
+}
+
 /* A proxy brings a client, who is welcomed as one that connects. */
 static struct reply
 cmd_xclient(struct session *s, const char *arg)
@@ -139,6 +148,35 @@ static const struct command foreign = {
 	"foreign", cmd_foreign, ANY, OPT_ARG, 0
 };
 
+static const struct command mistyped = {
+	"?", cmd_mistyped, ANY, OPT_ARG, 0
+};
+
+static bool
+is_word(const char *word, const char *line, size_t len)
+{
+	return strlen(word) == len && strncasecmp(word, line, len) == 0;
+}
+
+/*
+ * "MAILFROM:", "RCPTTO:", or a command with a colon behind it; but a chunk
+ * would follow BDAT.
+ */
+static bool
+is_mistyped(const char *line, size_t len)
+{
+	const char *colon = memchr(line, ':', len);
+	const size_t n = colon ? (size_t)(colon - line) : 0;
+	size_t i;
+
+	if (is_word("MAILFROM", line, n) || is_word("RCPTTO", line, n))
+		return true;
+	for (i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (is_word(commands[i].verb, line, n))
+			return commands[i].run != transfer_bdat;
+	return false;
+}
+
 /*
  * A method of HTTP, a field of its header or of a message's; or a client that
  * begins with what is no word at all, as Redis and JSON do.  (A dot is what
@@ -154,8 +192,7 @@ is_foreign(const struct session *s, const char *line, size_t len)
 	size_t i;
 
 	for (i = 0; i < sizeof methods / sizeof *methods; i++)
-		if (strlen(methods[i]) == len &&
-		    strncasecmp(methods[i], line, len) == 0)
+		if (is_word(methods[i], line, len))
 			return true;
 	return len && (memchr(line, ':', len) || (s->phase == PHASE_NEW &&
 	    strchr("!\"#$%&'()*+-/0123456789<=>@[\\]^`{|}~", *line)));
@@ -170,10 +207,11 @@ find_command(const struct session *s, const char *line, size_t len)
 
 	for (i = 0; i < sizeof commands / sizeof *commands; i++)
 		if ((commands[i].verb[0] ^ *line) % 32 == 0 &&
-		    strlen(commands[i].verb) == len &&
-		    strncasecmp(commands[i].verb, line, len) == 0 &&
+		    is_word(commands[i].verb, line, len) &&
 		    !((int)commands[i].traits & other))
 			return &commands[i];
+	if (is_mistyped(line, len))
+		return &mistyped;
 	return is_foreign(s, line, len) ? &foreign : &unknown;
 }
 

@@ -34,6 +34,24 @@ load helpers
 	keeps 0
 }
 
+@test "a command with a colon for its space is a syntax error, and the session goes on" {
+	local line
+	for line in 'MAILFROM:<a@c.example>' 'mailfrom: <a@c.example>' \
+	    'RCPTTO:<bob@mx.example>' 'MAIL:FROM:<a@c.example>' \
+	    'HELO:c.example' 'DATA:' 'QUIT:'; do
+		say "$line" 'HELO c.example' "$line" NOOP "${to_bob[@]:1}" \
+		    "$line" QUIT
+		[[ $codes == '220 501 250 501 250 250 250 501 221' ]]
+		[[ ${lines[1]} == '501 5.5.4 '*'MAIL FROM:<'* ]]
+	done
+	# fields of a header are not
+	for line in 'Mail-From: x' 'Authorization: x' 'Mailfroms:x' 'XMAIL:x' \
+	    'BDAT:5 LAST'; do
+		say 'HELO c.example' "$line" NOOP
+		[[ $codes == '220 250 421' ]]
+	done
+}
+
 @test "the verb has to be the whole word" {
 	say 'GETTING there' 'HOSTESS' NOOP QUIT
 	[[ $codes == '220 500 500 250 221' ]]

@@ -199,6 +199,34 @@ failed_with() {
 	((${#answer} <= 510))
 }
 
+@test "a reply whose first line is longer than what is kept of the output is that reply" {
+	local long
+	long=$(printf '%070000d' 0 | tr 0 x)
+	verdict 0 "550 5.7.1 $long"
+	[[ $answer == "550 5.7.1 xxx"* ]]
+	verdict 0 "550 5.7.1 $long\n"
+	[[ $answer == "550 5.7.1 xxx"* ]]
+	verdict 0 "451 $long"
+	[[ $answer == "451 4.7.1 xxx"* ]]
+	verdict 1 "5.1.1 $long"
+	[[ $answer == "550 5.1.1 xxx"* ]]
+	verdict 0 "550-5.7.1 first\n550 5.7.1 $long"
+	[[ $answer == *550?5.7.1\ first* ]]
+	[[ -z $(events hook-failed) ]]
+}
+
+@test "a first line that is too long for HEADER= and MAILBOX= is a failure, and text is ignored" {
+	local long
+	long=$(printf '%020000d' 0 | tr 0 x)
+	verdict 0 "HEADER=X-Long: $long"
+	is "$broken"
+	verdict 0 "MAILBOX=$long@mx.example"
+	is "$broken"
+	(($(events hook-failed | wc -l) == 2))
+	verdict 0 "$long\n"
+	is "$ok"
+}
+
 @test "a long reply is cut, each line that is left having its code" {
 	local x line last
 	printf -v x '%200s' ''

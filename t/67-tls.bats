@@ -30,6 +30,11 @@ no_stand_in() {
 	done
 }
 
+# all_said: the command has written four lines to the log
+all_said() {
+	(($(events tls-said | wc -l) == 4))
+}
+
 @test "EHLO offers STARTTLS with --tls only" {
 	say 'EHLO c.example' QUIT
 	[[ " ${lines[*]} " != *STARTTLS* ]]
@@ -244,6 +249,21 @@ broken() {
 
 @test "no result at all is no handshake, whatever the status" {
 	broken 'the handshake failed' <<<'exit 0'
+}
+
+@test "the command has default signals and none blocked, in inetd mode and in the pool" {
+	hook helper <<-'EOF'
+		exec grep -E '^Sig(Ign|Blk)' /proc/self/status >&2
+	EOF
+	options=(--tls "$tmp/helper")
+	talk reply:220 say:STARTTLS reply:220 eof exit:0
+	dir=$tmp/pool
+	serve --listen 127.0.0.1:0 --workers 1 --user "$(id -un)" \
+	    --tls "$tmp/helper"
+	dial "${addr[0]}" reply:220 say:STARTTLS reply:220 eof
+	eventually all_said
+	# but for those that libc keeps for itself
+	lacks -vE 'Sig(Ign|Blk):\\x09[0-9a-f]{8}[08]0{7}"$' <(events tls-said)
 }
 
 @test "a command that says nothing and ignores SIGTERM is killed" {

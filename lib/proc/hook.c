@@ -349,6 +349,18 @@ reap(struct running *r)
 		r->run->failed = "it was killed by a signal";
 }
 
+/* Half a line misleads; but half a refusal, if it is all, still refuses. */
+static void
+drop_cut_line(struct hook_run *run)
+{
+	const char *end = memrchr(run->out, '\n', run->n_out);
+
+	if (!end)
+		return;
+	run->n_out = (size_t)(end + 1 - run->out);
+	run->out[run->n_out] = '\0';
+}
+
 void
 hook_run(struct hook_run *run)
 {
@@ -378,8 +390,7 @@ hook_run(struct hook_run *run)
 		close(r.out);
 	if (r.err >= 0)
 		close(r.err);
-	if (run->n_out == HOOK_OUTPUT_MAX)	/* the last line was cut */
-		while (run->n_out && run->out[run->n_out - 1] != '\n')
-			run->n_out--;
 	run->out[run->n_out] = '\0';
+	if (run->n_out == HOOK_OUTPUT_MAX)
+		drop_cut_line(run);
 }

@@ -10,7 +10,8 @@
 #include <stddef.h>
 
 enum {
-	HOOK_OUTPUT_MAX = 16384,	/* octets of stdout that are kept */
+	HOOK_OUTPUT_MAX = 16384,	/* bytes of stdout that are kept, less
+					   a line that is cut behind others */
 	HOOK_GRACE = 2000,		/* ms from SIGTERM to SIGKILL */
 };
 
