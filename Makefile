@@ -237,11 +237,11 @@ html:
 	rm html/*.[78]
 
 lint:
-	contrib/lint
+	contrib/lint/run
 
 # what differs from FORMAT_BASE, a revision; without it, what is not committed
 format:
-	contrib/format $(FORMAT_BASE)
+	contrib/lint/format $(FORMAT_BASE)
 
 clean:
 	rm -f smtpd smtpd-static $(OBJECTS) $(OBJECTS:.o=.d) $(TOOLS) contrib/tls/smtpd-tls \

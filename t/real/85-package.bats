@@ -324,6 +324,6 @@ changed() {
 @test "make format says what it lacks" {
 	mkdir bin
 	ln -s "$(command -v dirname)" "$(command -v sh)" bin
-	PATH=$PWD/bin run -69 "$source/contrib/format"
+	PATH=$PWD/bin run -69 "$source/contrib/lint/format"
 	[[ $output == *'clang-format, '*' package of that name' ]]
 }
