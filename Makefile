@@ -25,10 +25,10 @@ ALL_CFLAGS = $(BASE_CFLAGS) $(HARDENING) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
 # by layer, the topmost first; what a line lists may call what is below it
-SERVER = explain handover inetd rehearse restart service settings show \
-	sockets status worker
-SMTP = auth connect data dsn hello hooks mail parameters session starttls \
-	transcript xclient
+SERVER = explain failure handover inetd page rehearse restart service settings \
+	show sockets status worker
+SMTP = auth client connect data dsn dsn_report hello hooks mail parameters \
+	session starttls transcript xclient
 MAIL = delivery header maildir recipients report store trace
 LIB = clock file log memory option
 TEXT = address base64 idna line param reply utf8 verdict words xtext

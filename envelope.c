@@ -10,9 +10,9 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "envelope.h"
 #include "lib/clock.h"
 #include "mail/delivery.h"
-#include "envelope.h"
 #include "mail/header.h"
 #include "mail/recipients.h"
 #include "mail/trace.h"

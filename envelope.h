@@ -8,10 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lib/net/tls.h"
 #include "lib/text/address.h"
 #include "lib/text/reply.h"
 #include "mail/store.h"
-#include "lib/net/tls.h"
 
 /* What is known of a message from MAIL on.  It outlives the envelope. */
 struct mail {

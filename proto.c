@@ -6,14 +6,16 @@
 #include <string.h>
 #include <strings.h>
 
+#include "proto.h"
 #include "smtp/auth.h"
+#include "smtp/connect.h"
+#include "smtp/data.h"
+#include "smtp/dsn_report.h"
 #include "smtp/hello.h"
 #include "smtp/hooks.h"
-#include "smtp/starttls.h"
 #include "smtp/mail.h"
+#include "smtp/starttls.h"
 #include "smtp/transcript.h"
-#include "smtp/data.h"
-#include "smtp/connect.h"
 #include "smtp/xclient.h"
 
 enum {
@@ -135,14 +137,6 @@ static const struct command commands[] = {
 	{ "HELP", cmd_help, ANY, OPT_ARG, IDLE },
 };
 
-const struct listener_traits listener_kinds[KINDS] = {
-	[KIND_SMTP] = { "smtp", false, false, false },
-	[KIND_SMTPS] = { "smtps", true, false, false },
-	[KIND_SUBMISSION] = { "submission", false, true, false },
-	[KIND_SUBMISSIONS] = { "submissions", true, true, false },
-	[KIND_LMTP] = { "lmtp", false, false, true },
-};
-
 static const struct command unknown = { "?", NULL, 0, OPT_ARG, 0 };
 static const struct command foreign = {
 	"foreign", cmd_foreign, ANY, OPT_ARG, 0
@@ -219,7 +213,7 @@ find_command(const struct session *s, const char *line, size_t len)
 static bool
 is_too_clear(const struct session *s, const struct command *c)
 {
-	return starttls_required(s) && c->run != starttls_command &&
+	return session_must_encrypt(s) && c->run != starttls_command &&
 	    c->run != hello_ehlo && c->run != cmd_noop && c->run != cmd_quit &&
 	    c->run != cmd_foreign;
 }
@@ -580,7 +574,7 @@ proto_serve(const struct proto_options *options, const struct client *client,
 		session_log_refusal(&s, "connect", NULL, &r);
 	else if (r.code)
 		r = converse(&s, r);
-	if (r.code && !starttls_comes_first(&s))
+	if (r.code && !session_begins_with_tls(&s))
 		say(&s, &r);
 	end_mail(&s);
 	session_reset(&s);

@@ -14,16 +14,18 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "server/explain.h"
-#include "server/inetd.h"
 #include "lib/log.h"
+#include "lib/proc/title.h"
+#include "lib/proc/user.h"
+#include "server/explain.h"
+#include "server/failure.h"
+#include "server/inetd.h"
 #include "server/server.h"
 #include "server/service.h"
+#include "server/show.h"
 #include "server/sockets.h"
-#include "lib/proc/title.h"
-#include "smtp/transcript.h"
-#include "lib/proc/user.h"
 #include "server/worker.h"
+#include "smtp/transcript.h"
 
 enum {
 	CHECK_TIMEOUT = 60 * 1000,	/* ms, for each command */
@@ -79,10 +81,10 @@ open_store(struct server *server, const struct user *u,
 	}
 	server->storeless = failed;
 	if (failed && spool_only)
-		explain_failure(server, EX_CANTCREAT, "--spool %s: %s", path,
+		failure_report(server, EX_CANTCREAT, "--spool %s: %s", path,
 		    strerror(errno));
 	else if (failed)
-		explain_failure(server, EX_CANTCREAT, "maildir %s: %s%s", path,
+		failure_report(server, EX_CANTCREAT, "maildir %s: %s%s", path,
 		    strerror(errno), errno == ENOENT ?
 		    "; make the directory above it first" : "");
 }
@@ -96,13 +98,13 @@ store_failed(struct server *server, const struct store *store)
 	if (store == &server->store)
 		server->storeless = true;
 	if (store->spool_only)
-		explain_failure(server, EX_CANTCREAT, "--spool %s: %s for uid "
+		failure_report(server, EX_CANTCREAT, "--spool %s: %s for uid "
 		    "%ld", s->spool, strerror(errno), (long)geteuid());
 	else if (errno == EXDEV)
-		explain_failure(server, EX_CONFIG, "maildir %s: tmp and new "
+		failure_report(server, EX_CONFIG, "maildir %s: tmp and new "
 		    "are on different devices", s->maildir);
 	else
-		explain_failure(server, EX_CANTCREAT, "maildir %s: %s for uid "
+		failure_report(server, EX_CANTCREAT, "maildir %s: %s for uid "
 		    "%ld; give it to that user, or run as its owner with "
 		    "--user", s->maildir, strerror(errno), (long)geteuid());
 }
@@ -144,7 +146,7 @@ open_transcripts(struct server *server)
 		return;
 	s->proto.transcripts = transcript_open_directory(s->transcript);
 	if (s->proto.transcripts < 0)
-		explain_failure(server, EX_CANTCREAT, "--transcript %s: %s for "
+		failure_report(server, EX_CANTCREAT, "--transcript %s: %s for "
 		    "uid %ld, who must be able to make files there",
 		    s->transcript, strerror(errno), (long)geteuid());
 }
@@ -155,7 +157,7 @@ open_status(struct server *server)
 	const char *file = server->settings.status;
 
 	if (status_open(&server->status, file) < 0)
-		explain_failure(server, EX_CANTCREAT, "--status %s: %s for uid "
+		failure_report(server, EX_CANTCREAT, "--status %s: %s for uid "
 		    "%ld, who must be able to make files there", file,
 		    strerror(errno), (long)geteuid());
 }
@@ -173,13 +175,13 @@ open_hooks(struct server *server, bool inetd)
 			error = hooks_add(&server->hooks, event,
 			    s->commands[event].values[i]);
 			if (error)
-				explain_failure(server, EX_UNAVAILABLE,
+				failure_report(server, EX_UNAVAILABLE,
 				    "--%s '%s': %s", hooks_event_name(event),
 				    s->commands[event].values[i], error);
 		}
 	error = s->auth ? hooks_set_auth(&server->hooks, s->auth) : NULL;
 	if (error)
-		explain_failure(server, EX_UNAVAILABLE, "--auth '%s': %s",
+		failure_report(server, EX_UNAVAILABLE, "--auth '%s': %s",
 		    s->auth, error);
 	if (hooks_open(&server->hooks, inetd && !s->proxies.n &&
 	    !s->proto.xclients.n && !s->proto.resolve) < 0)
@@ -203,7 +205,7 @@ open_tls(struct server *server)
 		return;
 	error = hook_parse(&command, s->tls, NULL);
 	if (error)
-		explain_failure(server, EX_UNAVAILABLE, "--tls '%s': %s",
+		failure_report(server, EX_UNAVAILABLE, "--tls '%s': %s",
 		    s->tls, error);
 	else if (!command.argv)
 		fatal(EX_USAGE, "--tls '%s': it is run without a shell; put "
@@ -297,6 +299,11 @@ main(int argc, char **argv)
 	argv = title_init(argc, argv);
 	restart_prepare(&server.restart, argv);
 	settings_read(s, argc, argv);
+	if (s->show) {
+		show_print(s->show);
+		settings_flush();
+		return EX_OK;
+	}
 	handover_read(&h, &server);
 	settle_ready_fd(s, h.present);
 	open_standard_descriptors(s->inetd);
@@ -308,6 +315,8 @@ main(int argc, char **argv)
 		explain_settings(s);
 	become = find_user(s, &user) ? &user : NULL;
 	pool = open_sockets(&server, become, &h);
+	if (!pool)
+		settings_take_limits(s);
 	open_store(&server, become, &h);
 	drop_privileges(s, become);
 	check_stores(&server);

@@ -11,8 +11,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "mail/delivery.h"
 #include "lib/log.h"
+#include "mail/delivery.h"
 
 enum { BATCH = 16 };	/* copies whose files or directories are open at once */
 

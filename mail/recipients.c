@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mail/header.h"
 #include "lib/memory.h"
+#include "mail/header.h"
 #include "mail/recipients.h"
 #include "mail/trace.h"
 

@@ -7,8 +7,8 @@
 
 #include "lib/clock.h"
 #include "lib/file.h"
-#include "mail/report.h"
 #include "lib/text/utf8.h"
+#include "mail/report.h"
 
 enum { BOUNDARY_MAX = 70 };	/* octets, RFC 2046 5.1.1 */
 

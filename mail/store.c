@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/text/address.h"
 #include "lib/clock.h"
 #include "lib/file.h"
+#include "lib/text/address.h"
 #include "mail/store.h"
 
 #ifndef O_SEARCH

@@ -3,7 +3,6 @@
  * goes wrong, all is told that can be.
  */
 #include <pwd.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,28 +12,10 @@
 
 #include "lib/proc/confine.h"
 #include "server/explain.h"
-#include "server/inetd.h"
+#include "server/page.h"
 #include "server/rehearse.h"
 
 #define SERVER_IP "192.0.2.2"	/* RFC 5737 3: on a network, and nobody's */
-
-void
-explain_title(const char *text)
-{
-	printf("\n%s\n", text);
-}
-
-void
-explain_field(const char *name, const char *fmt, ...)
-{
-	va_list ap;
-
-	printf("  %-20s ", name);
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	putchar('\n');
-}
 
 /* These say what to do; or have a part of the explanation of their own. */
 static bool
@@ -96,9 +77,9 @@ explain_option(const struct settings *s, const struct option *o)
 
 	if (!option_say(o, s, 0, text, sizeof text))
 		say_unset(s, o, text, sizeof text);
-	explain_field(o->name, "%-24s %s", text, source);
+	page_field(o->name, "%-24s %s", text, source);
 	for (i = 1; option_say(o, s, i, text, sizeof text); i++)
-		explain_field(o->name, "%-24s %s", text, source);
+		page_field(o->name, "%-24s %s", text, source);
 }
 
 void
@@ -107,7 +88,7 @@ explain_settings(struct settings *s)
 	const struct option *o;
 
 	if (s->inetd)
-		inetd_take_limits(s);
+		settings_take_limits(s);
 	printf("Settings\n");
 	for (o = settings_options(); o->name; o++)
 		if (!is_apart(o))
@@ -179,9 +160,9 @@ explain_listeners(const struct rehearsal *x)
 {
 	const struct place *p;
 
-	explain_title("Listeners");
+	page_title("Listeners");
 	for (p = x->places; p < x->places + x->n; p++)
-		explain_field(listener_kinds[p->kind].name, "%-24s %-8s %s",
+		page_field(listener_kinds[p->kind].name, "%-24s %-8s %s",
 		    p->address, p->source, p->state);
 }
 
@@ -191,7 +172,7 @@ explain_command(const char *event, const char *command, char *const *argv)
 {
 	const char *path = argv ? argv[0] : "/bin/sh";
 
-	explain_field(event, "%-7s %s (%s): %s", argv ? "direct" : "sh", path,
+	page_field(event, "%-7s %s (%s): %s", argv ? "direct" : "sh", path,
 	    access(path, X_OK) == 0 ? "executable" : "not executable",
 	    command);
 	return 1;
@@ -204,7 +185,7 @@ explain_commands(const struct server *server)
 	const struct hooks *h = &server->hooks;
 	unsigned event, i, n = 0;
 
-	explain_title("Commands");
+	page_title("Commands");
 	for (event = 0; event < HOOK_EVENTS; event++)
 		for (i = 0; i < h->n[event]; i++)
 			n += explain_command(hooks_event_name(event),
@@ -225,14 +206,14 @@ explain_confinement(const struct settings *s)
 	const char *command = settings_command(s);
 	const unsigned means = confine_means();
 
-	explain_title("Confinement");
+	page_title("Confinement");
 	if (command)
-		explain_field("confined", "no: --%s runs a command", command);
+		page_field("confined", "no: --%s runs a command", command);
 	else if (!means)
-		explain_field("confined", "no: this kernel, or this build, "
+		page_field("confined", "no: this kernel, or this build, "
 		    "can't");
 	else
-		explain_field("confined", "by %s", means == CONFINE_CALLS ?
+		page_field("confined", "by %s", means == CONFINE_CALLS ?
 		    "seccomp alone: this kernel has no Landlock" :
 		    means == CONFINE_FILES ?
 		    "Landlock alone: this kernel has no seccomp" :
@@ -254,16 +235,16 @@ explain_directory(int fd)
 	struct stat st;
 
 	if (fstat(fd, &st) == 0) {
-		explain_field("owner", "%s (%ld:%ld)", user_name(st.st_uid),
+		page_field("owner", "%s (%ld:%ld)", user_name(st.st_uid),
 		    (long)st.st_uid, (long)st.st_gid);
-		explain_field("mode", "%04o", (unsigned)st.st_mode & 07777);
+		page_field("mode", "%04o", (unsigned)st.st_mode & 07777);
 	}
 	if (fstatvfs(fd, &vfs) < 0)
 		return;
-	explain_field("octets free", "%llu",
+	page_field("octets free", "%llu",
 	    (unsigned long long)vfs.f_bavail * vfs.f_frsize);
 	if (vfs.f_files)
-		explain_field("inodes free", "%llu",
+		page_field("inodes free", "%llu",
 		    (unsigned long long)vfs.f_favail);
 }
 
@@ -273,25 +254,25 @@ explain_store(const struct server *server)
 	const struct settings *s = &server->settings;
 	const struct store *store = &server->store;
 
-	explain_title("Mail");
+	page_title("Mail");
 	if (server->storeless) {
-		explain_field("kept in", "nothing; see below");
+		page_field("kept in", "nothing; see below");
 		return;
 	}
-	explain_field("kept by", "%s (%ld:%ld)", user_name(geteuid()),
+	page_field("kept by", "%s (%ld:%ld)", user_name(geteuid()),
 	    (long)geteuid(), (long)getegid());
 	if (store_is_one(store))
-		explain_field("kept in", "%s, one Maildir for all",
+		page_field("kept in", "%s, one Maildir for all",
 		    store->path);
 	else if (store->per_user)
-		explain_field("kept in", "%s, below %s", store->path,
+		page_field("kept in", "%s, below %s", store->path,
 		    store->base_path);
 	else
-		explain_field("kept in", "nothing; in hand, in %s",
+		page_field("kept in", "nothing; in hand, in %s",
 		    store->path);
 	explain_directory(store_is_one(store) ? store->one.dir : store->base);
 	if (s->commands[HOOK_DSN].n) {
-		explain_field("reports", "in hand, in %s", s->spool);
+		page_field("reports", "in hand, in %s", s->spool);
 		explain_directory(server->spool.base);
 	}
 }
@@ -413,27 +394,6 @@ explain_risks(const struct rehearsal *x)
 	    "less room than --min-free: MAIL would get 452 now");
 	warn(public && !strchr(s->hostname, '.'), "the hostname has no dot, "
 	    "and others know no such host; give --hostname");
-}
-
-void
-explain_failure(struct server *server, int status, const char *fmt, ...)
-{
-	struct failure *more;
-	char text[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	if (!server->settings.explain)
-		fatal(status, "%s", text);
-	more = realloc(server->failures,
-	    (server->n_failures + 1) * sizeof *more);
-	if (more)
-		server->failures = more;
-	if (!more || !(more[server->n_failures].text = strdup(text)))
-		fatal(EX_OSERR, "out of memory");
-	more[server->n_failures++].status = status;
 }
 
 int

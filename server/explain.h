@@ -8,13 +8,6 @@
 
 #include "server/server.h"
 
-/*
- * Something ends the start, by fatal(); but where that is explained it is
- * noted, and the start goes on, to what else there is to tell.
- */
-__attribute__((format(printf, 3, 4)))
-void explain_failure(struct server *, int status, const char *fmt, ...);
-
 /* Print what is in force, and where it comes from. */
 void explain_settings(struct settings *);
 
@@ -24,10 +17,5 @@ void explain_settings(struct settings *);
  * risky.  Returns the exit status that a start would have if it went wrong.
  */
 int explain_server(struct server *, bool pool);
-
-/* For the parts of the explanation: a heading, and a line below it. */
-void explain_title(const char *);
-__attribute__((format(printf, 2, 3)))
-void explain_field(const char *name, const char *fmt, ...);
 
 #endif

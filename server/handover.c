@@ -9,9 +9,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "server/handover.h"
 #include "lib/log.h"
 #include "lib/text/words.h"
+#include "server/handover.h"
 
 enum {
 	FORMAT = 1,	/* of the lines; a new one needs a new number */

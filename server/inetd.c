@@ -1,5 +1,4 @@
 /* One session on descriptor 0, that a super-server gave us. */
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -8,8 +7,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "server/inetd.h"
 #include "lib/log.h"
+#include "server/inetd.h"
 #include "server/worker.h"
 
 /* The port in a super-server's variable; 0 where there is none. */
@@ -105,29 +104,6 @@ identify_client(struct client *client, bool is_socket)
 	}
 }
 
-/* A limit that tcpserver's rules set for this client. */
-static void
-take_limit(const char *variable, long long *limit)
-{
-	const char *text = getenv(variable);
-	char *end;
-
-	if (!text)
-		return;
-	errno = 0;
-	*limit = strtoll(text, &end, 10);
-	if (errno || *end || end == text || *limit < 0)
-		fatal(EX_USAGE, "%s is a whole number, not '%s'", variable,
-		    text);
-}
-
-void
-inetd_take_limits(struct settings *s)
-{
-	take_limit("DATABYTES", &s->proto.max_size);
-	take_limit("MAXRCPTS", &s->proto.max_recipients);
-}
-
 int
 inetd_run(struct server *server)
 {
@@ -140,7 +116,6 @@ inetd_run(struct server *server)
 	is_socket = fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode);
 	identify_client(&client, is_socket);
 	take_tls_means(&s->proto.tls);
-	inetd_take_limits(s);
 	worker_prepare_signals(server, &waiting);
 	worker_sweep(server);
 	if (worker_settle(server) < 0)

@@ -7,10 +7,4 @@
 /* Serve it: a socket, or two pipes.  Returns the exit status. */
 int inetd_run(struct server *);
 
-/*
- * The limits in DATABYTES and MAXRCPTS, which tcpserver's rules set for a
- * client; exits by fatal() where they are none.
- */
-void inetd_take_limits(struct settings *);
-
 #endif

@@ -8,13 +8,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "server/explain.h"
 #include "lib/file.h"
-#include "smtp/hello.h"
+#include "server/page.h"
 #include "server/rehearse.h"
-#include "smtp/starttls.h"
-#include "smtp/mail.h"
 #include "server/worker.h"
+#include "smtp/hello.h"
+#include "smtp/mail.h"
+#include "smtp/starttls.h"
 
 #define CLIENT_IP "192.0.2.1"	/* RFC 5737 3: over a network, and nobody's */
 
@@ -116,9 +116,9 @@ show_own_mailbox(const struct rehearsal *x)
 	    a->domain : x->session.options->hostname, path);
 
 	if (found == STORE_FOUND)
-		explain_field("mailbox", "%s%s", store_prefix(store), path);
+		page_field("mailbox", "%s%s", store_prefix(store), path);
 	else if (found == STORE_UNKNOWN && *path)
-		explain_field("mailbox", "%s%s, which is not there%s",
+		page_field("mailbox", "%s%s, which is not there%s",
 		    store_prefix(store), path, renamed ?
 		    "; on-recipient may name another one" : "");
 }
@@ -129,7 +129,7 @@ show_mailbox(const struct rehearsal *x)
 	const struct store *store = &x->server->store;
 
 	if (store_is_one(store))
-		explain_field("mailbox", "%s", store->path);
+		page_field("mailbox", "%s", store->path);
 	else if (store->per_user)
 		show_own_mailbox(x);
 }
@@ -154,7 +154,7 @@ show_environment(struct rehearsal *x)
 	var = hooks_environment(&x->session, event, event == HOOK_RECIPIENT ||
 	    event == HOOK_MDA ? a : NULL, a);
 	for (; var && *var; var++)
-		explain_field(hooks_event_name(event), "%s", *var);
+		page_field(hooks_event_name(event), "%s", *var);
 }
 
 /*
@@ -181,7 +181,7 @@ try_mail(struct rehearsal *x, const char *address)
 		    &x->recipient);
 	if (!r.code)
 		r = reply_make(250, "2.1.5 Ok");
-	explain_field(verb, "%d %s", r.code, r.text);
+	page_field(verb, "%d %s", r.code, r.text);
 	if (ours)
 		show_mailbox(x);
 	return !reply_refuses(&r) ||
@@ -195,7 +195,7 @@ show_questions(const struct settings *s)
 
 	for (event = 0; event < HOOK_EVENTS; event++)
 		for (i = 0; i < s->commands[event].n; i++)
-			explain_field("asks", "%s: %s", hooks_event_name(event),
+			page_field("asks", "%s: %s", hooks_event_name(event),
 			    s->commands[event].values[i]);
 }
 

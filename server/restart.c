@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
-#include "server/handover.h"
 #include "lib/log.h"
+#include "server/handover.h"
 #include "server/restart.h"
 
 enum { CHECK_SECONDS = 30 };	/* for the checks of a start */

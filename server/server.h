@@ -4,10 +4,10 @@
 
 #include "lib/net/listener.h"
 #include "lib/net/notify.h"
-#include "server/restart.h"
 #include "lib/proc/scoreboard.h"
-#include "server/status.h"
+#include "server/restart.h"
 #include "server/settings.h"
+#include "server/status.h"
 
 /* A listener that could not be had, where that is explained. */
 struct unopened {

@@ -8,9 +8,9 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/proc/title.h"
 #include "server/service.h"
 #include "server/status.h"
-#include "lib/proc/title.h"
 #include "server/worker.h"
 
 enum {

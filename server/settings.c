@@ -8,9 +8,8 @@
 #include <unistd.h>
 
 #include "lib/text/idna.h"
-#include "server/settings.h"
-#include "server/show.h"
 #include "lib/text/utf8.h"
+#include "server/settings.h"
 
 enum { HOSTNAME_MAX = 255 };	/* octets, RFC 1035 2.3.4 */
 
@@ -199,8 +198,6 @@ parse(struct settings *s, int argc, char **argv)
 		printf("\nSIZE is octets, or 64k, 10M, 1G; TIME is seconds, or "
 		    "30s, 5m, 1h; 0 is no limit.\n"
 		    "As root, --user is needed.  See smtpd(8).\n");
-	} else if (s->show) {
-		table_print(s->show);
 	} else if (s->version) {
 		printf("smtpd " VERSION "\n");
 	} else {
@@ -390,6 +387,29 @@ settle_domains(struct settings *s)
 	s->proto.n_domains = s->domains.n;
 }
 
+/* A limit that tcpserver's rules set for this client. */
+static void
+take_limit(const char *variable, long long *limit)
+{
+	const char *text = getenv(variable);
+	char *end;
+
+	if (!text)
+		return;
+	errno = 0;
+	*limit = strtoll(text, &end, 10);
+	if (errno || *end || end == text || *limit < 0)
+		fatal(EX_USAGE, "%s is a whole number, not '%s'", variable,
+		    text);
+}
+
+void
+settings_take_limits(struct settings *s)
+{
+	take_limit("DATABYTES", &s->proto.max_size);
+	take_limit("MAXRCPTS", &s->proto.max_recipients);
+}
+
 /* In a Maildir's path, a brace begins one of two words. */
 static void
 check_template(const char *path)
@@ -408,6 +428,8 @@ settings_read(struct settings *s, int argc, char **argv)
 {
 	set_defaults(s);
 	parse(s, argc, argv);
+	if (s->show)
+		return;
 	s->log_options.json = choose("log", s->log, "text", "json");
 	log_open(&s->log_options);
 	s->proto.accept_bare_newline = choose("bare-newline", s->bare_newline,

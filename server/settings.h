@@ -4,10 +4,10 @@
 
 #include <netdb.h>
 
-#include "smtp/hooks.h"
 #include "lib/log.h"
 #include "lib/option.h"
-#include "proto.h"
+#include "smtp/hooks.h"
+#include "smtp/options.h"
 
 struct settings {
 	struct option_list listen, domains, trust, proxy_from;
@@ -36,11 +36,17 @@ struct settings {
 };
 
 /*
- * Read the command line.  Prints what --help, --version or --show asks for and
- * exits, or exits by fatal() where it can't be followed.  The log is open
- * afterwards.
+ * Read the command line.  Prints what --help or --version asks for and exits;
+ * exits by fatal() if an option is invalid.  With --show, nothing but that
+ * option is looked at.  Otherwise the log is open afterwards.
  */
 void settings_read(struct settings *, int argc, char **argv);
+
+/*
+ * Take the limits that tcpserver's rules set for the one client to serve, from
+ * DATABYTES and MAXRCPTS; exits by fatal() if they are not numbers.
+ */
+void settings_take_limits(struct settings *);
 
 /* What was printed has gone to standard output, or else to fatal(). */
 void settings_flush(void);

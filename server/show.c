@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "lib/log.h"
-#include "server/status.h"
-#include "server/show.h"
 #include "lib/text/words.h"
+#include "server/show.h"
+#include "server/status.h"
 
 enum {
 	LINE = 512,		/* octets; longer ones are none of ours */
@@ -173,7 +173,7 @@ take_worker(const struct table *t, char *line, bool first)
 }
 
 void
-table_print(const char *path)
+show_print(const char *path)
 {
 	struct table t = { .counters = 0 };
 	char line[LINE];

@@ -7,9 +7,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "lib/net/activation.h"
-#include "server/explain.h"
 #include "lib/log.h"
+#include "lib/net/activation.h"
+#include "server/failure.h"
 #include "server/sockets.h"
 
 /* One connection, and nothing else: Accept=yes of systemd.socket(5). */
@@ -109,7 +109,7 @@ open_one(struct server *server, const char *spec,
 
 	if (listener_open(&server->listeners, spec, options, &un.error) == 0)
 		return;
-	explain_failure(server, un.error.status, "--listen %s", un.error.text);
+	failure_report(server, un.error.status, "--listen %s", un.error.text);
 	more = realloc(server->unopened,
 	    (server->n_unopened + 1) * sizeof *more);
 	if (!more)

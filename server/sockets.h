@@ -5,8 +5,8 @@
 #ifndef SOCKETS_H
 #define SOCKETS_H
 
-#include "server/server.h"
 #include "lib/proc/user.h"
+#include "server/server.h"
 
 /*
  * Take what systemd opened: listeners, whose names are kinds or something

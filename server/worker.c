@@ -8,10 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/proc/confine.h"
 #include "lib/log.h"
 #include "lib/net/proxy.h"
+#include "lib/proc/confine.h"
 #include "lib/proc/title.h"
+#include "proto.h"
 #include "server/worker.h"
 
 enum { PROXY_TIMEOUT = 5000 };	/* ms, for the whole header */

@@ -5,9 +5,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "smtp/auth.h"
-#include "lib/text/base64.h"
 #include "lib/file.h"
+#include "lib/text/base64.h"
+#include "smtp/auth.h"
 #include "smtp/hooks.h"
 #include "smtp/transcript.h"
 

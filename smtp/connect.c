@@ -1,8 +1,8 @@
 /* Before the conversation: who may come in, and what he is told. */
 #include <string.h>
 
-#include "smtp/hooks.h"
 #include "smtp/connect.h"
+#include "smtp/hooks.h"
 #include "smtp/xclient.h"
 
 /* Not who is of this machine, is trusted, or is one through whom many come. */

@@ -4,10 +4,10 @@
 #include <strings.h>
 
 #include "lib/clock.h"
-#include "smtp/hooks.h"
 #include "lib/text/param.h"
-#include "smtp/transcript.h"
 #include "smtp/data.h"
+#include "smtp/hooks.h"
+#include "smtp/transcript.h"
 
 struct chunk {
 	unsigned long long size;	/* octets */

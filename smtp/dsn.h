@@ -1,6 +1,6 @@
 /*
- * Delivery status notifications (RFC 3461): what the sender of a mail asked
- * to be told of its fate, and telling that it was delivered.
+ * The parameters of delivery status notifications (RFC 3461): which reports
+ * the sender of a message asks for.
  */
 #ifndef DSN_H
 #define DSN_H
@@ -39,16 +39,5 @@ bool dsn_take_orcpt(struct dsn *, const struct param *, bool utf8);
 
 /* NOTIFY as it may have been given, into DSN_NOTIFY_MAX octets. */
 void dsn_say_notify(unsigned notify, char *out);
-
-struct session;
-
-/* Is there somebody who sends reports? */
-bool dsn_is_offered(const struct session *);
-
-/*
- * The message was kept, and the client has heard so: have a report sent for
- * those of its recipients of whose success the sender wants to know.
- */
-void dsn_report(struct session *);
 
 #endif

@@ -2,12 +2,13 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "lib/text/utf8.h"
 #include "smtp/auth.h"
+#include "smtp/dsn_report.h"
 #include "smtp/hello.h"
 #include "smtp/hooks.h"
-#include "smtp/starttls.h"
 #include "smtp/mail.h"
-#include "lib/text/utf8.h"
+#include "smtp/starttls.h"
 #include "smtp/xclient.h"
 
 enum { LIMIT_MAX = 999999 };	/* of what RFC 9422 can say */

@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 
 #include "lib/clock.h"
-#include "smtp/hooks.h"
 #include "lib/text/verdict.h"
+#include "smtp/hooks.h"
 
 /* What a refusal without words of its own becomes, event by event. */
 static const struct {

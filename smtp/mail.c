@@ -7,8 +7,8 @@
 
 #include "lib/clock.h"
 #include "smtp/hooks.h"
-#include "smtp/parameters.h"
 #include "smtp/mail.h"
+#include "smtp/parameters.h"
 
 /* "FROM:" path, "TO:" path.  *arg is moved behind it, to the parameters. */
 static struct reply

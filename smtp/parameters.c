@@ -5,10 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "smtp/hooks.h"
 #include "lib/text/param.h"
-#include "smtp/parameters.h"
 #include "lib/text/xtext.h"
+#include "smtp/dsn_report.h"
+#include "smtp/hooks.h"
+#include "smtp/parameters.h"
 
 struct parameter {
 	const char *keyword;

@@ -5,9 +5,8 @@
 
 #include "lib/clock.h"
 #include "lib/memory.h"
-#include "smtp/session.h"
-#include "smtp/starttls.h"
 #include "lib/proc/title.h"
+#include "smtp/session.h"
 
 enum { FOLD_AT = 70, TAB_WIDTH = 8 };	/* columns of a header line */
 
@@ -73,6 +72,27 @@ session_show(const struct session *s, const char *phase,
 	title_end(phase);
 }
 
+bool
+session_can_encrypt(const struct session *s)
+{
+	return s->options->tls.argv || s->options->tls.control >= 0;
+}
+
+bool
+session_must_encrypt(const struct session *s)
+{
+	return s->options->require_tls && !s->client.tls.encrypted &&
+	    !s->client.probe && (s->client.remote.family != AF_UNSPEC ||
+	    s->client.remote_unknown);
+}
+
+bool
+session_begins_with_tls(const struct session *s)
+{
+	return listener_kinds[s->client.kind].tls &&
+	    !s->client.tls.encrypted && (session_can_encrypt(s) || !s->client.probe);
+}
+
 /* The recipients, with commas; log_str() cuts what is too much. */
 static void
 log_recipients(const struct session *s, struct log_line *l)
@@ -105,7 +125,7 @@ log_refusal(struct session *s, const char *command, const char *line,
 	session_log(s, &l, LEVEL_INFO, "refused");
 	log_str(&l, "command", command);
 	snprintf(text, sizeof text, "%d %s", r->code, r->text);
-	if (starttls_comes_first(s))
+	if (session_begins_with_tls(s))
 		log_str(&l, "unsent", text);
 	else
 		log_str(&l, "reply", text);

@@ -5,11 +5,13 @@
 #ifndef SESSION_H
 #define SESSION_H
 
-#include "smtp/dsn.h"
-#include "lib/text/line.h"
 #include "lib/log.h"
-#include "proto.h"
-#include "server/status.h"
+#include "lib/net/stream.h"
+#include "lib/text/line.h"
+#include "smtp/client.h"
+#include "smtp/counters.h"
+#include "smtp/dsn.h"
+#include "smtp/options.h"
 
 enum {
 	SESSION_ID_MAX = 17,	/* octets with the NUL */
@@ -118,6 +120,15 @@ void session_begin(struct session *, const struct proto_options *,
  * RFC 6531 4.3).
  */
 void session_set_protocol(struct session *);
+
+/* Is there a command for TLS, or a super-server that encrypts? */
+bool session_can_encrypt(const struct session *);
+
+/* Must the client encrypt before it may send mail (--require-tls)? */
+bool session_must_encrypt(const struct session *);
+
+/* Does the session begin with a TLS handshake (RFC 8314 3)? */
+bool session_begins_with_tls(const struct session *);
 
 /* Forget what the client said, all but whom an XCLIENT told of. */
 void session_forget(struct session *);

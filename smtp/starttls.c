@@ -11,24 +11,10 @@ enum {
 	EXIT_BROKEN = 100,		/* from here on, as djb has it */
 };
 
-static bool
-is_possible(const struct session *s)
-{
-	return s->options->tls.argv || s->options->tls.control >= 0;
-}
-
 bool
 starttls_offered(const struct session *s)
 {
-	return is_possible(s) && !s->client.tls.encrypted;
-}
-
-bool
-starttls_required(const struct session *s)
-{
-	return s->options->require_tls && !s->client.tls.encrypted &&
-	    !s->client.probe && (s->client.remote.family != AF_UNSPEC ||
-	    s->client.remote_unknown);
+	return session_can_encrypt(s) && !s->client.tls.encrypted;
 }
 
 static void
@@ -115,7 +101,7 @@ struct reply
 starttls_command(struct session *s, const char *arg)
 {
 	(void)arg;
-	if (!is_possible(s))
+	if (!session_can_encrypt(s))
 		return reply_make(502, "5.5.1 There is no TLS here");
 	if (s->client.tls.encrypted)
 		return reply_make(503, "5.5.1 This is encrypted already");
@@ -153,19 +139,12 @@ starttls_handshake(struct session *s)
 	log_result(s);
 }
 
-bool
-starttls_comes_first(const struct session *s)
-{
-	return listener_kinds[s->client.kind].tls &&
-	    !s->client.tls.encrypted && (is_possible(s) || !s->client.probe);
-}
-
 void
 starttls_at_once(struct session *s)
 {
-	if (!starttls_comes_first(s))
+	if (!session_begins_with_tls(s))
 		return;
-	if (is_possible(s)) {
+	if (session_can_encrypt(s)) {
 		if (begin(s) < 0)
 			s->stream->state = STREAM_CLOSED;
 		starttls_handshake(s);

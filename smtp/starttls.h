@@ -13,13 +13,7 @@ bool starttls_offered(const struct session *);
 /* The command STARTTLS; after its 220 starttls_handshake() is due. */
 struct reply starttls_command(struct session *, const char *arg);
 
-/* Must this client encrypt, before we speak of anything else? */
-bool starttls_required(const struct session *);
-
-/* Does this client expect a handshake before anything is said? */
-bool starttls_comes_first(const struct session *);
-
-/* If so: encrypt, or end the stream. */
+/* Encrypt if session_begins_with_tls(), or end the stream. */
 void starttls_at_once(struct session *);
 
 /*

@@ -7,8 +7,8 @@
 #include "lib/text/address.h"
 #include "lib/text/param.h"
 #include "lib/text/utf8.h"
-#include "smtp/xclient.h"
 #include "lib/text/xtext.h"
+#include "smtp/xclient.h"
 
 /* Whom the attributes tell of. */
 struct identity {

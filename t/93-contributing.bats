@@ -66,3 +66,27 @@ words() {
 		[[ -f t/fuzz/$name.c ]]
 	done < <(grep -oE '\(`[^)]*`\)' SECURITY.md | grep -oE '`[a-z]+`' | tr -d '`')
 }
+
+# object NAME CODE: an object of a made-up tree
+object() {
+	mkdir -p "$tmp/tree/${1%/*}"
+	"${CC:-cc}" -x c -c -o "$tmp/tree/$1" - <<<"$2"
+}
+
+@test "make lint reports calls up from one layer to another, and circles" {
+	object mail/store.o 'void log_it(void); void store(void) { log_it(); }'
+	object lib/log.o 'void log_it(void) { }'
+	object smtp/data.o 'void store(void); void data(void) { store(); }'
+	cd "$tmp/tree"
+	layers=$BATS_TEST_DIRNAME/../contrib/lint/layers
+	run -0 "$layers" mail/store.o lib/log.o smtp/data.o
+	[[ $output == *'smtp -> mail: 1'*'mail -> lib: 1'* ]]
+	object lib/log.o 'void data(void); void log_it(void) { data(); }'
+	run -1 "$layers" mail/store.o lib/log.o smtp/data.o
+	[[ $output == *'up: lib/log.o calls data of smtp/data.o'* ]]
+	object lib/log.o 'void clock_ms(void); void log_it(void) { clock_ms(); }'
+	object lib/clock.o 'void log_it(void); void clock_ms(void) { log_it(); }'
+	run -1 "$layers" lib/clock.o lib/log.o mail/store.o
+	[[ $output == *'circle: lib/'*'circle: lib/'* ]]
+	[[ $output != *'up: '* ]]
+}

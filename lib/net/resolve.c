@@ -10,10 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/text/address.h"
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/net/resolve.h"
+#include "lib/text/address.h"
 #include "lib/text/utf8.h"
 
 /*

@@ -1,0 +1,108 @@
+/* Delivery status notifications, sent by the commands of --dsn. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "mail/report.h"
+#include "mail/trace.h"
+#include "smtp/dsn_report.h"
+#include "smtp/hooks.h"
+
+static void
+log_failure(const struct session *s)
+{
+	struct log_line l;
+	int error = errno;
+
+	session_log(s, &l, LEVEL_ERROR, "report-failed");
+	log_str(&l, "id", s->mail_id);
+	log_str(&l, "error", strerror(error));
+	log_end(&l);
+}
+
+/* Those who were asked about; how many. */
+static size_t
+select_recipients(const struct session *s, struct report_recipient *to)
+{
+	const struct rcpt *r = s->rcpts;
+	size_t n = 0;
+
+	for (; r < s->rcpts + s->recipients; r++)
+		if (r->notify & DSN_SUCCESS)
+			to[n++] = (struct report_recipient){
+				r->email, r->original
+			};
+	return n;
+}
+
+/* What lies above the message is ours, and may tell whose alias this is. */
+static int
+find_message(const struct session *s, struct report *r)
+{
+	struct trace_place place;
+
+	if (trace_find(s->mail.kept, s->mail_id, &place) < 0)
+		return -1;
+	r->message = s->mail.kept;
+	r->begin = place.below;
+	r->header_end = place.end;
+	return 0;
+}
+
+static void
+send_report(struct session *s, const struct report *r)
+{
+	int writer, reader, written;
+
+	if (store_create_unlinked(s->options->spool, &writer, &reader) < 0) {
+		log_failure(s);
+		return;
+	}
+	written = report_write(r, writer);
+	if (written < 0)
+		log_failure(s);
+	close(writer);
+	if (written == 0)
+		hooks_tell(s, HOOK_DSN, reader);
+	close(reader);
+}
+
+void
+dsn_report(struct session *s)
+{
+	const struct dsn *d = &s->dsn;
+	struct report r = {
+		.hostname = s->options->hostname, .id = s->mail_id,
+		.sender = s->mail.sender, .utf8 = s->utf8,
+		.envelope_id = *d->envelope_id ? d->envelope_id : NULL,
+		.arrival = time(NULL) -
+		    (time_t)((clock_ms() - s->mail_began) / 1000),
+		/* a binary message is for no command that reads lines */
+		.whole = d->ret && strcmp(d->ret, "FULL") == 0 &&
+		    !(s->body && strcmp(s->body, "BINARYMIME") == 0),
+	};
+	struct report_recipient *to;
+
+	if (!dsn_is_offered(s) || !*s->mail.sender || !s->recipients)
+		return;
+	to = calloc((size_t)s->recipients, sizeof *to);
+	if (!to) {
+		log_failure(s);
+		return;
+	}
+	r.recipients = to;
+	r.n = select_recipients(s, to);
+	if (r.n > 0 && find_message(s, &r) < 0)
+		log_failure(s);
+	else if (r.n > 0)
+		send_report(s, &r);
+	free(to);
+}
+
+bool
+dsn_is_offered(const struct session *s)
+{
+	return s->options->hooks->n[HOOK_DSN] > 0;
+}
