@@ -23,6 +23,7 @@ struct mail {
 	const char *hostname;	/* ours */
 	const struct tls_result *tls;
 	char sender[ADDRESS_MAX + 1];
+	char sender_domain[IDNA_MAX];	/* as of struct address */
 
 	const char *headers;	/* that go above the message, as text */
 

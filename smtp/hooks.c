@@ -57,8 +57,8 @@ hooks_open(struct hooks *h, bool of_client)
 		"SSLWRITEFD", "NOTIFY_SOCKET", "WATCHDOG_*", "LISTEN_*",
 		"PROTO", "TCPREMOTEIP", "TCPREMOTEPORT", "TCPLOCALIP",
 		"TCPLOCALPORT",
-		"SMTP_*", "SENDER", "RECIPIENT", "LOCAL", "EXTENSION",
-		"DOMAIN", "ORIGINAL_RECIPIENT", "ENVID", NULL
+		"SMTP_*", "SENDER", "SENDER_DOMAIN", "RECIPIENT", "LOCAL",
+		"EXTENSION", "DOMAIN", "ORIGINAL_RECIPIENT", "ENVID", NULL
 	};
 
 	hook_hide_descriptors();
@@ -119,6 +119,7 @@ set_mail(struct environment *e, const struct session *s)
 	snprintf(size, sizeof size, "%llu", s->declared_size);
 	return environment_set(e, "SMTP_ID", s->mail_id) |
 	    environment_set(e, "SENDER", s->mail.sender) |
+	    set_some(e, "SENDER_DOMAIN", s->mail.sender_domain) |
 	    environment_set(e, "SMTP_SIZE", s->declared_size ? size : NULL) |
 	    environment_set(e, "SMTP_BODY", s->body) |
 	    environment_set(e, "SMTP_UTF8", s->utf8 ? "1" : NULL) |

@@ -56,6 +56,7 @@ open_envelope(struct session *s, const struct address *sender)
 	s->mail.hostname = s->options->hostname;
 	s->mail.tls = &s->client.tls;
 	strcpy(s->mail.sender, sender->email);
+	strcpy(s->mail.sender_domain, sender->domain);
 	s->mail.each = listener_kinds[s->client.kind].lmtp;
 	hooks_attach(s, &s->mail);
 	return s->options->new_envelope(s->options->ctx, &s->mail,

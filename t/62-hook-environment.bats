@@ -16,7 +16,7 @@ record() {
 
 # ours EVENT: the names of the variables of ours that it had
 ours() {
-	sed -nE 's/^((SMTP|TCP)[A-Z_]*|SSL_(PROTOCOL|CIPHER|PEER_CERT_SUBJECT|TLS_SNI_SERVERNAME)|PROTO|SENDER|RECIPIENT|LOCAL|EXTENSION|DOMAIN|ORIGINAL_RECIPIENT|ENVID)=.*/\1/p' \
+	sed -nE 's/^((SMTP|TCP)[A-Z_]*|SSL_(PROTOCOL|CIPHER|PEER_CERT_SUBJECT|TLS_SNI_SERVERNAME)|PROTO|SENDER|SENDER_DOMAIN|RECIPIENT|LOCAL|EXTENSION|DOMAIN|ORIGINAL_RECIPIENT|ENVID)=.*/\1/p' \
 	    "$tmp/env.$1" | paste -sd ' '
 }
 
@@ -36,7 +36,7 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
     SMTP_AUTH=stale SMTP_ID=stale SMTP_RECIPIENTS=stale SMTP_MAILBOX=stale
     SMTP_RET=stale SMTP_NOTIFY=stale SMTP_UTF8=stale SMTP_REQUIRETLS=stale
     SMTP_SIZE=stale SMTP_BODY=stale SMTP_FILE=stale SMTP_REPLY=stale
-    SMTP_ANYTHING=stale SENDER=stale
+    SMTP_ANYTHING=stale SENDER=stale SENDER_DOMAIN=stale
     RECIPIENT=stale LOCAL=stale EXTENSION=stale DOMAIN=stale
     ORIGINAL_RECIPIENT=stale ENVID=stale)
 
@@ -58,9 +58,9 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
 	deliver 'Subject: x' '' body
 	[[ $(ours new-connection) == "$session_variables" ]]
 	[[ $(ours hello) == "$after_hello" ]]
-	[[ $(ours new-mail) == 'SENDER SMTP_EVENT SMTP_HELO SMTP_HOSTNAME SMTP_ID SMTP_LISTENER SMTP_PROTOCOL SMTP_SESSION' ]]
-	[[ $(ours recipient) == 'DOMAIN LOCAL RECIPIENT SENDER SMTP_EVENT SMTP_HELO SMTP_HOSTNAME SMTP_ID SMTP_LISTENER SMTP_MAILBOX SMTP_PROTOCOL SMTP_SESSION' ]]
-	[[ $(ours data) == 'SENDER SMTP_EVENT SMTP_HELO SMTP_HOSTNAME SMTP_ID SMTP_LISTENER SMTP_PROTOCOL SMTP_RECIPIENTS SMTP_SESSION' ]]
+	[[ $(ours new-mail) == 'SENDER SENDER_DOMAIN SMTP_EVENT SMTP_HELO SMTP_HOSTNAME SMTP_ID SMTP_LISTENER SMTP_PROTOCOL SMTP_SESSION' ]]
+	[[ $(ours recipient) == 'DOMAIN LOCAL RECIPIENT SENDER SENDER_DOMAIN SMTP_EVENT SMTP_HELO SMTP_HOSTNAME SMTP_ID SMTP_LISTENER SMTP_MAILBOX SMTP_PROTOCOL SMTP_SESSION' ]]
+	[[ $(ours data) == 'SENDER SENDER_DOMAIN SMTP_EVENT SMTP_HELO SMTP_HOSTNAME SMTP_ID SMTP_LISTENER SMTP_PROTOCOL SMTP_RECIPIENTS SMTP_SESSION' ]]
 	[[ $(ours disconnect) =~ ^SMTP_EVENT\ SMTP_HELO\ SMTP_HOSTNAME\ SMTP_LISTENER\ SMTP_PROTOCOL( SMTP_REPLY)?\ SMTP_SESSION$ ]]
 	lacks -h =stale "$tmp"/env.*
 }
@@ -194,6 +194,33 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
 	record
 	say "${hello[@]}" 'MAIL FROM:<>' QUIT
 	grep -qx SENDER= "$tmp/env.new-mail"
+}
+
+@test "SENDER_DOMAIN is in lower case and with A-labels, and not set where the sender has none" {
+	local sender
+	record
+	for sender in 'Alice@C.Example.=c.example' '"a@b"@C.example=c.example' \
+	    'a@Bücher.Example=xn--bcher-kva.example' \
+	    'ü@xn--bcher-kva.example=xn--bcher-kva.example' \
+	    'a@[192.0.2.1]=[192.0.2.1]' '@r.example:a@c.example=c.example'; do
+		say 'EHLO c.example' "MAIL FROM:<${sender%=*}> SMTPUTF8" QUIT
+		[[ $(value new-mail SENDER_DOMAIN) == "${sender##*=}" ]]
+	done
+	for sender in '' alice; do
+		environment=(SENDER_DOMAIN=stale)
+		say 'EHLO c.example' "MAIL FROM:<$sender>" QUIT
+		grep -qx "SENDER=$sender" "$tmp/env.new-mail"
+		lacks ^SENDER_DOMAIN= "$tmp/env.new-mail"
+	done
+}
+
+@test "ORIGINAL_RECIPIENT may be UTF-8 though SMTP_UTF8 is not set (RFC 6533 3)" {
+	options=(--dsn true)
+	record
+	say 'EHLO c.example' 'MAIL FROM:<a@c.example>' \
+	    'RCPT TO:<bob@mx.example> ORCPT=utf-8;b\x{FC}b@c.example' QUIT
+	[[ $(value recipient ORIGINAL_RECIPIENT) == 'utf-8;büb@c.example' ]]
+	lacks ^SMTP_UTF8= "$tmp/env.recipient"
 }
 
 @test "SENDER and RECIPIENT are as given, less the route; DOMAIN is in lower case" {
