@@ -154,11 +154,10 @@ restart_begin(struct server *server)
 {
 	struct restart *r = &server->restart;
 
-	if (r->check) {		/* one that no alarm could end */
-		if (clock_ms() > r->check_until)
-			kill(r->check, SIGKILL);
+	if (r->check && clock_ms() > r->check_until)
+		kill(r->check, SIGKILL);	/* no alarm could end it */
+	if (r->check || r->agreed)
 		return;
-	}
 	r->failure[0] = '\0';
 	notify_send(&server->notify, "RELOADING=1\nMONOTONIC_USEC=%lld",
 	    clock_ms() * 1000);
@@ -188,12 +187,24 @@ take_over(struct server *server, const struct pool *pool)
 	close(state);
 }
 
+/* What a child found of another program than lies there now is of no use. */
+static bool
+check_again(struct server *server)
+{
+	const struct stat now = look(&server->restart);
+
+	if (!is_another(&now, &server->restart.program))
+		return false;
+	if (begin_check(server) < 0)
+		failed(server, strerror(errno), 0);
+	return true;
+}
+
 void
-restart_child_ended(struct server *server, const struct pool *pool, pid_t pid,
+restart_child_ended(struct server *server, struct pool *pool, pid_t pid,
     int status)
 {
 	struct restart *r = &server->restart;
-	const struct stat now = look(r);
 	bool agreed;
 
 	if (pid != r->check)
@@ -201,17 +212,24 @@ restart_child_ended(struct server *server, const struct pool *pool, pid_t pid,
 	r->check = 0;
 	agreed = handover_agreed(r->state);
 	close(r->state);
-	/* what the child found of another program is of no use */
-	if (is_another(&now, &r->program)) {
-		if (begin_check(server) < 0)
-			failed(server, strerror(errno), 0);
-	} else if (status != 0) {
+	if (check_again(server))
+		return;
+	if (status != 0) {
 		failed(server, NULL, status);
 	} else if (!agreed) {
 		failed(server, "it is no smtpd", 0);
 	} else {
-		take_over(server, pool);
+		r->agreed = true;
+		pool_claim_room(pool);
 	}
+}
+
+void
+restart_take_place(struct server *server, const struct pool *pool)
+{
+	server->restart.agreed = false;
+	if (!check_again(server))
+		take_over(server, pool);
 }
 
 void

@@ -8,6 +8,7 @@
 #define RESTART_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -19,6 +20,7 @@ struct restart {
 	char **argv;
 	pid_t check;		/* the child; 0: none */
 	long long check_until;	/* by clock_ms() */
+	bool agreed;		/* it found nothing; there is no room yet */
 	int state;		/* what it was told */
 	struct stat program;	/* that it was */
 	char failure[128];	/* why the last one failed; "": it did not */
@@ -27,15 +29,17 @@ struct restart {
 /* At the start: note where the program lies.  argv must stay as it is. */
 void restart_prepare(struct restart *, char **argv);
 
-/* Begin with the check, unless it runs already. */
+/* Begin with the check, unless a restart is under way already. */
 void restart_begin(struct server *);
 
 /*
- * A child has ended.  If it was that of the check, and all is well, this does
- * not return.
+ * A child has ended.  If it was that of the check, and all is well, room for
+ * the next pool is claimed.
  */
-void restart_child_ended(struct server *, const struct pool *, pid_t,
-    int status);
+void restart_child_ended(struct server *, struct pool *, pid_t, int status);
+
+/* There is room.  If all is well, this does not return. */
+void restart_take_place(struct server *, const struct pool *);
 
 /* There will be none: the server stops. */
 void restart_cancel(struct server *);

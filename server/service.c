@@ -126,9 +126,15 @@ restart(void *ctx)
 }
 
 static void
-child_ended(void *ctx, const struct pool *pool, pid_t pid, int status)
+child_ended(void *ctx, struct pool *pool, pid_t pid, int status)
 {
 	restart_child_ended(ctx, pool, pid, status);
+}
+
+static void
+take_place(void *ctx, const struct pool *pool)
+{
+	restart_take_place(ctx, pool);
 }
 
 static void
@@ -222,6 +228,7 @@ service_run(struct server *server, const struct handover *h)
 		.sessions = COUNT_SESSIONS,
 		.work = worker_run, .ready = announce, .drain = stop,
 		.hangup = restart, .child = child_ended,
+		.room = take_place,
 		.report = report, .tick = tick,
 		.tick_interval = tick_interval(server),
 		.ctx = server,

@@ -429,6 +429,79 @@ refuses_restart() {
 	lacks 'restart failed' "$told"
 }
 
+# drippers N NAME: N clients that are in DATA, and stay there, sending slowly
+drippers() {
+	local i
+	for ((i = 0; i < $1; i++)); do
+		t/smtpc -T 300 -c "${addr[0]}" -- "${data_bob[@]}" \
+		    run:"touch '$tmp/$2.$i'" drip:200:x eof \
+		    >"$tmp/said.$2.$i" 3>&- 4>&- &
+		stray "$!"
+	done
+	for ((i = 0; i < $1; i++)); do
+		eventually test -e "$tmp/$2.$i"
+	done
+}
+
+@test "after SIGHUP upon SIGHUP, under full load, the newest pool is a full one" {
+	local n
+	serve --workers 4 --listen 127.0.0.1:0 --drain-timeout 0 --min-rate 0
+	drippers 4 0
+	for n in 1 2 3 4 5 6; do
+		kill -HUP "$master"
+		eventually logged "$n" restarting
+		drippers 4 "$n"
+	done
+	# the oldest made room, and the log says so
+	(($(children "$master" | wc -l) <= 16))
+	events worker-stopping |
+	    grep -E ' worker=[1-4] pid=[0-9]+ client=127.0.0.1 reason="room for a restart"$'
+	# and no more of them than it takes
+	logged 12 worker-stopping
+}
+
+@test "idle workers make room before those that serve a session" {
+	local n
+	serve --workers 4 --listen 127.0.0.1:0 --drain-timeout 0 --min-rate 0
+	drippers 4 0
+	for n in {1..12}; do
+		kill -HUP "$master"
+		eventually logged "$n" restarting
+	done
+	send_one "${addr[0]}"
+	logged 0 worker-stopping
+	eventually only 8
+}
+
+@test "a session that ends at --drain-timeout is logged with the reason" {
+	serve --workers 1 --listen 127.0.0.1:0 --drain-timeout 1
+	dial "${addr[0]}" "${data_bob[@]:0:5}" run:"kill -HUP $master" \
+	    reply:'421 4.3.2 ' eof
+	events worker-stopping |
+	    grep -E ' worker=1 pid=[0-9]+ client=127.0.0.1 reason=--drain-timeout$'
+}
+
+@test "where no new worker can be forked and all old ones are busy, the oldest make room" {
+	shim fork:1+:EAGAIN
+	disarm
+	serve_copy --workers 2 --listen 127.0.0.1:0 --drain-timeout 0 --min-rate 0
+	cp "$bin" "$bin.real"
+	replace <<-EOF
+		#!/bin/sh
+		printf 1 1<>"$tmp/armed"
+		exec "$bin.real" "\$@"
+	EOF
+	: >"$tmp/failed"
+	chmod 666 "$tmp/armed" "$tmp/failed"
+	drippers 2 0
+	kill -HUP "$master"
+	eventually logged 2 worker-stopping
+	events worker-stopping | grep -F ' reason="room for a new worker"'
+	disarm
+	eventually only 2
+	send_one "${addr[0]}"
+}
+
 @test "where no new worker can be forked, old ones go on until there is room" {
 	shim fork:1+:EAGAIN
 	disarm

@@ -21,6 +21,7 @@ enum {
 	LOOK_AGAIN = 10,		/* ms: do the new workers accept? */
 	IDLE_LOOK = 500,		/* ms: is there a session? */
 	LEAVE_PATIENCE = 2 * 1000,	/* ms: a late client is served first */
+	ROOM_PATIENCE = 1000,	/* ms: the idle ones make room by themselves */
 };
 
 struct worker {
@@ -35,6 +36,9 @@ struct pool {
 	struct pool_worker *former;	/* pid 0: gone */
 	unsigned n_former;
 	bool crowded;		/* a fork has failed */
+	bool claimed;		/* room for another pool is wanted */
+	long long short_since;	/* a worker could not start; 0: all could */
+	long long evict_at;	/* when the oldest make room; 0: never */
 	bool ready;		/* the caller was told */
 	bool hung_up;		/* SIGHUP came before that */
 	unsigned alive;
@@ -90,8 +94,12 @@ start(struct pool *p, struct worker *w)
 {
 	int slot = scoreboard_assign(p->options->board);
 
-	if (slot >= 0 && start_in(p, w, (unsigned)slot))
+	if (slot >= 0 && start_in(p, w, (unsigned)slot)) {
+		p->short_since = 0;
 		return;
+	}
+	if (!p->short_since)
+		p->short_since = clock_ms();
 	if (slot >= 0) {
 		p->crowded = true;
 		w->delay = BACK_OFF_MOST;
@@ -213,10 +221,51 @@ next_stage(const struct pool *p, const struct pool_worker *w)
 
 	if (w->stage == POOL_SERVING)
 		return w->stage_since;
+	if (w->stage == POOL_EVICTED)
+		return w->stage_since + DRAIN_GRACE;
 	if (!patience || w->stage == POOL_KILLED)
 		return -1;
 	return w->stage_since + patience +
 	    (w->stage == POOL_STOPPING ? DRAIN_GRACE : 0);
+}
+
+/* A former worker ends before its session does. */
+static void
+log_stopping(const struct pool *p, const struct pool_worker *w,
+    const char *reason)
+{
+	struct scoreboard_row row;
+	struct log_line l;
+
+	log_begin(&l, LEVEL_INFO, "worker-stopping");
+	log_num(&l, "worker", w->number);
+	log_num(&l, "pid", w->pid);
+	if (w->slot != POOL_NO_SLOT &&
+	    scoreboard_read(p->options->board, w->slot, &row) && *row.client)
+		log_str(&l, "client", row.client);
+	log_str(&l, "reason", reason);
+	log_end(&l);
+}
+
+static void
+advance(struct pool *p, struct pool_worker *w, long long now)
+{
+	switch (w->stage) {
+	case POOL_SERVING:
+		p->crowded = false;
+		kill(w->pid, SIGHUP);
+		w->stage = POOL_RETIRING;
+		break;
+	case POOL_RETIRING:
+		log_stopping(p, w, "--drain-timeout");
+		kill(w->pid, SIGTERM);
+		w->stage = POOL_STOPPING;
+		break;
+	default:
+		kill(w->pid, SIGKILL);
+		w->stage = POOL_KILLED;
+	}
+	w->stage_since = now;
 }
 
 /*
@@ -228,7 +277,6 @@ next_stage(const struct pool *p, const struct pool_worker *w)
 static long long
 retire_former(struct pool *p)
 {
-	static const int signals[] = { SIGHUP, SIGTERM, SIGKILL };
 	const long long now = clock_ms();
 	const bool may_retire = p->n_former && is_accepting(p);
 	long long at, next = -1;
@@ -241,17 +289,95 @@ retire_former(struct pool *p)
 		if (w->stage == POOL_SERVING && !may_retire && !p->crowded) {
 			at = now + LOOK_AGAIN;
 		} else if (at >= 0 && at <= now) {
-			if (w->stage == POOL_SERVING)
-				p->crowded = false;
-			kill(w->pid, signals[w->stage]);
-			w->stage++;
-			w->stage_since = now;
+			advance(p, w, now);
 			at = next_stage(p, w);
 		}
 		if (at >= 0 && (next < 0 || at - now < next))
 			next = at - now;
 	}
 	return next;
+}
+
+/* How many former workers more have to go than go soon by themselves? */
+static unsigned
+lacking(const struct pool *p)
+{
+	const unsigned slots = scoreboard_slots(p->options->board);
+	unsigned i, gone = 0, need = 0;
+
+	if (p->claimed && p->alive + p->options->workers > slots)
+		need = p->alive + p->options->workers - slots;
+	for (i = 0; p->short_since && i < p->options->workers; i++)
+		need += !p->workers[i].is.pid;
+	for (i = 0; i < p->n_former; i++) {
+		if (p->former[i].stage == POOL_SERVING)
+			return 0;	/* it retires first */
+		gone += p->former[i].stage >= POOL_KILLED;
+	}
+	return need > gone ? need - gone : 0;
+}
+
+/* The oldest former worker is asked to stop, and has little time for it. */
+static void
+evict_oldest(struct pool *p)
+{
+	struct pool_worker *w = NULL;
+	unsigned i;
+
+	for (i = 0; i < p->n_former; i++)
+		if (p->former[i].stage < POOL_KILLED &&
+		    (!w || p->former[i].since < w->since))
+			w = &p->former[i];
+	if (!w)
+		return;
+	log_stopping(p, w, p->claimed ? "room for a restart" :
+	    "room for a new worker");
+	kill(w->pid, SIGTERM);
+	w->stage = POOL_EVICTED;
+	w->stage_since = clock_ms();
+}
+
+/*
+ * A full pool of the newest workers comes first: where there is no room for it,
+ * the oldest former ones go, whatever they serve; but those that are idle have
+ * a moment to go by themselves.  Returns for how long there is nothing to do,
+ * -1: for ever.
+ */
+static long long
+make_room(struct pool *p)
+{
+	const long long now = clock_ms();
+	unsigned need = lacking(p);
+
+	if (need && !p->evict_at)
+		p->evict_at = now + ROOM_PATIENCE;
+	else if (!need)
+		p->evict_at = 0;
+	if (!p->evict_at)
+		return -1;
+	if (now < p->evict_at)
+		return p->evict_at - now;
+	while (need--)
+		evict_oldest(p);
+	p->evict_at = 0;
+	return 0;
+}
+
+/* Is there as much of it as was claimed? */
+static void
+grant_room(struct pool *p)
+{
+	if (!p->claimed || p->alive + p->options->workers >
+	    scoreboard_slots(p->options->board))
+		return;
+	p->claimed = false;
+	p->options->room(p->options->ctx, p);
+}
+
+void
+pool_claim_room(struct pool *p)
+{
+	p->claimed = true;
 }
 
 static void
@@ -392,7 +518,9 @@ work_off(struct pool *p)
 		if (p->hung_up)
 			p->options->hangup(p->options->ctx);
 	}
+	grant_room(p);
 	next = shorter(next, retire_former(p));
+	next = shorter(next, make_room(p));
 	return shorter(next, tick(p));
 }
 

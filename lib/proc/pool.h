@@ -27,6 +27,7 @@ struct pool_worker {
 		POOL_RETIRING,	/* SIGHUP: no further session */
 		POOL_STOPPING,	/* SIGTERM: what it serves, it cuts short */
 		POOL_KILLED,
+		POOL_EVICTED,	/* SIGTERM, to make room; soon it is killed */
 		POOL_STAGES
 	} stage;
 	long long stage_since;	/* likewise */
@@ -54,7 +55,9 @@ struct pool_options {
 	void (*drain)(void *ctx);
 	/* SIGHUP came; a child that is no worker has ended. */
 	void (*hangup)(void *ctx);
-	void (*child)(void *ctx, const struct pool *, pid_t, int status);
+	void (*child)(void *ctx, struct pool *, pid_t, int status);
+	/* There is room, as pool_claim_room() asked. */
+	void (*room)(void *ctx, const struct pool *);
 	/* SIGUSR1 came; and each tick_interval ms, if that is not 0. */
 	void (*report)(void *ctx);
 	void (*tick)(void *ctx, const struct pool *);
@@ -70,6 +73,13 @@ struct pool_options {
  * if they die young.  Returns how many had to be killed.
  */
 unsigned pool_run(const struct pool_options *);
+
+/*
+ * Another pool of this size is to begin beside all the workers that live: call
+ * room() when the scoreboard has room for it, at once perhaps.  Where it has
+ * none, the oldest workers of former pools are ended to make some.
+ */
+void pool_claim_room(struct pool *);
 
 /* How many workers live, and up to n of them. */
 unsigned pool_workers(const struct pool *, struct pool_worker *, unsigned n);
