@@ -104,17 +104,17 @@ transaction_mail(struct session *s, const char *arg)
 }
 
 /*
- * Did the client reach a loopback address, a Unix socket or a pipe?  Who
- * reached a proxy there may have come from anywhere: he must be there, too.
+ * Is the client on this machine?  Both ends of its connection are loopback
+ * addresses, or it is a Unix socket or a pipe.  Our own end alone proves
+ * nothing: the kernel may forward a port of the network to 127.0.0.1.
  */
 static bool
 is_local(const struct client *c)
 {
-	if (*c->via && !endpoint_is_loopback(&c->remote))
-		return false;
-	if (c->local.family == AF_UNSPEC)
-		return c->remote.family == AF_UNSPEC && !c->remote_unknown;
-	return endpoint_is_loopback(&c->local);
+	if (c->remote.family == AF_UNSPEC)
+		return !c->remote_unknown && c->local.family == AF_UNSPEC;
+	return endpoint_is_loopback(&c->remote) &&
+	    endpoint_is_loopback(&c->local);
 }
 
 /* Ours are the domains of the options, or our hostname if there are none. */

@@ -30,6 +30,27 @@ rcpt() {
 	    reply:250 say:'RCPT TO:<bob@else.example>' reply:250 say:QUIT eof
 }
 
+@test "a client from elsewhere is not local because its connection was forwarded to 127.0.0.1" {
+	local ip
+	for ip in 203.0.113.9 2001:db8::9 unknown ''; do
+		environment=(TCPREMOTEIP="$ip" TCPLOCALIP=127.0.0.1)
+		rcpt bob@mx.example bob@else.example
+		[[ $accepted == bob@mx.example ]]
+	done
+	environment=(TCPREMOTEIP=127.0.0.1 TCPLOCALIP=192.0.2.1)
+	rcpt bob@mx.example bob@else.example
+	[[ $accepted == bob@mx.example ]]
+	environment=(TCPREMOTEIP=127.0.0.2 TCPLOCALIP=127.0.0.1)
+	rcpt bob@mx.example bob@else.example
+	[[ -z $refused ]]
+}
+
+@test "a super-server that names its own address alone does not make the client local" {
+	environment=(TCPLOCALIP=127.0.0.1)
+	rcpt bob@mx.example bob@else.example
+	[[ $accepted == bob@mx.example ]]
+}
+
 @test "--domain refuses all others with 550 5.7.1 (RFC 5321 3.6.2)" {
 	options=(--domain one.example)
 	rcpt bob@one.example bob@two.example bob@sub.one.example bob@example \

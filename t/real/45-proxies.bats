@@ -78,6 +78,24 @@ is_well() {
 		echo "show stat" >&3; cat <&3' | grep -Eq '^smtp,one,.*,L7OK,'
 }
 
+@test "a client whose connection the kernel forwards to 127.0.0.1 is not local" {
+	start --hostname mx.example
+	"${within[@]}" nft -f - <<-EOT
+		table ip nat {
+			chain output {
+				type nat hook output priority -100
+				ip daddr 192.0.2.1 tcp dport 25 dnat to 127.0.0.1:$port
+			}
+		}
+	EOT
+	run ! client --port 25 --to b@else.example
+	logged ' event=refused client=203\.0\.113\.9 .* reply="550 5\.7\.1 ' log
+	client --port 25 --to b@mx.example
+	timeout 60 "${within[@]}" swaks --server 127.0.0.1 --port "$port" \
+		--helo c.example --from a@c.example --to b@else.example
+	kept 2
+}
+
 # shellcheck disable=SC2016 # a hook reads it
 only_the_client='test "$TCPREMOTEIP" = 203.0.113.9'
 
