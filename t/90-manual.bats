@@ -159,7 +159,7 @@ items() {
 
 @test "the errors of a start are those of the page, word by word" {
 	cat ./*.c {server,smtp,mail,lib,lib/*}/*.c | tr -s ' \t\n' ' ' | sed 's/" "//g' |
-	    grep -oE '[^a-z_](fatal|explain_failure)\([^"(]*"[^"]*"' |
+	    grep -oE '[^a-z_](fatal|failure_report)\([^"(]*"[^"]*"' |
 	    grep -v '(status, "%s"' |
 	    sed -E 's/^[^"]*"(.*)"/\1/; s/%(\.\*|l*)[a-z]/.../g; s/\.{6}/.../' |
 	    sort -u >"$tmp/code"
@@ -214,7 +214,7 @@ items() {
 	    grep -oE '(Va|Vt struct|Fn) [a-z_]+' | sed 's/.* //' >"$tmp/names"
 	[[ -s $tmp/names ]]
 	while read -r word; do
-		grep -qw "$word" proto.h envelope.h lib/text/address.h lib/text/reply.h
+		grep -qw "$word" proto.h smtp/*.h envelope.h lib/text/address.h lib/text/reply.h
 	done <"$tmp/names"
 }
 
