@@ -481,6 +481,8 @@ say(struct session *s, const struct reply *r)
 	const long long n = reply_closes(r) ? 0 : s->n_replies;
 	long long i;
 
+	if (s->stream->state == STREAM_CLOSED && reply_refuses(r))
+		return;			/* nobody hears it */
 	for (i = 0; i < n; i++)
 		say_one(s, s->replies ? &s->replies[i] : r);
 	if (n == 0)

@@ -85,16 +85,10 @@ receive_data(struct session *s)
 struct reply
 transfer_abandon(struct session *s)
 {
-	struct log_line l;
-
 	if (s->envelope)
 		session_drop_envelope(s);
-	if (s->stream->state == STREAM_CLOSED && *s->mail_id) {
-		session_log(s, &l, LEVEL_INFO, "lost");
-		log_str(&l, "id", s->mail_id);
-		log_str(&l, "from", s->mail.sender);
-		log_end(&l);
-	}
+	if (s->stream->state == STREAM_CLOSED)
+		session_log_lost(s, NULL);
 	return session_farewell(s);
 }
 
@@ -270,6 +264,8 @@ transfer_skip(struct session *s, const char *arg, struct reply refusal)
 
 	if (s->envelope)
 		session_drop_envelope(s);
+	if (s->stream->state != STREAM_OPEN)
+		return refusal;
 	if (!parse_chunk(arg, &c)) {
 		s->closing = true;
 		return reply_make(501, "5.5.4 BDAT takes a size, and LAST");

@@ -230,6 +230,26 @@ log_failure(const struct session *s, const char *name,
 	log_end(&l);
 }
 
+/*
+ * The client left, or the server stops: that ended the command, which has not
+ * failed.  What the session says then is *r; a client that left hears nothing.
+ */
+static bool
+was_ended(struct session *s, const struct hook_run *run, struct reply *r)
+{
+	if (run->lost) {
+		s->stream->state = STREAM_CLOSED;
+		session_log_lost(s, s->asked);
+		*r = reply_make(451, "4.4.2 The connection is lost");
+		return true;
+	}
+	if (!run->failed || !run->stop || !*run->stop)
+		return false;
+	s->stream->state = STREAM_STOPPED;
+	*r = session_farewell(s);
+	return true;
+}
+
 static bool
 parse_email(const char *email, size_t len, struct address *a)
 {
@@ -312,6 +332,9 @@ ask(struct session *s, struct hook_run *run, enum hook_event event,
 	struct reply r, extras;
 
 	hook_run(run);
+	*skip = false;
+	if (was_ended(s, run, &r))
+		return r;
 	end = (struct hook_end){
 		.failed = run->failed, .status = run->status,
 		.complained = run->complained, .out = run->out,
@@ -330,12 +353,6 @@ ask(struct session *s, struct hook_run *run, enum hook_event event,
 	}
 	if (run->failed || verdict_is_failure(&r))
 		log_failure(s, events[event].name, run);
-	if (run->lost)
-		s->stream->state = STREAM_CLOSED;
-	if (run->failed && run->stop && *run->stop) {
-		s->stream->state = STREAM_STOPPED;
-		return session_farewell(s);
-	}
 	return soften(s->options->hooks, r);
 }
 
@@ -499,6 +516,7 @@ hooks_authenticate(struct session *s, int credentials)
 {
 	struct hooks *h = s->options->hooks;
 	struct hook_run run;
+	struct reply r;
 
 	environment_clear(&h->environment);
 	if (set_session(&h->environment, s) < 0)
@@ -510,6 +528,8 @@ hooks_authenticate(struct session *s, int credentials)
 	run.credentials = credentials;
 	run.timeout = time_left(s);
 	hook_run(&run);
+	if (was_ended(s, &run, &r))
+		return r;
 	if (!run.failed && run.status == 0)
 		return reply_make(235, "2.7.0 Welcome");
 	if (!run.failed && (run.status == 1 || run.status == 100))

@@ -120,6 +120,8 @@ log_refusal(struct session *s, const char *command, const char *line,
 	char text[REPLY_TEXT_MAX + 8];
 	struct log_line l;
 
+	if (s->stream->state == STREAM_CLOSED)	/* nobody hears it */
+		return;
 	if (++s->refusals > REFUSALS_LOGGED)
 		return;
 	session_log(s, &l, LEVEL_INFO, "refused");
@@ -182,6 +184,21 @@ session_log_mail(const struct session *s, unsigned long long size)
 	log_num(&l, "took_ms", clock_ms() - s->mail_began);
 	if (*s->mail.file)
 		log_str(&l, "file", s->mail.file);
+	log_end(&l);
+}
+
+void
+session_log_lost(const struct session *s, const char *hook)
+{
+	struct log_line l;
+
+	if (!*s->mail_id)
+		return;
+	session_log(s, &l, LEVEL_INFO, "lost");
+	log_str(&l, "id", s->mail_id);
+	log_str(&l, "from", s->mail.sender);
+	if (hook)
+		log_str(&l, "hook", hook);
 	log_end(&l);
 }
 

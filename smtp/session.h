@@ -205,6 +205,11 @@ void session_log_refusal(struct session *, const char *command,
  * Log and count that a message was kept; size is in octets, as RFC 1870 counts.
  */
 void session_log_mail(const struct session *, unsigned long long size);
+/*
+ * Log that the client left within a transaction; hook: the event whose command
+ * was running, or NULL.
+ */
+void session_log_lost(const struct session *, const char *hook);
 void session_log_end(const struct session *);
 
 #endif
