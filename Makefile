@@ -27,7 +27,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 # by layer, the topmost first; what a line lists may call what is below it
 SERVER = explain failure handover inetd page rehearse restart service settings \
 	show sockets status worker
-SMTP = auth client connect data dsn dsn_report hello hooks mail parameters \
+SMTP = auth client connect data dsn dsn_report hello hook_env hooks mail parameters \
 	session starttls transcript xclient
 MAIL = delivery header maildir recipients report store trace
 LIB = clock file log memory option

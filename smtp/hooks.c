@@ -49,139 +49,19 @@ hooks_add(struct hooks *h, enum hook_event event, const char *command)
 int
 hooks_open(struct hooks *h, bool of_client)
 {
-	/* what a super-server says of the connection stays, if it is one */
-	static const char *const dropped[] = {
-		"TCPREMOTEHOST", "TCPREMOTEINFO", "TCPLOCALHOST",
-		"SSL_PROTOCOL", "SSL_CIPHER", "SSL_PEER_CERT_SUBJECT",
-		"SSL_TLS_SNI_SERVERNAME", "SSLCTLFD", "SSLREADFD",
-		"SSLWRITEFD", "NOTIFY_SOCKET", "WATCHDOG_*", "LISTEN_*",
-		"PROTO", "TCPREMOTEIP", "TCPREMOTEPORT", "TCPLOCALIP",
-		"TCPLOCALPORT",
-		"SMTP_*", "SENDER", "SENDER_DOMAIN", "RECIPIENT", "LOCAL",
-		"EXTENSION", "DOMAIN", "ORIGINAL_RECIPIENT", "ENVID", NULL
-	};
-
 	hook_hide_descriptors();
-	return environment_open(&h->environment, dropped + (of_client ? 3 : 0));
+	return hook_env_open(&h->environment, of_client);
 }
 
 static int
-set_some(struct environment *e, const char *name, const char *value)
-{
-	return environment_set(e, name, *value ? value : NULL);
-}
-
-static int
-set_tls(struct environment *e, const struct tls_result *tls)
-{
-	return set_some(e, "SSL_PROTOCOL", tls->protocol) |
-	    set_some(e, "SSL_CIPHER", tls->cipher) |
-	    set_some(e, "SSL_PEER_CERT_SUBJECT", tls->subject) |
-	    set_some(e, "SSL_TLS_SNI_SERVERNAME", tls->server_name);
-}
-
-/* What is known at an event, in the words of ucspi-tcp and of our own. */
-static int
-set_session(struct environment *e, const struct session *s)
-{
-	const struct endpoint *remote = &s->client.remote;
-	const struct endpoint *local = &s->client.local;
-	const bool tcp = remote->family != AF_UNSPEC;
-	char remote_port[16], local_port[16];
-
-	snprintf(remote_port, sizeof remote_port, "%u", remote->port);
-	snprintf(local_port, sizeof local_port, "%u", local->port);
-	return environment_set(e, "PROTO", tcp ? "TCP" : NULL) |
-	    environment_set(e, "TCPREMOTEIP", tcp ? remote->ip : NULL) |
-	    environment_set(e, "TCPREMOTEHOST",
-		*s->client.name ? s->client.name : NULL) |
-	    environment_set(e, "TCPREMOTEPORT",
-		remote->port ? remote_port : NULL) |
-	    set_some(e, "TCPLOCALIP", local->ip) |
-	    environment_set(e, "TCPLOCALPORT",
-		local->port ? local_port : NULL) |
-	    set_tls(e, &s->client.tls) |
-	    environment_set(e, "SMTP_SESSION", s->id) |
-	    environment_set(e, "SMTP_HOSTNAME", s->options->hostname) |
-	    environment_set(e, "SMTP_LISTENER",
-		listener_kinds[s->client.kind].name) |
-	    set_some(e, "SMTP_HELO", s->helo) |
-	    set_some(e, "SMTP_USER", s->user) |
-	    environment_set(e, "SMTP_AUTH", s->mechanism) |
-	    set_some(e, "SMTP_PROTOCOL", s->protocol);
-}
-
-static int
-set_mail(struct environment *e, const struct session *s)
-{
-	char size[24];
-
-	snprintf(size, sizeof size, "%llu", s->declared_size);
-	return environment_set(e, "SMTP_ID", s->mail_id) |
-	    environment_set(e, "SENDER", s->mail.sender) |
-	    set_some(e, "SENDER_DOMAIN", s->mail.sender_domain) |
-	    environment_set(e, "SMTP_SIZE", s->declared_size ? size : NULL) |
-	    environment_set(e, "SMTP_BODY", s->body) |
-	    environment_set(e, "SMTP_UTF8", s->utf8 ? "1" : NULL) |
-	    environment_set(e, "SMTP_REQUIRETLS",
-		s->requiretls ? "1" : NULL) |
-	    environment_set(e, "SMTP_RET", s->dsn.ret) |
-	    environment_set(e, "ENVID",
-		*s->dsn.envelope_id ? s->dsn.envelope_id : NULL) |
-	    environment_set(e, "SMTP_RECIPIENTS",
-		s->recipients ? s->recipient_list : NULL);
-}
-
-static int
-set_recipient(struct environment *e, const struct session *s,
-    const struct address *a, const struct address *takes)
-{
-	const char *delimiters = s->options->delimiters;
-	char mailbox[ADDRESS_MAX + 1], notify[DSN_NOTIFY_MAX];
-	const char *extension = address_mailbox(a->local, delimiters,
-	    mailbox);
-
-	address_mailbox(takes->local, delimiters, mailbox);
-	dsn_say_notify(s->dsn.notify, notify);
-	return environment_set(e, "RECIPIENT", a->email) |
-	    environment_set(e, "ORIGINAL_RECIPIENT",
-		*s->dsn.original ? s->dsn.original : NULL) |
-	    environment_set(e, "SMTP_NOTIFY", *notify ? notify : NULL) |
-	    environment_set(e, "LOCAL", a->local) |
-	    environment_set(e, "EXTENSION", *extension ? extension : NULL) |
-	    environment_set(e, "DOMAIN",
-		*a->domain ? a->domain : s->options->hostname) |
-	    environment_set(e, "SMTP_MAILBOX", mailbox);
-}
-
-static int
-set_reply(struct environment *e, const struct reply *r)
-{
-	char line[REPLY_LINE_MAX];
-
-	snprintf(line, sizeof line, "%d %.*s", r->code,
-	    (int)strcspn(r->text, "\n"), r->text);
-	return environment_set(e, "SMTP_REPLY", r->code ? line : "");
-}
-
-static int
-set_all(struct environment *e, const struct session *s, enum hook_event event,
-    const struct address *recipient, const struct address *mailbox)
+set_environment(struct environment *e, const struct session *s,
+    enum hook_event event, const struct address *recipient,
+    const struct address *mailbox)
 {
 	environment_clear(e);
-	if (environment_set(e, "SMTP_EVENT", events[event].name) < 0 ||
-	    set_session(e, s) < 0)
+	if (environment_set(e, "SMTP_EVENT", events[event].name) < 0)
 		return -1;
-	if (*s->mail_id && set_mail(e, s) < 0)
-		return -1;
-	if ((event == HOOK_DELIVERED || event == HOOK_DSN) &&
-	    environment_set(e, "SMTP_FILE",
-		*s->mail.file ? s->mail.file : NULL) < 0)
-		return -1;
-	if (event >= HOOK_DELIVERED && set_reply(e, &s->last_reply) < 0)
-		return -1;
-	return recipient ? set_recipient(e, s, recipient, event == HOOK_MDA ?
-	    mailbox : recipient) : 0;
+	return hook_env_set(e, s, event, recipient, mailbox);
 }
 
 char **
@@ -190,7 +70,7 @@ hooks_environment(struct session *s, enum hook_event event,
 {
 	struct environment *e = &s->options->hooks->environment;
 
-	if (set_all(e, s, event, recipient, mailbox) < 0)
+	if (set_environment(e, s, event, recipient, mailbox) < 0)
 		return NULL;
 	return environment_own(e);
 }
@@ -392,7 +272,7 @@ ask_one(struct session *s, enum hook_event event, unsigned i,
 {
 	struct hooks *h = s->options->hooks;
 
-	if (set_all(&h->environment, s, event, recipient, mailbox) < 0)
+	if (set_environment(&h->environment, s, event, recipient, mailbox) < 0)
 		return reply_make(451, "4.3.0 Out of memory");
 	run->hook = &h->list[event][i];
 	run->environment = h->environment.vars;
@@ -519,7 +399,7 @@ hooks_authenticate(struct session *s, int credentials)
 	struct reply r;
 
 	environment_clear(&h->environment);
-	if (set_session(&h->environment, s) < 0)
+	if (hook_env_set_session(&h->environment, s) < 0)
 		return reply_make(454, "4.7.0 Out of memory");
 	prepare(s, HOOK_HELLO, &run);
 	s->asked = "auth";

@@ -5,15 +5,8 @@
 #ifndef HOOKS_H
 #define HOOKS_H
 
-#include "lib/proc/environment.h"
 #include "lib/proc/hook.h"
-#include "smtp/session.h"
-
-enum hook_event {
-	HOOK_CONNECTION, HOOK_HELLO, HOOK_MAIL, HOOK_RECIPIENT, HOOK_DATA,
-	HOOK_FILTER, HOOK_MESSAGE, HOOK_DELIVER, HOOK_MDA, HOOK_DELIVERED,
-	HOOK_DSN, HOOK_DISCONNECT, HOOK_EVENTS
-};
+#include "smtp/hook_env.h"
 
 struct hooks {
 	struct hook *list[HOOK_EVENTS];

@@ -1,0 +1,146 @@
+/*
+ * The variables of hook commands.  Values come from the session, where they
+ * were checked: none has a control byte.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/text/reply.h"
+#include "smtp/hook_env.h"
+
+int
+hook_env_open(struct environment *e, bool of_client)
+{
+	/* with of_client, the first three stay */
+	static const char *const dropped[] = {
+		"TCPREMOTEHOST", "TCPREMOTEINFO", "TCPLOCALHOST",
+		"SSL_PROTOCOL", "SSL_CIPHER", "SSL_PEER_CERT_SUBJECT",
+		"SSL_TLS_SNI_SERVERNAME", "SSLCTLFD", "SSLREADFD",
+		"SSLWRITEFD", "NOTIFY_SOCKET", "WATCHDOG_*", "LISTEN_*",
+		"PROTO", "TCPREMOTEIP", "TCPREMOTEPORT", "TCPLOCALIP",
+		"TCPLOCALPORT",
+		"SMTP_*", "SENDER", "SENDER_DOMAIN", "RECIPIENT", "LOCAL",
+		"EXTENSION", "DOMAIN", "ORIGINAL_RECIPIENT", "ENVID", NULL
+	};
+
+	return environment_open(e, dropped + (of_client ? 3 : 0));
+}
+
+static int
+set_some(struct environment *e, const char *name, const char *value)
+{
+	return environment_set(e, name, *value ? value : NULL);
+}
+
+static int
+set_tls(struct environment *e, const struct tls_result *tls)
+{
+	return set_some(e, "SSL_PROTOCOL", tls->protocol) |
+	    set_some(e, "SSL_CIPHER", tls->cipher) |
+	    set_some(e, "SSL_PEER_CERT_SUBJECT", tls->subject) |
+	    set_some(e, "SSL_TLS_SNI_SERVERNAME", tls->server_name);
+}
+
+/* The names are those of ucspi-tcp, and our own. */
+int
+hook_env_set_session(struct environment *e, const struct session *s)
+{
+	const struct endpoint *remote = &s->client.remote;
+	const struct endpoint *local = &s->client.local;
+	const bool tcp = remote->family != AF_UNSPEC;
+	char remote_port[16], local_port[16];
+
+	snprintf(remote_port, sizeof remote_port, "%u", remote->port);
+	snprintf(local_port, sizeof local_port, "%u", local->port);
+	return environment_set(e, "PROTO", tcp ? "TCP" : NULL) |
+	    environment_set(e, "TCPREMOTEIP", tcp ? remote->ip : NULL) |
+	    environment_set(e, "TCPREMOTEHOST",
+		*s->client.name ? s->client.name : NULL) |
+	    environment_set(e, "TCPREMOTEPORT",
+		remote->port ? remote_port : NULL) |
+	    set_some(e, "TCPLOCALIP", local->ip) |
+	    environment_set(e, "TCPLOCALPORT",
+		local->port ? local_port : NULL) |
+	    set_tls(e, &s->client.tls) |
+	    environment_set(e, "SMTP_SESSION", s->id) |
+	    environment_set(e, "SMTP_HOSTNAME", s->options->hostname) |
+	    environment_set(e, "SMTP_LISTENER",
+		listener_kinds[s->client.kind].name) |
+	    set_some(e, "SMTP_HELO", s->helo) |
+	    set_some(e, "SMTP_USER", s->user) |
+	    environment_set(e, "SMTP_AUTH", s->mechanism) |
+	    set_some(e, "SMTP_PROTOCOL", s->protocol);
+}
+
+static int
+set_mail(struct environment *e, const struct session *s)
+{
+	char size[24];
+
+	snprintf(size, sizeof size, "%llu", s->declared_size);
+	return environment_set(e, "SMTP_ID", s->mail_id) |
+	    environment_set(e, "SENDER", s->mail.sender) |
+	    set_some(e, "SENDER_DOMAIN", s->mail.sender_domain) |
+	    environment_set(e, "SMTP_SIZE", s->declared_size ? size : NULL) |
+	    environment_set(e, "SMTP_BODY", s->body) |
+	    environment_set(e, "SMTP_UTF8", s->utf8 ? "1" : NULL) |
+	    environment_set(e, "SMTP_REQUIRETLS",
+		s->requiretls ? "1" : NULL) |
+	    environment_set(e, "SMTP_RET", s->dsn.ret) |
+	    environment_set(e, "ENVID",
+		*s->dsn.envelope_id ? s->dsn.envelope_id : NULL) |
+	    environment_set(e, "SMTP_RECIPIENTS",
+		s->recipients ? s->recipient_list : NULL);
+}
+
+static int
+set_recipient(struct environment *e, const struct session *s,
+    const struct address *a, const struct address *takes)
+{
+	const char *delimiters = s->options->delimiters;
+	char mailbox[ADDRESS_MAX + 1], notify[DSN_NOTIFY_MAX];
+	const char *extension = address_mailbox(a->local, delimiters,
+	    mailbox);
+
+	address_mailbox(takes->local, delimiters, mailbox);
+	dsn_say_notify(s->dsn.notify, notify);
+	return environment_set(e, "RECIPIENT", a->email) |
+	    environment_set(e, "ORIGINAL_RECIPIENT",
+		*s->dsn.original ? s->dsn.original : NULL) |
+	    environment_set(e, "SMTP_NOTIFY", *notify ? notify : NULL) |
+	    environment_set(e, "LOCAL", a->local) |
+	    environment_set(e, "EXTENSION", *extension ? extension : NULL) |
+	    environment_set(e, "DOMAIN",
+		*a->domain ? a->domain : s->options->hostname) |
+	    environment_set(e, "SMTP_MAILBOX", mailbox);
+}
+
+static int
+set_reply(struct environment *e, const struct reply *r)
+{
+	char line[REPLY_LINE_MAX];
+
+	snprintf(line, sizeof line, "%d %.*s", r->code,
+	    (int)strcspn(r->text, "\n"), r->text);
+	return environment_set(e, "SMTP_REPLY", r->code ? line : "");
+}
+
+int
+hook_env_set(struct environment *e, const struct session *s,
+    enum hook_event event, const struct address *recipient,
+    const struct address *mailbox)
+{
+	if (hook_env_set_session(e, s) < 0)
+		return -1;
+	if (*s->mail_id && set_mail(e, s) < 0)
+		return -1;
+	if ((event == HOOK_DELIVERED || event == HOOK_DSN) &&
+	    environment_set(e, "SMTP_FILE",
+		*s->mail.file ? s->mail.file : NULL) < 0)
+		return -1;
+	if (event >= HOOK_DELIVERED && set_reply(e, &s->last_reply) < 0)
+		return -1;
+	return recipient ? set_recipient(e, s, recipient, event == HOOK_MDA ?
+	    mailbox : recipient) : 0;
+}
+
