@@ -54,7 +54,7 @@ same() {
 	    tr -d '\n' >"$tmp/code"
 	same "$tmp/code" "$tmp/page"
 	grep -q 'HOOK_OUTPUT_MAX = 16384,' lib/proc/hook.h
-	part 'Standard output and standard error' | grep -q 'first 16,384 octets'
+	part 'Standard output and standard error' | grep -q 'first 16,384 bytes'
 	grep -q 'SAID_LINES = 100,' lib/proc/process.h
 	part 'Standard output and standard error' | grep -q 'and 100 lines'
 	grep -q 'SAID_LINE_MAX = 1000,' lib/proc/process.h
