@@ -38,6 +38,7 @@ struct server {
 	struct status_file status;
 	struct notify notify;
 	struct restart restart;
+	bool deaf;			/* a listener is lost */
 	char told[256];			/* STATUS= */
 	long long watchdog_at;		/* the next sign of life is due */
 };

@@ -1,6 +1,7 @@
 /* The pool as those see it who run it. */
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -119,10 +120,47 @@ stop(void *ctx)
 	listeners_close(&server->listeners);
 }
 
+/*
+ * A worker that was taken over can shut down a listener for all.  Where there
+ * is no other way, a new start has to open it.
+ */
+static void
+mend_listener(struct server *server, const struct listener *listener)
+{
+	const int backlog = (int)server->settings.backlog;
+	struct log_line l;
+
+	if (listener_reopen(listener, backlog) == 0) {
+		log_begin(&l, LEVEL_WARNING, "listener-reopened");
+		log_str(&l, "address", listener->address);
+		log_end(&l);
+		return;
+	}
+	log_errno("listener-lost", "address", listener->address);
+	if (!server->deaf)
+		kill(getpid(), SIGTERM);
+	server->deaf = true;
+}
+
+static void
+mend_listeners(void *ctx)
+{
+	struct server *server = ctx;
+	unsigned i;
+
+	for (i = 0; i < server->listeners.n; i++)
+		if (listener_is_shut(&server->listeners.all[i]))
+			mend_listener(server, &server->listeners.all[i]);
+}
+
 static void
 restart(void *ctx)
 {
-	restart_begin(ctx);
+	struct server *server = ctx;
+
+	mend_listeners(server);
+	if (!server->deaf)
+		restart_begin(server);
 }
 
 static void
@@ -227,7 +265,7 @@ service_run(struct server *server, const struct handover *h)
 		.idle_exit = s->inetd ? IDLE_EXIT : 0,
 		.sessions = COUNT_SESSIONS,
 		.work = worker_run, .ready = announce, .drain = stop,
-		.hangup = restart, .child = child_ended,
+		.ended = mend_listeners, .hangup = restart, .child = child_ended,
 		.room = take_place,
 		.report = report, .tick = tick,
 		.tick_interval = tick_interval(server),
@@ -250,5 +288,5 @@ service_run(struct server *server, const struct handover *h)
 	log_begin(&l, LEVEL_INFO, "stopped");
 	log_num(&l, "killed", killed);
 	log_end(&l);
-	return EX_OK;
+	return server->deaf ? EX_UNAVAILABLE : EX_OK;
 }

@@ -172,6 +172,24 @@ worker_sweep(const struct server *server)
 		maildir_sweep(&server->store.one);
 }
 
+static int
+confine(const struct listeners *l, struct confine_options *options)
+{
+	int *fds = calloc(l->n + 1, sizeof *fds);
+	unsigned i;
+	int failed;
+
+	if (!fds)
+		return -1;
+	for (i = 0; i < l->n; i++)
+		fds[i] = l->all[i].fd;
+	options->listeners = fds;
+	options->n_listeners = l->n;
+	failed = confine_self(options);
+	free(fds);
+	return failed;
+}
+
 /* What lies in tmp and new may be elsewhere, by a symbolic link. */
 int
 worker_settle(struct server *server)
@@ -194,7 +212,7 @@ worker_settle(struct server *server)
 	}
 	if (transcripts >= 0)
 		dirs[options.n_dirs++] = transcripts;
-	if (confine_self(&options) == 0)
+	if (confine(&server->listeners, &options) == 0)
 		return 0;
 	log_errno("worker-failed", "what", "confinement");
 	return -1;
@@ -298,6 +316,9 @@ accept_failed(void)
 	case ECONNABORTED:
 	case EPROTO:
 		break;
+	case EINVAL:		/* it listens no more: the master will see */
+		retired = 1;
+		/* fall through */
 	default:
 		log_errno("accept-failed", "what", "connection");
 		nanosleep(&pause, NULL);

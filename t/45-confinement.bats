@@ -90,6 +90,32 @@ send_one=("${data_bob[@]}" send:'x\r\n.\r\n' reply:250 say:QUIT reply:221 eof)
 	grep -qx 'socket ok' "$tmp/escape"
 }
 
+# lent ATTEMPT: its listener is descriptor 3, and a worker tries to close it
+lent() {
+	escape "$1"
+	environment+=(ESCAPE_FD=3 t/manager sockets tcp run)
+}
+
+@test "a worker can't shut the listener down for all others" {
+	confinable
+	lent shutdown
+	serve --workers 2
+	dial "${addr[0]}" "${data_bob[@]}" send:'x\r\n.\r\n' eof
+	eventually events worker-died
+	events worker-died | grep -F ' error="a forbidden system call"'
+	lacks '^shutdown' "$tmp/escape"
+	dial "${addr[0]}" reply:220 say:QUIT reply:221 eof
+}
+
+@test "nor can it disconnect the listener, where it may connect to syslog" {
+	confinable
+	lent disconnect
+	serve --workers 2 --syslog
+	dial "${addr[0]}" "${send_one[@]}"
+	grep -qx 'disconnect Invalid argument' "$tmp/escape"
+	dial "${addr[0]}" reply:220 say:QUIT reply:221 eof
+}
+
 # opens RESULT PATH: what a confined server hears that opens it
 opens() {
 	rm -rf "${dir:?}"/*/*

@@ -147,3 +147,52 @@ board() {
 	dial -T 60 "${addr[0]}" reply say:QUIT reply:221 eof
 	eventually grep -qx 'smtpd_sessions_total 1' "$file"
 }
+
+# forge FROM: what a worker that was taken over writes into the scoreboard: all
+# slots from that one on are busy with the client whose key is in $tmp/key
+forge() {
+	local at slots=$((2 * workers + 8)) size i
+	at=$(board)
+	size=$(stat -Lc %s "$at")
+	for ((i = $1; i < slots; i++)); do
+		dd if="$tmp/key" of="$at" bs=1 conv=notrunc status=none \
+		    seek=$((size - 17 * slots + 16 * i))
+		printf '\3' | dd of="$at" bs=1 conv=notrunc status=none \
+		    seek=$((size - slots + i))
+	done
+}
+
+# the client whose sessions are counted, and what it hears
+counted=(send:'PROXY TCP4 192.0.2.1 192.0.2.9 1000 25\r\n')
+
+@test "what a worker wrote for others into the scoreboard does not outlive it" {
+	local workers=12 at size old
+	((EUID == 0)) || skip 'only root may write there'
+	serve --listen 127.0.0.1:0 --workers "$workers" --max-per-client 2 \
+	    --proxy-from 127.0.0.1
+	at=$(board)
+	size=$(stat -Lc %s "$at")
+	dial "${addr[0]}" "${counted[@]}" reply:220 \
+	    run:"cat '$at' >'$tmp/board'" say:QUIT reply:221 eof
+	# the only key that is not zero
+	tail -c $((17 * (2 * workers + 8))) "$tmp/board" |
+	    head -c $((16 * (2 * workers + 8))) | od -An -v -tx1 -w16 |
+	    grep -v '^\( 00\)*$' >"$tmp/hex"
+	(($(wc -l <"$tmp/hex") == 1))
+	# shellcheck disable=SC2059 # they are escapes
+	printf "$(sed 's/ /\\x/g' "$tmp/hex")" >"$tmp/key"
+	# in slots that nobody has, until the next worker ends
+	forge "$workers"
+	dial "${addr[0]}" "${counted[@]}" reply:'421 4.7.0 ' eof
+	kill -KILL "$(children "$master" | head -n 1)"
+	eventually events worker-died
+	dial "${addr[0]}" "${counted[@]}" reply:220 say:QUIT reply:221 eof
+	# in all, until SIGHUP
+	forge 0
+	mapfile -t old < <(children "$master")
+	kill -HUP "$master"
+	eventually gone "${old[@]}"
+	dial "${addr[0]}" "${counted[@]}" reply:220 run:"kill -USR1 $master" \
+	    run:"t/until grep -q event=status '$log'" say:QUIT reply:221 eof
+	told status busy=1
+}

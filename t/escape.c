@@ -3,8 +3,10 @@
  * taken it over: at its first fsync of a file it makes a system call that the
  * program itself never makes, and says what came of it.
  *
- *	ESCAPE=ATTEMPT		a name of the table below, "open", or "complain":
- *				what libc does that finds memory overwritten
+ *	ESCAPE=ATTEMPT		a name of the table below, "open", "shutdown",
+ *				"disconnect", or "complain": what libc does that
+ *				finds memory overwritten
+ *	ESCAPE_FD=FD		the socket of "shutdown" and "disconnect"
  *	ESCAPE_PATH=FILE	what "open" opens, to read if it is there, else to
  *				make it
  *	ESCAPE_LOG=FILE		append "landlock VERSION" at the start, and
@@ -115,6 +117,19 @@ open_path(const char *path)
 	    there ? O_RDONLY : O_WRONLY | O_CREAT, 0666);
 }
 
+/* Two ways to make a listener deaf, for all that share it. */
+static long
+close_socket(const char *name, const char *fd)
+{
+	static const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+
+	if (fd == NULL)
+		_exit(125);
+	return strcmp(name, "shutdown") == 0 ?
+	    syscall(SYS_shutdown, atoi(fd), SHUT_RD) :
+	    syscall(SYS_connect, atoi(fd), &nowhere, sizeof(nowhere));
+}
+
 static void
 attempt(const char *name)
 {
@@ -125,6 +140,9 @@ attempt(const char *name)
 
 	if (strcmp(name, "open") == 0 && path != NULL) {
 		result = open_path(path);
+	} else if (strcmp(name, "shutdown") == 0 ||
+	    strcmp(name, "disconnect") == 0) {
+		result = close_socket(name, getenv("ESCAPE_FD"));
 	} else if (strcmp(name, "complain") == 0) {
 		result = syscall(SYS_write, STDERR_FILENO, "*** abc\n", 8);
 	} else {

@@ -75,8 +75,10 @@ static int
 bind_inet(int type)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET };
-	int fd = socket(AF_INET, type, 0);
+	int fd = socket(AF_INET, type, 0), on = 1;
 
+	if (fd >= 0)		/* as systemd has it */
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof sa) < 0)
 		err(1, "127.0.0.1");

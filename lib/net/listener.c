@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,7 +110,10 @@ add_inet(const struct attempt *a, int fd)
 	endpoint_set(&e, (struct sockaddr *)&sa);
 	snprintf(address, sizeof address, strchr(e.ip, ':') ?
 	    "[%s]:%u" : "%s:%u", e.ip, e.port);
-	return add(a, fd, address);
+	if (add(a, fd, address) < 0)
+		return -1;
+	a->listeners->all[a->listeners->n - 1].name = sa;
+	return 0;
 }
 
 /* A socket of either family for an address; dual takes IPv4 on [::] too. */
@@ -340,6 +344,45 @@ listener_is_open(int fd)
 	socklen_t len = sizeof on;
 
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on;
+}
+
+/* A Unix socket still says that it listens. */
+bool
+listener_is_shut(const struct listener *l)
+{
+	struct pollfd p = { .fd = l->fd, .events = POLLRDHUP };
+
+	return !listener_is_open(l->fd) || (poll(&p, 1, 0) > 0 &&
+	    p.revents & (POLLRDHUP | POLLHUP | POLLERR));
+}
+
+/*
+ * A TCP socket keeps its port, so that this takes no privilege, and bind()
+ * fails, unless the system chose the port: then it would choose another one.
+ * The socket is connected to nowhere first, for a second shutdown leaves a mark.
+ */
+int
+listener_reopen(const struct listener *l, int backlog)
+{
+	static const struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+	const socklen_t len = l->name.ss_family == AF_INET6 ?
+	    sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	struct sockaddr_storage now;
+	socklen_t n = sizeof now;
+
+	if (l->name.ss_family == AF_UNSPEC) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	connect(l->fd, &nowhere, sizeof nowhere);
+	bind(l->fd, (const struct sockaddr *)&l->name, len);
+	if (listen(l->fd, backlog) < 0 ||
+	    getsockname(l->fd, (struct sockaddr *)&now, &n) < 0)
+		return -1;
+	if (n == len && memcmp(&now, &l->name, n) == 0)
+		return 0;
+	errno = EADDRINUSE;
+	return -1;
 }
 
 /* The path of a Unix socket, or "@name" of an abstract one. */

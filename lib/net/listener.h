@@ -3,6 +3,7 @@
 #define LISTENER_H
 
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 enum { LISTENER_ADDRESS_MAX = 256 };	/* octets, with the NUL */
@@ -13,6 +14,7 @@ struct listener {
 	char address[LISTENER_ADDRESS_MAX];	/* HOST:PORT or /path */
 	bool inherited;		/* another program opened it, and has its
 				   path */
+	struct sockaddr_storage name;	/* of TCP */
 };
 
 struct listeners {
@@ -50,6 +52,13 @@ int listener_adopt(struct listeners *, int fd, const struct listener_options *,
 
 /* Is it a socket that listens? */
 bool listener_is_open(int fd);
+
+/*
+ * Whoever shares a listener can shut it down for all.  Was that done?  If so,
+ * let it listen again, where that is possible: returns 0, or -1 with errno set.
+ */
+bool listener_is_shut(const struct listener *);
+int listener_reopen(const struct listener *, int backlog);
 
 /*
  * Of several, make accept fail rather than wait, for another process may have

@@ -87,8 +87,13 @@ enum {
 	N_CALLS = sizeof calls / sizeof *calls,
 	N_RULES = sizeof rules / sizeof *rules,
 	MORE_RULES = 4,
-	PROGRAM_MAX = 8 + 6 * (N_RULES + MORE_RULES) + 2 * N_CALLS,
+	SENTENCE = 2 * 5,	/* instructions for each listener */
+	LISTENERS_MAX = 300,
+	PROGRAM_MAX = 8 + 6 * (N_RULES + MORE_RULES) + 2 * N_CALLS +
+	    SENTENCE * LISTENERS_MAX,
 };
+
+_Static_assert(PROGRAM_MAX <= BPF_MAXINSNS, "seccomp takes no more");
 
 struct program {
 	unsigned short n;
@@ -134,6 +139,35 @@ put_rule(struct program *p, unsigned call, unsigned arg, unsigned mask,
 	finish(p, SECCOMP_RET_ALLOW);
 }
 
+/* A call is not for this descriptor. */
+static void
+put_refusal(struct program *p, unsigned call, int fd, unsigned action)
+{
+	load(p, offsetof(struct seccomp_data, nr));
+	skip_unless(p, call, 3);
+	load(p, offsetof(struct seccomp_data, args));
+	skip_unless(p, (unsigned)fd, 1);
+	finish(p, action);
+}
+
+/*
+ * Other workers share the listeners, and shutdown(2), or connect(2) to nowhere,
+ * would close them for all.  Once this process has closed its own, syslog(3)
+ * may get a socket of that number, and must outlive that.
+ */
+static void
+protect_listeners(struct program *p, const struct confine_options *o)
+{
+	size_t i;
+
+	for (i = 0; i < o->n_listeners; i++) {
+		put_refusal(p, SYS_shutdown, o->listeners[i],
+		    SECCOMP_RET_KILL_PROCESS);
+		put_refusal(p, SYS_connect, o->listeners[i],
+		    SECCOMP_RET_ERRNO | EINVAL);
+	}
+}
+
 /* Calls of x32 have other numbers, those of i386 another architecture. */
 static void
 write_program(struct program *p, const struct confine_options *o)
@@ -145,6 +179,7 @@ write_program(struct program *p, const struct confine_options *o)
 	load(p, offsetof(struct seccomp_data, arch));
 	put(p, BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
 	finish(p, SECCOMP_RET_KILL_PROCESS);
+	protect_listeners(p, o);
 	for (i = 0; i < N_RULES; i++)
 		put_rule(p, rules[i].call, rules[i].arg, rules[i].mask,
 		    rules[i].is);
@@ -168,6 +203,10 @@ limit_calls(const struct confine_options *o)
 	struct program p;
 	struct sock_fprog filter = { .filter = p.code };
 
+	if (o->n_listeners > LISTENERS_MAX) {
+		errno = E2BIG;
+		return -1;
+	}
 	write_program(&p, o);
 	filter.len = p.n;
 	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);

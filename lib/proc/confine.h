@@ -17,6 +17,8 @@ enum {
 struct confine_options {
 	const int *dirs;	/* below these, files may; descriptors */
 	size_t n_dirs;
+	const int *listeners;	/* they can't be closed for others; likewise */
+	size_t n_listeners;
 	bool syslog;		/* syslog(3) may have to connect again */
 };
 

@@ -178,12 +178,20 @@ bury_any(struct pool *p, pid_t pid, int status)
 static void
 reap(struct pool *p)
 {
+	bool ended = false;
 	pid_t pid;
 	int status;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (!bury_any(p, pid, status) && !p->draining)
+		if (bury_any(p, pid, status))
+			ended = true;
+		else if (!p->draining)
 			p->options->child(p->options->ctx, p, pid, status);
+	if (!ended)
+		return;
+	scoreboard_clean(p->options->board);
+	if (!p->draining)
+		p->options->ended(p->options->ctx);
 }
 
 static void
@@ -577,6 +585,7 @@ take_former(struct pool *p)
 	p->n_former = p->alive = o->n_former;
 	for (i = 0; i < p->n_former; i++)
 		scoreboard_keep(o->board, p->former[i].slot);
+	scoreboard_clean(o->board);
 }
 
 unsigned

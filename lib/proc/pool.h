@@ -53,6 +53,8 @@ struct pool_options {
 	/* In the master: there are workers, at last; the drain begins. */
 	void (*ready)(void *ctx);
 	void (*drain)(void *ctx);
+	/* Workers have ended: what they share with others may have suffered. */
+	void (*ended)(void *ctx);
 	/* SIGHUP came; a child that is no worker has ended. */
 	void (*hangup)(void *ctx);
 	void (*child)(void *ctx, struct pool *, pid_t, int status);

@@ -244,13 +244,29 @@ scoreboard_started(struct scoreboard *s, unsigned i, pid_t pid)
 	atomic_store(&slot_of(s, i)->pid, (int)pid);
 }
 
-void
-scoreboard_release(struct scoreboard *s, unsigned i)
+static void
+clear(const struct scoreboard *s, unsigned i)
 {
 	memset((void *)slot_of(s, i), 0, sizeof(struct slot));
 	memset(key_of(s, i), 0, SCOREBOARD_KEY);
-	s->taken[i] = false;
 	set_state(s, i, SLOT_FREE);
+}
+
+void
+scoreboard_release(struct scoreboard *s, unsigned i)
+{
+	s->taken[i] = false;
+	clear(s, i);
+}
+
+void
+scoreboard_clean(struct scoreboard *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->slots; i++)
+		if (!s->taken[i])
+			clear(s, i);
 }
 
 void
@@ -331,6 +347,14 @@ scoreboard_note(struct scoreboard *s, const char *phase, long long octets,
 	atomic_store_explicit(&slot->errors, errors, memory_order_relaxed);
 }
 
+/* One that is retired has no key any more when it has no client. */
+static bool
+is_serving(unsigned char state)
+{
+	return state == SLOT_BUSY || state == SLOT_LEAVING ||
+	    state == SLOT_RETIRED;
+}
+
 unsigned
 scoreboard_same(const struct scoreboard *s)
 {
@@ -344,7 +368,8 @@ scoreboard_same(const struct scoreboard *s)
 	if (memcmp(key, none, sizeof none) == 0)
 		return 0;
 	for (i = 0; i < s->slots; i++)
-		n += memcmp(key_of(s, i), key, SCOREBOARD_KEY) == 0;
+		n += is_serving(atomic_load(state_of(s, i))) &&
+		    memcmp(key_of(s, i), key, SCOREBOARD_KEY) == 0;
 	return n;
 }
 

@@ -82,6 +82,9 @@ void scoreboard_keep(struct scoreboard *, unsigned i);
 void scoreboard_started(struct scoreboard *, unsigned i, pid_t);
 void scoreboard_release(struct scoreboard *, unsigned i);
 
+/* What was written into slots that nobody has is of no worker any more. */
+void scoreboard_clean(struct scoreboard *);
+
 /* The worker: this process has slot i, and that number in the pool. */
 void scoreboard_sit(struct scoreboard *, unsigned i, unsigned worker);
 
