@@ -150,12 +150,64 @@ setup() {
 	sed '/^DKIM/s/a=rsa-sha256/a=none/; s/d=c\.example/d=$(id) x/' good >mail
 	ask --on-message "$hooks/dkim"
 	taken
-	grep 'dkim=fail header.d=' spool/kept
+	grep -x 'Authentication-Results: mx.example; dkim=permerror' spool/kept
+	mv good mail
 	mkdir bin
 	printf '#!/bin/sh\necho no such module >&2\nexit 1\n' >bin/dkimverify
 	chmod 755 bin/dkimverify
 	PATH=$PWD/bin:$PATH ask --on-message "$hooks/dkim"
 	refused '451 4\.3\.0 '
+}
+
+@test "spf, dkim, dnsbl: a name server that does not answer holds a worker for 5 seconds" {
+	openssl genrsa -out key.pem 2048
+	dkimsign s c.silent key.pem <mail >signed
+	mv signed mail
+	: >zone
+	serve_dns
+	from=a@c.silent ask --hook-timeout 9s --on-new-mail "$hooks/spf"
+	refused '451 4\.3\.0 '
+	grep 'hook-said.* text="no answer from DNS within 5 seconds"' log
+	ask --hook-timeout 9s --on-new-connection "$hooks/dnsbl bl.silent"
+	refused '4[25]1 4\.3\.0 '
+	grep 'hook-said.* text="bl\.silent gives no answer' log
+	ask --hook-timeout 9s --on-message "$hooks/dkim"
+	taken
+	grep -x 'Authentication-Results: mx.example; dkim=temperror header.d=c.silent' \
+		spool/kept
+}
+
+@test "dkim: a domain that is not the one whose key was asked for is not told" {
+	openssl genrsa -out key.pem 2048
+	public=$(openssl rsa -in key.pem -pubout -outform DER | base64 -w 0)
+	echo "s._domainkey.good.example/.evil.example. TXT" \
+		"\"v=DKIM1; p=${public:0:200}\" \"${public:200}\"" >zone
+	serve_dns
+	dkimsign s good.example/.evil.example key.pem <mail >signed
+	mv signed mail
+	ask --on-message "$hooks/dkim"
+	taken
+	grep '^Authentication-Results:' spool/kept
+	fails_torn "$hooks/dkim"
+	! grep -e 'dkim=pass' -e 'header\.d=good\.example$' spool/kept || false
+	grep -x 'Authentication-Results: mx.example; dkim=permerror' spool/kept
+}
+
+@test "what a client sends adds no field and runs nothing: spf, dkim, dnsbl, greylist, recipients, aliases" {
+	mkdir list
+	chown nobody list
+	echo 'b@d.example b@d.example' >addresses
+	echo 'c.example. TXT "v=spf1 ~all"' >zone
+	serve_dns
+	withstands --on-new-mail "$hooks/spf"
+	grep '^Received-SPF: softfail ' spool/kept
+	withstands --on-message "$hooks/dkim"
+	withstands --on-new-connection "$hooks/dnsbl bl.example"
+	withstands --on-recipient "$hooks/greylist $PWD/list"
+	withstands --on-recipient "$hooks/greylist $PWD/list 0"
+	withstands --on-recipient "$hooks/recipients $PWD/addresses"
+	withstands --on-recipient "$hooks/aliases $PWD/addresses"
+	withstands --on-recipient "$hooks/optional $hooks/recipients $PWD/addresses"
 }
 
 @test "optional: a refusal stands, a failure is passed over" {
@@ -233,6 +285,10 @@ setup() {
 	ask --on-message "$hooks/spamassassin -U $PWD/spamd"
 	taken
 	grep '^X-Spam-Score: .*/5.0$' spool/kept
+	SMTP_EVENT=filter fails_torn "$hooks/spamassassin" -U "$PWD/spamd"
+	SMTP_EVENT=on-message fails_torn "$hooks/spamassassin" -U "$PWD/spamd"
+	withstands --on-message "$hooks/spamassassin -U $PWD/spamd"
+	withstands --filter "$hooks/spamassassin -U $PWD/spamd"
 	echo 'buy spam' >>mail
 	ask --filter "spamc -x -U $PWD/spamd"
 	taken
@@ -268,6 +324,10 @@ setup() {
 	taken
 	ask --on-message "clamdscan --no-summary --config-file=$PWD/clamd.conf -"
 	taken
+	# by itself it gives clamd the descriptor, and clamd asks for its size
+	# shellcheck disable=SC2086 # words
+	fails_torn $hook --stream
+	withstands --on-message "$hook"
 	{
 		printf 'From: <a@c.example>\nMIME-Version: 1.0\n'
 		printf 'Content-Type: application/octet-stream\n'
@@ -335,6 +395,9 @@ setup() {
 	sed -i s/perhaps/later/ mail
 	ask --on-message "$hook"
 	refused '451 4\.7\.1 Come again'
+	# shellcheck disable=SC2086 # words
+	fails_torn $hook
+	withstands --on-message "$hook"
 	sed -i s/later/spam/ mail
 	ask --on-message "$hook"
 	refused '554 5\.7\.1 '

@@ -67,6 +67,8 @@ hand_over() {
 	await 60 test -S run/auth-userdb
 	to=Bob+ext@d.example hand_over --mda "$hooks/dovecot -c $PWD/dovecot.conf"
 	carried "$(mail bob)"
+	fails_torn "$hooks/dovecot" -c "$PWD/dovecot.conf"
+	kept 1 bob
 	to=carl@d.example ask --mda "$hooks/dovecot -c $PWD/dovecot.conf"
 	refused '550 5\.1\.1 '
 	to=--help@d.example ask --mda "$hooks/dovecot -c $PWD/dovecot.conf"
@@ -100,6 +102,8 @@ hand_over() {
 	chmod 600 filter
 	to=bob+ext@d.example hand_over --mda "$hooks/maildrop $PWD/filter"
 	carried "$(mail Mail/bob)"
+	fails_torn "$hooks/maildrop" "$PWD/filter"
+	kept 1 Mail/bob
 	to=carl@d.example ask --mda "$hooks/maildrop $PWD/filter"
 	refused '550 5\.1\.1 '
 	to='"../bob"@d.example' ask --mda "$hooks/maildrop $PWD/filter"
@@ -129,6 +133,8 @@ hand_over() {
 	EOT
 	to=bob+ext@d.example hand_over --mda "$hooks/procmail $PWD/rc"
 	carried "$(mail Mail/bob)"
+	fails_torn "$hooks/procmail" "$PWD/rc"
+	kept 1 Mail/bob
 	to=carl@d.example ask --mda "$hooks/procmail $PWD/rc"
 	refused '550 5\.1\.1 '
 	to='"../bob"@d.example' ask --mda "$hooks/procmail $PWD/rc"
@@ -154,6 +160,10 @@ hand_over() {
 	grep -x -e '-e@d\.example' entry
 	# redis-cli ends what it prints with a newline of its own
 	head -c -1 entry | tail -c "$(stat -c %s mail)" | cmp mail -
+	# shellcheck disable=SC2086 # words
+	fails_torn $hook
+	withstands --deliver "$hook"
+	(($(redis-cli -s redis XLEN mail) == 1 + 2 * $(hostile | wc -l)))
 	hook="redis-cli -s $PWD/redis -e -x XADD bare \* message"
 	hand_over --deliver "$hook"
 	(($(redis-cli -s redis XLEN bare) == 1))
@@ -183,6 +193,8 @@ start_nats() {
 	subscribe=(timeout 20 mosquitto_sub -q 1 -c -i store -t smtpd/mail)
 	"${subscribe[@]}" -p "$mqtt" -E
 	hand_over --deliver "$hooks/nats smtpd/mail -h 127.0.0.1 -p $mqtt"
+	fails_torn "$hooks/nats" smtpd/mail -h 127.0.0.1 -p "$mqtt"
+	(($(count spool) == 0))
 	kill "${servers[0]}"
 	gone "${servers[0]}" 60
 	servers=()
@@ -239,6 +251,9 @@ start_http() {
 	[[ $(head -n 1 uploaded) == 'Delivered-To: b@d.example' ]]
 	carried uploaded
 	says "250 2\.0\.0 .*$(<name)"
+	rm uploaded
+	fails_torn "$hooks/http" "$url/in"
+	[[ ! -e uploaded ]]
 	for status in 301 400 404 500 550; do
 		ask --deliver "$hooks/http $url/$status"
 		refused '451 4\.3\.0 '

@@ -174,7 +174,7 @@ converse() {
 	cat replies
 }
 
-# ask OPTION...: ./mail from $from to $to, to a server with these options; it
+# ask OPTION...: ./mail from $from to $to, by a client that says $helo, to a server with these options; it
 # keeps what was taken in $spool/kept, if the options don't say how.
 ask() {
 	local lines
@@ -183,7 +183,7 @@ ask() {
 		options+=(--deliver "cat >$spool/kept")
 	rm -f spool/kept
 	mapfile -t lines < <(sed 's/^\./../' mail)
-	converse 'EHLO c.example' "MAIL FROM:<${from-a@c.example}>" \
+	converse "EHLO ${helo-c.example}" "MAIL FROM:<${from-a@c.example}>" \
 		"RCPT TO:<${to-b@d.example}>" DATA "${lines[@]}" . QUIT
 }
 
@@ -199,6 +199,69 @@ taken() {
 
 refused() {
 	says "$1" && ! says '250 2\.0\.0 ' && [[ ! -e spool/kept ]]
+}
+
+# hostile: local parts that want to be a header field, a reply, a command, an
+# option, a file's name, or several words.
+hostile() {
+	cat <<-'EOT'
+		"x\nHEADER=X-Forged: yes"
+		"x\012HEADER=X-Forged: yes"
+		"x; y) HEADER=X-Forged: yes"
+		"HEADER=X-Forged: yes"
+		"MAILBOX=eve"
+		"\c"
+		"250 2.0.0 x"
+		"$(touch forged)"
+		"`touch forged`"
+		"; touch forged; x"
+		"| touch forged"
+		--help
+		"-f x"
+		"../../x"
+		"*"
+		"%s%n"
+		"\""
+		"a@b"
+	EOT
+}
+
+# withstands OPTION COMMAND: a hook that takes ./mail from c.example is asked
+# about hostile senders, recipients, HELO names and header fields.  It never
+# breaks, runs nothing of theirs, and adds no field of theirs.
+withstands() {
+	local word from to helo
+	cp mail good
+	while IFS= read -r word; do
+		printf '%s: %s\n' 'Message-ID' "<$word@c.example>" \
+			Subject "$word" To "$word <b@d.example>" \
+			DKIM-Signature "v=1; a=$word; d=c.example; s=$word" \
+			X-Spam-Score "$word" >mail
+		cat good >>mail
+		for from in "$word@c.example" a@c.example; do
+			to=${word}@d.example helo=$word@c.example ask "$@"
+			says '250 2\.0\.0 ' || says '[45][05][0-9] '
+			[[ ! -e spool/kept ]] || sed '/^Message-ID/Q' spool/kept >fields
+			! grep -a -e '^X-Forged' -e '^ *HEADER=' fields || return
+			[[ ! -e forged && ! -e spool/forged ]]
+		done
+	done < <(hostile)
+	! grep 'event=hook-failed' log || return
+	mv good mail
+}
+
+# fails_torn COMMAND...: a hook fails, so that the client hears 451, where
+# reading ./mail breaks off.
+fails_torn() {
+	local status=0
+	setpriv --reuid nobody --regid nogroup --clear-groups \
+		env SMTP_ID=1.1 SMTP_HOSTNAME=mx.example SMTP_HELO=c.example \
+		SENDER=a@c.example RECIPIENT=bob@d.example LOCAL=bob \
+		SMTP_MAILBOX=bob DOMAIN=d.example TCPREMOTEIP=192.0.2.3 \
+		SMTP_RECIPIENTS=bob@d.example TMPDIR="$spool" \
+		"$root/t/real/torn" mail "$@" || status=$?
+	echo "status $status"
+	[[ ! $status =~ ^(0|1|65|67|68|77|99|100)$ ]]
 }
 
 # serve_dns: a network namespace, for $within, with a name server that knows
