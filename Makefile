@@ -91,10 +91,10 @@ t/fail.so: t/fail.c t/fail-calls.c t/fail.h
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared \
 	    -o $@ t/fail.c t/fail-calls.c -ldl
 
-t/every: t/every.c t/every-client.c t/every-mail.c t/every-server.c t/every.h \
-	    t/fail.h
+t/every: t/every.c t/every-client.c t/every-mail.c t/every-order.c \
+	    t/every-server.c t/every.h t/fail.h
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/every.c t/every-client.c \
-	    t/every-mail.c t/every-server.c
+	    t/every-mail.c t/every-order.c t/every-server.c
 
 t/escape.so: t/escape.c
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared \
@@ -128,8 +128,12 @@ check-real: smtpd $(TOOLS)
 # each failure and each crash that there can be, as t/README.md tells
 failures: smtpd $(TOOLS)
 	dir=$$(mktemp -d -p $$(test -w /dev/shm && echo /dev/shm || echo /tmp)); \
-	t/every -d $$dir order && t/every -d $$dir failures && \
-	    t/every -d $$dir crashes; status=$$?; rm -rf $$dir; exit $$status
+	t/every -d $$dir order && t/every -f btrfs -d $$dir order && \
+	    t/every -f other -d $$dir order && t/every -d $$dir failures && \
+	    t/every -d $$dir crashes && \
+	    t/every -f btrfs -d $$dir failures ten many links && \
+	    t/every -f btrfs -d $$dir crashes one ten links; \
+	    status=$$?; rm -rf $$dir; exit $$status
 
 # these take their time, and prove nothing on a busy machine
 torture: smtpd

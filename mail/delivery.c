@@ -136,7 +136,7 @@ drop_file(struct delivery *d)
 void
 delivery_init(struct delivery *d)
 {
-	d->own = (struct maildir){ -1, -1, -1 };
+	d->own = MAILDIR_CLOSED;
 	d->fd = d->reader = -1;
 }
 
@@ -144,7 +144,7 @@ static int
 open_home(struct delivery *d)
 {
 	maildir_close(&d->own);
-	d->own = (struct maildir){ -1, -1, -1 };
+	d->own = MAILDIR_CLOSED;
 	if (d->store->per_user) {
 		if (store_open_user(d->store, d->copies[d->home].path,
 		    &d->own) < 0)
@@ -180,7 +180,7 @@ change_home(struct outfile *o)
 	if (!d->each || !are_apart(d) || d->home + 1 == d->n)
 		return -1;
 	fail(&d->copies[d->home++], "write");
-	d->own = (struct maildir){ -1, -1, -1 };
+	d->own = MAILDIR_CLOSED;
 	d->exists = false;
 	d->fd = d->reader = -1;
 	failed = find_home(d) < 0 || file_append_part(d->fd, old.fd, 0,
@@ -198,7 +198,7 @@ delivery_begin(struct delivery *d, char *buf)
 	size_t i;
 
 	for (i = 0; i < d->n; i++)
-		d->copies[i].maildir = (struct maildir){ -1, -1, -1 };
+		d->copies[i].maildir = MAILDIR_CLOSED;
 	if (find_home(d) < 0)
 		return -1;
 	outfile_begin(&d->out, d->fd, buf);
@@ -383,9 +383,9 @@ delivery_sync(struct delivery *d)
 	return 0;
 }
 
-/* Give a copy its name in new/, which is still to be synced. */
+/* Give a copy its name in new/, which is still to be synced, with *fd. */
 static bool
-name_copy(struct delivery *d, size_t i)
+name_copy(struct delivery *d, size_t i, int *fd)
 {
 	const struct maildir *m = maildir_of(d, i);
 	struct copy *c = &d->copies[i];
@@ -395,9 +395,9 @@ name_copy(struct delivery *d, size_t i)
 		fail(c, "maildir");
 		return false;
 	}
-	named = maildir_publish(m, &c->file, c->size, c->lines);
+	named = maildir_publish(m, &c->file, c->size, c->lines, fd);
 	if (named < 0 && errno == ENOENT && reopen(d) == 0)
-		named = maildir_publish(m, &c->file, c->size, c->lines);
+		named = maildir_publish(m, &c->file, c->size, c->lines, fd);
 	if (named < 0)
 		fail(c, "name in new");
 	return named == 0;
@@ -408,13 +408,22 @@ static void
 publish(struct delivery *d, size_t first, size_t end, bool together)
 {
 	bool named[BATCH] = { false };
+	int fds[BATCH];
 	size_t i;
 
-	for (i = first; i < end && !(together && delivery_is_short(d)); i++)
-		named[i - first] = !is_lost(&d->copies[i]) && name_copy(d, i);
-	for (i = first; i < end && !(together && delivery_is_short(d)); i++)
-		if (named[i - first] && maildir_sync(maildir_of(d, i)) < 0)
+	for (i = first; i < end; i++) {
+		fds[i - first] = -1;
+		if (!(together && delivery_is_short(d)))
+			named[i - first] = !is_lost(&d->copies[i]) &&
+			    name_copy(d, i, &fds[i - first]);
+	}
+	for (i = first; i < end; i++) {
+		if (named[i - first] && !(together && delivery_is_short(d)) &&
+		    maildir_sync(maildir_of(d, i), fds[i - first]) < 0)
 			fail(&d->copies[i], "fsync of new");
+		if (fds[i - first] >= 0)
+			close(fds[i - first]);
+	}
 	end_batch(d, first, end);
 }
 

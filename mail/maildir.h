@@ -1,7 +1,8 @@
 /*
  * Crash-safe delivery into a maildir(5): a file is written in tmp/, fsynced,
- * and renamed into new/, which is fsynced in its turn.  All of it through
- * directory descriptors, so that it works where the path does not.
+ * and renamed into new/, and its name is fsynced in its turn, in the way that
+ * the file system needs.  All of it through directory descriptors, so that it
+ * works where the path does not.
  */
 #ifndef MAILDIR_H
 #define MAILDIR_H
@@ -16,7 +17,13 @@ enum {
 
 struct maildir {
 	int dir, tmp, new;
+
+	/* private: what makes a new name durable here */
+	bool sync_file, sync_new;
 };
+
+/* One that is not open. */
+#define MAILDIR_CLOSED ((struct maildir){ .dir = -1, .tmp = -1, .new = -1 })
 
 /* A message file on its way.  name is all that is needed to publish it. */
 struct maildir_file {
@@ -78,13 +85,17 @@ int maildir_link(const struct maildir *, struct maildir_file *,
 /*
  * Give the file, which the caller has fsynced, its name in new/; size and
  * lines become its ,S= and ,W=.  The name is durable after maildir_sync()
- * only.  Returns 0, or -1 with errno set.
+ * only, which gets *fd: a descriptor that the caller closes, or -1 where none
+ * is needed.  Returns 0, or -1 with errno set and *fd -1.
  */
 int maildir_publish(const struct maildir *, struct maildir_file *,
-    unsigned long long size, unsigned long long lines);
+    unsigned long long size, unsigned long long lines, int *fd);
 
-/* fsync new/.  0, or -1 with errno set. */
-int maildir_sync(const struct maildir *);
+/*
+ * Make the name of a published file durable.  Blocks on the disk.  Returns 0,
+ * or -1 with errno set.
+ */
+int maildir_sync(const struct maildir *, int fd);
 
 /*
  * Remove the file from tmp/, or take its name in new/ back, unless a reader

@@ -101,7 +101,8 @@ name='^([0-9]+)\.M[0-9]+P[0-9]+Q[0-9]+R[0-9a-f]+\.mx\.example,S=([0-9]+),W=([0-9
 # steps COUNT: a message for bob and eve; the first COUNT steps of keeping it,
 # from its dot on
 steps() {
-	environment=(LD_PRELOAD="$PWD/t/fail.so" FAIL_TRACE="$tmp/steps")
+	environment=(LD_PRELOAD="$PWD/t/fail.so" FAIL_TRACE="$tmp/steps"
+	    "${environment[@]}")
 	via=-p
 	talk "${data_bob[@]:0:7}" say:'RCPT TO:<eve@mx.example>' reply:250 \
 	    say:DATA reply:354 run:": >'$tmp/steps'" send:'x\r\n.\r\n' \
@@ -116,6 +117,29 @@ steps() {
 	steps 5
 	[[ $order == 'write file,fsync file,rename -,fsync dir,write pipe' ]]
 	keeps 1
+}
+
+@test "on btrfs the file is fsynced once more, under its name, and not new/" {
+	mkdir -p "$dir"/{tmp,new,cur}
+	environment=(FAIL_FS=0x9123683e)
+	steps 5
+	[[ $order == 'write file,fsync file,rename -,fsync file,write pipe' ]]
+	keeps 1
+}
+
+@test "on a file system that is none of ext4, XFS and btrfs, both" {
+	mkdir -p "$dir"/{tmp,new,cur}
+	environment=(FAIL_FS=0x794c7630)
+	steps 6
+	[[ $order == 'write file,fsync file,rename -,fsync file,fsync dir,write pipe' ]]
+	keeps 1
+}
+
+@test "on XFS new/ alone, as on ext4" {
+	mkdir -p "$dir"/{tmp,new,cur}
+	environment=(FAIL_FS=0x58465342)
+	steps 5
+	[[ $order == 'write file,fsync file,rename -,fsync dir,write pipe' ]]
 }
 
 @test "all copies are on the disk before the first has its name, all names before 250" {

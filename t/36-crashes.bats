@@ -39,3 +39,15 @@ every() {
 @test "content, its fsync, the name, its fsync, and only then 250 (RFC 5321 6.1)" {
 	every 500 order
 }
+
+@test "on btrfs a file is fsynced under its new name, in place of new/" {
+	every 500 -f btrfs order
+}
+
+@test "on a file system that smtpd does not know, the file and then new/" {
+	every 500 -f other order
+}
+
+@test "killed before or behind any call on btrfs, each has it whole or not at all" {
+	every 35 -s 23 -f btrfs crashes one ten links
+}

@@ -1,6 +1,6 @@
 /*
- * What t/every is made of: a server that is broken on purpose, a client, and
- * the Maildirs behind it.
+ * What t/every is made of: a server that is broken on purpose, a client, the
+ * Maildirs behind it, and the order of its calls.
  */
 #ifndef EVERY_H
 #define EVERY_H
@@ -109,5 +109,13 @@ int server_says(const struct server *, const char *word);
 
 /* Is its worker the one that it was? */
 int server_stands(const struct server *);
+
+/* every-order.c */
+
+/* The server takes this for the file system: ext4, btrfs or other.  0: none. */
+int order_choose_fs(const char *name);
+
+/* Look at the calls of a message that was kept; blame() hears what is wrong. */
+void order_check(const struct server *, void (*blame)(const char *));
 
 #endif

@@ -17,6 +17,7 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -191,9 +192,24 @@ WRAP(int, fdatasync, (int fd), (fd), "fsync", fd)
 WRAP(int, sync_file_range, (int fd, off64_t at, off64_t n, unsigned flags),
     (fd, at, n, flags), "begin_sync", fd)
 
-/* What gives a name tells of the directory that gets it. */
+/* What gives a name tells of the directory that gets it, and of the file. */
 #define WRAP_NAMING(function, params, args, name, at)			\
-WRAP_ALL(int, function, params, args, name, -1, at, -1, )
+int function params;							\
+int									\
+function params								\
+{									\
+	static int (*real) params;					\
+	int error = fail_begin(name, -1, at);				\
+									\
+	fail_names(fd, from);						\
+	if (error == FAIL_LIE)						\
+		return 0;						\
+	if (error != 0 && error != FAIL_AFTER)				\
+		return -1;						\
+	if (real == NULL)						\
+		fail_next(&real, #function);				\
+	RETURN(error, real args);					\
+}
 
 WRAP(int, rename, (const char *from, const char *to), (from, to), "rename", -1)
 WRAP_NAMING(renameat, (int fd, const char *from, int tofd, const char *to),
@@ -264,6 +280,24 @@ WRAP(ssize_t, getrandom, (void *buf, size_t len, unsigned int flags),
 WRAP(int, statvfs, (const char *path, struct statvfs *st), (path, st),
     "statvfs", -1)
 WRAP(int, fstatvfs, (int fd, struct statvfs *st), (fd, st), "statvfs", -1)
+#define WRAP_STATFS(function, type)					\
+int									\
+function(int fd, struct type *st)					\
+{									\
+	static int (*real)(int, struct type *);				\
+	int error = fail_begin("statfs", -1, -1), result;		\
+									\
+	if (error != 0 && error != FAIL_AFTER)				\
+		return -1;						\
+	if (real == NULL)						\
+		fail_next(&real, #function);				\
+	result = real(fd, st);						\
+	if (result == 0 && fail_fs() != 0)				\
+		st->f_type = (__typeof__(st->f_type))fail_fs();		\
+	RETURN(error, result);						\
+}
+
+WRAP_STATFS(fstatfs, statfs)
 WRAP_OBJECT(DIR, opendir, (const char *path), (path), "opendir")
 WRAP_OBJECT(DIR, fdopendir, (int fd), (fd), "opendir")
 WRAP_OBJECT(struct dirent, readdir, (DIR *d), (d), "readdir")
@@ -274,6 +308,7 @@ WRAP_ALL(void *, mmap, (void *at, size_t len, int prot, int flags, int fd,
 #ifdef __GLIBC__
 WRAP(int, statvfs64, (const char *path, struct statvfs64 *st), (path, st),
     "statvfs", -1)
+WRAP_STATFS(fstatfs64, statfs64)
 WRAP(int, fstatvfs64, (int fd, struct statvfs64 *st), (fd, st), "statvfs", -1)
 
 /* What _FORTIFY_SOURCE makes of opens without a mode: they create nothing. */

@@ -15,6 +15,9 @@
  *				such calls are counted
  *	FAIL_LOG=FILE		append a line for each call that was failed
  *	FAIL_TRACE=FILE		append a line for each call seen, failed or not
+ *	FAIL_FS=NUMBER		f_type of every file system, or 0 for the real
+ *				one; without it that of ext4, so that tests see
+ *				the same calls wherever they run
  *	FAIL_CONTROL=FILE	what t/fail.h describes, beside all of these
  *
  * KIND is file, dir, sock, pipe, stderr or other: what the descriptor is.
@@ -77,6 +80,7 @@ static struct rule rules[RULES_MAX];
 static int nrules;
 static const volatile char *armed;	/* NULL: always */
 static long ahead;			/* seconds */
+static unsigned long fs_type = 0xef53;	/* 0: as it is */
 static int log_fd = -1, trace_fd = -1;
 static struct fail_control *control;	/* NULL: there is no driver */
 static long blocks;			/* allocated and not freed */
@@ -188,6 +192,8 @@ setup(void)
 	}
 	if ((s = getenv("FAIL_CLOCK")) != NULL)
 		ahead = atol(s);
+	if ((s = getenv("FAIL_FS")) != NULL)
+		fs_type = strtoul(s, NULL, 0);
 	armed = map_file("FAIL_WHEN", 1, 0);
 	control = map_file("FAIL_CONTROL", sizeof(*control), 1);
 	log_fd = open_log("FAIL_LOG", LOG_FD);
@@ -260,6 +266,7 @@ record(const char *name, const char *kind, unsigned long long inode)
 	snprintf(e->name, sizeof(e->name), "%s", name);
 	e->kind = strcmp(kind, "stderr") == 0 ? 'e' : *kind;
 	e->inode = inode;
+	e->named = 0;
 }
 
 /* What the driver wants of this call: as fail_begin(). */
@@ -328,6 +335,28 @@ fail_begin(const char *name, int fd, int at)
 		error = ruled(name, fd);
 	errno = error > 0 ? error : saved;
 	return error;
+}
+
+void
+fail_names(int dir, const char *name)
+{
+	static int (*real)(int, const char *, struct stat *, int);
+	const int saved = errno;
+	struct stat st;
+
+	if (!fail_is_driven() || !control->armed)
+		return;
+	if (real == NULL)
+		fail_next(&real, "fstatat");
+	if (real(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		control->events[control->n_events - 1].named = st.st_ino;
+	errno = saved;
+}
+
+unsigned long
+fail_fs(void)
+{
+	return fs_type;
 }
 
 int

@@ -22,6 +22,7 @@ struct fail_event {
 	char kind;		/* the first letter of it; e for stderr */
 	unsigned long long inode;	/* of the descriptor, or the directory
 					   that gets a name; 0: neither */
+	unsigned long long named;	/* inode of what gets a name, or 0 */
 };
 
 struct fail_control {
@@ -55,6 +56,12 @@ void fail_end(void);
  * on, else an errno, which is set, or what else can stand there.
  */
 int fail_begin(const char *name, int fd, int at);
+
+/* The call that began gives a file, by this name below dir, another one. */
+void fail_names(int dir, const char *name);
+
+/* The file system that all is on, as f_type of statfs has it; 0: as it is. */
+unsigned long fail_fs(void);
 
 /* The process was given a descriptor, or an error, which is returned. */
 int fail_given(int fd);

@@ -145,23 +145,25 @@ maildir_link(const struct maildir *m, struct maildir_file *f,
 
 int
 maildir_publish(const struct maildir *m, struct maildir_file *f,
-    unsigned long long size, unsigned long long lines)
+    unsigned long long size, unsigned long long lines, int *fd)
 {
 	struct file *file = find(m->tmp, f->name);
 
+	*fd = -1;
 	CHECK(file && !file->published);
 	CHECK((off_t)size == lseek(file->fd, 0, SEEK_END));
 	CHECK(lines <= size);
 	if (fails())
 		return -1;
+	*fd = open_anew(file->fd, O_RDONLY);
 	file->published = f->published = true;
 	return 0;
 }
 
 int
-maildir_sync(const struct maildir *m)
+maildir_sync(const struct maildir *m, int fd)
 {
-	CHECK(m->new >= DIRECTORY);
+	CHECK(m->new >= DIRECTORY && fd >= 0);
 	return fails() ? -1 : 0;
 }
 

@@ -72,6 +72,23 @@ in_order() {
 	done
 }
 
+@test "on btrfs the file is fsynced under its name in new/, in place of new/" {
+	local named_file='f(data)?sync\([0-9]+</[^>]*/new/[^>]*>\) += 0'
+	grep -qw btrfs /proc/filesystems || modprobe -q btrfs ||
+		skip 'this kernel has no btrfs'
+	truncate -s 128M image
+	mkfs.btrfs -q image
+	mkdir Maildir
+	mount -o loop image Maildir
+	mkdir Maildir/{tmp,new,cur}
+	deliver_under_strace -- || failed=yes
+	kept 1 || failed=yes
+	umount Maildir
+	[[ ! ${failed:-} ]]
+	in_order + "$wrote" 1 "$synced_file" 1 "$renamed" 1 "$named_file" 1 "$said_250"
+	run ! grep -E "$synced_new" trace
+}
+
 @test "--hardlink: one file on disk, then its names, and only then 250" {
 	mkdir -p store/{b,c}/{tmp,new,cur}
 	recipients=b@d.example,c@d.example

@@ -1,0 +1,112 @@
+/*
+ * The order of the calls of one delivery: content first, then the names, then
+ * the reply; and what it takes to bring a name to the disk.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "every.h"
+
+/* File systems: their type, and what brings a name to the disk. */
+static const struct fs {
+	const char *name, *type;	/* as FAIL_FS has it */
+	int file, dir;
+} kinds[] = {
+	{ "ext4", "0xef53", 0, 1 },
+	{ "btrfs", "0x9123683e", 1, 0 },
+	{ "other", "0x794c7630", 1, 1 },	/* overlayfs, say */
+};
+
+static const struct fs *fs = kinds;
+
+int
+order_choose_fs(const char *name)
+{
+	const struct fs *last = kinds + sizeof(kinds) / sizeof(*kinds) - 1;
+
+	for (fs = kinds; strcmp(fs->name, name) != 0; fs++)
+		if (fs == last)
+			return 0;
+	setenv("FAIL_FS", fs->type, 1);
+	return 1;
+}
+
+/* Does the set hold it? */
+static int
+holds(const unsigned long long *set, int n, unsigned long long inode)
+{
+	while (n > 0)
+		if (set[--n] == inode)
+			return 1;
+	return 0;
+}
+
+/* A name that a file was given, and whether it is on the disk. */
+struct name {
+	unsigned long long file, dir;
+	int file_synced, dir_synced;
+};
+
+/* An fsync is for the names that were given before it. */
+static void
+note_sync(struct name *given, int n, const struct fail_event *e)
+{
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (e->kind == 'f' && given[i].file == e->inode)
+			given[i].file_synced = 1;
+		if (e->kind == 'd' && given[i].dir == e->inode)
+			given[i].dir_synced = 1;
+	}
+}
+
+static int
+are_synced(const struct name *given, int n)
+{
+	while (n-- > 0)
+		if ((fs->file && !given[n].file_synced) ||
+		    (fs->dir && !given[n].dir_synced))
+			return 0;
+	return 1;
+}
+
+/* What copies are made of need not be on the disk itself. */
+void
+order_check(const struct server *server, void (*blame)(const char *))
+{
+	const struct scenario *s = server->scenario;
+	const int links = s->options[0] && strcmp(s->options[0],
+	    "--hardlink") == 0;
+	const int copies = s->own ? s->recipients : 1;
+	unsigned long long files[USERS_MAX * 2];
+	struct name given[USERS_MAX];
+	const struct fail_event *e = server->control->events;
+	int n_files = 0, named = 0;
+	long i;
+
+	for (i = 0; i < server->control->n_events; i++, e++) {
+		if (e->kind == 'f' && holds(files, n_files, e->inode) &&
+		    (strcmp(e->name, "write") == 0 ||
+		    strcmp(e->name, "copy") == 0))
+			blame("a file is written to behind its fsync");
+		if (strcmp(e->name, "fsync") == 0) {
+			note_sync(given, named, e);
+			if (e->kind == 'f' && !holds(files, n_files, e->inode))
+				files[n_files++] = e->inode;
+		}
+		if (strcmp(e->name, "rename") == 0) {
+			if (n_files != (links ? 1 : copies) ||
+			    !holds(files, n_files, e->named))
+				blame("a name before all is on the disk");
+			if (named < copies)
+				given[named++] = (struct name){
+				    .file = e->named, .dir = e->inode };
+		}
+		if (e->kind == 's' && strcmp(e->name, "write") == 0 &&
+		    n_files > 0 && (named < copies || !are_synced(given, named)))
+			blame("a reply before all is on the disk");
+	}
+	if (n_files == 0 || named != copies || !are_synced(given, named))
+		blame("250, and not all is on the disk");
+}
