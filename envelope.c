@@ -130,16 +130,18 @@ put_received(const struct basic *b, struct outfile *out)
 	outfile_printf(out, "; %s\n", date);
 }
 
-/* What stands above our Received, in the order of RFC 5321 4.4. */
+/*
+ * Delivered-To, between Return-Path and our Received (RFC 5321 4.4): in a
+ * Maildir of its own a recipient's, in the one Maildir all of them.
+ */
 static void
-put_header(void *ctx, const struct copy *c, struct outfile *out)
+put_delivered_to(void *ctx, const struct copy *c, struct outfile *out)
 {
 	const struct basic *b = ctx;
 	const struct delivery *d = &b->delivery;
 	size_t i = 0, end = 0;
 
-	outfile_printf(out, "Return-Path: <%s>\n", b->mail->sender);
-	if (c && c->path)		/* his own */
+	if (c && c->path)
 		end = (i = (size_t)(c - d->copies)) + 1;
 	else if (!b->options->store->per_user &&
 	    (!d->store->spool_only || b->to.n == 1))
@@ -166,6 +168,9 @@ begin_data(struct envelope *e)
 		d->copies[d->n].path = b->to.all[d->n].path;
 	if (delivery_begin(d, b->buf) < 0)
 		return local_error(b, "tmp", errno);
+	outfile_printf(&d->out, "Return-Path: <%s>\n", b->mail->sender);
+	d->above_own = d->out.size;
+	put_delivered_to(b, d->n == 1 ? d->copies : NULL, &d->out);
 	put_received(b, &d->out);
 	b->n_headers = strlen(b->mail->headers);
 	outfile_put(&d->out, b->mail->headers, b->n_headers);
@@ -236,6 +241,14 @@ copy_of(const struct basic *b, size_t recipient)
 	return d->n ? &d->copies[d->n > 1 ? recipient : 0] : NULL;
 }
 
+/* Was the message refused this recipient by a command, or as a loop? */
+static bool
+refuses(const struct basic *b, size_t recipient)
+{
+	return b->to.all[recipient].looped ||
+	    (b->handed && reply_refuses(&b->handed[recipient]));
+}
+
 static struct reply
 verdict_for(struct basic *b, size_t recipient)
 {
@@ -261,6 +274,49 @@ verdict_for_all(struct basic *b)
 	for (i = 0; i < b->to.n && !reply_refuses(&r); i++)
 		r = verdict_for(b, i);
 	return r;
+}
+
+/* Is it a Delivered-To of ours, for a recipient that the message was refused? */
+static bool
+is_refused(void *ctx, const char *field)
+{
+	const struct basic *b = ctx;
+	const char *value = header_value(field, "Delivered-To");
+	size_t i;
+
+	for (i = 0; value && i < b->to.n; i++)
+		if (refuses(b, i) && strcmp(value, b->to.all[i].email) == 0)
+			return true;
+	return false;
+}
+
+/* The message without these (delivery_replace). */
+static int
+make_without_refused(void *ctx, int from, int to)
+{
+	struct basic *b = ctx;
+
+	return trace_copy(to, from, b->mail->id, is_refused, b);
+}
+
+/*
+ * The one Maildir's file names the recipients that it is for, and over LMTP
+ * some of them may be refused the message that others get.  Returns 1 where
+ * the file was made anew for that, 0, or -1 with errno set.
+ */
+static int
+drop_refused(struct basic *b)
+{
+	size_t i, refused = 0;
+
+	if (b->delivery.n != 1 || b->delivery.hardlink)
+		return 0;
+	for (i = 0; i < b->to.n; i++)
+		refused += refuses(b, i);
+	if (refused == 0 || refused == b->to.n)
+		return 0;
+	return delivery_replace(&b->delivery, make_without_refused, b) < 0 ?
+	    -1 : 1;
 }
 
 /* Is there anybody left who can have it; if together, all of them? */
@@ -304,8 +360,10 @@ make_filtered(void *ctx, int from, int to)
 	b->answer = b->mail->filter(b->mail->ctx, b->filter, from, to);
 	if (reply_refuses(&b->answer) || b->mail->filters <= b->filter)
 		return 1;
-	if (trace_find(to, b->mail->id, &place) > 0)
+	if (trace_find(to, b->mail->id, &place) > 0) {
+		b->delivery.above_own = (unsigned long long)place.above;
 		return 0;
+	}
 	b->answer = local_error(b, "filter: its output is not the message",
 	    EBADMSG);
 	return 1;
@@ -412,6 +470,21 @@ hand_on(struct basic *b)
 	return m->hand_to ? hand_to_each(b, fd) : reply_none();
 }
 
+/* What commands refused for some is brought to the disk without their names. */
+static struct reply
+settle(struct basic *b)
+{
+	const int dropped = b->handed ? drop_refused(b) : 0;
+
+	if (dropped < 0)
+		return local_error(b, "headers", errno);
+	if (dropped && delivery_sync(&b->delivery) < 0)
+		return local_error(b, "fsync", errno);
+	if (b->mail->keep_open && delivery_reader(&b->delivery) < 0)
+		return local_error(b, "open", errno);
+	return reply_none();
+}
+
 /* From the final dot to the disk.  Returns a refusal for all, or none. */
 static struct reply
 finish(struct basic *b, bool together)
@@ -425,6 +498,8 @@ finish(struct basic *b, bool together)
 	refuse_loops(b);
 	if (!is_wanted(b, together))
 		return looped();
+	if (drop_refused(b) < 0)
+		return local_error(b, "headers", errno);
 	r = examine(b);
 	if (reply_refuses(&r))
 		return r;
@@ -432,6 +507,8 @@ finish(struct basic *b, bool together)
 		return local_error(b, "fsync", errno);
 	if (is_wanted(b, together)) {
 		r = hand_on(b);
+		if (!reply_refuses(&r))
+			r = settle(b);
 		if (reply_refuses(&r))
 			return r;
 	}
@@ -489,7 +566,7 @@ basic_envelope_new(const struct basic_options *options, struct mail *mail,
 		.store = options->store, .hostname = mail->hostname,
 		.id = mail->id,
 		.hardlink = options->hardlink, .each = mail->each,
-		.put_header = put_header,
+		.put_own = put_delivered_to,
 		.ctx = b,
 	};
 	delivery_init(&b->delivery);

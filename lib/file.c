@@ -162,6 +162,28 @@ outfile_put(struct outfile *o, const char *s, size_t n)
 }
 
 void
+outfile_put_file(struct outfile *o, int from, unsigned long long n)
+{
+	char buf[4096];
+	off_t offset = 0;
+	ssize_t got;
+
+	for (; n > 0 && !o->error; n -= (unsigned long long)got) {
+		got = pread(from, buf, n < sizeof buf ? (size_t)n :
+		    sizeof buf, offset);
+		if (got < 0 && errno == EINTR)
+			got = 0;
+		else if (got <= 0)
+			o->error = got < 0 ? errno : EIO;
+		else
+			outfile_put(o, buf, (size_t)got);
+		if (o->error)
+			return;
+		offset += got;
+	}
+}
+
+void
 outfile_printf(struct outfile *o, const char *fmt, ...)
 {
 	char text[1024];

@@ -68,6 +68,9 @@ void outfile_put(struct outfile *, const char *, size_t n);
 void outfile_put_lines(struct outfile *, const char *, size_t n,
     unsigned long long lines);
 
+/* The first n octets of another file, read at its beginning. */
+void outfile_put_file(struct outfile *, int from, unsigned long long n);
+
 /* At most 1,023 octets; longer text is cut. */
 __attribute__((format(printf, 2, 3)))
 void outfile_printf(struct outfile *, const char *fmt, ...);

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "lib/log.h"
@@ -47,7 +46,7 @@ delivery_is_short(const struct delivery *d)
 	return false;
 }
 
-/* Has each copy a header of its own, so that none is the spooled file? */
+/* Has each copy fields of its own, so that none is the spooled file? */
 static bool
 are_apart(const struct delivery *d)
 {
@@ -204,9 +203,6 @@ delivery_begin(struct delivery *d, char *buf)
 	outfile_begin(&d->out, d->fd, buf);
 	d->out.rescue = change_home;
 	d->out.ctx = d;
-	d->put_header(d->ctx, are_apart(d) ? NULL : d->copies, &d->out);
-	d->head_size = d->out.size;
-	d->head_lines = d->out.lines;
 	return 0;
 }
 
@@ -231,20 +227,12 @@ delivery_reader(struct delivery *d)
 static int
 measure(struct delivery *d)
 {
-	static const char head[] = "Return-Path:";
 	char *buf = d->out.buf;
-	const char *newline;
 	char last = '\0';
 	ssize_t n;
 
-	d->size = d->lines = d->head_size = d->head_lines = 0;
+	d->size = d->lines = 0;
 	while ((n = pread(d->fd, buf, OUTFILE_BUFFER, (off_t)d->size)) > 0) {
-		newline = memchr(buf, '\n', (size_t)n);
-		if (d->size == 0 && newline && n > (ssize_t)sizeof head &&
-		    strncasecmp(buf, head, sizeof head - 1) == 0) {
-			d->head_size = (size_t)(newline + 1 - buf);
-			d->head_lines = 1;
-		}
 		d->lines += file_count_lines(buf, (size_t)n, &last);
 		d->size += (unsigned long long)n;
 	}
@@ -279,16 +267,20 @@ delivery_replace(struct delivery *d, int (*make)(void *ctx, int from, int to),
 	return made;
 }
 
-/* A copy has a header of its own, and the rest of the spooled file. */
+/* A copy is the spooled file, with fields of its own among those above. */
 static void
 write_copy(struct delivery *d, struct copy *c, int fd)
 {
-	outfile_begin(&d->out, fd, d->out.buf);
-	d->put_header(d->ctx, c, &d->out);
-	c->size = d->out.size + d->size - d->head_size;
-	c->lines = d->out.lines + d->lines - d->head_lines;
-	if (outfile_flush(&d->out) < 0 ||
-	    file_append(fd, d->fd, (off_t)d->head_size) < 0)
+	struct outfile *o = &d->out;
+
+	outfile_begin(o, fd, o->buf);
+	outfile_put_file(o, d->fd, d->above_own);
+	o->lines = 0;	/* these are among the lines of the spooled file */
+	d->put_own(d->ctx, c, o);
+	c->size = d->size + o->size - d->above_own;
+	c->lines = d->lines + o->lines;
+	if (outfile_flush(o) < 0 ||
+	    file_append(fd, d->fd, (off_t)d->above_own) < 0)
 		fail(c, "write");
 	else
 		file_begin_sync(fd);

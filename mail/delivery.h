@@ -35,11 +35,12 @@ struct delivery {
 	struct copy *copies;
 	size_t n;		/* 0 in a store that keeps nothing */
 	/*
-	 * Put what stands above the message: Return-Path, and what else is a
-	 * copy's own; c is NULL for a file that several copies are made of.
+	 * Where several copies are made of one file, each has fields of its
+	 * own: put them.  They stand behind so many octets of the message.
 	 */
-	void (*put_header)(void *ctx, const struct copy *c, struct outfile *);
+	void (*put_own)(void *ctx, const struct copy *c, struct outfile *);
 	void *ctx;
+	unsigned long long above_own;
 
 	struct outfile out;	/* where the message goes */
 
@@ -50,15 +51,14 @@ struct delivery {
 	bool exists;		/* there is a file to discard */
 	int fd, reader;		/* of the file */
 	unsigned long long size, lines;	/* of the file */
-	unsigned long long head_size, head_lines;	/* of its Return-Path */
 };
 
 /* Nothing is open yet: delivery_end() may be called from now on. */
 void delivery_init(struct delivery *);
 
 /*
- * Begin: the header is put, and the message may be.  buf is for out, and the
- * caller's, as are copies.  Returns 0, or -1 with errno set.
+ * Begin: the message may be put.  buf is for out, and the caller's, as are
+ * copies.  Returns 0, or -1 with errno set.
  */
 int delivery_begin(struct delivery *, char *buf);
 
@@ -73,8 +73,8 @@ int delivery_reader(struct delivery *);
 
 /*
  * Replace the spooled message by what make() writes to a new file, with the
- * old one to read.  Returns what make() did; the message stays as it was
- * unless that is 0; -1, with errno set, where there could be no new file.
+ * old one to read; it sets above_own, too, where that has changed.  Returns
+ * what make() did; the message stays as it was unless that is 0; -1, with errno set, where there could be no new file.
  */
 int delivery_replace(struct delivery *, int (*make)(void *ctx, int from,
     int to), void *ctx);

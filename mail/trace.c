@@ -1,8 +1,10 @@
 /* What a trace header says when it comes back. */
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
+#include "lib/file.h"
 #include "mail/header.h"
 #include "mail/trace.h"
 
@@ -64,7 +66,15 @@ trace_has_id(const char *received, const char *id)
 struct search {
 	struct header header;
 	const char *id;
-	off_t below;
+	off_t last;		/* where the field before this one ends */
+	off_t above, below;	/* of our Received; below is 0 before it */
+
+	/* of trace_copy(); drop may be NULL */
+	bool (*drop)(void *ctx, const char *field);
+	void *ctx;
+	int to, from;
+	off_t copied;		/* so much is, or is not to be */
+	bool failed;
 };
 
 static void
@@ -72,28 +82,60 @@ look(void *ctx, const char *field)
 {
 	struct search *s = ctx;
 	const char *value = header_value(field, "Received");
+	const off_t end = (off_t)s->header.end;
 
-	if (value && s->below == 0 && trace_has_id(value, s->id))
-		s->below = (off_t)s->header.end;
+	if (s->below)
+		return;
+	if (value && trace_has_id(value, s->id)) {
+		s->above = s->last;
+		s->below = end;
+	} else if (s->drop && s->drop(s->ctx, field)) {
+		s->failed = s->failed || file_append_part(s->to, s->from,
+		    s->copied, s->last) < 0;
+		s->copied = end;
+	}
+	s->last = end;
+}
+
+/* Returns what trace_find() does. */
+static int
+search(struct search *s, int fd)
+{
+	char buf[8192];
+	off_t offset = 0;
+	ssize_t n = 0;
+
+	header_init(&s->header, s);
+	s->header.field = look;
+	while (!s->header.over &&
+	    (n = pread(fd, buf, sizeof buf, offset)) > 0) {
+		header_scan(&s->header, buf, (size_t)n);
+		offset += n;
+	}
+	header_finish(&s->header);
+	return n < 0 ? -1 : s->below > 0;
 }
 
 int
 trace_find(int fd, const char *id, struct trace_place *place)
 {
 	struct search s = { .id = id };
-	char buf[8192];
-	off_t offset = 0;
-	ssize_t n = 0;
+	int found = search(&s, fd);
 
-	header_init(&s.header, &s);
-	s.header.field = look;
-	while (!s.header.over &&
-	    (n = pread(fd, buf, sizeof buf, offset)) > 0) {
-		header_scan(&s.header, buf, (size_t)n);
-		offset += n;
-	}
-	header_finish(&s.header);
-	place->below = s.below;
-	place->end = (off_t)s.header.end;
-	return n < 0 ? -1 : s.below > 0;
+	*place = (struct trace_place){ .above = s.above, .below = s.below,
+	    .end = (off_t)s.header.end };
+	return found;
+}
+
+int
+trace_copy(int to, int from, const char *id,
+    bool (*drop)(void *ctx, const char *field), void *ctx)
+{
+	struct search s = { .id = id, .drop = drop, .ctx = ctx, .to = to,
+	    .from = from };
+	int found = search(&s, from);
+
+	if (found == 0)
+		errno = EBADMSG;
+	return found <= 0 || s.failed ? -1 : file_append(to, from, s.copied);
 }

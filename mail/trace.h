@@ -16,9 +16,18 @@ bool trace_has_id(const char *received, const char *id);
 
 /* The octets of a file. */
 struct trace_place {
+	off_t above;		/* where the Received with our id begins */
 	off_t below;		/* where the Received with our id ends */
 	off_t end;		/* where the header ends */
 };
+
+/*
+ * Append a message, less the fields above our Received that drop() wants out,
+ * to another file.  Returns 0, or -1 with errno set: EBADMSG where there is no
+ * such Received.
+ */
+int trace_copy(int to, int from, const char *id,
+    bool (*drop)(void *ctx, const char *field), void *ctx);
 
 /*
  * Look through the header of the message in a file.  Returns 1, 0 where there

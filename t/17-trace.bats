@@ -335,6 +335,70 @@ came() {
 	[[ $(header Return-Path "$(message "$base/eve")") == '<alice@c.example>' ]]
 }
 
+# fields FILE: the names in its header
+fields() {
+	sed -n 's/^\([A-Za-z-]*\):.*/\1/p;/^$/q' "$1" | paste -sd ' '
+}
+
+# is_measured FILE: its name has its size, and the size with CR LF (maildir)
+is_measured() {
+	local size lf
+	size=$(stat -c %s "$1")
+	lf=$(wc -l <"$1")
+	[[ $1 == *,S=$size,W=$((size + lf)) ]]
+}
+
+@test "below a field that a filter puts on top, each copy has one Return-Path" {
+	local name
+	options=(--filter 'printf "X-Top: 1\nX-Next: a\n b\n"; cat')
+	users bob eve
+	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA 'Subject: x' '' body . QUIT
+	[[ $codes == "$to_bob_codes 250 354 250 221" ]]
+	for name in bob eve; do
+		[[ $(fields "$(message "$base/$name")") == \
+		    'X-Top X-Next Return-Path Delivered-To Received Subject' ]]
+		[[ $(header Delivered-To "$(message "$base/$name")") == "$name@mx.example" ]]
+		is_measured "$(message "$base/$name")"
+	done
+	# and such a copy is known when it comes back
+	cp "$(message "$base/bob")" "$tmp/copy"
+	rm "$base"/*/new/*
+	mapfile -t copy <"$tmp/copy"
+	say "${to_bob[@]}" DATA "${copy[@]}" . QUIT
+	[[ $codes == "$to_bob_codes 354 554 221" ]]
+}
+
+@test "and the same fields in the same order as where it is the only copy" {
+	options=(--filter 'sed "1s/.*/Return-Path: <srs@mx.example>/; 1i X-Top: 1"')
+	users bob eve
+	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA 'Subject: x' '' body . \
+	    "${to_bob[@]:1}" DATA 'Subject: x' '' body . QUIT
+	[[ $codes == "$to_bob_codes 250 354 250 250 250 354 250 221" ]]
+	fields "$(message "$base/eve")"
+	local file
+	for file in "$base"/*/new/*; do
+		[[ $(fields "$file") == 'X-Top Return-Path Delivered-To Received Subject' ]]
+		[[ $(header Return-Path "$file") == '<srs@mx.example>' ]]
+		is_measured "$file"
+	done
+}
+
+@test "a filter may put megabytes above, or take all of it away, for each copy" {
+	options=(--filter 'yes "X-Line: $(printf %0900d 0)" | head -n 3000; cat')
+	users bob eve
+	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA 'Subject: x' '' body . QUIT
+	[[ $codes == "$to_bob_codes 250 354 250 221" ]]
+	is_measured "$(message "$base/eve")"
+	sed '/^X-Line/d' "$(message "$base/eve")" >"$tmp/rest"
+	[[ $(fields "$tmp/rest") == 'Return-Path Delivered-To Received Subject' ]]
+	rm "$base"/*/new/*
+	options=(--filter 'sed 1d')
+	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA 'Subject: x' '' body . QUIT
+	[[ $codes == "$to_bob_codes 250 354 250 221" ]]
+	is_measured "$(message "$base/eve")"
+	[[ $(fields "$(message "$base/eve")") == 'Delivered-To Received Subject' ]]
+}
+
 @test "a Return-Path that a filter adds is the administrator's" {
 	options=(--filter 'cat; exit 0;' --filter 'sed "1s/.*/Return-Path: <srs@mx.example>/"')
 	deliver 'Return-Path: <evil@c.example>' 'X: 1' '' body

@@ -269,6 +269,48 @@ END
 	keeps 0 "$base/bob"
 }
 
+@test "one Maildir: no Delivered-To of a recipient that --mda refused is kept" {
+	options=(--mda 'case $LOCAL in bob) exit 75 ;; eve) exit 67 ;; esac;')
+	post ann bob kim eve
+	answers 250 '451 4.3.0' 250 '550 5.1.1'
+	keeps 1
+	[[ $(header Delivered-To) == $'ann@mx.example\nkim@mx.example' ]]
+	[[ $(message) == *,S=$(stat -c %s "$(message)"),W=* ]]
+	grep -q '^Return-Path: <a@c.example>$' "$(message)"
+	grep -q '^Subject: x$' "$(message)"
+}
+
+@test "nor of one whose mail it is that goes in circles, and no filter sees it" {
+	options=("${lmtp[@]}" --filter "tee $tmp/seen")
+	say 'LHLO c.example' 'MAIL FROM:<a@c.example>' 'RCPT TO:<ann@mx.example>' \
+	    'RCPT TO:<bob@mx.example>' DATA 'Delivered-To: bob@mx.example' \
+	    'Received: from x by mx.example with SMTP; Mon, 1 Jan 2024 00:00:00 +0000' \
+	    '' . QUIT
+	[[ $codes == '220 250 250 250 250 354 250 554 221' ]]
+	keeps 1
+	# the second one is the client's
+	[[ $(header Delivered-To) == $'ann@mx.example\nbob@mx.example' ]]
+	[[ $(sed '/^Received: /q' "$(message)" | grep -c '^Delivered-To') == 1 ]]
+	[[ $(sed '/^Received: /q' "$tmp/seen" | grep -c '^Delivered-To') == 1 ]]
+}
+
+@test "what is kept without a refused recipient's name is on the disk before its 250" {
+	environment=(LD_PRELOAD="$PWD/t/fail.so" FAIL_TRACE="$tmp/steps")
+	options=(--mda "[ \$LOCAL = ann ] || : >>$tmp/steps; [ \$LOCAL = ann ]"
+	    --on-delivered "cat >$tmp/told")
+	post bob ann
+	answers 451 250
+	[[ $(sed -n '/^fsync/p;/^rename/p' "$tmp/steps" | tail -n 4 | paste -sd,) == \
+	    'fsync file,fsync file,rename -,fsync dir' ]]
+	cmp "$tmp/told" "$(message)"
+	rm "$dir"/new/*
+	shim fsync:2:EIO
+	post bob ann
+	failed fsync
+	answers 451 451
+	keeps 0
+}
+
 @test "the log has the message for those who have it, and a refusal for each other" {
 	options=(--mda '[ "$LOCAL" = ann ] || exit 67;')
 	post bob ann eve
