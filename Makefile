@@ -30,7 +30,7 @@ SERVER = explain failure handover inetd page rehearse restart service settings \
 SMTP = auth client connect data dsn dsn_report hello hook_env hooks mail parameters \
 	session starttls transcript xclient
 MAIL = delivery header maildir recipients report store trace
-LIB = clock file log memory option
+LIB = clock file log memory option path
 TEXT = address base64 idna line param reply utf8 verdict words xtext
 NET = activation listener net notify proxy resolve stream tls
 PROC = confine environment hook pool process scoreboard title user

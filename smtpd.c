@@ -86,7 +86,9 @@ open_store(struct server *server, const struct user *u,
 	else if (failed)
 		failure_report(server, EX_CANTCREAT, "maildir %s: %s%s", path,
 		    strerror(errno), errno == ENOENT ?
-		    "; make the directory above it first" : "");
+		    "; make the directory above it first" :
+		    errno == ELOOP ? "; root does not make it behind another "
+		    "user's symbolic link: make it first" : "");
 }
 
 /* The user who will write there can't. */

@@ -31,16 +31,68 @@ open_dir(int at, const char *path)
 	return openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+/* Is the directory ours, and empty, as one is that was just made? */
+static bool
+is_new(int dir)
+{
+	struct dirent *entry;
+	struct stat st;
+	int fd, others = 0;
+	DIR *d;
+
+	fd = open_dir(dir, ".");
+	d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	while ((entry = readdir(d)))
+		others += strcmp(entry->d_name, ".") != 0 &&
+		    strcmp(entry->d_name, "..") != 0;
+	closedir(d);
+	if (others || fstat(dir, &st) < 0 || st.st_uid != geteuid()) {
+		errno = EPERM;
+		return false;
+	}
+	return true;
+}
+
+/*
+ * Give away the directory that was made.  Whoever may change the directory
+ * that it is in could put another one of root's in its place meanwhile, but
+ * with an empty one he gets nothing that he could not make himself.
+ */
+static int
+give_away(int at, const char *name, const struct maildir_owner *owner)
+{
+	int fd, error, given;
+
+	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	given = is_new(fd) ? fchown(fd, owner->uid, owner->gid) : -1;
+	error = errno;
+	close(fd);
+	errno = error;
+	return given;
+}
+
 /* Make a directory unless it is there.  1 when it was made, 0, or -1. */
 static int
 make_dir(int at, const char *path, const struct maildir_owner *owner)
 {
+	char name[NAME_MAX + 1];
+	size_t len = strlen(path);
+
 	if (mkdirat(at, path, 0777) < 0)
 		return errno == EEXIST ? 0 : -1;
-	if (owner && fchownat(at, path, owner->uid, owner->gid,
-	    AT_SYMLINK_NOFOLLOW) < 0)
-		return -1;
-	return 1;
+	if (!owner)
+		return 1;
+	while (len && path[len - 1] == '/')	/* or a link is followed */
+		len--;
+	snprintf(name, sizeof name, "%.*s", (int)len, path);
+	return give_away(at, name, owner) < 0 ? -1 : 1;
 }
 
 int

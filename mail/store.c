@@ -7,6 +7,7 @@
 
 #include "lib/clock.h"
 #include "lib/file.h"
+#include "lib/path.h"
 #include "lib/text/address.h"
 #include "mail/store.h"
 
@@ -55,19 +56,25 @@ int
 store_open(struct store *s, const char *path, const char *delimiters,
     const struct maildir_owner *owner)
 {
+	bool foreign = false;
+
 	*s = (struct store){ .path = path, .delimiters = delimiters };
 	if (split(s, path) < 0)
 		return -1;
-	s->base = open(s->base_path, O_SEARCH | O_DIRECTORY | O_CLOEXEC);
+	s->base = owner ? path_open_dir(s->base_path, &foreign) :
+	    open(s->base_path, O_SEARCH | O_DIRECTORY | O_CLOEXEC);
 	if (s->base < 0 || fstat(s->base, &s->base_stat) < 0)
 		return -1;
 	if (s->per_user)
 		return 0;
-	if (maildir_make(s->base, s->rest, owner) < 0)
+	if (!foreign && maildir_make(s->base, s->rest, owner) < 0)
 		return -1;
-	if (maildir_open_dir(&s->one, s->base, s->rest) < 0)
+	if (maildir_open_dir(&s->one, s->base, s->rest) < 0) {
+		if (foreign && errno == ENOENT)
+			errno = ELOOP;
 		return -1;
-	return owner && is_no_link(s) ?
+	}
+	return owner && !foreign && is_no_link(s) ?
 	    maildir_make_parts(&s->one, owner) : 0;
 }
 

@@ -28,9 +28,11 @@ struct store {
 
 /*
  * Open the store, path being relative to the working directory.  What is
- * missing of the one Maildir is made, and given to owner (may be NULL) then.
- * path and delimiters must outlive the store.  Returns 0, or -1 with errno
- * set.  store_check() must follow.
+ * missing of the one Maildir is made, and given to owner (may be NULL) then;
+ * not, with an owner, where a symbolic link of another user leads there.  path
+ * and delimiters must outlive the store.  Returns 0, or -1 with errno set:
+ * ELOOP where there is no Maildir behind such a link.  store_check() must
+ * follow.
  */
 int store_open(struct store *, const char *path, const char *delimiters,
     const struct maildir_owner *);

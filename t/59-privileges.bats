@@ -108,3 +108,98 @@ all_confined() {
 	[[ $output == "smtpd: maildir $dir: Permission denied for uid "*"; give it to that user"* ]]
 	((${#lines[@]} == 1))
 }
+
+# swapped RULE COMMAND OPTION...: a start as root in which, behind the call of
+# RULE, somebody runs COMMAND; it must fail
+swapped() {
+	((EUID == 0)) || skip 'only root gives anything away'
+	mkdir "$tmp/precious"
+	echo secret >"$tmp/precious/key"
+	run ! timeout 60 env LD_PRELOAD="$PWD/t/fail.so" FAIL="$1:after" FAIL_RUN="$2" \
+	    FAIL_LOG="$tmp/swapped" ./smtpd -m "$dir" "${nobody[@]}" "${@:3}"
+	[[ -s $tmp/swapped ]]
+	((status >= 64 && status <= 78))
+	[[ -z $(find "$tmp" -name 'key*' ! -user root) ]]
+	[[ -z $(find "$tmp" -name 'precious*' ! -user root) ]]
+}
+
+@test "what somebody puts in the place of a Maildir that root made is not given away" {
+	swapped mkdir:1 "mv $dir $dir.away; mv $tmp/precious $dir" --listen 127.0.0.1:0
+	[[ $(stat -c %U "$dir") == root && $(<"$dir/key") == secret ]]
+}
+
+@test "nor where it is a symbolic link, with a slash behind the name or without" {
+	swapped mkdir:1 "mv $dir $dir.away; ln -s precious $dir" --listen 127.0.0.1:0
+	rm -r "$dir" "$dir.away" "$tmp/precious" "$tmp/swapped"
+	dir+=/
+	swapped mkdir:1 "mv ${dir%/} $tmp/away; ln -s precious ${dir%/}" --listen 127.0.0.1:0
+}
+
+@test "nor what is put in the place of its tmp" {
+	swapped mkdir:2 "mv $dir/tmp $dir/away; mv $tmp/precious $dir/tmp" \
+	    --listen 127.0.0.1:0
+	[[ $(stat -c %U "$dir/tmp") == root ]]
+}
+
+@test "nor what is put in the place of a Unix socket" {
+	swapped bind:1 "rm $tmp/socket; ln $tmp/precious/key $tmp/socket" \
+	    --listen "$tmp/socket"
+	rm -rf "$tmp/precious" "$tmp/swapped" "$dir"
+	swapped bind:1 "rm $tmp/socket; ln -s precious/key $tmp/socket" \
+	    --listen "$tmp/socket"
+	rm -rf "$tmp/precious" "$tmp/swapped" "$dir"
+	mkdir "$tmp/run"
+	swapped socket:1 "mv $tmp/run $tmp/away; ln -s precious $tmp/run" \
+	    --listen "$tmp/run/socket"
+	[[ $(stat -c %U "$tmp/precious/socket") == root ]]
+}
+
+# leads OWNER: $tmp/link/path is a symbolic link of that user's to $tmp/roots
+leads() {
+	((EUID == 0)) || skip 'only root can make one for another user'
+	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$tmp"
+	mkdir -p "$tmp/roots/deep" "$tmp/link"
+	ln -s ../roots "$tmp/link/path"
+	chown -h "$1" "$tmp/link/path"
+}
+
+@test "root makes no Maildir and no socket where another user's symbolic link leads" {
+	local where
+	leads nobody
+	for where in link/path/Maildir link/path/deep/Maildir/; do
+		run -73 timeout 60 ./smtpd -m "$tmp/$where" "${nobody[@]}" --listen 127.0.0.1:0
+		[[ $output == *"symbolic link"* && ${#lines[@]} == 1 ]]
+	done
+	run -77 timeout 60 ./smtpd -m "$dir" "${nobody[@]}" \
+	    --listen "$tmp/link/path/socket"
+	[[ $output == *"symbolic link of another user"* ]]
+	[[ $(find "$tmp/roots" | wc -l) == 2 ]]
+}
+
+@test "a Maildir that is there behind such a link is used, its parts made by the user" {
+	leads nobody
+	mkdir "$tmp/roots/Maildir"
+	dir=$tmp/link/path/Maildir
+	run -73 timeout 60 ./smtpd -m "$dir" "${nobody[@]}" --listen 127.0.0.1:0
+	[[ ! -e $dir/tmp ]]
+	chown nobody "$tmp/roots/Maildir"
+	serve --workers 1 --listen 127.0.0.1:0
+	[[ $(stat -c %U "$tmp/roots/Maildir/new") == nobody ]]
+}
+
+@test "root follows its own links, a chain of them too, for the Maildir and a socket" {
+	leads root
+	ln -s "$tmp/link/path/./deep/.." "$tmp/chain"
+	dir=$tmp/chain/Maildir
+	serve --workers 1 --listen "$tmp/chain/socket"
+	[[ $(stat -c %U "$tmp/roots/Maildir/new" "$tmp/roots/socket" | uniq) == nobody ]]
+}
+
+@test "a circle of links, and a path too long, are said and end the start" {
+	((EUID == 0)) || skip 'others leave it to the kernel'
+	ln -s circle "$tmp/circle"
+	run -73 timeout 60 ./smtpd -m "$tmp/circle/Maildir" "${nobody[@]}" --listen 127.0.0.1:0
+	[[ ${#lines[@]} == 1 && $output == *"Too many levels of symbolic links"* ]]
+	run -73 timeout 60 ./smtpd -m "$tmp/$(printf '%0300d' 0)/Maildir" "${nobody[@]}" --listen 127.0.0.1:0
+	[[ ${#lines[@]} == 1 && $output == *"File name too long"* ]]
+}

@@ -47,9 +47,11 @@
 
 /* What a function returns that has gone on. */
 #define RETURN(error, result) do {					\
+	__typeof__(result) returned = (result);				\
+									\
 	if ((error) == FAIL_AFTER)					\
-		fail_die();							\
-	return result;							\
+		fail_after();						\
+	return returned;						\
 } while (0)
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): types, names, lists of parameters */
@@ -233,6 +235,7 @@ WRAP(int, fstatat, (int fd, const char *path, struct stat *st, int flags),
 WRAP(int, access, (const char *path, int mode), (path, mode), "access", -1)
 WRAP(int, faccessat, (int fd, const char *path, int mode, int flags),
     (fd, path, mode, flags), "access", -1)
+WRAP(int, fchown, (int fd, uid_t uid, gid_t gid), (fd, uid, gid), "chown", -1)
 WRAP(int, fchmod, (int fd, mode_t mode), (fd, mode), "chmod", -1)
 WRAP(int, fchownat, (int fd, const char *path, uid_t uid, gid_t gid,
     int flags), (fd, path, uid, gid, flags), "chown", -1)

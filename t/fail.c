@@ -10,6 +10,8 @@
  *				"zero": none are, and 0 is returned; or
  *				"kill", "after": the process dies there, or
  *				behind the call, by SIGKILL.
+ *	FAIL_RUN=COMMAND	"after" runs this in place of dying: what somebody
+ *				else does between two calls
  *	FAIL_CLOCK=SECONDS	the monotonic clock is that much ahead
  *	FAIL_WHEN=FILE		both only while FILE's first octet is '1'; only
  *				such calls are counted
@@ -246,6 +248,19 @@ void
 fail_die(void)
 {
 	raise(SIGKILL);
+}
+
+void
+fail_after(void)
+{
+	const char *command = getenv("FAIL_RUN");
+	const int saved = errno;
+
+	if (command == NULL)
+		fail_die();
+	else if (system(command) != 0)
+		complain("end of FAIL_RUN");
+	errno = saved;
 }
 
 int

@@ -84,6 +84,9 @@ int fail_is_driven(void);
 /* The end, by SIGKILL. */
 void fail_die(void);
 
+/* The same behind a call, or what FAIL_RUN has. */
+void fail_after(void);
+
 /* Copy the next definition of a function into *to. */
 void fail_next(void *to, const char *function);
 

@@ -18,6 +18,7 @@
 
 #include "lib/net/listener.h"
 #include "lib/net/net.h"
+#include "lib/path.h"
 
 struct attempt {	/* of one listener_open() */
 	struct listeners *listeners;
@@ -78,6 +79,9 @@ fail_errno(const struct attempt *a, const char *what)
 	if (errno == EADDRNOTAVAIL)
 		return fail(a, EX_UNAVAILABLE, what,
 		    "this machine has no such address");
+	if (errno == ELOOP)
+		return fail(a, EX_NOPERM, what, "a symbolic link of another "
+		    "user leads there, which root does not follow");
 	return fail(a, EX_UNAVAILABLE, what, strerror(errno));
 }
 
@@ -226,14 +230,38 @@ open_inet(const struct attempt *a, const char *spec)
 	return open_host(a, spec, host, colon + 1);
 }
 
+/* A path for a Unix socket: the directory, open, and the name in it. */
+struct place {
+	int dir;
+	const char *name;
+};
+
+/* Root goes nowhere that another user's symbolic link leads to. */
+static int
+open_place(struct place *p, const char *path)
+{
+	char dir[sizeof ((struct sockaddr_un *)0)->sun_path];
+	bool foreign;
+
+	p->name = strrchr(path, '/') + 1;
+	snprintf(dir, sizeof dir, "%.*s", (int)(p->name - path), path);
+	p->dir = path_open_dir(dir, &foreign);
+	if (p->dir >= 0 && foreign && geteuid() == 0) {
+		close(p->dir);
+		errno = ELOOP;
+		return -1;
+	}
+	return p->dir < 0 ? -1 : 0;
+}
+
 /* A socket that nobody listens on is a dead server's: remove it. */
 static int
-remove_stale(const struct sockaddr_un *sa)
+remove_stale(const struct place *p, const struct sockaddr_un *sa)
 {
 	struct stat st;
 	int fd, stale;
 
-	if (lstat(sa->sun_path, &st) < 0)
+	if (fstatat(p->dir, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -1;
 	if (!S_ISSOCK(st.st_mode)) {
 		errno = EEXIST;
@@ -246,28 +274,48 @@ remove_stale(const struct sockaddr_un *sa)
 	    errno == ECONNREFUSED;
 	close(fd);
 	if (stale)
-		return unlink(sa->sun_path);
+		return unlinkat(p->dir, p->name, 0);
 	errno = EADDRINUSE;
 	return -1;
 }
 
+/*
+ * Whoever may change the directory could put something else of root's in the
+ * socket's place: only a socket of ours that has no other name is given away.
+ */
 static int
-give_away(const char *path, uid_t uid, gid_t gid)
+give_away(const struct place *p, uid_t uid, gid_t gid)
 {
+	struct stat st;
+	int fd, given = -1, error;
+
 	if (uid == (uid_t)-1 && gid == (gid_t)-1)
 		return 0;	/* a sandbox may forbid even to ask for it */
-	return lchown(path, uid, gid);
+	fd = openat(p->dir, p->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) < 0)
+		;
+	else if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid() ||
+	    st.st_nlink != 1)
+		errno = EPERM;
+	else
+		given = fchownat(fd, "", uid, gid, AT_EMPTY_PATH);
+	error = errno;
+	close(fd);
+	errno = error;
+	return given;
 }
 
 /* Nobody can connect before listen, which is last. */
 static int
-bind_unix(const struct attempt *a, const struct sockaddr_un *sa, mode_t mode,
-    gid_t gid)
+bind_at(const struct attempt *a, const struct place *p,
+    const struct sockaddr_un *sa, mode_t mode, gid_t gid)
 {
 	mode_t mask;
 	int fd, bound, error;
 
-	if (remove_stale(sa) < 0)
+	if (remove_stale(p, sa) < 0)
 		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -275,16 +323,31 @@ bind_unix(const struct attempt *a, const struct sockaddr_un *sa, mode_t mode,
 	mask = umask(~mode & 0777);
 	bound = bind(fd, (const struct sockaddr *)sa, sizeof *sa);
 	umask(mask);
-	if (bound == 0 &&
-	    give_away(sa->sun_path, a->options->uid, gid) == 0 &&
+	if (bound == 0 && give_away(p, a->options->uid, gid) == 0 &&
 	    listen(fd, a->options->backlog) == 0)
 		return fd;
 	error = errno;
 	if (bound == 0)
-		unlink(sa->sun_path);
+		unlinkat(p->dir, p->name, 0);
 	close(fd);
 	errno = error;
 	return -1;
+}
+
+static int
+bind_unix(const struct attempt *a, const struct sockaddr_un *sa, mode_t mode,
+    gid_t gid)
+{
+	struct place p;
+	int fd, error;
+
+	if (open_place(&p, sa->sun_path) < 0)
+		return -1;
+	fd = bind_at(a, &p, sa, mode, gid);
+	error = errno;
+	close(p.dir);
+	errno = error;
+	return fd;
 }
 
 static int
