@@ -154,6 +154,17 @@ swapped() {
 	[[ $(stat -c %U "$tmp/precious/socket") == root ]]
 }
 
+@test "--explain as root removes its own socket, and nothing that is put in its place" {
+	((EUID == 0)) || skip 'only root may remove what is another user'"'"'s'
+	mkdir "$tmp/run" "$tmp/precious"
+	timeout 60 ./smtpd --explain -m "$dir" "${nobody[@]}" --listen "$tmp/run/socket"
+	[[ ! -e $tmp/run/socket && -d $tmp/run ]]
+	timeout 60 env LD_PRELOAD="$PWD/t/fail.so" FAIL=listen:1:after \
+	    FAIL_RUN="mv $tmp/run $tmp/away; ln -s precious $tmp/run; chown -h nobody $tmp/run; echo secret >$tmp/precious/socket" \
+	    ./smtpd --explain -m "$dir" "${nobody[@]}" --listen "$tmp/run/socket"
+	given "$tmp/precious/socket" secret
+}
+
 # leads OWNER: $tmp/link/path is a symbolic link of that user's to $tmp/roots
 leads() {
 	((EUID == 0)) || skip 'only root can make one for another user'

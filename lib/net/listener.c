@@ -514,6 +514,21 @@ listeners_close(struct listeners *l)
 	l->n = 0;
 }
 
+/* Where the path still leads to a socket, and to no other place. */
+static void
+unlink_socket(const char *path)
+{
+	struct place p;
+	struct stat st;
+
+	if (open_place(&p, path) < 0)
+		return;
+	if (fstatat(p.dir, p.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISSOCK(st.st_mode))
+		unlinkat(p.dir, p.name, 0);
+	close(p.dir);
+}
+
 void
 listeners_unlink(const struct listeners *l)
 {
@@ -521,5 +536,5 @@ listeners_unlink(const struct listeners *l)
 
 	for (i = 0; i < l->n; i++)
 		if (l->all[i].address[0] == '/' && !l->all[i].inherited)
-			unlink(l->all[i].address);
+			unlink_socket(l->all[i].address);
 }
