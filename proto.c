@@ -106,6 +106,23 @@ cmd_mistyped(struct session *s, const char *arg)
 	    "MAIL FROM:<address>");
 }
 
+/*
+ * A PROXY header, of a proxy that we don't expect: it believes that its client
+ * is known now, while we would take that client for the proxy.
+ */
+static struct reply
+cmd_proxy(struct session *s, const char *arg)
+{
+	struct log_line l;
+
+	(void)arg;
+	session_log(s, &l, LEVEL_WARNING, "proxy-unexpected");
+	log_str(&l, "error", "a PROXY header from a client that --proxy-from "
+	    "does not name");
+	log_end(&l);
+	return reply_make(421, "4.3.5 A PROXY header is not expected here");
+}
+
 /* A proxy brings a client, who is welcomed as one that connects. */
 static struct reply
 cmd_xclient(struct session *s, const char *arg)
@@ -144,6 +161,10 @@ static const struct command foreign = {
 
 static const struct command mistyped = {
 	"?", cmd_mistyped, ANY, OPT_ARG, 0
+};
+
+static const struct command proxy_header = {
+	"PROXY", cmd_proxy, ANY, OPT_ARG, 0
 };
 
 static bool
@@ -204,6 +225,8 @@ find_command(const struct session *s, const char *line, size_t len)
 		    is_word(commands[i].verb, line, len) &&
 		    !((int)commands[i].traits & other))
 			return &commands[i];
+	if (is_word("PROXY", line, len))
+		return &proxy_header;
 	if (is_mistyped(line, len))
 		return &mistyped;
 	return is_foreign(s, line, len) ? &foreign : &unknown;
@@ -215,7 +238,7 @@ is_too_clear(const struct session *s, const struct command *c)
 {
 	return session_must_encrypt(s) && c->run != starttls_command &&
 	    c->run != hello_ehlo && c->run != cmd_noop && c->run != cmd_quit &&
-	    c->run != cmd_foreign;
+	    c->run != cmd_foreign && c->run != cmd_proxy;
 }
 
 static struct reply
@@ -307,6 +330,8 @@ log_refused_line(struct session *s, const struct command *c, const char *line,
 {
 	char length[32];
 
+	if (c->run == cmd_proxy)	/* it has a line of its own */
+		return;
 	if (c->run == auth_command || c->run == transfer_data ||
 	    (r->code < 500 && c->run != transaction_rcpt)) {
 		line = NULL;
@@ -361,8 +386,10 @@ answer_line(struct session *s, const struct command *c, const char *line,
 		return transfer_skip(s, "", reply_none());
 	if (len > COMMAND_MAX - 2 && c->run != auth_command)
 		return reply_make(500, "5.5.2 The line is too long");
-	if (len == 0)
+	if (len == 0) {
+		s->empty_lines++;
 		return reply_make(500, "5.5.2 An empty line is no command");
+	}
 	return judge_line(s, c, arg);
 }
 
@@ -427,9 +454,22 @@ part(struct session *s, const char *line)
 	return r;
 }
 
+/*
+ * Version 2 of the PROXY protocol begins with CR LF CR LF NUL: with two empty
+ * lines and one that is malformed from the first octet.
+ */
+static bool
+is_binary_header(const struct session *s)
+{
+	return s->phase == PHASE_NEW && s->reader.octets == 1 &&
+	    s->empty_lines == 2 && s->errors == 2;
+}
+
 static struct reply
 take_line(struct session *s, enum line_status status, char *line)
 {
+	const char *arg;
+
 	switch (status) {
 	case LINE_OK:
 		return run_line(s, line);
@@ -437,6 +477,10 @@ take_line(struct session *s, enum line_status status, char *line)
 		if (s->phase == PHASE_NEW && s->reader.octets == 1 &&
 		    s->errors == 0)	/* a TLS handshake, say */
 			return hang_up(s, line, "4.7.0 This is SMTP");
+		if (is_binary_header(s)) {
+			recognise(s, line, &arg);
+			return cmd_proxy(s, arg);
+		}
 		return refuse_line(s, line, "5.5.2 A line ends in CR LF and "
 		    "has no control octets");
 	case LINE_LONG:

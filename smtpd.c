@@ -185,7 +185,7 @@ open_hooks(struct server *server, bool inetd)
 	if (error)
 		failure_report(server, EX_UNAVAILABLE, "--auth '%s': %s",
 		    s->auth, error);
-	if (hooks_open(&server->hooks, inetd && !s->proxies.n &&
+	if (hooks_open(&server->hooks, inetd && !s->proxy_from.n &&
 	    !s->proto.xclients.n && !s->proto.resolve) < 0)
 		fatal(EX_OSERR, "environment: %s", strerror(errno));
 	server->hooks.timeout = s->hook_timeout < 0 ? CHECK_TIMEOUT :

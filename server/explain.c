@@ -96,12 +96,9 @@ explain_settings(struct settings *s)
 	fflush(stdout);
 }
 
-/*
- * Our end of a connection, by the address as text: as it is, but for all
- * addresses, and names, which stand for one that comes over a network.
- */
+/* The address of a listener from its text; none for a Unix socket or a name. */
 static void
-set_local(struct endpoint *e, const char *address)
+parse_local(struct endpoint *e, const char *address)
 {
 	const char *colon = strrchr(address, ':');
 	char host[LISTENER_ADDRESS_MAX];
@@ -113,10 +110,23 @@ set_local(struct endpoint *e, const char *address)
 		return;
 	snprintf(host, sizeof host, "%.*s", len, address + bracket);
 	endpoint_parse(e, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host);
-	if (e->family == AF_UNSPEC || strcmp(e->ip, "0.0.0.0") == 0 ||
-	    strcmp(e->ip, "::") == 0)
-		endpoint_parse(e, SERVER_IP);
 	e->port = colon ? (unsigned)atoi(colon + 1) : 0;
+}
+
+/*
+ * Our end of a connection to that listener.  All addresses, and names, stand
+ * for one that is reached over a network.
+ */
+static void
+set_local(struct place *p)
+{
+	const unsigned port = p->local.port;
+
+	if (*p->address == '/' || endpoint_is_loopback(&p->local) ||
+	    (p->local.family != AF_UNSPEC && !endpoint_has_loopback(&p->local)))
+		return;
+	endpoint_parse(&p->local, SERVER_IP);
+	p->local.port = port;
 }
 
 static void
@@ -126,8 +136,11 @@ add_place(struct rehearsal *x, int kind, const char *address,
 	struct place *p = &x->places[x->n++];
 
 	*p = (struct place){ (enum listener_kind)kind, address, source, state,
-	    { .family = AF_UNSPEC } };
-	set_local(&p->local, address);
+	    { .family = AF_UNSPEC }, false };
+	parse_local(&p->local, address);
+	p->any_domain = settings_any_domain(&x->server->settings, p->kind,
+	    &p->local);
+	set_local(p);
 }
 
 static void
@@ -298,6 +311,17 @@ is_public(const struct rehearsal *x)
 }
 
 static bool
+has_any_domain(const struct rehearsal *x)
+{
+	const struct place *p;
+
+	for (p = x->places; p < x->places + x->n; p++)
+		if (p->any_domain)
+			return true;
+	return false;
+}
+
+static bool
 takes_any_domain(const struct settings *s)
 {
 	unsigned i;
@@ -362,7 +386,7 @@ explain_risks(const struct rehearsal *x)
 	const struct settings *s = &x->server->settings;
 	const struct store *store = &x->server->store;
 	const bool public = is_public(x), root = geteuid() == 0;
-	const bool tls = s->tls || s->proxies.n;
+	const bool tls = s->tls || s->proxy_from.n;
 	const unsigned long long room = (unsigned long long)s->min_free;
 
 	putchar('\n');
@@ -379,6 +403,7 @@ explain_risks(const struct rehearsal *x)
 	    "domains with --domain, not *" :
 	    "mail for any domain is taken from everybody; name domains with "
 	    "--domain, not *");
+	warn(has_any_domain(x), SETTINGS_ANY_DOMAIN);
 	warn(holds_all(&s->proto.trusted), "--trust holds everybody; name "
 	    "networks that are yours");
 	warn(holds_all(&s->proxies) || holds_all(&s->proto.xclients),

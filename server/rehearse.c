@@ -54,7 +54,21 @@ print_reply(const struct reply *r)
 	free(text);
 }
 
-/* A session of a client that reached p, and has said EHLO. */
+/* Does p expect a PROXY header of a proxy on this machine? */
+static bool
+is_proxied(const struct rehearsal *x, const struct place *p)
+{
+	const struct settings *s = &x->server->settings;
+
+	if (p->local.family == AF_UNSPEC)
+		return s->unix_proxies;
+	return networks_contain(&s->proxies, &p->local);
+}
+
+/*
+ * A session of a client that reached p, and has said EHLO.  It comes over a
+ * network, unless p is for this machine alone.
+ */
 static void
 begin_session(struct rehearsal *x, const struct place *p, bool encrypted)
 {
@@ -62,9 +76,11 @@ begin_session(struct rehearsal *x, const struct place *p, bool encrypted)
 	struct session *s = &x->session;
 
 	c.tls.encrypted = encrypted;
-	if (p->local.family != AF_UNSPEC)
-		endpoint_parse(&c.remote, endpoint_is_loopback(&p->local) ?
-		    p->local.ip : CLIENT_IP);
+	if (is_proxied(x, p) || (p->local.family != AF_UNSPEC &&
+	    !endpoint_is_loopback(&p->local)))
+		endpoint_parse(&c.remote, CLIENT_IP);
+	else
+		endpoint_parse(&c.remote, p->local.ip);
 	session_begin(s, &x->server->settings.proto, &c, &x->stream);
 	s->extended = true;
 	s->phase = PHASE_HELLO;

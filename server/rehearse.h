@@ -12,6 +12,7 @@ struct place {		/* where clients are served, or would be */
 	enum listener_kind kind;
 	const char *address, *source, *state;
 	struct endpoint local;
+	bool any_domain;	/* settings_any_domain() */
 };
 
 struct rehearsal {

@@ -40,7 +40,7 @@ find_plain(const struct server *server)
 	const struct listener *l = server->listeners.all;
 	unsigned i;
 
-	if (s->proto.require_auth || s->proto.require_tls || s->proxies.n ||
+	if (s->proto.require_auth || s->proto.require_tls || s->proxy_from.n ||
 	    server->store.per_user)
 		return NULL;
 	for (i = 0; i < server->listeners.n; i++)
@@ -87,6 +87,22 @@ log_listener(const struct settings *s, const struct listener *listener)
 	log_end(&l);
 }
 
+/* Local clients may send to any domain; are all of them really local? */
+static void
+warn_of_domain(const struct settings *s, const struct listener *listener)
+{
+	struct endpoint e;
+	struct log_line l;
+
+	endpoint_set_local(&e, listener->fd);
+	if (!settings_any_domain(s, (enum listener_kind)listener->kind, &e))
+		return;
+	log_begin(&l, LEVEL_WARNING, "any-domain");
+	log_str(&l, "address", listener->address);
+	log_str(&l, "error", SETTINGS_ANY_DOMAIN);
+	log_end(&l);
+}
+
 /* The pool accepts: say so to the log, and to who waits for it. */
 static void
 announce(void *ctx)
@@ -101,6 +117,7 @@ announce(void *ctx)
 	for (i = 0; i < server->listeners.n; i++) {
 		if (!log_is_for_eyes())
 			log_listener(s, &server->listeners.all[i]);
+		warn_of_domain(s, &server->listeners.all[i]);
 		if (s->ready_fd >= 0)
 			dprintf((int)s->ready_fd, "%s\n",
 			    server->listeners.all[i].address);

@@ -34,7 +34,7 @@ static const struct option options[] = {
 	    "take mail for it; repeatable; * is any" },
 	{ 0, "trust", OPTION_LIST, AT(trust), "NET",
 	    "clients that may send to any domain; repeatable" },
-	{ 0, "proxy-from", OPTION_LIST, AT(proxy_from), "NET",
+	{ 0, "proxy-from", OPTION_LIST, AT(proxy_from), "NET|unix",
 	    "proxies, which begin with a PROXY header; repeatable" },
 	{ 0, "xclient-from", OPTION_LIST, AT(xclient_from), "NET",
 	    "proxies that may use XCLIENT; repeatable" },
@@ -243,6 +243,26 @@ parse_networks(const char *option, const struct option_list *list)
 	return (struct networks){ nets, list->n };
 }
 
+/* --proxy-from takes networks, and "unix" for clients of Unix sockets. */
+static void
+settle_proxies(struct settings *s)
+{
+	const struct option_list *given = &s->proxy_from;
+	struct network *nets = calloc(given->n + 1, sizeof *nets);
+	unsigned i, n = 0;
+
+	if (!nets)
+		fatal(EX_OSERR, "out of memory");
+	for (i = 0; i < given->n; i++)
+		if (strcmp(given->values[i], "unix") == 0)
+			s->unix_proxies = true;
+		else if (network_parse(&nets[n++], given->values[i]) < 0)
+			fatal(EX_USAGE, "--proxy-from takes a network such as "
+			    "192.0.2.0/24 or 2001:db8::/32, or unix, not '%s'",
+			    given->values[i]);
+	s->proxies = (struct networks){ nets, n };
+}
+
 /* May there be who encrypts: a command, a proxy, UCSPI-TLS? */
 static bool
 has_tls(const struct settings *s)
@@ -262,6 +282,19 @@ settings_command(const struct settings *s)
 	if (s->auth || s->tls)
 		return s->auth ? "auth" : "tls";
 	return s->proto.resolve ? "resolve" : NULL;
+}
+
+bool
+settings_any_domain(const struct settings *s, enum listener_kind kind,
+    const struct endpoint *address)
+{
+	struct endpoint loopback = *address;
+
+	if (!endpoint_is_loopback(address))
+		endpoint_parse(&loopback, "127.0.0.1");
+	return s->domains.n == 0 && !s->proto.require_auth &&
+	    !listener_kinds[kind].auth && endpoint_has_loopback(address) &&
+	    !networks_contain(&s->proxies, &loopback);
 }
 
 enum listener_kind
@@ -454,7 +487,7 @@ settings_read(struct settings *s, int argc, char **argv)
 	settle_listeners(s);
 	settle_hostname(s);
 	s->proto.trusted = parse_networks("trust", &s->trust);
-	s->proxies = parse_networks("proxy-from", &s->proxy_from);
+	settle_proxies(s);
 	s->proto.xclients = parse_networks("xclient-from", &s->xclient_from);
 	s->proto.delimiters = s->delimiters;
 	if (s->proto.max_per_client < 0)

@@ -30,6 +30,7 @@ struct settings {
 	struct log_options log_options;
 	struct proto_options proto;
 	struct networks proxies;
+	bool unix_proxies;		/* so are clients of Unix sockets */
 	struct stream_limits limits;
 	char system_name[NI_MAXHOST];	/* hostname, if not given */
 	long long drain_timeout;
@@ -59,6 +60,16 @@ const struct option *settings_options(void);
  * a confined process can't; NULL where there is none.
  */
 const char *settings_command(const struct settings *);
+
+/*
+ * May every client that seems to be on this machine send to any domain, at
+ * a listener with this address?  It may be a client of a proxy here.
+ */
+#define SETTINGS_ANY_DOMAIN "local clients may send to any domain, and so " \
+	"may all clients of a proxy or tunnel on this machine; give --domain, " \
+	"or --proxy-from"
+bool settings_any_domain(const struct settings *, enum listener_kind,
+    const struct endpoint *);
 
 /*
  * The kind of that name, of len octets, or KINDS.  One that can't be served

@@ -28,7 +28,7 @@ log_proxy_failure(const struct client *client, const char *error)
 	struct log_line l;
 
 	log_begin(&l, LEVEL_WARNING, "proxy-failed");
-	log_str(&l, "client", client->remote.ip);
+	log_str(&l, "client", client_address(client));
 	log_str(&l, "error", error);
 	log_end(&l);
 }
@@ -40,10 +40,11 @@ log_proxy_failure(const struct client *client, const char *error)
 static void
 take_header(struct client *client, const struct proxy_header *h)
 {
-	client->probe = h->local || endpoint_same(&h->source, &client->remote);
+	client->probe = h->local || (h->source.family != AF_UNSPEC &&
+	    endpoint_same(&h->source, &client->remote));
 	if (client->probe)
 		return;
-	strcpy(client->via, client->remote.ip);
+	strcpy(client->via, client_address(client));
 	client->remote = h->source;
 	client->local = h->destination;
 	client->remote_unknown = h->source.family == AF_UNSPEC;
@@ -55,6 +56,16 @@ take_header(struct client *client, const struct proxy_header *h)
 	tls_take(&client->tls, "SSL_TLS_SNI_SERVERNAME", h->authority);
 }
 
+static bool
+is_proxy(const struct server *server, const struct client *client)
+{
+	const struct settings *s = &server->settings;
+
+	if (client->remote.family == AF_UNSPEC)
+		return s->unix_proxies && !client->remote_unknown;
+	return networks_contain(&s->proxies, &client->remote);
+}
+
 /* A proxy says first of whom it speaks, or is not served. */
 static bool
 ask_proxy(struct server *server, struct client *client, int fd)
@@ -62,7 +73,7 @@ ask_proxy(struct server *server, struct client *client, int fd)
 	struct proxy_header header;
 	const char *failed;
 
-	if (!networks_contain(&server->settings.proxies, &client->remote))
+	if (!is_proxy(server, client))
 		return true;
 	failed = proxy_read(&header, fd, PROXY_TIMEOUT, &worker_stop,
 	    server->settings.limits.wait_mask);
@@ -81,7 +92,7 @@ worker_serve(struct server *server, struct client *client, int in, int out)
 	struct stream stream;
 
 	/* busy, with a proxy perhaps; the session knows with whom */
-	scoreboard_serve(&server->board, client->remote.ip, nobody);
+	scoreboard_serve(&server->board, client_address(client), nobody);
 	if (!ask_proxy(server, client, in))
 		return;
 	/* here we know whom we speak with */

@@ -1,4 +1,4 @@
-/* The kinds of listeners. */
+/* The kinds of listeners, and the name of a client. */
 #include "smtp/client.h"
 
 const struct listener_traits listener_kinds[KINDS] = {
@@ -8,3 +8,11 @@ const struct listener_traits listener_kinds[KINDS] = {
 	[KIND_SUBMISSIONS] = { "submissions", true, true, false },
 	[KIND_LMTP] = { "lmtp", false, false, true },
 };
+
+const char *
+client_address(const struct client *c)
+{
+	if (*c->remote.ip)
+		return c->remote.ip;
+	return c->remote_unknown ? "unknown" : "local";
+}

@@ -31,10 +31,14 @@ struct client {
 	bool named;		/* that is all there is to know */
 	bool trusted;		/* whatever its address */
 	bool remote_unknown;	/* it came over a network, all the same */
-	char via[INET6_ADDRSTRLEN];	/* of the proxy that told us of it */
+	char via[INET6_ADDRSTRLEN];	/* of the proxy that told us of it, as
+					   client_address() has it */
 	bool probe;		/* a proxy itself: it looks whether we are
 				   well, and sends no mail */
 	struct tls_result tls;
 };
+
+/* Its address; "unknown" or "local" if it has none. */
+const char *client_address(const struct client *);
 
 #endif

@@ -29,9 +29,7 @@ make_id(char *id)
 const char *
 session_client(const struct session *s)
 {
-	if (*s->client.remote.ip)
-		return s->client.remote.ip;
-	return s->client.remote_unknown ? "unknown" : "local";
+	return client_address(&s->client);
 }
 
 void

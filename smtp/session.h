@@ -81,6 +81,7 @@ struct session {
 	long long mails, errors, idle_commands;
 	long long excused;		/* unknown recipients, no errors */
 	long long deferred;		/* recipients refused for now */
+	long long empty_lines;
 	long long refusals;		/* that were logged, or not */
 
 	/* of the mail at hand */
@@ -177,7 +178,7 @@ struct reply session_farewell(const struct session *);
 /* A word for how the session came to its end, or how it is. */
 const char *session_end_word(const struct session *);
 
-/* The client's address; "unknown" or "local" where it has none. */
+/* client_address() of the session's client. */
 const char *session_client(const struct session *);
 
 /* Show who the client is; before that, and whenever it is another one. */

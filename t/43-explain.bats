@@ -294,8 +294,36 @@ listen=(--listen 127.0.0.1:0)
 	explain 0 --listen 127.0.0.1:0 --auth true --user "$(id -un)"
 	grep -q '^warning: --auth is of no use' "$tmp/explained"
 	rm -rf "$dir"
-	explain 0 "${nobody[@]}" "${listen[@]}"
+	explain 0 "${nobody[@]}" "${listen[@]}" --domain mx.example
 	lacks '^warning:' "$tmp/explained"
+}
+
+@test "a port of loopback that accepts any domain is warned of" {
+	local option
+	for option in 127.0.0.1:0 '[::1]:0' localhost:0 :0 0.0.0.0:0 lmtp@127.0.0.1:0; do
+		explain 0 "${nobody[@]}" --listen "$option" --hostname mx.example
+		says 'warning: local clients may send to any domain, .* --proxy-from'
+	done
+	for option in '--domain mx.example' '--proxy-from 127.0.0.1 --listen 127.0.0.1:0' \
+	    '--listen 127.0.0.1:0 --require-auth --auth true --plain-auth' \
+	    '--listen submission@127.0.0.1:0 --auth true --plain-auth' \
+	    "--listen $tmp/sock"; do
+		# shellcheck disable=SC2086 # options
+		explain 0 "${nobody[@]}" ${option/#--domain/--listen 127.0.0.1:0 --domain}
+		lacks '^warning: local clients' "$tmp/explained"
+	done
+}
+
+@test "a client of a proxy on this machine is not local" {
+	local option
+	for option in '--listen 127.0.0.1:0 --proxy-from 127.0.0.0/8' \
+	    "--listen $tmp/sock --proxy-from unix"; do
+		# shellcheck disable=SC2086 # options
+		explain 0 "${nobody[@]}" $option bob@other.example
+		says 'RCPT 550 5\.7\.1 .*'
+	done
+	explain 0 "${nobody[@]}" --listen "$tmp/sock" bob@other.example
+	says 'RCPT 250 .*'
 }
 
 @test "a domain whose postmaster has no mailbox is warned of (RFC 5321 4.5.1)" {

@@ -380,24 +380,137 @@ tls() {
 	is_client TCP "$proxy" 4712 127.0.0.1 25
 }
 
-@test "a client that is not in --proxy-from speaks SMTP, and PROXY is no command" {
-	behind_proxy
-	environment=(TCPREMOTEIP=192.0.2.191)
-	talk reply:220 say:'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25' \
-	    reply:'500 5.5.1 ' say:QUIT reply:221 eof
-	is_client TCP 192.0.2.191 - - -
-	# its first line ends are two empty lines, a malformed one follows
-	talk reply:220 send:"$(v2 21 11 $ipv4)"'\r\n' reply:'500 5.5.2 ' \
-	    reply:'500 5.5.2 ' reply:'500 5.5.2 ' reply:'500 5.5.2 ' \
-	    say:QUIT reply:221 eof
-	is_client TCP 192.0.2.191 - - -
+# unexpected CLIENT: a header ended the session, and an event names the option
+unexpected() {
+	[[ ${lines[-1]} == '421 4.3.5 '* ]]
+	events proxy-unexpected | grep -F " client=$1 " | grep -F -e --proxy-from
+	(($(events proxy-unexpected | grep -c '') == 1))
+	lacks -F command=PROXY "$log"
 }
 
-@test "nor does a Unix socket's client have to send it" {
+@test "a header from a client that --proxy-from does not name ends the session" {
+	local header
+	for header in 'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25\r\n' \
+	    'PROXY UNKNOWN\r\n' "$(v2 21 11 $ipv4)" "$(v2 20 00 '')" \
+	    "$(v2 21 21 "$ipv6")"; do
+		: >"$log"
+		behind_proxy
+		environment=(TCPREMOTEIP=192.0.2.191)
+		# what the client says comes right after it
+		talk reply:220 send:"$header"'HELO c.example\r\nMAIL FROM:<a@c.example>\r\n' \
+		    eof
+		unexpected 192.0.2.191
+		is_client TCP 192.0.2.191 - - -
+	done
+}
+
+@test "so does one on a port without --proxy-from, where the proxy is a local client" {
+	local header
+	serve --listen 127.0.0.1:0 --listen "$tmp/sock" --listen lmtp@127.0.0.1:0 \
+	    --workers 1
+	for header in 'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25\r\n' \
+	    "$(v2 21 11 $ipv4)"; do
+		for a in "${addr[@]}"; do
+			: >"$log"
+			dial "$a" reply:220 send:"$header"'HELO c.example\r\nMAIL FROM:<a@c.example>\r\nRCPT TO:<b@else.example>\r\n' \
+			    eof
+			unexpected "$([[ $a == /* ]] && echo local || echo 127.0.0.1)"
+		done
+	done
+	lacks -F event=message "$log"
+}
+
+@test "one that requires TLS, or accepts bare LF, ends the session, too" {
+	local header
+	for header in 'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25\r\n' \
+	    "$(v2 21 11 $ipv4)"; do
+		: >"$log"
+		environment=(TCPREMOTEIP=192.0.2.191)
+		options=(--tls 't/tlsd -d 5 3 4' --require-tls)
+		talk reply:220 send:"$header" eof
+		unexpected 192.0.2.191
+		: >"$log"
+		options=(--bare-newline accept)
+		talk reply:220 send:"$header" eof
+		unexpected 192.0.2.191
+	done
+}
+
+@test "two empty lines before EHLO are no header" {
+	talk reply:220 send:'\r\n\r\n' reply:500 reply:500 say:'EHLO c.example' \
+	    reply:250 say:QUIT reply:221 eof
+	lacks -F proxy-unexpected "$log"
+}
+
+@test "no network of --proxy-from has the clients of Unix sockets" {
 	serve --listen "$tmp/sock" --workers 1 --proxy-from 0.0.0.0/0 \
 	    --proxy-from ::/0
-	dial "$tmp/sock" reply:220 say:'PROXY UNKNOWN' reply:'500 5.5.1 ' \
-	    say:QUIT reply:221 eof
+	dial "$tmp/sock" reply:220 say:'EHLO c.example' reply:250 \
+	    say:'MAIL FROM:<a@c.example>' reply:250 \
+	    say:'RCPT TO:<bob@else.example>' reply:250 say:QUIT reply:221 eof
+}
+
+@test "--proxy-from unix: whoever connects to a Unix socket is a proxy" {
+	local header
+	serve --listen "$tmp/sock" --listen 127.0.0.1:0 --workers 1 \
+	    --proxy-from unix
+	for header in 'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25\r\n' \
+	    "$(v2 21 11 $ipv4)"; do
+		: >"$log"
+		dial "$tmp/sock" send:"$header" "${data_bob[@]}" say:x say:. \
+		    reply:250 say:QUIT reply:221 eof
+		[[ $(header Received) == *'([203.0.113.9])'* ]]
+		events message | grep -F ' client=203.0.113.9 ' | grep -F ' via=local '
+		rm "$dir"/new/*
+	done
+	# the other one expects none
+	dial "${addr[1]}" "${data_bob[@]}" say:x say:. reply:250 say:QUIT \
+	    reply:221 eof
+}
+
+@test "its clients are judged as those of other proxies: local only if they are" {
+	local client
+	serve --listen "$tmp/sock" --workers 1 --proxy-from unix
+	for client in '127.0.0.1 127.0.0.1:250' '203.0.113.9 127.0.0.1:550' \
+	    '203.0.113.9 198.51.100.1:550'; do
+		dial "$tmp/sock" say:"PROXY TCP4 ${client%:*} 1025 25" \
+		    "${data_bob[@]:0:5}" say:'RCPT TO:<bob@else.example>' \
+		    reply:"${client#*:}" say:QUIT reply:221 eof
+	done
+	# one without an address is unknown, and no probe of the proxy
+	for client in "$(v2 21 00 '')" "$(v2 21 31 "$(printf '%0432x' 0)")"; do
+		: >"$log"
+		dial "$tmp/sock" send:"$client" "${data_bob[@]:0:5}" \
+		    say:'RCPT TO:<bob@mx.example>' reply:250 \
+		    say:'RCPT TO:<bob@else.example>' reply:550 \
+		    say:QUIT reply:221 eof
+		events refused | grep -F ' client=unknown '
+	done
+}
+
+@test "its own checks by a Unix socket are probes, and have no mail" {
+	local header
+	serve --listen "$tmp/sock" --workers 1 --proxy-from unix
+	for header in 'PROXY UNKNOWN\r\n' "$(v2 20 00 '')"; do
+		dial "$tmp/sock" send:"$header" reply:220 say:'EHLO haproxy' reply:250 \
+		    say:'MAIL FROM:<a@c.example>' 'reply:550 5.7.1 ' \
+		    say:QUIT reply:221 eof
+	done
+}
+
+@test "what does not begin with a header at a Unix socket of --proxy-from unix is closed" {
+	serve --listen "$tmp/sock" --workers 1 --proxy-from unix
+	dial "$tmp/sock" send:'EHLO c.example\r\n' shut eof
+	((${#lines[@]} == 0))
+	events proxy-failed | grep -F ' client=local '
+}
+
+@test "--proxy-from unix holds for a Unix socket that inetd gave us, and for no pipe" {
+	options=(--proxy-from unix)
+	talk say:'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25' "${data_bob[@]:0:5}" \
+	    say:'RCPT TO:<bob@else.example>' reply:550 say:QUIT reply:221 eof
+	environment=(TCPREMOTEIP=127.0.0.1 TCPLOCALIP=127.0.0.1)
+	talk reply:220 say:QUIT reply:221 eof
 }
 
 @test "trust is judged by the address that the header gives" {
@@ -488,8 +601,11 @@ tls() {
 
 @test "--proxy-from takes networks" {
 	local net
-	for net in '' example.org 192.0.2.0/33 unix:; do
+	for net in '' example.org 192.0.2.0/33 unix: Unix; do
 		run -64 ./smtpd -i -m "$dir" "${user[@]}" --proxy-from "$net"
-		[[ $output == 'smtpd: --proxy-from takes a network '* ]]
+		[[ $output == 'smtpd: --proxy-from takes a network '*', or unix'* ]]
+	done
+	for net in --trust --xclient-from; do
+		run -64 ./smtpd -i -m "$dir" "${user[@]}" "$net" unix
 	done
 }

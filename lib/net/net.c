@@ -74,6 +74,15 @@ endpoint_is_loopback(const struct endpoint *e)
 	return e->family == AF_INET6 && memcmp(e->addr, v6, sizeof v6) == 0;
 }
 
+bool
+endpoint_has_loopback(const struct endpoint *e)
+{
+	static const unsigned char all[16];
+
+	return endpoint_is_loopback(e) || (e->family != AF_UNSPEC &&
+	    memcmp(e->addr, all, sizeof all) == 0);
+}
+
 void
 endpoint_key(const struct endpoint *e, unsigned char key[16])
 {

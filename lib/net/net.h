@@ -35,6 +35,9 @@ void endpoint_set_local(struct endpoint *, int fd);
 void endpoint_parse(struct endpoint *, const char *ip);
 bool endpoint_is_loopback(const struct endpoint *);
 
+/* Is it a loopback address, or all addresses, so that they are among them? */
+bool endpoint_has_loopback(const struct endpoint *);
+
 /* The same address and the same port? */
 bool endpoint_same(const struct endpoint *, const struct endpoint *);
 
