@@ -286,7 +286,8 @@ signs() {
 	eventually grep '^<3>event=worker-died ' "$tmp/journal"
 	grep '^<6>event=listening address=' "$tmp/journal"
 	grep '^<6>event=message client=127\.0\.0\.1 ' "$tmp/journal"
-	lacks -v '^<[36]>event=[a-z-]* ' "$tmp/journal"
+	grep '^<4>event=any-domain address=' "$tmp/journal"
+	lacks -v '^<[346]>event=[a-z-]* ' "$tmp/journal"
 	[[ ! -s $log ]]
 }
 

@@ -69,7 +69,7 @@ shape() {
 		sed -e 1d -e '/\^C$/d' -e 's/^    //' | shape mx.example.org >shown
 	tr -d '\r' <terminal | shape "$(uname -n)" |
 		sed -n '/^smtpd listens/,/ stopped /p' | uniq >seen
-	(($(wc -l <shown) == 5))
+	(($(wc -l <shown) == 6))
 	diff shown seen
 }
 
