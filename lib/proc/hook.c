@@ -328,10 +328,14 @@ attend(struct running *r)
 	take(r, &r->err, take_stderr);
 }
 
-/* It has exited: end its children, take its last words, let it go. */
+/*
+ * It has exited: end its children, take its last words, let it go.  A stop that
+ * came while no signal was let in, and may have killed it, is noticed now.
+ */
 static void
 reap(struct running *r)
 {
+	const struct timespec at_once = { .tv_sec = 0 };
 	int status;
 
 	kill(-r->pid, SIGKILL);
@@ -343,6 +347,7 @@ reap(struct running *r)
 			r->run->failed = strerror(errno);
 			return;
 		}
+	ppoll(NULL, 0, &at_once, r->run->wait_mask);
 	if (WIFEXITED(status))
 		r->run->status = WEXITSTATUS(status);
 	else if (!r->run->failed)
