@@ -1,8 +1,9 @@
 # smtpd needs a C compiler and libc, and 'make tls' OpenSSL.  Targets: all check
-# check-real failures torture bench fuzz sanitize valgrind coverage install
-# uninstall clean tls install-tls; static html lint format dist deb for who works
-# on it or packs it (CONTRIBUTING.md).  CC, CPPFLAGS, CFLAGS, LDFLAGS, DESTDIR,
-# PREFIX and the directories below are honoured.
+# check-real check-cross failures torture bench fuzz sanitize valgrind coverage
+# install uninstall clean tls install-tls; static html lint format dist deb for
+# who works on it or packs it (CONTRIBUTING.md).  CC, CPPFLAGS, CFLAGS, LDFLAGS,
+# LDLIBS, DESTDIR, PREFIX and the directories below are honoured.  A processor
+# without atomic operations on 8 bytes, such as ARMv6, needs LDLIBS=-latomic.
 
 VERSION = 0.1
 
@@ -20,7 +21,10 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes \
 	-Wstrict-prototypes -Wconversion
 HARDENING = -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE \
 	-D_FORTIFY_SOURCE=2
-BASE_CFLAGS = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -I. $(WARNINGS)
+# files and times of 64 bits where a long has 32, as lib/file.c demands
+WIDE = -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
+BASE_CFLAGS = -std=c11 -D_GNU_SOURCE $(WIDE) -DVERSION='"$(VERSION)"' -I. \
+	$(WARNINGS)
 ALL_CFLAGS = $(BASE_CFLAGS) $(HARDENING) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
@@ -59,7 +63,7 @@ TOOLS = t/smtpc t/tlsd t/json t/manager t/every t/fail.so \
 all: smtpd
 
 smtpd: $(OBJECTS)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(OBJECTS)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(OBJECTS) $(LDLIBS)
 
 server/settings.o smtp/transcript.o: Makefile
 
@@ -134,6 +138,10 @@ failures: smtpd $(TOOLS)
 	    t/every -f btrfs -d $$dir failures ten many links && \
 	    t/every -f btrfs -d $$dir crashes one ten links; \
 	    status=$$?; rm -rf $$dir; exit $$status
+
+# builds for six other processors, and suites under qemu for two of them
+check-cross:
+	t/cross
 
 # these take their time, and prove nothing on a busy machine
 torture: smtpd
@@ -252,6 +260,7 @@ clean:
 	    smtpd-*.tar.gz smtpd_*.deb
 	rm -rf t/fuzz/build html
 
-.PHONY: all tls install-tls tools objects check check-real failures torture sanitize \
+.PHONY: all tls install-tls tools objects check check-real check-cross \
+	failures torture sanitize \
 	valgrind coverage bench bench-all fuzz install uninstall dist deb static html \
 	lint format clean

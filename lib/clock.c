@@ -1,4 +1,10 @@
-/* The two clocks. */
+/* The two clocks, and waiting. */
+
+/*
+ * In glibc before 2.37, ppoll() with _FORTIFY_SOURCE reads a timespec of 32-bit
+ * numbers where the program has one of 64 bits: a second or less is then none.
+ */
+#undef _FORTIFY_SOURCE
 #include <string.h>
 
 #include "lib/clock.h"
@@ -28,6 +34,15 @@ long long
 clock_us(void)
 {
 	return us(CLOCK_REALTIME);
+}
+
+int
+clock_poll(struct pollfd *p, nfds_t n, long long ms, const sigset_t *wait_mask)
+{
+	const struct timespec t = { .tv_sec = (time_t)(ms / 1000),
+	    .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+	return ppoll(p, n, ms < 0 ? NULL : &t, wait_mask);
 }
 
 void

@@ -1,7 +1,9 @@
-/* The two clocks: one for deadlines, one for names and ids. */
+/* The two clocks, one for deadlines, one for names and ids; and waiting. */
 #ifndef CLOCK_H
 #define CLOCK_H
 
+#include <poll.h>
+#include <signal.h>
 #include <time.h>
 
 /* Milliseconds on a clock that never steps; for deadlines only. */
@@ -9,6 +11,13 @@ long long clock_ms(void);
 
 /* Microseconds on the same clock; for how long something took. */
 long long clock_elapsed_us(void);
+
+/*
+ * ppoll(2), for at most so many milliseconds, or without a limit where they
+ * are negative.
+ */
+int clock_poll(struct pollfd *, nfds_t n, long long ms,
+    const sigset_t *wait_mask);
 
 /* Microseconds since 1970; for ids and file names. */
 long long clock_us(void);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/file.h"
@@ -14,7 +15,14 @@ enum {
 	COPY_BUFFER = 32768,
 };
 
-static const off_t FILE_END = 1LL << 62;	/* further than any file */
+static const off_t FILE_END = 1LL << 62;	/* beyond the end of any file */
+
+/*
+ * Where off_t had 32 bits, FILE_END would be 0, and copies empty; where time_t
+ * has, dates end in 2038.  The Makefile asks for 64 bits of both.
+ */
+_Static_assert(sizeof(off_t) == 8, "compile with -D_FILE_OFFSET_BITS=64");
+_Static_assert(sizeof(time_t) == 8, "compile with -D_TIME_BITS=64");
 
 int
 file_write(int fd, const void *buf, size_t n)

@@ -163,12 +163,12 @@ copy_header(struct writing *w)
 	const struct report *r = w->r;
 	char buf[8192];
 	off_t at = r->begin;
+	off_t left;
 	ssize_t n, i;
 
-	for (; at < r->header_end; at += n) {
-		n = r->header_end - at;
-		n = pread(r->message, buf, n < (ssize_t)sizeof buf ?
-		    (size_t)n : sizeof buf, at);
+	for (; (left = r->header_end - at) > 0; at += n) {
+		n = pread(r->message, buf, left < (off_t)sizeof buf ?
+		    (size_t)left : sizeof buf, at);
 		if (n <= 0)
 			return (int)n;
 		for (i = 0; i < n; i++)

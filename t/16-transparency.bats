@@ -94,10 +94,10 @@ octets() {
 @test "noise is kept, in whatever segments it comes" {
 	local i
 	printf 'Subject: noise\r\n\r\n' >"$tmp/in"
-	# the program's own octets, turned by i so that no line is another
+	# a program's octets, turned by i so that no line is another
 	for i in {1..40}; do
 		printf '\r\n_'
-		head -c 25000 ./smtpd | tr '\0-\377' "$(printf '\\%o-\\377\\0-\\%o' \
+		head -c 25000 t/smtpc | tr '\0-\377' "$(printf '\\%o-\\377\\0-\\%o' \
 		    "$i" $((i - 1)))" | tr -d '\r\n'
 	done >>"$tmp/in"
 	(($(wc -c <"$tmp/in") > 500000))

@@ -67,8 +67,13 @@ static const struct attempt {
 	{ "truncate", SYS_truncate, { ARG("/nonexistent"), 0 } },
 	{ "memfd", SYS_memfd_create, { ARG("x"), 0 } },
 	{ "io_uring", 425, { 1, 0 } },
+#ifdef SYS_mmap
 	{ "mmap", SYS_mmap, { 0, 4096, PROT_READ | PROT_EXEC,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 } },
+#else
+	{ "mmap", SYS_mmap2, { 0, 4096, PROT_READ | PROT_EXEC,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 } },
+#endif
 	{ "mprotect", SYS_mprotect, { 0, 0, PROT_EXEC } },
 	{ "tiocsti", SYS_ioctl, { 2, TIOCSTI, ARG("x") } },
 	{ "setown", SYS_fcntl, { 0, F_SETOWN, 1 } },

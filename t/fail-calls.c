@@ -5,6 +5,7 @@
  */
 #undef _FORTIFY_SOURCE		/* its inlines would redefine what we do */
 #undef _FILE_OFFSET_BITS	/* so that open is open, not open64 */
+#undef _TIME_BITS
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* RTLD_NEXT */
 #endif
@@ -309,10 +310,37 @@ WRAP_OBJECT(FILE, fopen, (const char *restrict path,
 WRAP_ALL(void *, mmap, (void *at, size_t len, int prot, int flags, int fd,
     off_t from), (at, len, prot, flags, fd, from), "mmap", -1, -1, MAP_FAILED, )
 #ifdef __GLIBC__
+WRAP(int, fstat64, (int fd, struct stat64 *st), (fd, st), "stat", fd)
+WRAP(int, stat64, (const char *path, struct stat64 *st), (path, st), "stat",
+    -1)
+WRAP(int, lstat64, (const char *path, struct stat64 *st), (path, st), "stat",
+    -1)
+WRAP(int, fstatat64, (int fd, const char *path, struct stat64 *st, int flags),
+    (fd, path, st, flags), "stat", -1)
+WRAP(ssize_t, pread64, (int fd, void *buf, size_t len, off64_t at),
+    (fd, buf, len, at), "read", fd)
+WRAP(int, ftruncate64, (int fd, off64_t len), (fd, len), "truncate", -1)
+WRAP(off64_t, lseek64, (int fd, off64_t at, int from), (fd, at, from),
+    "lseek", -1)
+WRAP_OBJECT(struct dirent64, readdir64, (DIR *d), (d), "readdir")
+WRAP_OBJECT(FILE, fopen64, (const char *restrict path,
+    const char *restrict mode), (path, mode), "open_old")
+WRAP_ALL(void *, mmap64, (void *at, size_t len, int prot, int flags, int fd,
+    off64_t from), (at, len, prot, flags, fd, from), "mmap", -1, -1,
+    MAP_FAILED, )
 WRAP(int, statvfs64, (const char *path, struct statvfs64 *st), (path, st),
     "statvfs", -1)
 WRAP_STATFS(fstatfs64, statfs64)
 WRAP(int, fstatvfs64, (int fd, struct statvfs64 *st), (fd, st), "statvfs", -1)
+
+ssize_t __pread64_chk(int, void *, size_t, off64_t, size_t);
+
+ssize_t
+__pread64_chk(int fd, void *buf, size_t len, off64_t at, size_t size)
+{
+	(void)size;
+	return pread64(fd, buf, len, at);
+}
 
 /* What _FORTIFY_SOURCE makes of opens without a mode: they create nothing. */
 int __open_2(const char *, int);
@@ -370,6 +398,30 @@ function(int fd, request command, ...)					\
 
 WRAP_VARIADIC(fcntl, int, IS_DUP ? "dup" : "fcntl", DUP_GIVEN)
 WRAP_VARIADIC(ioctl, IOCTL_REQUEST, "ioctl", )
+#ifdef __GLIBC__
+WRAP_VARIADIC(fcntl64, int, IS_DUP ? "dup" : "fcntl", DUP_GIVEN)
+#endif
+
+/* What _TIME_BITS=64 makes of them where a long has 32 bits. */
+#if defined __TIMESIZE && __TIMESIZE == 32
+int __fcntl_time64(int, int, ...);
+int __ioctl_time64(int, unsigned long, ...);
+WRAP_VARIADIC(__fcntl_time64, int, IS_DUP ? "dup" : "fcntl", DUP_GIVEN)
+WRAP_VARIADIC(__ioctl_time64, IOCTL_REQUEST, "ioctl", )
+WRAP(int, __fstat64_time64, (int fd, void *st), (fd, st), "stat", fd)
+WRAP(int, __stat64_time64, (const char *path, void *st), (path, st), "stat",
+    -1)
+WRAP(int, __lstat64_time64, (const char *path, void *st), (path, st), "stat",
+    -1)
+WRAP(int, __fstatat64_time64, (int fd, const char *path, void *st, int flags),
+    (fd, path, st, flags), "stat", -1)
+WRAP(int, __ppoll64, (struct pollfd *p, nfds_t n, const void *t,
+    const sigset_t *set), (p, n, t, set), "poll", -1)
+WRAP(int, __getsockopt64, (int fd, int level, int name, void *restrict value,
+    socklen_t *restrict len), (fd, level, name, value, len), "sockopt", -1)
+WRAP(int, __setsockopt64, (int fd, int level, int name, const void *value,
+    socklen_t len), (fd, level, name, value, len), "sockopt", -1)
+#endif
 
 #define WRAP_PAIR(function, params, args)				\
 int									\

@@ -32,6 +32,7 @@
  */
 #undef _FORTIFY_SOURCE		/* its inlines would redefine what we do */
 #undef _FILE_OFFSET_BITS	/* so that open is open, not open64 */
+#undef _TIME_BITS
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* RTLD_NEXT */
 #endif
@@ -418,17 +419,29 @@ fail_end(void)
 	control = NULL;
 }
 
-int
-clock_gettime(clockid_t clock, struct timespec *ts)
-{
-	static int (*real)(clockid_t, struct timespec *);
-
-	if (real == NULL)
-		fail_next(&real, "clock_gettime");
-	if (real(clock, ts) == -1)
-		return -1;
-	if (ahead != 0 && clock != CLOCK_REALTIME &&
-	    (armed == NULL || *armed == '1'))
-		ts->tv_sec += ahead;
-	return 0;
+/* The same with seconds of 32 and 64 bits, where there are both. */
+#define WRAP_CLOCK(function, type)					\
+int function(clockid_t, type *);					\
+int									\
+function(clockid_t clock, type *ts)					\
+{									\
+	static int (*real)(clockid_t, type *);				\
+									\
+	if (real == NULL)						\
+		fail_next(&real, #function);				\
+	if (real(clock, ts) == -1)					\
+		return -1;						\
+	if (ahead != 0 && clock != CLOCK_REALTIME &&			\
+	    (armed == NULL || *armed == '1'))				\
+		ts->tv_sec += ahead;					\
+	return 0;							\
 }
+
+WRAP_CLOCK(clock_gettime, struct timespec)
+#if defined __TIMESIZE && __TIMESIZE == 32
+struct wide_timespec {
+	long long tv_sec;
+	int tv_nsec, padding;		/* or the other way round */
+};
+WRAP_CLOCK(__clock_gettime64, struct wide_timespec)
+#endif

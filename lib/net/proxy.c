@@ -364,7 +364,6 @@ wait_for(int fd, long long deadline, const volatile sig_atomic_t *stop,
     const sigset_t *wait_mask)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	struct timespec t;
 	long long left;
 	int ready;
 
@@ -374,9 +373,7 @@ wait_for(int fd, long long deadline, const volatile sig_atomic_t *stop,
 			return "shutting down";
 		if (left <= 0)
 			return "timed out";
-		t.tv_sec = (time_t)(left / 1000);
-		t.tv_nsec = (long)(left % 1000) * 1000000;
-		ready = ppoll(&p, 1, &t, wait_mask);
+		ready = clock_poll(&p, 1, left, wait_mask);
 	} while (ready == 0 || (ready < 0 && errno == EINTR));
 	return ready < 0 ? strerror(errno) : NULL;
 }

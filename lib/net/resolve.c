@@ -90,7 +90,6 @@ read_name(int fd, char *name, const volatile sig_atomic_t *stop,
 {
 	const long long deadline = clock_ms() + RESOLVE_TIMEOUT;
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	struct timespec t;
 	long long left;
 	size_t n = 0;
 	ssize_t got = 1;
@@ -99,9 +98,7 @@ read_name(int fd, char *name, const volatile sig_atomic_t *stop,
 		left = deadline - clock_ms();
 		if (left <= 0 || *stop)
 			return false;
-		t.tv_sec = (time_t)(left / 1000);
-		t.tv_nsec = (long)(left % 1000) * 1000000;
-		if (ppoll(&p, 1, &t, wait_mask) <= 0)
+		if (clock_poll(&p, 1, left, wait_mask) <= 0)
 			continue;	/* SIGCHLD, or the deadline */
 		got = read(fd, name + n, RESOLVE_NAME_MAX - 1 - n);
 		n += got > 0 ? (size_t)got : 0;

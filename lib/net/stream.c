@@ -64,17 +64,11 @@ static int
 wait_fds(const struct stream *s, struct pollfd *p, nfds_t n,
     long long deadline)
 {
-	struct timespec t;
-	long long left = 0;
+	const long long left = deadline ? deadline - clock_ms() : 0;
 
-	if (deadline) {
-		left = deadline - clock_ms();
-		if (left <= 0)
-			return 0;
-		t.tv_sec = (time_t)(left / 1000);
-		t.tv_nsec = (long)(left % 1000) * 1000000;
-	}
-	return ppoll(p, n, deadline ? &t : NULL, s->limits->wait_mask);
+	if (deadline && left <= 0)
+		return 0;
+	return clock_poll(p, n, deadline ? left : -1, s->limits->wait_mask);
 }
 
 static int

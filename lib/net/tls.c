@@ -258,17 +258,14 @@ exits(struct tls_run *r)
 {
 	const long long deadline = clock_ms() + TLS_GRACE;
 	struct pollfd p = { .events = POLLIN };
-	struct timespec t;
 	long long left;
 
 	while (!process_has_exited(r->pid)) {
 		left = deadline - clock_ms();
 		if (left <= 0)
 			return false;
-		t.tv_sec = (time_t)(left / 1000);
-		t.tv_nsec = (long)(left % 1000) * 1000000;
 		p.fd = r->err;
-		ppoll(&p, 1, &t, r->wait_mask);
+		clock_poll(&p, 1, left, r->wait_mask);
 		take_err(r);
 	}
 	return true;

@@ -307,17 +307,14 @@ attend(struct running *r)
 		{ .fd = r->err, .events = POLLIN },
 		{ .fd = r->terminated ? -1 : r->run->peer },
 	};
-	struct timespec t;
-	long long left = r->deadline ? r->deadline - clock_ms() : 0;
+	const long long left = r->deadline ? r->deadline - clock_ms() : 0;
 	int ready;
 
 	if (r->deadline && left <= 0) {
 		give_up(r, "it took too long");
 		return;
 	}
-	t.tv_sec = (time_t)(left / 1000);
-	t.tv_nsec = (long)(left % 1000) * 1000000;
-	ready = ppoll(p, 3, r->deadline ? &t : NULL, r->run->wait_mask);
+	ready = clock_poll(p, 3, r->deadline ? left : -1, r->run->wait_mask);
 	if (ready > 0 && p[2].revents & (POLLHUP | POLLERR)) {
 		r->run->lost = true;
 		give_up(r, "the connection is gone");

@@ -458,7 +458,8 @@ watch_idleness(struct pool *p)
 static int
 wait_signal(const struct pool *p, long long ms)
 {
-	struct timespec t = { (time_t)(ms / 1000), ms % 1000 * 1000000 };
+	struct timespec t = { (time_t)(ms / 1000),
+	    (long)(ms % 1000) * 1000000 };
 	int sig;
 
 	do

@@ -16,7 +16,7 @@
 #include "lib/proc/scoreboard.h"
 
 enum {
-	LAYOUT = 1,		/* to be raised when a struct below changes */
+	LAYOUT = 2,		/* to be raised when a struct below changes */
 	SPARE_SLOTS = 8,
 	FREE_SHARE = 10,	/* one worker of so many is kept free */
 	LOOKS = 16,		/* at a state that others keep changing */
@@ -28,7 +28,7 @@ static const char magic[8] = "smtpd-sb";
 struct slot {
 	_Atomic int pid;
 	_Atomic unsigned worker;
-	_Atomic long long since, octets, done, errors;
+	_Alignas(8) _Atomic long long since, octets, done, errors;
 	char phase[SCOREBOARD_PHASE_MAX];
 	char client[SCOREBOARD_CLIENT_MAX];
 };
@@ -40,7 +40,7 @@ struct slot {
 struct board {
 	char magic[sizeof magic];
 	unsigned layout, slots;
-	_Atomic unsigned long long counters[SCOREBOARD_COUNTERS];
+	_Alignas(8) _Atomic unsigned long long counters[SCOREBOARD_COUNTERS];
 };
 
 static struct slot *
@@ -56,17 +56,18 @@ key_of(const struct scoreboard *s, unsigned i)
 	    (size_t)i * SCOREBOARD_KEY;
 }
 
-static _Atomic unsigned char *
+/* A word, for not every processor has atomic operations on a byte. */
+static _Atomic unsigned *
 state_of(const struct scoreboard *s, unsigned i)
 {
-	return (_Atomic unsigned char *)key_of(s, s->slots) + i;
+	return (_Atomic unsigned *)(void *)key_of(s, s->slots) + i;
 }
 
 static size_t
 size_of(unsigned slots)
 {
 	return sizeof(struct board) + (size_t)slots *
-	    (sizeof(struct slot) + SCOREBOARD_KEY + 1);
+	    (sizeof(struct slot) + SCOREBOARD_KEY + sizeof(unsigned));
 }
 
 /* Few workers keep none free; see scoreboard_pressure_fd(). */
@@ -209,8 +210,7 @@ settle(const struct scoreboard *s)
 static void
 set_state(const struct scoreboard *s, unsigned i, enum scoreboard_state state)
 {
-	const unsigned char was = atomic_exchange(state_of(s, i),
-	    (unsigned char)state);
+	const unsigned was = atomic_exchange(state_of(s, i), state);
 
 	if (was == SLOT_BUSY || state == SLOT_BUSY)
 		settle(s);
@@ -282,11 +282,11 @@ scoreboard_sit(struct scoreboard *s, unsigned i, unsigned worker)
 static void
 change(struct scoreboard *s, enum scoreboard_state to)
 {
-	_Atomic unsigned char *state = state_of(s, (unsigned)s->mine);
-	unsigned char was = atomic_load(state);
+	_Atomic unsigned *state = state_of(s, (unsigned)s->mine);
+	unsigned was = atomic_load(state);
 
 	while (was != SLOT_RETIRED &&
-	    !atomic_compare_exchange_weak(state, &was, (unsigned char)to))
+	    !atomic_compare_exchange_weak(state, &was, to))
 		;
 	if (was != SLOT_RETIRED && (was == SLOT_BUSY || to == SLOT_BUSY))
 		settle(s);
@@ -349,7 +349,7 @@ scoreboard_note(struct scoreboard *s, const char *phase, long long octets,
 
 /* One that is retired has no key any more when it has no client. */
 static bool
-is_serving(unsigned char state)
+is_serving(unsigned state)
 {
 	return state == SLOT_BUSY || state == SLOT_LEAVING ||
 	    state == SLOT_RETIRED;
