@@ -421,6 +421,17 @@ explain_risks(const struct rehearsal *x)
 	    "and others know no such host; give --hostname");
 }
 
+/* SIGHUP, as the user that this process has become. */
+static void
+explain_restart(const struct restart *r)
+{
+	const char *obstacle = restart_obstacle(r);
+
+	if (obstacle)
+		printf("warning: SIGHUP could not restart %s: %s; "
+		    RESTART_HINT "\n", *r->path ? r->path : "smtpd", obstacle);
+}
+
 int
 explain_server(struct server *server, bool pool)
 {
@@ -438,6 +449,8 @@ explain_server(struct server *server, bool pool)
 		rehearse_addresses(&x);
 	explain_risks(&x);
 	explain_postmasters(server);
+	if (pool)
+		explain_restart(&server->restart);
 	if (can_encrypt(&server->settings) && !rehearse_handshake(&x))
 		printf("warning: --tls encrypts nothing: %s\n", *x.complaint ?
 		    x.complaint : "it does not answer a client");

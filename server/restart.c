@@ -39,6 +39,34 @@ restart_prepare(struct restart *r, char **argv)
 		r->path[0] = '\0';
 }
 
+const char *
+restart_obstacle(const struct restart *r)
+{
+	return access(r->path, X_OK) < 0 ? strerror(errno) : NULL;
+}
+
+static void
+log_obstacle(struct log_line *l, const struct restart *r, const char *error)
+{
+	log_str(l, "program", r->path);
+	log_str(l, "error", error);
+	log_num(l, "uid", (long long)geteuid());
+	log_str(l, "hint", RESTART_HINT);
+}
+
+void
+restart_warn(const struct restart *r)
+{
+	const char *obstacle = restart_obstacle(r);
+	struct log_line l;
+
+	if (!obstacle)
+		return;
+	log_begin(&l, LEVEL_WARNING, "restart-impossible");
+	log_obstacle(&l, r, obstacle);
+	log_end(&l);
+}
+
 /* Which program lies there now?  All zero: none. */
 static struct stat
 look(const struct restart *r)
@@ -63,13 +91,19 @@ static void
 failed(struct server *server, const char *error, int status)
 {
 	struct restart *r = &server->restart;
+	const char *obstacle = restart_obstacle(r);
 	const bool killed = WIFSIGNALED(status);
 	const int how = killed ? WTERMSIG(status) : WEXITSTATUS(status);
 	struct log_line l;
 
 	log_begin(&l, LEVEL_ERROR, "restart-failed");
-	log_str(&l, "program", r->path);
-	if (error)
+	if (obstacle)
+		log_obstacle(&l, r, obstacle);
+	else
+		log_str(&l, "program", r->path);
+	if (obstacle)
+		error = obstacle;
+	else if (error)
 		log_str(&l, "error", error);
 	else
 		log_num(&l, killed ? "signal" : "status", how);

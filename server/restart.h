@@ -15,6 +15,8 @@
 struct pool;
 struct server;
 
+#define RESTART_HINT	"install it in a directory that this user can search"
+
 struct restart {
 	char path[PATH_MAX];	/* of the program; "" if it is not known */
 	char **argv;
@@ -28,6 +30,15 @@ struct restart {
 
 /* At the start: note where the program lies.  argv must stay as it is. */
 void restart_prepare(struct restart *, char **argv);
+
+/*
+ * Why this process, as the user that it is now, could not execute the program
+ * again; NULL if it could.
+ */
+const char *restart_obstacle(const struct restart *);
+
+/* Log that, if there is such an obstacle. */
+void restart_warn(const struct restart *);
 
 /* Begin with the check, unless a restart is under way already. */
 void restart_begin(struct server *);

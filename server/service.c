@@ -299,6 +299,7 @@ service_run(struct server *server, const struct handover *h)
 		log_str(&l, "maildir", s->maildir);
 		log_end(&l);
 	}
+	restart_warn(&server->restart);
 	worker_sweep(server);
 	killed = pool_run(&options);
 	status_close(&server->status);

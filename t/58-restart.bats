@@ -12,7 +12,7 @@ setup_file() {
 # replaced
 serve_copy() {
 	chmod 711 "$tmp" "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
-	mkdir "$tmp/bin"
+	mkdir -m "${bin_mode:-755}" "$tmp/bin"
 	bin=$tmp/bin/smtpd
 	cp smtpd "$bin"
 	mkfifo "$tmp/ready"
@@ -242,6 +242,22 @@ refuses_restart() {
 	replace <smtpd
 	hang_up 1
 	send_one "${addr[0]}"
+}
+
+@test "where its user can't reach the program, the start, --explain and SIGHUP say so" {
+	local said=" program=$tmp/bin/smtpd error=\"Permission denied\" uid="
+	((EUID == 0)) || skip 'only root can start what its user could not'
+	bin_mode=700 serve_copy --workers 1 --listen 127.0.0.1:0
+	events restart-impossible | grep -F "$said" | grep -F ' hint="install it in '
+	refuses_restart
+	events restart-failed | grep -F "$said" | grep -F ' hint="install it in '
+	run -0 "$bin" --explain -m "$dir" "${nobody[@]}" --listen 127.0.0.1:0
+	[[ $output == *"warning: SIGHUP could not restart $bin: Permission denied; install it in "* ]]
+	chmod 711 "$tmp/bin"
+	run -0 "$bin" --explain -m "$dir" "${nobody[@]}" --listen 127.0.0.1:0
+	[[ $output != *SIGHUP* ]]
+	hang_up 1
+	logged 1 restart-impossible
 }
 
 @test "so does one that is not there, not executable, or no program" {

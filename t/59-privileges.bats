@@ -79,6 +79,18 @@ all_confined() {
 	grep -Eq '^Max core file size +0 +0 ' /proc/"$master"/limits
 }
 
+@test "the suites pass below a directory that only root can search" {
+	((EUID == 0)) || skip 'only root becomes another user'
+	mkdir -m 700 "$tmp/private"
+	tar c --exclude=./.git --exclude=./t/real/cache . | tar x -C "$tmp/private"
+	chmod 700 "$tmp/private"
+	run env -i PATH="${PATH#*/libexec/bats-core:}" TMPDIR="${TMPDIR:-/tmp}" \
+	    bats -f 'SIGHUP: new workers of the same' "$tmp/private/t/58-restart.bats"
+	echo "$output"
+	((status == 0))
+	[[ $output == *'ok 1 SIGHUP: new workers'* ]]
+}
+
 @test "a Maildir that everybody may write to is served, with a warning" {
 	local part
 	mkdir -p "$dir"/{tmp,new,cur}

@@ -608,7 +608,7 @@ headers() {
 	[[ $(events message) == *" file=\"$(message "$base/bob")\"" ]]
 	cd "$tmp"
 	dir=mail/{mailbox}
-	ln -s "$BATS_TEST_DIRNAME/../smtpd" "$BATS_TEST_DIRNAME" .
+	ln -s "$OLDPWD/smtpd" "$OLDPWD/t" .
 	rm "$base"/*/new/*
 	deliver x
 	given "$tmp/file" "mail/bob/new/$(basename "$(message "$base/bob")")"

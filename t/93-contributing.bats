@@ -77,8 +77,8 @@ object() {
 	object mail/store.o 'void log_it(void); void store(void) { log_it(); }'
 	object lib/log.o 'void log_it(void) { }'
 	object smtp/data.o 'void store(void); void data(void) { store(); }'
+	layers=$PWD/contrib/lint/layers
 	cd "$tmp/tree"
-	layers=$BATS_TEST_DIRNAME/../contrib/lint/layers
 	run -0 "$layers" mail/store.o lib/log.o smtp/data.o
 	[[ $output == *'smtp -> mail: 1'*'mail -> lib: 1'* ]]
 	object lib/log.o 'void data(void); void log_it(void) { data(); }'

@@ -1,0 +1,28 @@
+# Servers that root starts become nobody, and run the program again at SIGHUP.
+# Where the sources are below a directory that nobody can't search, such as
+# /root, the suites run in a copy of them that nobody can reach.
+
+# searchable DIR: everybody can search it and all the directories above it
+searchable() {
+	local dir=$1
+	until [[ ! $dir ]]; do
+		[[ $(stat -c %A "$dir") == *[xt] ]] || return 1
+		dir=${dir%/*}
+	done
+}
+
+setup_suite() {
+	local top
+	top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P) || return
+	if ((EUID == 0)) && ! searchable "$top"; then
+		SMTPD_TREE=$(mktemp -d /tmp/smtpd.XXXXXX) || return
+		chmod 755 "$SMTPD_TREE"
+		tar c -C "$top" --exclude=./t/real/cache --exclude=./t/fuzz/found . |
+			tar x -C "$SMTPD_TREE" --no-overwrite-dir || return
+		export SMTPD_TREE
+	fi
+}
+
+teardown_suite() {
+	[[ ! ${SMTPD_TREE:-} ]] || rm -rf "$SMTPD_TREE"
+}
