@@ -22,7 +22,7 @@ struct basic {
 	const struct basic_options *options;
 	struct mail *mail;
 
-	struct recipients to;
+	struct recipients *to;	/* the list of the mail */
 	struct delivery delivery;
 	char *buf;		/* of OUTFILE_BUFFER octets */
 	size_t n_headers;	/* of mail->headers, that are in the file */
@@ -55,14 +55,13 @@ static void
 release(struct basic *b)
 {
 	delivery_end(&b->delivery);
-	recipients_free(&b->to);
 	free(b->handed);
 	free(b->delivery.copies);
 	free(b->buf);
 	free(b);
 }
 
-/* His own Maildir.  A refusal, or none. */
+/* Find the Maildir of a recipient.  Returns a refusal, or none. */
 static struct reply
 find_maildir(struct basic *b, const struct address *a, char *path)
 {
@@ -80,19 +79,20 @@ find_maildir(struct basic *b, const struct address *a, char *path)
 }
 
 static struct reply
-add_recipient(struct envelope *e, const struct address *a)
+add_recipient(struct envelope *e, struct recipient *r,
+    const struct address *mailbox)
 {
 	struct basic *b = basic(e);
 	char path[PATH_MAX];
-	struct reply r;
+	struct reply refusal;
 
 	*path = '\0';
-	if (b->options->store->per_user && !recipients_find(&b->to, a)) {
-		r = find_maildir(b, a, path);
-		if (r.code)
-			return r;
+	if (b->options->store->per_user && recipients_first(b->to, r) == r) {
+		refusal = find_maildir(b, mailbox, path);
+		if (refusal.code)
+			return refusal;
 	}
-	if (recipients_add(&b->to, a, path) < 0)
+	if (recipients_assign_copy(b->to, r, path) < 0)
 		return local_error(b, "recipient", errno);
 	return reply_none();
 }
@@ -102,7 +102,7 @@ look_for_loop(void *ctx, const char *field)
 {
 	struct basic *b = ctx;
 
-	recipients_look(&b->to, field, b->mail->hostname);
+	recipients_check_field(b->to, field, b->mail->hostname);
 }
 
 /* RFC 5321 4.4 */
@@ -124,8 +124,8 @@ put_received(const struct basic *b, struct outfile *out)
 	else
 		outfile_printf(out, " ");
 	outfile_printf(out, "id %s", m->id);
-	if (b->to.n == 1)
-		outfile_printf(out, "\n\tfor <%s>", b->to.all[0].email);
+	if (b->to->distinct == 1)
+		outfile_printf(out, "\n\tfor <%s>", b->to->all[0].mailbox);
 	clock_date(date, time(NULL));
 	outfile_printf(out, "; %s\n", date);
 }
@@ -139,16 +139,18 @@ put_delivered_to(void *ctx, const struct copy *c, struct outfile *out)
 {
 	const struct basic *b = ctx;
 	const struct delivery *d = &b->delivery;
-	size_t i = 0, end = 0;
+	const bool own = c && c->path;
+	const struct recipient *r;
+	size_t i;
 
-	if (c && c->path)
-		end = (i = (size_t)(c - d->copies)) + 1;
-	else if (!b->options->store->per_user &&
-	    (!d->store->spool_only || b->to.n == 1))
-		end = b->to.n;
-	for (; i < end && !d->hardlink; i++)
-		outfile_printf(out, "Delivered-To: %s\n",
-		    b->to.all[i].email);
+	if (d->hardlink || (!own && (b->options->store->per_user ||
+	    (d->store->spool_only && b->to->distinct > 1))))
+		return;
+	for (i = 0; i < b->to->n; i++) {
+		r = &b->to->all[i];
+		if (r->first == i && (!own || c == &d->copies[r->copy]))
+			outfile_printf(out, "Delivered-To: %s\n", r->mailbox);
+	}
 }
 
 static struct reply
@@ -156,16 +158,19 @@ begin_data(struct envelope *e)
 {
 	struct basic *b = basic(e);
 	const struct store *store = b->options->store;
-	const size_t n = store->per_user ? b->to.n :
+	const size_t n = store->per_user ? b->to->copies :
 	    !store->spool_only;
 	struct delivery *d = &b->delivery;
+	const struct recipient *r;
 
 	d->copies = calloc(n + 1, sizeof *d->copies);
 	b->buf = malloc(OUTFILE_BUFFER);
 	if (!d->copies || !b->buf)
 		return local_error(b, "data", errno);
-	for (d->n = 0; d->n < n; d->n++)
-		d->copies[d->n].path = b->to.all[d->n].path;
+	d->n = n;
+	for (r = b->to->all; r < b->to->all + b->to->n; r++)
+		if (r->path)
+			d->copies[r->copy].path = r->path;
 	if (delivery_begin(d, b->buf) < 0)
 		return local_error(b, "tmp", errno);
 	outfile_printf(&d->out, "Return-Path: <%s>\n", b->mail->sender);
@@ -208,7 +213,7 @@ note_file(struct basic *b)
 
 	for (i = 0; i < d->n && !d->copies[i].file.published; i++)
 		;
-	own = i < d->n ? b->to.all[i].path : NULL;
+	own = i < d->n ? d->copies[i].path : NULL;
 	if (i < d->n)
 		snprintf(m->file, sizeof m->file, "%s%s/new/%s",
 		    own ? store_prefix(d->store) : "",
@@ -232,30 +237,31 @@ accepted(const struct basic *b)
 	return reply_make(250, "2.0.0 Ok: kept as %s", b->mail->id);
 }
 
-/* Where a recipient's copy is, his own or that of all; NULL: nowhere. */
+/* The copy of a recipient; NULL in a store that keeps nothing. */
 static struct copy *
-copy_of(const struct basic *b, size_t recipient)
+copy_of(const struct basic *b, const struct recipient *r)
 {
-	const struct delivery *d = &b->delivery;
-
-	return d->n ? &d->copies[d->n > 1 ? recipient : 0] : NULL;
+	return b->delivery.n ? &b->delivery.copies[r->copy] : NULL;
 }
 
-/* Was the message refused this recipient by a command, or as a loop? */
+/* Did a command reject the message for this recipient, or is it a loop? */
 static bool
-refuses(const struct basic *b, size_t recipient)
+is_rejected(const struct basic *b, const struct recipient *r)
 {
-	return b->to.all[recipient].looped ||
-	    (b->handed && reply_refuses(&b->handed[recipient]));
+	const size_t i = (size_t)(r - b->to->all);
+
+	return r->looped || (b->handed && reply_refuses(&b->handed[i]));
 }
 
 static struct reply
 verdict_for(struct basic *b, size_t recipient)
 {
-	const struct copy *c = copy_of(b, recipient);
-	const struct reply *said = b->handed ? &b->handed[recipient] : NULL;
+	const size_t first = b->to->all[recipient].first;
+	const struct recipient *r = &b->to->all[first];
+	const struct copy *c = copy_of(b, r);
+	const struct reply *said = b->handed ? &b->handed[first] : NULL;
 
-	if (b->to.all[recipient].looped)
+	if (r->looped)
 		return looped();
 	if (said && reply_refuses(said))
 		return *said;
@@ -271,7 +277,7 @@ verdict_for_all(struct basic *b)
 	struct reply r = reply_none();
 	size_t i;
 
-	for (i = 0; i < b->to.n && !reply_refuses(&r); i++)
+	for (i = 0; i < b->to->n && !reply_refuses(&r); i++)
 		r = verdict_for(b, i);
 	return r;
 }
@@ -282,10 +288,10 @@ is_refused(void *ctx, const char *field)
 {
 	const struct basic *b = ctx;
 	const char *value = header_value(field, "Delivered-To");
-	size_t i;
+	const struct recipient *r = b->to->all;
 
-	for (i = 0; value && i < b->to.n; i++)
-		if (refuses(b, i) && strcmp(value, b->to.all[i].email) == 0)
+	for (; value && r < b->to->all + b->to->n; r++)
+		if (is_rejected(b, r) && strcmp(value, r->mailbox) == 0)
 			return true;
 	return false;
 }
@@ -311,9 +317,9 @@ drop_refused(struct basic *b)
 
 	if (b->delivery.n != 1 || b->delivery.hardlink)
 		return 0;
-	for (i = 0; i < b->to.n; i++)
-		refused += refuses(b, i);
-	if (refused == 0 || refused == b->to.n)
+	for (i = 0; i < b->to->n; i++)
+		refused += is_rejected(b, &b->to->all[i]);
+	if (refused == 0 || b->delivery.copies[0].refused)
 		return 0;
 	return delivery_replace(&b->delivery, make_without_refused, b) < 0 ?
 	    -1 : 1;
@@ -323,31 +329,44 @@ drop_refused(struct basic *b)
 static bool
 is_wanted(const struct basic *b, bool together)
 {
+	const struct recipient *r;
 	const struct copy *c;
 	size_t i, lost = 0;
 
-	for (i = 0; i < b->to.n; i++) {
-		c = copy_of(b, i);
-		lost += b->to.all[i].looped ||
-		    (c && (c->failed || c->refused));
+	for (i = 0; i < b->to->n; i++) {
+		r = recipients_first(b->to, &b->to->all[i]);
+		c = copy_of(b, r);
+		lost += r->looped || (c && (c->failed || c->refused));
 	}
-	return lost == 0 || (!together && lost < b->to.n);
+	return lost == 0 || (!together && lost < b->to->n);
 }
 
-/* Refuse the copies of recipients who had the message before. */
+/* A copy is not delivered if none of its recipients is left. */
+static void
+refuse_copies(struct basic *b)
+{
+	struct delivery *d = &b->delivery;
+	const struct recipient *r;
+	size_t i;
+
+	for (i = 0; i < d->n; i++)
+		d->copies[i].refused = true;
+	for (i = 0; i < b->to->n && d->n; i++) {
+		r = &b->to->all[i];
+		if (r->first == i && !is_rejected(b, r))
+			d->copies[r->copy].refused = false;
+	}
+}
+
 static void
 refuse_loops(struct basic *b)
 {
 	const long long most = b->options->max_hops;
-	struct recipient *r;
 	size_t i;
 
-	for (i = 0; i < b->to.n; i++) {
-		r = &b->to.all[i];
-		r->looped = r->looped || (most && b->to.hops > most);
-		if (b->delivery.n > 1)
-			b->delivery.copies[i].refused = r->looped;
-	}
+	for (i = 0; most && b->to->hops > most && i < b->to->n; i++)
+		b->to->all[i].looped = true;
+	refuse_copies(b);
 }
 
 /* A filter makes a new message of the old one (delivery_replace). */
@@ -418,32 +437,25 @@ examine(struct basic *b)
 	return reply_none();
 }
 
-/* Hand the message on once a recipient.  Who refuses it gets no copy. */
+/* Run the commands of --mda, once for each mailbox. */
 static struct reply
 hand_to_each(struct basic *b, int fd)
 {
-	struct delivery *d = &b->delivery;
 	const struct mail *m = b->mail;
-	size_t i, taken = 0;
-	struct copy *c;
+	const struct recipient *r;
+	const struct copy *c;
+	size_t i;
 
-	b->handed = calloc(b->to.n, sizeof *b->handed);
+	b->handed = calloc(b->to->n, sizeof *b->handed);
 	if (!b->handed)
 		return local_error(b, "recipients", errno);
-	for (i = 0; i < b->to.n; i++) {
-		c = copy_of(b, i);
-		if (b->to.all[i].looped || (c && c->failed))
-			continue;
-		b->handed[i] = m->hand_to(m->ctx, b->to.all[i].rcpt, fd);
-		if (!reply_refuses(&b->handed[i]))
-			taken++;
-		else if (d->n > 1)
-			/* NOLINTNEXTLINE(*-core.NullDereference): n copies */
-			c->refused = true;
+	for (i = 0; i < b->to->n; i++) {
+		r = &b->to->all[i];
+		c = copy_of(b, r);
+		if (r->first == i && !r->looped && !(c && c->failed))
+			b->handed[i] = m->hand_to(m->ctx, r, fd);
 	}
-	if (d->n == 1 && taken == 0)
-		/* NOLINTNEXTLINE(*-core.NullDereference): as above */
-		d->copies[0].refused = true;
+	refuse_copies(b);
 	return reply_none();
 }
 
@@ -527,7 +539,7 @@ close_basic(struct envelope *e, struct reply *each, size_t n)
 
 	for (i = 0; i < n; i++) {
 		each[i] = reply_refuses(&r) ? r : together ?
-		    verdict_for_all(b) : verdict_for(b, b->to.given[i]);
+		    verdict_for_all(b) : verdict_for(b, i);
 		kept = kept || !reply_refuses(&each[i]);
 	}
 	if (kept)
@@ -562,6 +574,7 @@ basic_envelope_new(const struct basic_options *options, struct mail *mail,
 	b->envelope.ops = &ops;
 	b->options = options;
 	b->mail = mail;
+	b->to = mail->recipients;
 	b->delivery = (struct delivery){
 		.store = options->store, .hostname = mail->hostname,
 		.id = mail->id,

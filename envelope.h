@@ -11,6 +11,7 @@
 #include "lib/net/tls.h"
 #include "lib/text/address.h"
 #include "lib/text/reply.h"
+#include "mail/recipients.h"
 #include "mail/store.h"
 
 /* What is known of a message from MAIL on.  It outlives the envelope. */
@@ -25,6 +26,7 @@ struct mail {
 	char sender[ADDRESS_MAX + 1];
 	char sender_domain[IDNA_MAX];	/* as of struct address */
 
+	struct recipients *recipients;	/* the session's */
 	const char *headers;	/* that go above the message, as text */
 
 	/*
@@ -34,14 +36,14 @@ struct mail {
 	 * writes to `to' what the message becomes; it sets `filters' to i to
 	 * leave the message as it is and be the last one; inspect may add to
 	 * headers; hand_on is called when the message is on the disk, and
-	 * before it has a name there, and then hand_to for each recipient:
-	 * for the rcpt-th that was accepted, counted from 0.
+	 * before it has a name there, and then hand_to for each mailbox.
 	 */
 	struct reply (*filter)(void *ctx, unsigned i, int from, int to);
 	unsigned filters;
 	struct reply (*inspect)(void *ctx, int message);
 	struct reply (*hand_on)(void *ctx, int message);
-	struct reply (*hand_to)(void *ctx, size_t rcpt, int message);
+	struct reply (*hand_to)(void *ctx, const struct recipient *,
+	    int message);
 	void *ctx;
 	bool keep_open;		/* set kept */
 	bool each;		/* there is a verdict for each recipient */
@@ -62,9 +64,12 @@ struct envelope {
  * close() and abort() both free the envelope; exactly one is called, once.
  */
 struct envelope_ops {
-	/* A reply that refuses, or none.  A recipient may come twice. */
-	struct reply (*add_recipient)(struct envelope *,
-	    const struct address *);
+	/*
+	 * The recipient, whose mail goes to mailbox, was just added to the
+	 * list of the mail.  Returns a reply that rejects it, or none.
+	 */
+	struct reply (*add_recipient)(struct envelope *, struct recipient *,
+	    const struct address *mailbox);
 	/* All recipients are there.  A reply that refuses, or none. */
 	struct reply (*begin_data)(struct envelope *);
 	/*
@@ -77,7 +82,7 @@ struct envelope_ops {
 	 * Keep the message: 250 means that it is on disk, content and name.
 	 * With n == 1 there is one verdict for all recipients: all have the
 	 * message, or none.  Else n is the number of recipients that were
-	 * accepted, and each has its own verdict, in their order.
+	 * accepted, and each has its own verdict, in the order of the list.
 	 */
 	void (*close)(struct envelope *, struct reply *each, size_t n);
 	/* Drop it; nothing of it stays. */

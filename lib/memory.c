@@ -1,6 +1,5 @@
-/* Memory for what grows, and for what stays together. */
+/* Arrays that grow. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "lib/memory.h"
 
@@ -16,16 +15,4 @@ memory_grow(void *array, size_t *n, size_t size)
 		*base = more;
 	}
 	return *base + (*n)++ * size;
-}
-
-int
-memory_keep(char *copies[3], const char *a, const char *b, const char *c)
-{
-	copies[0] = malloc(strlen(a) + strlen(b) + strlen(c) + 3);
-	if (!copies[0])
-		return -1;
-	copies[1] = stpcpy(copies[0], a) + 1;
-	copies[2] = stpcpy(copies[1], b) + 1;
-	strcpy(copies[2], c);
-	return 0;
 }

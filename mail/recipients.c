@@ -1,4 +1,5 @@
-/* Whom a message is for. */
+/* The list of recipients, and which of them are one mailbox. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,11 +9,13 @@
 #include "mail/trace.h"
 
 enum {
-	LOOKUPS_MAX = 1000,	/* Delivered-To fields that are looked at */
+	LOOKUPS_MAX = 1000,	/* Delivered-To fields that are looked up */
+	KEY_MAX = ADDRESS_MAX + IDNA_MAX + 2,	/* bytes with the NUL */
+	STRINGS = 4,		/* of a recipient */
 };
 
 static unsigned
-hash(const char *s)
+hash_text(const char *s)
 {
 	unsigned h = 0;
 
@@ -21,116 +24,228 @@ hash(const char *s)
 	return h;
 }
 
-/* Each recipient is compared with all before him: by their hashes, at first. */
-static struct recipient *
-find(struct recipients *to, const char *canonical, unsigned h)
+/* A hash of the address, with its domain in lower case and A-labels. */
+static unsigned
+hash_mailbox(const struct address *a)
 {
-	size_t i;
+	char canonical[ADDRESS_CANONICAL_MAX];
 
-	for (i = 0; i < to->n; i++)
-		if (to->all[i].hash == h &&
-		    strcmp(to->all[i].canonical, canonical) == 0)
-			return &to->all[i];
-	return NULL;
+	address_canonical_of(a, canonical);
+	return hash_text(canonical);
+}
+
+/* Is the canonical address that of the recipient's mailbox? */
+static bool
+is_mailbox(const struct recipient *r, const char *canonical)
+{
+	char own[ADDRESS_CANONICAL_MAX];
+
+	return address_canonical(r->mailbox, own) == 0 &&
+	    strcmp(own, canonical) == 0;
+}
+
+/* Index of the first recipient with the key of the i-th. */
+static size_t
+find_first(const struct recipients *to, size_t i)
+{
+	const struct recipient *r = &to->all[i];
+	size_t j;
+
+	for (j = 0; j < i; j++)
+		if (to->all[j].key_hash == r->key_hash &&
+		    strcmp(to->all[j].key, r->key) == 0)
+			break;
+	return j;
+}
+
+/* Copy strings into one block, which begins with the first of them. */
+static int
+copy_strings(char *copies[STRINGS], const char *const *strings)
+{
+	size_t i, size = 0;
+	char *p;
+
+	for (i = 0; i < STRINGS; i++)
+		size += strlen(strings[i]) + 1;
+	p = malloc(size);
+	if (!p)
+		return -1;
+	for (i = 0; i < STRINGS; i++) {
+		copies[i] = p;
+		p = stpcpy(p, strings[i]) + 1;
+	}
+	return 0;
 }
 
 struct recipient *
-recipients_find(struct recipients *to, const struct address *a)
+recipients_add(struct recipients *to, const struct address *email,
+    const struct address *mailbox, const char *delimiters,
+    const char *hostname, const char *original, unsigned notify)
 {
-	char canonical[ADDRESS_CANONICAL_MAX];
+	char key[KEY_MAX], *kept[STRINGS];
+	struct recipient *r = memory_grow(&to->all, &to->n, sizeof *r);
+	size_t len;
 
-	address_canonical_of(a, canonical);
-	return find(to, canonical, hash(canonical));
+	if (!r)
+		return NULL;
+	address_mailbox(mailbox->local, delimiters, key);
+	len = strlen(key);
+	snprintf(key + len, sizeof key - len, "@%s",
+	    *mailbox->domain ? mailbox->domain : hostname);
+	if (copy_strings(kept, (const char *[]){ email->email,
+	    mailbox->email, key, original }) < 0) {
+		to->n--;
+		return NULL;
+	}
+	*r = (struct recipient){
+		.email = kept[0], .mailbox = kept[1], .key = kept[2],
+		.original = *original ? kept[3] : NULL, .notify = notify,
+		.key_hash = hash_text(key),
+		.mailbox_hash = hash_mailbox(mailbox),
+	};
+	r->first = find_first(to, to->n - 1);
+	to->distinct += r->first == to->n - 1;
+	to->bytes += strlen(email->email) + 1;
+	to->original_bytes += strlen(original);
+	return r;
 }
 
-/* Returns 0, or -1 where there is no memory. */
-static int
-make(struct recipient *r, const char *email, const char *canonical,
-    const char *path)
+static void
+free_recipient(struct recipient *r)
 {
-	char *kept[3];
+	free(r->email);
+	free(r->path);
+}
 
-	if (memory_keep(kept, email, canonical, path) < 0)
-		return -1;
-	*r = (struct recipient){ .email = kept[0], .canonical = kept[1],
-	    .path = *path ? kept[2] : NULL };
-	return 0;
+void
+recipients_drop_last(struct recipients *to)
+{
+	struct recipient *r = &to->all[--to->n];
+
+	to->distinct -= r->first == to->n;
+	to->bytes -= strlen(r->email) + 1;
+	if (r->original)
+		to->original_bytes -= strlen(r->original);
+	free_recipient(r);
+}
+
+struct recipient *
+recipients_first(const struct recipients *to, const struct recipient *r)
+{
+	return &to->all[r->first];
 }
 
 int
-recipients_add(struct recipients *to, const struct address *a,
+recipients_assign_copy(struct recipients *to, struct recipient *r,
     const char *path)
 {
-	char canonical[ADDRESS_CANONICAL_MAX];
-	size_t *given = memory_grow(&to->given, &to->n_given, sizeof *given);
-	struct recipient *r;
-	unsigned h;
+	const struct recipient *other;
 
-	if (!given)
-		return -1;
-	address_canonical_of(a, canonical);
-	h = hash(canonical);
-	r = find(to, canonical, h);
-	if (!r) {
-		r = memory_grow(&to->all, &to->n, sizeof *r);
-		if (!r || make(r, a->email, canonical, path) < 0) {
-			to->n -= r != NULL;
-			to->n_given--;
-			return -1;
-		}
-		r->hash = h;
-		r->rcpt = to->n_given - 1;
+	if (r != recipients_first(to, r)) {
+		r->copy = recipients_first(to, r)->copy;
+		return 0;
 	}
-	*given = (size_t)(r - to->all);
+	for (other = to->all; *path && other < r; other++)
+		if (other->path && strcmp(other->path, path) == 0) {
+			r->copy = other->copy;
+			return 0;
+		}
+	if (*path) {
+		r->path = strdup(path);
+		if (!r->path)
+			return -1;
+		r->copy = to->copies++;
+	}
 	return 0;
 }
 
-/* A field that is no Delivered-To stands below some that were. */
+void
+recipients_join(const struct recipients *to, char separator, char *buf,
+    size_t size)
+{
+	const struct recipient *r;
+	size_t len, n = 0;
+
+	for (r = to->all; r < to->all + to->n; r++) {
+		if (r->refused)
+			continue;
+		if (n > 0 && n + 1 < size)
+			buf[n++] = separator;
+		len = strlen(r->email);
+		if (len > size - n - 1)
+			len = size - n - 1;
+		memcpy(buf + n, r->email, len);
+		n += len;
+	}
+	buf[n] = '\0';
+}
+
+size_t
+recipients_count(const struct recipients *to)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < to->n; i++)
+		n += !to->all[i].refused;
+	return n;
+}
+
+/* The fields above were Delivered-To; did we write them? */
 static void
-judge_above(struct recipients *to, bool by_us)
+mark_loops(struct recipients *to, bool by_us)
 {
 	struct recipient *r;
 
 	for (r = to->all; r < to->all + to->n; r++) {
 		if (r->above && by_us)
-			r->looped = true;
+			recipients_first(to, r)->looped = true;
 		r->above = false;
 	}
 	to->above = 0;
 }
 
-void
-recipients_look(struct recipients *to, const char *field,
-    const char *hostname)
+static void
+note_delivered_to(struct recipients *to, const char *value)
 {
 	char canonical[ADDRESS_CANONICAL_MAX];
-	const char *value = header_value(field, "Delivered-To");
 	struct recipient *r;
+	unsigned hash;
 
-	if (value) {
-		r = ++to->lookups > LOOKUPS_MAX ||
-		    address_canonical(value, canonical) < 0 ? NULL :
-		    find(to, canonical, hash(canonical));
-		if (r) {
+	if (++to->lookups > LOOKUPS_MAX ||
+	    address_canonical(value, canonical) < 0)
+		return;
+	hash = hash_text(canonical);
+	for (r = to->all; r < to->all + to->n; r++)
+		if (r->mailbox_hash == hash && is_mailbox(r, canonical)) {
 			r->above = true;
 			to->above++;
 		}
+}
+
+void
+recipients_check_field(struct recipients *to, const char *field,
+    const char *hostname)
+{
+	const char *value = header_value(field, "Delivered-To");
+
+	if (value) {
+		note_delivered_to(to, value);
 		return;
 	}
 	value = header_value(field, "Received");
 	if (value)
 		to->hops++;
 	if (to->above)
-		judge_above(to, value && trace_is_by(value, hostname));
+		mark_loops(to, value && trace_is_by(value, hostname));
 }
 
 void
-recipients_free(struct recipients *to)
+recipients_clear(struct recipients *to)
 {
 	size_t i;
 
 	for (i = 0; i < to->n; i++)
-		free(to->all[i].email);
+		free_recipient(&to->all[i]);
 	free(to->all);
-	free(to->given);
+	*to = (struct recipients){ .n = 0 };
 }

@@ -164,9 +164,10 @@ show_environment(struct rehearsal *x)
 		event++;
 	if (each && h->n[HOOK_MDA])
 		event = HOOK_MDA;
-	if (event >= HOOK_DISCONNECT || (event > HOOK_RECIPIENT &&
-	    session_add_recipient(&x->session, a, a) < 0))
+	if (event >= HOOK_DISCONNECT)
 		return;
+	if (event == HOOK_RECIPIENT)	/* it is not in the list yet */
+		recipients_clear(&x->session.recipients);
 	var = hooks_environment(&x->session, event, event == HOOK_RECIPIENT ||
 	    event == HOOK_MDA ? a : NULL, a);
 	for (; var && *var; var++)
@@ -193,8 +194,7 @@ try_mail(struct rehearsal *x, const char *address)
 	}
 	ours = !r.code;
 	if (ours)
-		r = s->envelope->ops->add_recipient(s->envelope,
-		    &x->recipient);
+		r = transaction_add(s, &x->recipient, &x->recipient);
 	if (!r.code)
 		r = reply_make(250, "2.1.5 Ok");
 	page_field(verb, "%d %s", r.code, r.text);

@@ -115,7 +115,7 @@ begin(struct session *s, bool chunked)
 static void
 expect_replies(struct session *s)
 {
-	s->n_replies = is_lmtp(s) ? s->recipients : 0;
+	s->n_replies = is_lmtp(s) ? (long long)s->recipients.n : 0;
 }
 
 /* Is it one refusal for all? */
@@ -158,7 +158,7 @@ close_for_each(struct session *s)
 		return r;
 	}
 	s->replies = each;
-	session_keep_recipients(s, s->phase == PHASE_BDAT ? "BDAT" : "DATA",
+	session_refuse_recipients(s, s->phase == PHASE_BDAT ? "BDAT" : "DATA",
 	    each);
 	for (i = 0; i < n && reply_refuses(&each[i]); i++)
 		;

@@ -26,11 +26,12 @@ log_failure(const struct session *s)
 static size_t
 select_recipients(const struct session *s, struct report_recipient *to)
 {
-	const struct rcpt *r = s->rcpts;
+	const struct recipients *list = &s->recipients;
+	const struct recipient *r;
 	size_t n = 0;
 
-	for (; r < s->rcpts + s->recipients; r++)
-		if (r->notify & DSN_SUCCESS)
+	for (r = list->all; r < list->all + list->n; r++)
+		if (!r->refused && r->notify & DSN_SUCCESS)
 			to[n++] = (struct report_recipient){
 				r->email, r->original
 			};
@@ -85,9 +86,9 @@ dsn_report(struct session *s)
 	};
 	struct report_recipient *to;
 
-	if (!dsn_is_offered(s) || !*s->mail.sender || !s->recipients)
+	if (!dsn_is_offered(s) || !*s->mail.sender || s->recipients.n == 0)
 		return;
-	to = calloc((size_t)s->recipients, sizeof *to);
+	to = calloc(s->recipients.n, sizeof *to);
 	if (!to) {
 		log_failure(s);
 		return;

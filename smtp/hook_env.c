@@ -3,6 +3,7 @@
  * were checked: none has a control byte.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/text/reply.h"
@@ -72,6 +73,24 @@ hook_env_set_session(struct environment *e, const struct session *s)
 	    set_some(e, "SMTP_PROTOCOL", s->protocol);
 }
 
+/* A line for each of them, if there is any. */
+static int
+set_recipients(struct environment *e, const struct recipients *to)
+{
+	char *list;
+	int status;
+
+	if (recipients_count(to) == 0)
+		return environment_set(e, "SMTP_RECIPIENTS", NULL);
+	list = malloc(to->bytes + 1);
+	if (!list)
+		return -1;
+	recipients_join(to, '\n', list, to->bytes + 1);
+	status = environment_set(e, "SMTP_RECIPIENTS", list);
+	free(list);
+	return status;
+}
+
 static int
 set_mail(struct environment *e, const struct session *s)
 {
@@ -89,8 +108,7 @@ set_mail(struct environment *e, const struct session *s)
 	    environment_set(e, "SMTP_RET", s->dsn.ret) |
 	    environment_set(e, "ENVID",
 		*s->dsn.envelope_id ? s->dsn.envelope_id : NULL) |
-	    environment_set(e, "SMTP_RECIPIENTS",
-		s->recipients ? s->recipient_list : NULL);
+	    set_recipients(e, &s->recipients);
 }
 
 static int

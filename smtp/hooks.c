@@ -354,10 +354,9 @@ hand_on(void *ctx, int message)
 }
 
 static struct reply
-hand_to(void *ctx, size_t rcpt, int message)
+hand_to(void *ctx, const struct recipient *r, int message)
 {
 	struct session *s = ctx;
-	const struct rcpt *r = &s->rcpts[rcpt];
 	struct address recipient, mailbox;
 
 	s->dsn.notify = r->notify;

@@ -145,33 +145,47 @@ transaction_max_recipients(const struct session *s)
 	return s->options->max_recipients;
 }
 
+static bool
+has_room(const struct session *s, const char *email)
+{
+	const struct recipients *to = &s->recipients;
+
+	return to->bytes + strlen(email) + 1 <= RECIPIENT_LIST_MAX &&
+	    to->original_bytes + strlen(s->dsn.original) <= RECIPIENT_LIST_MAX;
+}
+
 /* Limits and policy first: a command can't overrule them. */
 static struct reply
 judge_recipient(struct session *s, const struct address *a)
 {
 	const long long most = transaction_max_recipients(s);
 
-	if ((most && s->recipients >= most) ||
-	    !session_has_room(s, a->email))
+	if ((most && s->recipients.n >= (unsigned long long)most) ||
+	    !has_room(s, a->email))
 		return reply_make(452, "4.5.3 Too many recipients");
 	if (!s->trusted && !*s->user && !is_our_domain(s, a->domain))
 		return reply_make(550, "5.7.1 We take no mail for that domain");
 	return reply_none();
 }
 
-/* Both know of a recipient, or none of the two.  A refusal, or none. */
-static struct reply
-add_recipient(struct session *s, const struct address *recipient,
+struct reply
+transaction_add(struct session *s, const struct address *recipient,
     const struct address *mailbox)
 {
-	struct reply r;
+	/* a command for delivery may want the extension */
+	const char *delimiters = s->options->hooks->n[HOOK_MDA] ? "" :
+	    s->options->delimiters;
+	struct recipient *r = recipients_add(&s->recipients, recipient,
+	    mailbox, delimiters, s->options->hostname, s->dsn.original,
+	    s->dsn.notify);
+	struct reply refusal;
 
-	if (session_add_recipient(s, recipient, mailbox) < 0)
+	if (!r)
 		return reply_make(451, "4.3.0 Out of memory");
-	r = s->envelope->ops->add_recipient(s->envelope, mailbox);
-	if (r.code)
-		session_drop_recipient(s);
-	return r;
+	refusal = s->envelope->ops->add_recipient(s->envelope, r, mailbox);
+	if (refusal.code)
+		recipients_drop_last(&s->recipients);
+	return refusal;
 }
 
 static struct reply
@@ -181,7 +195,7 @@ accept_recipient(struct session *s, const struct address *recipient)
 	struct address other = { .email = "" };
 	struct reply answer = hooks_ask(s, HOOK_RECIPIENT, recipient, &other);
 	struct reply refusal = reply_refuses(&answer) ? answer :
-	    add_recipient(s, recipient, *other.email ? &other : recipient);
+	    transaction_add(s, recipient, *other.email ? &other : recipient);
 
 	if (refusal.code) {
 		session_cut_headers(s, headers);

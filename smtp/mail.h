@@ -18,6 +18,13 @@ struct reply transaction_open(struct session *, const char *arg);
 struct reply transaction_judge(struct session *, const char *arg,
     struct address *recipient);
 
+/*
+ * Add a recipient to the mail at hand; mailbox is where its mail goes.
+ * Returns a refusal, and then it is not added, or none.
+ */
+struct reply transaction_add(struct session *,
+    const struct address *recipient, const struct address *mailbox);
+
 /* How many recipients a mail may have; 0: any number. */
 long long transaction_max_recipients(const struct session *);
 

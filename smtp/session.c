@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
-#include "lib/memory.h"
 #include "lib/proc/title.h"
 #include "smtp/session.h"
 
@@ -96,17 +95,10 @@ static void
 log_recipients(const struct session *s, struct log_line *l)
 {
 	char to[LOG_VALUE_MAX + 2];
-	size_t i, n = s->recipient_octets;
 
-	if (n == 0)
+	if (recipients_count(&s->recipients) == 0)
 		return;
-	if (n > sizeof to - 1)
-		n = sizeof to - 1;
-	memcpy(to, s->recipient_list, n);
-	to[n] = '\0';
-	for (i = 0; i < n; i++)
-		if (to[i] == '\n')
-			to[i] = ',';
+	recipients_join(&s->recipients, ',', to, sizeof to);
 	log_str(l, "to", to);
 }
 
@@ -174,7 +166,8 @@ session_log_mail(const struct session *s, unsigned long long size)
 	log_str(&l, "id", s->mail_id);
 	log_str(&l, "from", s->mail.sender);
 	log_recipients(s, &l);
-	log_num(&l, "recipients", s->recipients);
+	log_num(&l, "recipients",
+	    (long long)recipients_count(&s->recipients));
 	log_num(&l, "size", (long long)size);
 	log_str(&l, "helo", s->helo);
 	log_str(&l, "protocol", s->protocol);
@@ -267,13 +260,12 @@ session_reset(struct session *s)
 	s->mail = (struct mail){
 		.id = s->mail_id, .kept = -1,
 		.headers = s->headers ? s->headers : "",
+		.recipients = &s->recipients,
 	};
 	stream_end_data(s->stream);
 	s->dot_deadline = 0;
 	s->mail_id[0] = '\0';
-	while (s->recipients)
-		free(s->rcpts[--s->recipients].email);
-	s->recipient_octets = s->original_octets = 0;
+	recipients_clear(&s->recipients);
 	free(s->replies);
 	s->replies = NULL;
 	s->n_replies = 0;
@@ -345,103 +337,22 @@ void
 session_end(struct session *s)
 {
 	session_reset(s);
-	free(s->recipient_list);
-	free(s->rcpts);
 	free(s->headers);
 }
 
-/* Is the list of recipients as long as that, or can it be made so? */
-static bool
-make_room(struct session *s, size_t need)
-{
-	size_t size = s->recipient_room ? s->recipient_room :
-	    RECIPIENT_LIST_MIN;
-	char *more;
-
-	while (size < need)
-		size *= 2;
-	if (size == s->recipient_room)
-		return true;
-	more = realloc(s->recipient_list, size);
-	if (!more)
-		return false;
-	s->recipient_list = more;
-	s->recipient_room = size;
-	return true;
-}
-
-bool
-session_has_room(struct session *s, const char *email)
-{
-	const size_t need = s->recipient_octets + strlen(email) + 2;
-
-	return need <= RECIPIENT_LIST_MAX && make_room(s, need) &&
-	    s->original_octets + strlen(s->dsn.original) <= RECIPIENT_LIST_MAX;
-}
-
-static void
-list_recipient(struct session *s, const char *email)
-{
-	const size_t len = strlen(email);
-	size_t n = s->recipient_octets;
-
-	if (n)
-		s->recipient_list[n++] = '\n';
-	memcpy(s->recipient_list + n, email, len + 1);
-	s->recipient_octets = n + len;
-}
-
-int
-session_add_recipient(struct session *s, const struct address *a,
-    const struct address *mailbox)
-{
-	size_t n = (size_t)s->recipients;
-	struct rcpt *r = memory_grow(&s->rcpts, &n, sizeof *r);
-	char *kept[3];
-
-	if (!r || memory_keep(kept, a->email, mailbox->email,
-	    s->dsn.original) < 0)
-		return -1;
-	*r = (struct rcpt){ .email = kept[0], .mailbox = kept[1],
-	    .original = *kept[2] ? kept[2] : NULL, .notify = s->dsn.notify };
-	list_recipient(s, r->email);
-	s->original_octets += strlen(s->dsn.original);
-	s->recipients++;
-	return 0;
-}
-
 void
-session_drop_recipient(struct session *s)
-{
-	struct rcpt *r = &s->rcpts[--s->recipients];
-
-	s->recipient_octets -= strlen(r->email);
-	if (s->recipient_octets)	/* a line end is before it */
-		s->recipient_octets--;
-	s->recipient_list[s->recipient_octets] = '\0';
-	if (r->original)
-		s->original_octets -= strlen(r->original);
-	free(r->email);
-}
-
-void
-session_keep_recipients(struct session *s, const char *command,
+session_refuse_recipients(struct session *s, const char *command,
     const struct reply *each)
 {
-	long long i, kept = 0;
+	struct recipient *r;
+	size_t i;
 
-	s->recipient_octets = 0;
-	for (i = 0; i < s->recipients; i++) {
-		if (reply_refuses(&each[i])) {
-			log_refusal(s, command, NULL, &each[i],
-			    s->rcpts[i].email);
-			free(s->rcpts[i].email);
-		} else {
-			list_recipient(s, s->rcpts[i].email);
-			s->rcpts[kept++] = s->rcpts[i];
-		}
+	for (i = 0; i < s->recipients.n; i++) {
+		r = &s->recipients.all[i];
+		r->refused = reply_refuses(&each[i]);
+		if (r->refused)
+			log_refusal(s, command, NULL, &each[i], r->email);
 	}
-	s->recipients = kept;
 }
 
 /* RFC 5322 2.2, as it may come from a command. */

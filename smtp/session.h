@@ -8,6 +8,7 @@
 #include "lib/log.h"
 #include "lib/net/stream.h"
 #include "lib/text/line.h"
+#include "mail/recipients.h"
 #include "smtp/client.h"
 #include "smtp/counters.h"
 #include "smtp/dsn.h"
@@ -22,8 +23,8 @@ enum {
 	USER_MAX = 255,		/* octets of a name that AUTH gave */
 	REFUSALS_LOGGED = 200,	/* of a session; more are counted */
 	HEADERS_MAX = 8192,	/* octets of fields that commands added */
-	RECIPIENT_LIST_MIN = 512,	/* octets that are there at first */
-	RECIPIENT_LIST_MAX = 100000,	/* octets, of their ORCPT, too */
+	RECIPIENT_LIST_MAX = 100000,	/* bytes of the addresses, and as many
+					   of the ORCPTs, of a message */
 };
 
 enum phase {
@@ -38,17 +39,6 @@ enum phase {
 struct given {	/* by XCLIENT, and so not by who says HELO or EHLO */
 	char helo[HELO_MAX + 1];
 	const char *protocol;	/* SMTP or ESMTP; NULL: none was */
-};
-
-/*
- * A recipient that was accepted; both as address_parse() reads them in <>.
- * What email points to has the others behind it.
- */
-struct rcpt {
-	char *email;			/* as it was given */
-	char *mailbox;			/* that takes its mail */
-	char *original;			/* as dsn.h has it; or NULL */
-	unsigned notify;		/* of enum dsn_notify, dsn.h */
 };
 
 struct session {
@@ -97,11 +87,7 @@ struct session {
 					   declared */
 	struct dsn dsn;			/* what its sender wants to be told */
 	struct data data;		/* what came of the message */
-	struct rcpt *rcpts;
-	long long recipients;		/* how many */
-	char *recipient_list;		/* a line each; room for so much */
-	size_t recipient_room;
-	size_t recipient_octets, original_octets;
+	struct recipients recipients;
 	long long n_replies;		/* LMTP: of the whole message; else 0 */
 	struct reply *replies;		/* they; NULL: all are the same */
 	const char *asked;		/* the event whose command runs */
@@ -137,21 +123,11 @@ void session_forget(struct session *);
 /* Free what it holds. */
 void session_end(struct session *);
 
-/* Is there room for a further recipient, and for what dsn says of it? */
-bool session_has_room(struct session *, const char *email);
-
 /*
- * Note a recipient, for whom there is room, the mailbox that takes its mail,
- * and what dsn says of it.  Returns 0, or -1 where there is no memory.
+ * After the data: log each recipient that is refused by its reply, and mark
+ * it as refused.
  */
-int session_add_recipient(struct session *, const struct address *,
-    const struct address *mailbox);
-
-/* Forget the last one: it is refused. */
-void session_drop_recipient(struct session *);
-
-/* Log each recipient whose reply refuses the message, and forget it. */
-void session_keep_recipients(struct session *, const char *command,
+void session_refuse_recipients(struct session *, const char *command,
     const struct reply *each);
 
 /* Forget header fields behind the first so many octets of them. */

@@ -315,6 +315,30 @@ to() {
 	keeps 1 "$base/bob"
 }
 
+@test "all spellings of a mailbox share one copy, with one Delivered-To" {
+	users bob alice
+	to bob@mx.example '"bob"@mx.example' Bob@mx.example BOB+x@MX.example \
+	    alice+news@mx.example alice@mx.example
+	say "${dialogue[@]}" DATA x . QUIT
+	[[ $codes == '220 250 250 250 250 250 250 250 250 354 250 221' ]]
+	keeps 1 "$base/bob"
+	keeps 1 "$base/alice"
+	[[ $(grep -c '^Delivered-To: ' "$(message "$base/bob")") == 1 ]]
+	grep -qx 'Delivered-To: bob@mx.example' "$(message "$base/bob")"
+	grep -qx 'Delivered-To: alice+news@mx.example' "$(message "$base/alice")"
+}
+
+@test "mailboxes whose template leads to one Maildir share one copy" {
+	base=$tmp/mail dir=$tmp/mail/{domain}
+	mkdir -p "$base/mx.example"/{tmp,new,cur}
+	to bob@mx.example eve@mx.example
+	say "${dialogue[@]}" DATA x . QUIT
+	[[ $codes == '220 250 250 250 250 354 250 221' ]]
+	keeps 1 "$base/mx.example"
+	grep '^Delivered-To: ' "$(message "$base/mx.example")" >"$tmp/to"
+	[[ $(<"$tmp/to") == $'Delivered-To: bob@mx.example\nDelivered-To: eve@mx.example' ]]
+}
+
 @test "--hardlink makes it one file with many names, without Delivered-To" {
 	users bob eve dan
 	options=(--hardlink)

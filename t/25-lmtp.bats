@@ -69,6 +69,23 @@ answers() {
 	[[ $(header Received) == *' with LMTP id '* ]]
 }
 
+@test "each spelling of a mailbox has a reply, and they share one Delivered-To" {
+	post ann '"ann"' Ann ann+x bob
+	answers '250 2.0.0' '250 2.0.0' '250 2.0.0' '250 2.0.0' '250 2.0.0'
+	keeps 1
+	[[ $(header Delivered-To) == $'ann@mx.example\nbob@mx.example' ]]
+}
+
+@test "--mda runs once for each mailbox, extensions apart" {
+	# shellcheck disable=SC2016 # the hook expands it
+	options=(--mda 'cat >/dev/null; printf "%s\n" "$RECIPIENT" >>'"'$tmp/calls'")
+	install -m 666 /dev/null "$tmp/calls"
+	post ann Ann ann+x
+	answers '250 2.0.0' '250 2.0.0' '250 2.0.0'
+	[[ $(<"$tmp/calls") == $'ann@mx.example\nann+x@mx.example' ]]
+	keeps 1
+}
+
 @test "so it has after BDAT LAST, and other chunks have one (RFC 2033 4.2)" {
 	local lines_to
 	options=("${lmtp[@]}")
