@@ -1,5 +1,4 @@
 /* The list of recipients, and which of them are one mailbox. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,23 +23,17 @@ hash_text(const char *s)
 	return h;
 }
 
-/* A hash of the address, with its domain in lower case and A-labels. */
-static unsigned
-hash_mailbox(const struct address *a)
-{
-	char canonical[ADDRESS_CANONICAL_MAX];
-
-	address_canonical_of(a, canonical);
-	return hash_text(canonical);
-}
-
-/* Is the canonical address that of the recipient's mailbox? */
+/*
+ * Is the canonical address, with a local part of so many bytes, that of the
+ * recipient's mailbox?
+ */
 static bool
-is_mailbox(const struct recipient *r, const char *canonical)
+is_mailbox(const struct recipient *r, const char *canonical, size_t local)
 {
 	char own[ADDRESS_CANONICAL_MAX];
 
-	return address_canonical(r->mailbox, own) == 0 &&
+	return strncmp(r->mailbox, canonical, local) == 0 &&
+	    address_canonical(r->mailbox, own) == 0 &&
 	    strcmp(own, canonical) == 0;
 }
 
@@ -52,7 +45,7 @@ find_first(const struct recipients *to, size_t i)
 	size_t j;
 
 	for (j = 0; j < i; j++)
-		if (to->all[j].key_hash == r->key_hash &&
+		if (to->all[j].hash == r->hash &&
 		    strcmp(to->all[j].key, r->key) == 0)
 			break;
 	return j;
@@ -62,18 +55,16 @@ find_first(const struct recipients *to, size_t i)
 static int
 copy_strings(char *copies[STRINGS], const char *const *strings)
 {
-	size_t i, size = 0;
+	size_t i, size[STRINGS], all = 0;
 	char *p;
 
 	for (i = 0; i < STRINGS; i++)
-		size += strlen(strings[i]) + 1;
-	p = malloc(size);
+		all += size[i] = strlen(strings[i]) + 1;
+	p = malloc(all);
 	if (!p)
 		return -1;
-	for (i = 0; i < STRINGS; i++) {
-		copies[i] = p;
-		p = stpcpy(p, strings[i]) + 1;
-	}
+	for (i = 0; i < STRINGS; i++, p += size[i - 1])
+		copies[i] = memcpy(p, strings[i], size[i]);
 	return 0;
 }
 
@@ -84,13 +75,11 @@ recipients_add(struct recipients *to, const struct address *email,
 {
 	char key[KEY_MAX], *kept[STRINGS];
 	struct recipient *r = memory_grow(&to->all, &to->n, sizeof *r);
-	size_t len;
 
 	if (!r)
 		return NULL;
 	address_mailbox(mailbox->local, delimiters, key);
-	len = strlen(key);
-	snprintf(key + len, sizeof key - len, "@%s",
+	stpcpy(stpcpy(strchr(key, '\0'), "@"),
 	    *mailbox->domain ? mailbox->domain : hostname);
 	if (copy_strings(kept, (const char *[]){ email->email,
 	    mailbox->email, key, original }) < 0) {
@@ -100,8 +89,7 @@ recipients_add(struct recipients *to, const struct address *email,
 	*r = (struct recipient){
 		.email = kept[0], .mailbox = kept[1], .key = kept[2],
 		.original = *original ? kept[3] : NULL, .notify = notify,
-		.key_hash = hash_text(key),
-		.mailbox_hash = hash_mailbox(mailbox),
+		.hash = hash_text(key),
 	};
 	r->first = find_first(to, to->n - 1);
 	to->distinct += r->first == to->n - 1;
@@ -209,14 +197,14 @@ note_delivered_to(struct recipients *to, const char *value)
 {
 	char canonical[ADDRESS_CANONICAL_MAX];
 	struct recipient *r;
-	unsigned hash;
+	size_t local;
 
 	if (++to->lookups > LOOKUPS_MAX ||
 	    address_canonical(value, canonical) < 0)
 		return;
-	hash = hash_text(canonical);
+	local = (size_t)(strchrnul(canonical, '@') - canonical);
 	for (r = to->all; r < to->all + to->n; r++)
-		if (r->mailbox_hash == hash && is_mailbox(r, canonical)) {
+		if (is_mailbox(r, canonical, local)) {
 			r->above = true;
 			to->above++;
 		}

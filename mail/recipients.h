@@ -28,7 +28,7 @@ struct recipient {
 
 	/* private */
 	char *key;		/* the same for all spellings of a mailbox */
-	unsigned key_hash, mailbox_hash;
+	unsigned hash;		/* of key */
 	bool above;		/* the field above is its Delivered-To */
 };
 
