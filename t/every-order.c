@@ -71,42 +71,65 @@ are_synced(const struct name *given, int n)
 	return 1;
 }
 
-/* What copies are made of need not be on the disk itself. */
+/* What is known of a delivery as its calls go by. */
+struct view {
+	unsigned long long files[USERS_MAX * 2];	/* fsynced, as inodes */
+	int n_files;
+	struct name given[USERS_MAX];
+	int n_given, copies;
+	int links;		/* all copies are one file */
+};
+
+static int
+is_written(const struct fail_event *e)
+{
+	return strcmp(e->name, "write") == 0 || strcmp(e->name, "copy") == 0;
+}
+
+static const char *
+look(struct view *v, const struct fail_event *e)
+{
+	const int fsyncs = strcmp(e->name, "fsync") == 0;
+
+	if (fsyncs)
+		note_sync(v->given, v->n_given, e);
+	if (fsyncs && e->kind == 'f' && !holds(v->files, v->n_files, e->inode))
+		v->files[v->n_files++] = e->inode;
+	if (e->kind == 'f' && is_written(e) &&
+	    holds(v->files, v->n_files, e->inode))
+		return "a file is written to behind its fsync";
+	if (e->kind == 's' && is_written(e) && v->n_files > 0 &&
+	    (v->n_given < v->copies || !are_synced(v->given, v->n_given)))
+		return "a reply before all is on the disk";
+	if (strcmp(e->name, "rename") != 0)
+		return NULL;
+	if (v->n_given < v->copies)
+		v->given[v->n_given++] = (struct name){ .file = e->named,
+		    .dir = e->inode };
+	/* what copies are made of need not be on the disk itself */
+	return v->n_files == (v->links ? 1 : v->copies) &&
+	    holds(v->files, v->n_files, e->named) ? NULL :
+	    "a name before all is on the disk";
+}
+
 void
 order_check(const struct server *server, void (*blame)(const char *))
 {
 	const struct scenario *s = server->scenario;
-	const int links = s->options[0] && strcmp(s->options[0],
-	    "--hardlink") == 0;
-	const int copies = s->own ? s->recipients : 1;
-	unsigned long long files[USERS_MAX * 2];
-	struct name given[USERS_MAX];
-	const struct fail_event *e = server->control->events;
-	int n_files = 0, named = 0;
+	struct view v = {
+		.copies = s->own ? s->recipients : 1,
+		.links = s->options[0] &&
+		    strcmp(s->options[0], "--hardlink") == 0,
+	};
+	const char *what;
 	long i;
 
-	for (i = 0; i < server->control->n_events; i++, e++) {
-		if (e->kind == 'f' && holds(files, n_files, e->inode) &&
-		    (strcmp(e->name, "write") == 0 ||
-		    strcmp(e->name, "copy") == 0))
-			blame("a file is written to behind its fsync");
-		if (strcmp(e->name, "fsync") == 0) {
-			note_sync(given, named, e);
-			if (e->kind == 'f' && !holds(files, n_files, e->inode))
-				files[n_files++] = e->inode;
-		}
-		if (strcmp(e->name, "rename") == 0) {
-			if (n_files != (links ? 1 : copies) ||
-			    !holds(files, n_files, e->named))
-				blame("a name before all is on the disk");
-			if (named < copies)
-				given[named++] = (struct name){
-				    .file = e->named, .dir = e->inode };
-		}
-		if (e->kind == 's' && strcmp(e->name, "write") == 0 &&
-		    n_files > 0 && (named < copies || !are_synced(given, named)))
-			blame("a reply before all is on the disk");
+	for (i = 0; i < server->control->n_events; i++) {
+		what = look(&v, &server->control->events[i]);
+		if (what)
+			blame(what);
 	}
-	if (n_files == 0 || named != copies || !are_synced(given, named))
+	if (v.n_files == 0 || v.n_given != v.copies ||
+	    !are_synced(v.given, v.n_given))
 		blame("250, and not all is on the disk");
 }
