@@ -13,6 +13,16 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/text/utf8.h"
+
+#define CUT	"..."	/* behind a value of which more was there */
+
+enum {
+	LINE_ROOM = LOG_LINE_MAX - 4,	/* "}\n", the NUL, a quote */
+	CUT_ROOM = 5,			/* that, and quotes */
+	ESCAPED_MAX = 8,		/* bytes of a character, with the NUL */
+	REPLACEMENT = 0xfffd,		/* of what is no UTF-8 */
+};
 
 static struct {		/* set once, at start-up */
 	struct log_options options;
@@ -90,9 +100,7 @@ log_is_syslog(void)
 static void
 put(struct log_line *l, const char *s, size_t n)
 {
-	const size_t room = sizeof l->buf - 4;	/* "}\n", the NUL, a quote */
-
-	if (l->full || n > room - l->len) {
+	if (l->full || n > LINE_ROOM - l->len) {
 		l->full = true;
 		return;
 	}
@@ -107,18 +115,36 @@ is_plain(unsigned char c)
 	return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
 }
 
-static void
-put_escaped(struct log_line *l, unsigned char c)
+/*
+ * A character that does not stand for itself, escaped, with a NUL.  Returns how
+ * many bytes of s it is.  JSON is UTF-8; in text, bytes beyond ASCII are shown
+ * one by one.
+ */
+static size_t
+escape(const char *s, char *out)
 {
-	char out[8];
-	int n;
+	const char *next = s;
+	const unsigned char byte = (unsigned char)*s;
+	long c;
 
-	if (c == '"' || c == '\\')
-		n = snprintf(out, sizeof out, "\\%c", c);
+	if (byte == '"' || byte == '\\') {
+		sprintf(out, "\\%c", byte);
+		return 1;
+	}
+	if (!sink.options.json) {
+		sprintf(out, "\\x%02x", byte);
+		return 1;
+	}
+	c = utf8_next(&next);
+	if (c < 0) {
+		c = REPLACEMENT;
+		next = s + 1;
+	}
+	if (utf8_is_harmless(c))
+		out[utf8_put(c, out)] = '\0';
 	else
-		n = snprintf(out, sizeof out,
-		    sink.options.json ? "\\u%04x" : "\\x%02x", c);
-	put(l, out, (size_t)n);
+		sprintf(out, "\\u%04x", (unsigned)c & 0xffff);
+	return (size_t)(next - s);
 }
 
 static bool
@@ -132,31 +158,55 @@ needs_quotes(const char *s)
 	return false;
 }
 
-static void
-put_value(struct log_line *l, const char *s, bool quoted)
+/* How much of s, of at most so many bytes, stands for itself? */
+static size_t
+plain_length(const char *s, size_t most)
 {
-	const char *end = s + strnlen(s, LOG_VALUE_MAX), *plain;
+	size_t n = 0;
+
+	while (n < most && is_plain((unsigned char)s[n]))
+		n++;
+	return n;
+}
+
+/* At most so many bytes of it, as it is written, and a mark if it is cut. */
+static void
+put_value(struct log_line *l, const char *s, bool quoted, size_t most)
+{
+	const size_t end = l->len + quoted + most;
+	char escaped[ESCAPED_MAX];
+	size_t n;
 
 	if (quoted)
 		put(l, "\"", 1);
-	while (s < end) {
-		for (plain = s; s < end && is_plain((unsigned char)*s); s++)
-			;
-		put(l, plain, (size_t)(s - plain));
-		if (s < end)
-			put_escaped(l, (unsigned char)*s++);
+	while (*s) {
+		n = plain_length(s, end - l->len);
+		put(l, s, n);
+		s += n;
+		if (!*s)
+			break;
+		n = escape(s, escaped);
+		if (l->len + strlen(escaped) > end) {
+			put(l, CUT, strlen(CUT));
+			break;
+		}
+		put(l, escaped, strlen(escaped));
+		s += n;
 	}
-	if (*s)
-		put(l, "...", 3);
 	if (quoted)
 		put(l, "\"", 1);
 }
 
-/* A pair that does not fit is left out whole, and so are those after it. */
+/*
+ * Where a line has too little room for a value it is cut more than others are;
+ * a number, and all pairs where there is none, are left out.
+ */
 static void
-put_pair(struct log_line *l, const char *key, const char *value, bool quoted)
+put_pair(struct log_line *l, const char *key, const char *value, bool quoted,
+    bool may_be_cut)
 {
-	size_t before = l->len;
+	const size_t before = l->len;
+	size_t room;
 
 	if (l->off || l->full)
 		return;
@@ -170,7 +220,12 @@ put_pair(struct log_line *l, const char *key, const char *value, bool quoted)
 		put(l, key, strlen(key));
 		put(l, "=", 1);
 	}
-	put_value(l, value, quoted);
+	room = LINE_ROOM - l->len;
+	if (may_be_cut && room < LOG_VALUE_MAX + CUT_ROOM)
+		put_value(l, value, quoted, room > CUT_ROOM ?
+		    room - CUT_ROOM : 0);
+	else
+		put_value(l, value, quoted, LOG_VALUE_MAX);
 	if (l->full)
 		l->len = before;
 }
@@ -178,7 +233,8 @@ put_pair(struct log_line *l, const char *key, const char *value, bool quoted)
 void
 log_str(struct log_line *l, const char *key, const char *value)
 {
-	put_pair(l, key, value, sink.options.json || needs_quotes(value));
+	put_pair(l, key, value, sink.options.json || needs_quotes(value),
+	    true);
 }
 
 void
@@ -194,7 +250,7 @@ log_num(struct log_line *l, const char *key, long long value)
 	while (n /= 10);
 	if (value < 0)
 		*--p = '-';
-	put_pair(l, key, p, false);
+	put_pair(l, key, p, false, false);
 }
 
 /*

@@ -10,8 +10,8 @@
 #include <stddef.h>
 
 enum {
-	LOG_LINE_MAX = 4096,	/* octets; PIPE_BUF on Linux */
-	LOG_VALUE_MAX = 1000,	/* octets of a value, before escaping */
+	LOG_LINE_MAX = 4096,	/* bytes; PIPE_BUF on Linux */
+	LOG_VALUE_MAX = 1000,	/* bytes of a value, as it is written */
 };
 
 enum log_level { LEVEL_ERROR, LEVEL_WARNING, LEVEL_INFO, LEVEL_DEBUG };

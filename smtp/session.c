@@ -102,6 +102,33 @@ log_recipients(const struct session *s, struct log_line *l)
 	log_str(l, "to", to);
 }
 
+/*
+ * How many bytes of log a session may make by being refused: about as many as a
+ * dialogue of usual lines does, so that a client can't make ten times as much
+ * as it sends.
+ */
+static unsigned long long
+log_allowance(const struct session *s)
+{
+	const unsigned long long n = REFUSALS_FREE +
+	    REFUSALS_FACTOR * s->stream->received;
+
+	return n < REFUSALS_OCTETS ? n : REFUSALS_OCTETS;
+}
+
+/* from once a transaction, and to when it is about the message, or about to */
+static void
+log_envelope(struct session *s, struct log_line *l, const char *to)
+{
+	if (!s->told_sender)
+		log_str(l, "from", s->mail.sender);
+	s->told_sender = true;
+	if (to)
+		log_str(l, "to", to);
+	else if (s->phase >= PHASE_RCPT && !s->envelope)
+		log_recipients(s, l);
+}
+
 /* to: the recipient that it is about; NULL: all that there are */
 static void
 log_refusal(struct session *s, const char *command, const char *line,
@@ -112,8 +139,12 @@ log_refusal(struct session *s, const char *command, const char *line,
 
 	if (s->stream->state == STREAM_CLOSED)	/* nobody hears it */
 		return;
-	if (++s->refusals > REFUSALS_LOGGED)
+	s->refusals++;
+	if (s->refusals - s->unlogged > REFUSALS_LOGGED ||
+	    (s->logged && s->logged >= log_allowance(s))) {
+		s->unlogged++;
 		return;
+	}
 	session_log(s, &l, LEVEL_INFO, "refused");
 	log_str(&l, "command", command);
 	snprintf(text, sizeof text, "%d %s", r->code, r->text);
@@ -121,19 +152,16 @@ log_refusal(struct session *s, const char *command, const char *line,
 		log_str(&l, "unsent", text);
 	else
 		log_str(&l, "reply", text);
-	if (*s->mail_id) {
+	if (*s->mail_id)
 		log_str(&l, "id", s->mail_id);
-		log_str(&l, "from", s->mail.sender);
-	}
-	if (to)
-		log_str(&l, "to", to);
-	else
-		log_recipients(s, &l);
-	if (line)
-		log_str(&l, "line", line);
 	if (*s->mail.error)
 		log_str(&l, "error", s->mail.error);
+	if (*s->mail_id)
+		log_envelope(s, &l, to);
+	if (line)
+		log_str(&l, "line", line);
 	log_end(&l);
+	s->logged += l.len;
 }
 
 static void
@@ -164,17 +192,17 @@ session_log_mail(const struct session *s, unsigned long long size)
 	scoreboard_count(s->options->board, COUNT_OCTETS, size);
 	session_log(s, &l, LEVEL_INFO, "message");
 	log_str(&l, "id", s->mail_id);
-	log_str(&l, "from", s->mail.sender);
-	log_recipients(s, &l);
 	log_num(&l, "recipients",
 	    (long long)recipients_count(&s->recipients));
 	log_num(&l, "size", (long long)size);
-	log_str(&l, "helo", s->helo);
+	log_num(&l, "took_ms", clock_ms() - s->mail_began);
 	log_str(&l, "protocol", s->protocol);
 	log_tls(&s->client.tls, &l);
-	log_num(&l, "took_ms", clock_ms() - s->mail_began);
 	if (*s->mail.file)
 		log_str(&l, "file", s->mail.file);
+	log_str(&l, "helo", s->helo);	/* the client's choice from here on */
+	log_str(&l, "from", s->mail.sender);
+	log_recipients(s, &l);
 	log_end(&l);
 }
 
@@ -211,8 +239,8 @@ session_log_end(const struct session *s)
 {
 	struct log_line l;
 
-	session_log(s, &l, s->refusals > REFUSALS_LOGGED ? LEVEL_INFO :
-	    LEVEL_DEBUG, "disconnected");
+	session_log(s, &l, s->unlogged ? LEVEL_INFO : LEVEL_DEBUG,
+	    "disconnected");
 	log_str(&l, "how", session_end_word(s));
 	log_num(&l, "mails", s->mails);
 	log_num(&l, "errors", s->errors);
@@ -265,6 +293,7 @@ session_reset(struct session *s)
 	stream_end_data(s->stream);
 	s->dot_deadline = 0;
 	s->mail_id[0] = '\0';
+	s->told_sender = false;
 	recipients_clear(&s->recipients);
 	free(s->replies);
 	s->replies = NULL;

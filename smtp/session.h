@@ -22,6 +22,9 @@ enum {
 	AUTH_LINE_MAX = 12288,	/* octets with CR LF, RFC 4954 4 */
 	USER_MAX = 255,		/* octets of a name that AUTH gave */
 	REFUSALS_LOGGED = 200,	/* of a session; more are counted */
+	REFUSALS_OCTETS = 65536,	/* of log lines about them, at most */
+	REFUSALS_FREE = 1024,	/* of these, whatever the client sends */
+	REFUSALS_FACTOR = 8,	/* of these, for each one that it sends */
 	HEADERS_MAX = 8192,	/* octets of fields that commands added */
 	RECIPIENT_LIST_MAX = 100000,	/* bytes of the addresses, and as many
 					   of the ORCPTs, of a message */
@@ -73,12 +76,15 @@ struct session {
 	long long deferred;		/* recipients refused for now */
 	long long empty_lines;
 	long long refusals;		/* that were logged, or not */
+	long long unlogged;		/* those that were not */
+	unsigned long long logged;	/* octets of the lines about them */
 
 	/* of the mail at hand */
 	struct envelope *envelope;
 	struct mail mail;
 	char mail_id[MAIL_ID_MAX];
 	long long mail_began;
+	bool told_sender;		/* in the log */
 	unsigned long long declared_size;
 	unsigned long long chunk;	/* octets of the last one of BDAT */
 	bool utf8;			/* SMTPUTF8 was given */
@@ -173,7 +179,7 @@ void session_log(const struct session *, struct log_line *, enum log_level,
 
 /*
  * Log a refusal: which command, what it was told, and what the client sent,
- * if line is not NULL; the first REFUSALS_LOGGED of them.
+ * if line is not NULL; the first REFUSALS_LOGGED of them, in so many octets.
  */
 void session_log_refusal(struct session *, const char *command,
     const char *line, const struct reply *);

@@ -332,7 +332,7 @@ END
 	options=(--mda '[ "$LOCAL" = ann ] || exit 67;')
 	post bob ann eve
 	answers '550 5.1.1' 250 '550 5.1.1'
-	events message | grep -q ' to=ann@mx.example recipients=1 '
+	events message | grep -q ' recipients=1 .* to=ann@mx.example$'
 	events refused | grep -q 'command=DATA reply="550 5.1.1 .*to=bob@mx.example'
 	events refused | grep -q 'command=DATA reply="550 5.1.1 .*to=eve@mx.example'
 	[[ $(events refused | wc -l) == 2 ]]

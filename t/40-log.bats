@@ -69,6 +69,112 @@ value() {
 	[[ $(value to "$(events message)") == some-longer-name-1@mx.example* ]]
 }
 
+# letters N: a local part of N letters, each two bytes of UTF-8
+letters() {
+	printf 'ü%.0s' $(seq "$1")
+}
+
+@test "no addresses are so long that their line lacks id, recipients, size or file" {
+	local form key rcpt=() long=$tmp i
+	# a path of 900 bytes
+	for i in 1 2 3 4; do long+=/$(printf '%0200d' 0); done
+	mkdir -p "$long"
+	dir=$long/M
+	for i in {1..40}; do rcpt+=("RCPT TO:<$(letters 110)$i@mx.example>"); done
+	for form in text json; do
+		: >"$log"
+		options=(--log "$form")
+		say 'EHLO c.example' \
+		    "MAIL FROM:<$(letters 115)@c.example> SMTPUTF8" \
+		    "${rcpt[@]}" DATA x . QUIT
+		[[ $codes == *' 354 250 221' ]]
+		for key in id recipients size took_ms protocol helo file from to; do
+			[[ " $(<"$log")" =~ [\ ,\"]$key[=\"] ]]
+		done
+		# and in this order: nothing of the client's is before our own
+		[[ $(<"$log") =~ id[=\"].*recipients[=\"].*size[=\"].*file[=\"].*from[=\"].*to[=\"] ]]
+		(($(wc -L <"$log") < 4096))
+	done
+	t/json <"$log"
+	[[ $(t/json recipients <"$log") == 40 ]]
+	# cut between two characters
+	[[ $(t/json from <"$log") == "$(letters 115)@c.example" ]]
+	[[ $(t/json to <"$log") =~ ^((ü)+[0-9]+@mx.example,)*(ü)*[.]{3}$ ]]
+}
+
+@test "a value is cut at 1,000 bytes as it is written, not within an escaped one" {
+	local text
+	hook long <<-'EOT'
+		head -c 400 /dev/zero | tr '\0' '\377' >&2; echo >&2
+		head -c 999 /dev/zero | tr '\0' x >&2; echo '""' >&2
+	EOT
+	options=(--user "$(id -un)" --on-hello "$tmp/long")
+	say "${hello[@]}" QUIT
+	well_formed
+	mapfile -t text < <(events hook-said | sed 's/.* text="\(.*\)"$/\1/')
+	[[ ${text[0]} =~ ^(\\xff){250}\.\.\.$ ]]
+	[[ ${text[1]} =~ ^x{999}\.\.\.$ ]]
+}
+
+@test "from is in the first refusal of a transaction, to in that of its data" {
+	local l
+	options=(--domain mx.example --user "$(id -un)" --on-message 'exit 100;')
+	say "${to_bob[@]}" 'RCPT TO:<a@else.example>' 'RCPT TO:<b@else.example>' \
+	    DATA x . 'MAIL FROM:<eve@c.example>' 'RCPT TO:<c@else.example>' QUIT
+	[[ $codes == "$to_bob_codes 550 550 354 554 250 550 221" ]]
+	mapfile -t l < <(events refused | sed 's/.* reply="[^"]*" //')
+	[[ ${l[0]} == id=*.1\ from=alice@c.example\ line=*a@else.example* ]]
+	[[ ${l[1]} == id=*.1\ line=*b@else.example* ]]
+	[[ ${l[2]} == id=*.1\ to=bob@mx.example ]]
+	[[ ${l[3]} == id=*.2\ from=eve@c.example\ line=* ]]
+}
+
+# amplifies FILE: the log is at most ten times what the client sent
+amplifies() {
+	local sent written
+	sent=$(wc -c <"$1")
+	: >"$log"
+	feed "$1" >/dev/null
+	[[ $codes == 220\ 250* ]]
+	written=$(wc -c <"$log")
+	echo "$written bytes of log for $sent bytes: $((written * 10 / sent)) tenths"
+	((written <= 10 * sent))
+}
+
+@test "no client makes ten times as much log as it sends" {
+	local form i
+	{
+		printf '%s\r\n' 'EHLO c' \
+		    "MAIL FROM:<$(letters 115)@c.example> SMTPUTF8"
+		for i in 1 2 3 4 5; do
+			printf 'RCPT TO:<%s%d@mx.example>\r\n' "$(letters 110)" $i
+		done
+		printf 'RCPT TO:<b@c>\r\n%.0s' {1..300}
+	} >"$tmp/refused"
+	{
+		printf 'EHLO c\r\n'
+		printf 'X\r\n%.0s' {1..300}
+	} >"$tmp/short"
+	{
+		printf 'EHLO c\r\n'
+		printf 'AUTH PLAIN !\r\n%.0s' {1..300}
+	} >"$tmp/auth"
+	{
+		printf 'EHLO c\r\n'
+		printf 'MAIL FROM:<>\r\nRCPT TO:<a@mx.example>\r\nDATA\r\n.\r\n%.0s' {1..300}
+	} >"$tmp/mails"
+	for form in text json; do
+		options=(--log $form --domain mx.example --max-errors 0 --auth false
+		    --plain-auth)
+		for i in refused short auth mails; do
+			echo "$form $i"
+			amplifies "$tmp/$i"
+			[[ $i == mails ]] || grep disconnected "$log" |
+			    grep -E 'refused"?[=:]300'
+		done
+	done
+}
+
 @test "a refusal is one line with its reply: event=refused client=IP first" {
 	local l
 	via=-t options=(--domain mx.example)
@@ -97,7 +203,7 @@ value() {
 @test "after 200 refusals of a session they are only counted, in its last line" {
 	local noise
 	options=(--max-errors 0)
-	mapfile -t noise < <(yes FROB | head -n 200)
+	mapfile -t noise < <(yes 'FROB the widget with some force' | head -n 200)
 	say "${noise[@]}" QUIT
 	[[ $(events refused | wc -l) == 200 ]]
 	[[ -z $(events disconnected) ]]
@@ -209,6 +315,22 @@ value() {
 	[[ $(grep '"event":"message"' "$log" | t/json from) == '"a \"b\\ c"@c.example' ]]
 	t/json reply <"$log" | grep -q '^550 5\.7\.1 '
 	(($(wc -L <"$log") < 4096))
+}
+
+@test "in json, UTF-8 is itself, and what is none is U+FFFD" {
+	options=(--log json --user "$(id -un)"
+	    --on-hello "printf '\\303\\274 \\342\\200\\256 \\342\\202 \\360\\237\\223\\254\\n' >&2;")
+	say 'EHLO c.example' 'MAIL FROM:<jürgen@bücher.example> SMTPUTF8' \
+	    'RCPT TO:<嗨@mx.example>' DATA x . $'FROB \xfc' QUIT
+	[[ $codes == '220 250 250 250 354 250 500 221' ]]
+	t/json <"$log"
+	[[ $(grep event...message "$log" | t/json from) == jürgen@* ]]
+	[[ $(grep event...message "$log" | t/json to) == 嗨@mx.example ]]
+	grep -qF '"from":"jürgen@' "$log"
+	[[ $(t/json line <"$log") == $'FROB \xef\xbf\xbd' ]]
+	# what turns around what is shown is escaped
+	grep -qF '"text":"ü \u202e ' "$log"
+	[[ $(t/json text <"$log") == $'\xc3\xbc \xe2\x80\xae \xef\xbf\xbd\xef\xbf\xbd 📬' ]]
 }
 
 @test "--log json has what --log text has" {

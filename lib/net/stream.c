@@ -243,6 +243,7 @@ receive(struct stream *s, char *buf, size_t n)
 		end(s, STREAM_CLOSED);
 		return 0;
 	}
+	s->received += (unsigned long long)got;
 	if (s->in_data)
 		credit(s, got, 0);
 	return (size_t)got;
@@ -352,6 +353,7 @@ stream_open(struct stream *s, int in, int out,
 	s->limits = limits;
 	s->sent = NULL;
 	s->state = STREAM_OPEN;
+	s->received = 0;
 	stream_switch(s, in, out);
 	s->broken = s->block_mode = s->paused = false;
 	s->suspect = s->secret = false;

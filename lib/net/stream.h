@@ -50,6 +50,7 @@ struct stream_limits {		/* milliseconds; 0 is none */
 struct stream {
 	FILE *in, *out;
 	enum stream_state state;
+	unsigned long long received;	/* bytes */
 	bool suspect;		/* others need not wait for this client */
 	bool secret;		/* what was read is wiped before the next
 				   wait */
