@@ -306,6 +306,13 @@ economise(struct session *s, const struct command *c, struct reply *r)
 		*r = reply_make(421, "4.7.0 Nothing comes of this");
 }
 
+/* Is it a command of ours, as it ought to be written? */
+static bool
+is_known(const struct command *c)
+{
+	return c->run && c != &foreign && c != &mistyped;
+}
+
 static struct reply
 judge_line(struct session *s, const struct command *c, const char *arg)
 {
@@ -335,7 +342,7 @@ log_refused_line(struct session *s, const struct command *c, const char *line,
 	if (c->run == auth_command || c->run == transfer_data ||
 	    (r->code < 500 && c->run != transaction_rcpt)) {
 		line = NULL;
-	} else if (!c->run && s->auth_tried) {
+	} else if (s->auth_tried && !is_known(c)) {
 		snprintf(length, sizeof length, "%zu octets", strlen(line));
 		line = length;
 	}
@@ -357,8 +364,9 @@ recognise(struct session *s, const char *line, const char **arg)
 	if (c->run == auth_command) {
 		s->auth_tried = true;
 		public = (size_t)(*arg - line) + auth_public(*arg);
-	} else if (s->auth_tried && (!c->run || c == &foreign)) {
-		public = 0;
+	} else if (!is_known(c)) {
+		s->auth_tried |= auth_is_meant(line);
+		public = s->auth_tried ? 0 : SIZE_MAX;
 	}
 	transcript_line(s, public);
 	return c;
@@ -635,6 +643,5 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	starttls_end(&s);
 	transcript_end(&s);
 	session_end(&s);
-	if (s.auth_tried)
-		stream_wipe(stream);
+	stream_wipe(stream);	/* an AUTH may have come that was not read */
 }

@@ -235,6 +235,20 @@ auth_public(const char *arg)
 }
 
 bool
+auth_is_meant(const char *line)
+{
+	static const char *const words[] = {
+		"AUTH", "PLAIN", "LOGIN", "USER", "PASS",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof words / sizeof *words; i++)
+		if (strcasestr(line, words[i]))
+			return true;
+	return false;
+}
+
+bool
 auth_offered(const struct session *s)
 {
 	return s->options->hooks->auth.command && !*s->user &&

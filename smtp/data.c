@@ -68,8 +68,10 @@ receive_data(struct session *s)
 		used = data_decode(d, in, n, out, &len);
 		transcript_data(s, in, used);
 		session_show(s, "DATA", d->octets);
-		if (d->done)
+		if (d->done) {
 			stream_unread(s->stream, in + used, n - used);
+			explicit_bzero(in + used, n - used);	/* AUTH? */
+		}
 		if (!s->envelope)
 			continue;
 		if (judge_data(s).code)

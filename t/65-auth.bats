@@ -388,6 +388,29 @@ hides() {
 	done
 }
 
+@test "the password of a client that misspells AUTH is not in log or transcript, nor are the lines that follow" {
+	local line with
+	for with in "--auth $tmp/check --plain-auth" ''; do
+		for line in " AUTH PLAIN $good" "AUTHPLAIN $good" "AUTH:PLAIN $good" \
+		    "auth-plain:$good" "AUTH=PLAIN $good" $'\tAUTH LOGIN' \
+		    "AUHT PLAIN $good" "PLAIN $good" "LOGIN alice s3kr3t+pw" \
+		    "a1 LOGIN alice s3kr3t+pw" 'PASS s3kr3t+pw' 'USER alice' \
+		    "AUTHENTICATE PLAIN $good"; do
+			: >"$log"
+			rm -rf "$tmp/said"
+			with_auth
+			# shellcheck disable=SC2206 # words
+			options=($with --max-errors 0 --transcript "$tmp/said")
+			say "$ehlo" "$line" "$name" "$password" QUIT
+			[[ $(events refused) ]]
+			hides "$log" "$tmp"/said/*
+		done
+	done
+	# a line that can hold none is shown
+	say "$ehlo" 'FROB x' QUIT
+	[[ $(events refused) == *' line="FROB x"' ]]
+}
+
 @test "the password is not on the log's lines for a command that fails" {
 	says 3 'cat <&3 >/dev/null; echo failed >&2'
 	say "$ehlo" "AUTH PLAIN $good" QUIT

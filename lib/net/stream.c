@@ -220,8 +220,12 @@ read_input(struct stream *s, char *buf, size_t n)
 void
 stream_wipe(struct stream *s)
 {
-	explicit_bzero(s->buf, sizeof s->buf);
-	explicit_bzero(s->back, s->end);
+	const size_t n = s->received < sizeof s->buf ? (size_t)s->received :
+	    sizeof s->buf;
+
+	explicit_bzero(s->buf, n);
+	explicit_bzero(s->back, s->back_used);
+	s->back_used = 0;
 	s->secret = false;
 }
 
@@ -361,7 +365,7 @@ stream_open(struct stream *s, int in, int out,
 	s->last_words = s->stop_deadline = 0;
 	s->in_data = false;
 	s->credit = 0;
-	s->pos = s->end = 0;
+	s->pos = s->end = s->back_used = 0;
 	s->in = fopencookie(s, "r",
 	    (cookie_io_functions_t){ .read = cookie_read });
 	if (!s->in)
@@ -486,6 +490,8 @@ stream_unread(struct stream *s, const char *p, size_t n)
 	memcpy(s->back, p, n);
 	s->pos = 0;
 	s->end = n + rest;
+	if (s->end > s->back_used)
+		s->back_used = s->end;
 }
 
 void

@@ -74,6 +74,7 @@ struct stream {
 	bool in_data;
 	long long credit;	/* of data, at min_rate: octets * ms */
 	size_t pos, end;	/* what of back is to be read again */
+	size_t back_used;	/* how much of it may hold something */
 	char buf[STREAM_BUFFER];	/* its beginning is in the page above */
 	char replies[STREAM_REPLIES];
 	char back[2 * STREAM_BUFFER];
@@ -138,7 +139,7 @@ size_t stream_read_block(struct stream *, char *buf, size_t size);
  */
 void stream_unread(struct stream *, const char *, size_t n);
 
-/* Overwrite what was read: there was a password in it. */
+/* Overwrite what was read: there may be a password in it. */
 void stream_wipe(struct stream *);
 
 /* Send what was written; the peer of a socket sees the end of file. */

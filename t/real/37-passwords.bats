@@ -125,14 +125,20 @@ only_joe() {
 		grep -aq c.remembered memory
 		! grep -aqF -e pass-s3cret -e "$1" -e "$2" memory
 	EOT
-	for how in "say:AUTH PLAIN $plain" "say:AUTH PLAIN,reply:334 ,say:$plain" \
-	    "say:AUTH LOGIN,reply:334 ,say:am9l,reply:334 ,say:$secret"; do
+	mail='MAIL FROM:<>\r\nRCPT TO:<b@mx.example>\r\nDATA\r\n'
+	sent=reply:250,reply:250,reply:354,reply:250
+	# behind message data, where a second message comes behind it, too
+	for how in "say:AUTH PLAIN $plain,reply:235" \
+	    "say:AUTH PLAIN,reply:334 ,say:$plain,reply:235" \
+	    "say:AUTH LOGIN,reply:334 ,say:am9l,reply:334 ,say:$secret,reply:235" \
+	    "send:${mail}x\r\n.\r\nAUTH PLAIN $plain\r\n,$sent,reply:235" \
+	    "send:${mail}x\r\n.\r\nAUTH PLAIN $plain\r\n${mail}y\r\n.\r\nNOOP\r\n,$sent,reply:235,$sent,reply:250"; do
 		IFS=, read -ra steps <<<"$how"
 		"$root/t/smtpc" -s "$smtpd" --inetd --user nobody --maildir none \
-		    --spool spool --deliver true --plain-auth --auth true -- \
+		    --spool spool --deliver true --hostname mx.example \
+		    --plain-auth --auth true -- \
 		    reply:220 say:'EHLO c.remembered' reply:250 "${steps[@]}" \
-		    reply:235 run:"bash -e recall $plain $secret" say:QUIT \
-		    reply:221 eof
+		    run:"bash -e recall $plain $secret" say:QUIT reply:221 eof
 	done
 }
 
