@@ -151,7 +151,7 @@ matched() {
 	(($(wc -l <addresses) == $1 && $(grep -cx '192\.0\.2\.7' addresses) == $1))
 }
 
-@test "fail2ban finds who failed or was refused for good, by their own address only" {
+@test "fail2ban finds whose AUTH or connection was refused, by their own address only" {
 	client=192.0.2.7
 	fake='event=auth-failed client=192.0.2.99 '
 	for form in text json; do
@@ -165,11 +165,48 @@ matched() {
 		refusals=$(grep -E '^(time=[^ ]* |\{"time":"[^"]*",")event(=|":")refused' log |
 			grep -Ec ' reply="5|,"reply":"5')
 		((refusals >= 3))
-		grep -E 'reply(=|":)"4' log
-		matched $((refusals + 1)) log
+		# mistyped recipients ban nobody
+		matched 1 log
+		matched $((refusals + 1)) log '[commands=\S+]'
+		options+=(--on-new-connection 'echo 554 5.7.1 Listed' --user nobody)
+		converse QUIT
+		matched 2 log
 		matched 1 log '[events=auth-failed]'
 		sed 's/^time=[^ ]* /Nov 22 10:00:00 mx smtpd[17]: /
 		    s/^{"time":"[^"]*",/Nov 22 10:00:00 mx smtpd[17]: {/' log >syslog
-		matched $((refusals + 1)) syslog
+		matched 2 syslog
 	done
+}
+
+@test "fail2ban finds who guesses through HAProxy or XCLIENT" {
+	guess="say:AUTH PLAIN $(printf '\0joe\0x' | base64)"
+	for form in text json; do
+		rm -f log
+		served=("$smtpd" --inetd --user nobody --maildir none --spool spool
+		    --deliver true --hostname mx.example --plain-auth --auth false
+		    --log "$form")
+		"$root/t/smtpc" -t -e log "${served[@]}" --proxy-from 127.0.0.1 -- \
+		    say:'PROXY TCP4 192.0.2.7 127.0.0.1 4711 25' reply:220 \
+		    say:'EHLO c.example' reply:250 "$guess" reply:535 say:QUIT \
+		    reply:221 eof
+		"$root/t/smtpc" -t -e log "${served[@]}" --xclient-from 127.0.0.1 -- \
+		    reply:220 say:'XCLIENT ADDR=192.0.2.7' reply:220 \
+		    say:'EHLO c.example' reply:250 "$guess" reply:535 say:QUIT \
+		    reply:221 eof
+		(($(grep -c via log) == $(wc -l <log)))
+		matched 2 log
+	done
+}
+
+@test "fail2ban reads the journal of smtpd's units, not of what is called smtpd" {
+	for unit in smtpd smtpd-bind; do
+		[[ -f $root/contrib/systemd/$unit.service ]]
+		grep -q "^journalmatch = .*_SYSTEMD_UNIT=$unit\.service" \
+			"$root/contrib/fail2ban/smtpd.conf"
+	done
+	! grep -q '^[^#]*_COMM' "$root/contrib/fail2ban/smtpd.conf"
+	# it is a match that journalctl, and so fail2ban, takes
+	read -ra match < <(sed -n 's/^journalmatch = //p' \
+		"$root/contrib/fail2ban/smtpd.conf")
+	journalctl --directory "$PWD" "${match[@]}" >journal 2>&1
 }
