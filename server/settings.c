@@ -62,6 +62,8 @@ static const struct option options[] = {
 	    "of a session (1000)" },
 	{ 0, "max-errors", OPTION_NUMBER, AT(proto.max_errors), "N",
 	    "of a session (20)" },
+	{ 0, "max-auth-errors", OPTION_NUMBER, AT(proto.max_auth_errors), "N",
+	    "failed logins of a session (3)" },
 	{ 0, "max-per-client", OPTION_NUMBER, AT(proto.max_per_client), "N",
 	    "sessions at a time, from one address (half the pool)" },
 	{ 0, "greet-delay", OPTION_TIME, AT(proto.greet_delay), "TIME",
@@ -166,6 +168,7 @@ set_defaults(struct settings *s)
 			.tls.control = -1, .transcripts = -1,
 			.max_size = 10240000, .max_recipients = 1000,
 			.max_mails = 1000, .max_errors = 20,
+			.max_auth_errors = 3,
 			.max_per_client = -1,
 		},
 		.limits = {

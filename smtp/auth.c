@@ -13,6 +13,9 @@
 
 enum {
 	PASSWORD_MAX = 3000,	/* octets: a pipe of one page takes it all */
+	DELAY = 1000,		/* ms, of the reply to a first failed login */
+	DELAY_DOUBLES = 3,	/* so often */
+	DELAY_MAX = DELAY << DELAY_DOUBLES,
 };
 
 struct login {
@@ -207,6 +210,22 @@ judge(struct session *s, struct login *l)
 	return r;
 }
 
+/*
+ * A client that guesses waits for its reply, longer each time, as long as
+ * nobody else wants its worker; then it has to go.
+ */
+static struct reply
+slow_down(struct session *s, struct reply r)
+{
+	const long long most = s->options->max_auth_errors;
+	const long long n = s->auth_errors++;
+
+	stream_pause(s->stream, n < DELAY_DOUBLES ? DELAY << n : DELAY_MAX);
+	if (most && s->auth_errors >= most)
+		return reply_make(421, "4.7.0 Too many failed logins");
+	return r;
+}
+
 static struct reply
 authenticate(struct session *s, struct login *l, const char *initial)
 {
@@ -217,9 +236,11 @@ authenticate(struct session *s, struct login *l, const char *initial)
 	if (r.code || s->stream->state != STREAM_OPEN)
 		return r;
 	r = judge(s, l);
-	if (r.code == 535)	/* 454 is no fault of the client's */
-		log_failure(s, l, &r);
-	return r;
+	if (r.code != 535)	/* 454 is no fault of the client's */
+		return r;
+	log_failure(s, l, &r);
+	explicit_bzero(l, sizeof *l);	/* for as long as the client waits */
+	return slow_down(s, r);
 }
 
 /* A word that is no mechanism of ours may be a password. */

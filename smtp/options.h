@@ -24,6 +24,7 @@ struct proto_options {
 	long long max_recipients;	/* of a mail */
 	long long max_mails;		/* of a session */
 	long long max_errors;		/* likewise */
+	long long max_auth_errors;	/* those of AUTH that were 535 */
 	long long max_per_client;	/* sessions of a client, at a time */
 	long long greet_delay;		/* ms before the banner */
 	bool accept_bare_newline;

@@ -70,6 +70,7 @@ struct session {
 	char user[USER_MAX + 1];	/* that AUTH found; "": nobody */
 	const char *mechanism;
 	bool auth_tried;		/* what follows may be a password */
+	long long auth_errors;		/* names and passwords refused */
 
 	long long mails, errors, idle_commands;
 	long long excused;		/* unknown recipients, no errors */

@@ -215,7 +215,7 @@ begin_anew(struct session *s, const struct identity *id)
 	strcpy(s->client.via, s->proxy);
 	s->given = id->given;
 	s->introduced = true;
-	s->errors = s->idle_commands = 0;
+	s->errors = s->idle_commands = s->auth_errors = 0;
 	s->stream->suspect = false;
 	session_show_client(s);
 	strcpy(s->user, id->user);

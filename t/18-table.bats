@@ -91,7 +91,7 @@ E | TURN\r\n | 500 | 5321 4.2.4: a command of old
 E | SEND FROM:<a@c.example>\r\n | 500 | 5321 F.6: SEND
 E | SAML FROM:<a@c.example>\r\n | 500 | 5321 F.6: SAML
 E | XFORWARD NAME=x\r\n | 500 | 5321 4.1.5: an unknown private command
-E | MAILFROM:<a@c.example>\r\n | 501 | 5321 4.1.1: a verb with a colon is a header field
+E | MAILFROM:<a@c.example>\r\n | 501 | 5321 4.1.1: a colon for the space is a syntax error
 E | MAI FROM:<a@c.example>\r\n | 500 | 5321 4.1.1: a verb that is cut
 E | MAIL\r\n | 501 | 5321 4.1.1.2: MAIL alone
 EM | RCPT\r\n | 501 | 5321 4.1.1.3: RCPT alone

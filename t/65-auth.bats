@@ -118,7 +118,7 @@ ehlo='EHLO c.example'
 }
 
 @test "= is an empty response (RFC 4954 4), and no name or password" {
-	with_auth
+	with_auth --max-auth-errors 0
 	say "$ehlo" 'AUTH PLAIN =' 'AUTH LOGIN =' "$password" \
 	    "AUTH LOGIN $name" = "AUTH LOGIN $name" '' QUIT
 	[[ $codes == '220 250 501 334 535 334 535 334 535 221' ]]
@@ -135,7 +135,7 @@ ehlo='EHLO c.example'
 }
 
 @test "a name with control octets, or over 255 octets, is 535, and nobody is asked" {
-	with_auth
+	with_auth --max-auth-errors 0
 	say "$ehlo" "AUTH PLAIN $(b64 '\0alice\n\0s3kr3t+pw')" \
 	    "AUTH PLAIN $(b64 '\0a\x7fb\0s3kr3t+pw')" \
 	    "AUTH PLAIN $(b64 "\\0$(filler 256)\\0x")" \
@@ -316,6 +316,72 @@ ehlo='EHLO c.example'
 	options+=(--read-timeout 1)
 	talk reply:220 say:"$ehlo" reply:250 say:'AUTH LOGIN' reply:334 \
 	    reply:'421 4.4.2 ' eof
+}
+
+# delays: of each reply but 334 to AUTH in the transcript, in ms; a line each
+delays() {
+	awk '/ C AUTH/ { at = $1 } / S (535|421|235)/ && at {
+		print int(($1 - at) * 1000); at = 0 }' "$tmp"/said/*
+}
+
+@test "the third failed login of a session ends it, other errors of AUTH do not count" {
+	with_auth
+	say "$ehlo" "AUTH PLAIN $wrong" 'AUTH PLAIN !' 'AUTH CRAM-MD5' \
+	    'AUTH LOGIN' '*' "AUTH LOGIN $name" "$(b64 wr0ng)" \
+	    "AUTH PLAIN $wrong" NOOP
+	[[ $codes == '220 250 535 501 504 334 501 334 535 421' ]]
+	[[ ${lines[-1]} == '421 4.7.0 '* ]]
+	(($(events auth-failed | wc -l) == 3))
+	options+=(--max-auth-errors 1)
+	say "$ehlo" "AUTH PLAIN $wrong" NOOP
+	[[ $codes == '220 250 421' ]]
+}
+
+@test "STARTTLS does not give a client more of them, and a name that is refused unasked is one" {
+	with_auth
+	options+=(--tls 't/tlsd -d 5 3 4' --max-auth-errors 2)
+	talk reply:220 say:"$ehlo" reply:250 say:"AUTH PLAIN $(b64 '\0\0x')" \
+	    reply:535 say:STARTTLS reply:220 hello:mx.example say:"$ehlo" \
+	    reply:250 say:"AUTH PLAIN $wrong" reply:421 eof
+}
+
+@test "the reply to a failed login waits, longer each time, and a good one does not" {
+	local d
+	with_auth --transcript "$tmp/said"
+	talk reply:220 say:"$ehlo" reply:250 say:"AUTH PLAIN $wrong" reply:535 \
+	    say:"AUTH PLAIN $wrong" reply:535 say:"AUTH PLAIN $good" reply:235 \
+	    say:QUIT reply:221 eof
+	mapfile -t d < <(delays)
+	echo "after ${d[*]} ms"
+	((${#d[@]} == 3 && d[0] >= 990 && d[1] >= 1990 && d[2] < d[1]))
+}
+
+@test "such a client holds up nobody: it waits no longer once others want the worker" {
+	local d
+	mkdir "$tmp/said"
+	serve --listen 127.0.0.1:0 --workers 1 --user "$(id -un)" \
+	    --auth 'exit 1 && :' --plain-auth --max-auth-errors 0 \
+	    --max-per-client 0 --transcript "$tmp/said"
+	dial "${addr[0]}" reply:220 say:"$ehlo" reply:250 \
+	    say:"AUTH PLAIN $wrong" reply:535 say:"AUTH PLAIN $wrong" reply:535 \
+	    say:"AUTH PLAIN $wrong" reply:535 say:"AUTH PLAIN $wrong" \
+	    run:"t/until sh -c '[ \$(grep -c =auth-failed $log) = 4 ]'" \
+	    run:"t/smtpc -c ${addr[0]} -- reply:220 say:QUIT reply:221 eof" \
+	    reply:535 reply:'421 4.3.2 ' eof
+	mapfile -t d < <(delays)
+	echo "after ${d[*]} ms"
+	((d[2] >= 3990 && d[3] < 7990))
+}
+
+@test "a client that goes while it waits, or a stop, ends the wait" {
+	with_auth
+	via=-s
+	talk reply:220 say:"$ehlo" reply:250 say:"AUTH PLAIN $wrong" \
+	    run:"t/until grep -q auth-failed $log" close exit:0
+	: >"$log"
+	talk reply:220 say:"$ehlo" reply:250 say:"AUTH PLAIN $wrong" \
+	    run:"t/until grep -q auth-failed $log" \
+	    run:'kill -TERM "$SMTPC_PID"' reply reply:'421 4.3.2 ' eof
 }
 
 @test "failed attempts count as errors" {

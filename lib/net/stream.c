@@ -388,26 +388,54 @@ stream_peer(const struct stream *s)
 	return s->is_socket ? s->out_fd : -1;
 }
 
-bool
-stream_speaks(struct stream *s, long long ms)
+/*
+ * Wait to a time, or until something of the peer's polls ready, or others want
+ * its place; whether they do is asked once.  False where the time is over.
+ */
+static bool
+wait_aside(struct stream *s, struct pollfd peer, long long until)
 {
-	const long long until = clock_ms() + (ms ? ms : 1);
 	struct pollfd p[2] = {
-		{ .fd = s->in_fd, .events = POLLIN },
-		{ .fd = s->limits->rival_fd, .events = POLLIN },
+		peer, { .fd = s->limits->rival_fd, .events = POLLIN },
 	};
-	int ready, n = 0;
+	int ready;
 
 	while (!*s->limits->stop) {
 		ready = wait_fds(s, p, 2, until);
-		if (ready == 0 || p[0].revents)
+		if (ready == 0)
+			return false;
+		if (ready > 0 && p[0].revents)
 			break;
 		if (ready > 0 && is_contested(s, false))
 			break;
 		if (ready > 0)
 			p[1].fd = -1;
 	}
+	return true;
+}
+
+bool
+stream_speaks(struct stream *s, long long ms)
+{
+	const struct pollfd peer = { .fd = s->in_fd, .events = POLLIN };
+	int n = 0;
+
+	wait_aside(s, peer, clock_ms() + (ms ? ms : 1));
 	return ioctl(s->in_fd, FIONREAD, &n) == 0 && n > 0;
+}
+
+void
+stream_pause(struct stream *s, long long ms)
+{
+	const struct pollfd peer = { .fd = stream_peer(s) };	/* its end */
+	const long long now = clock_ms();
+	const long long end = earlier(now + ms, s->session_deadline);
+	long long until = now;
+
+	fflush(s->out);
+	do
+		until = earlier(until + RESPITE, end);
+	while (!wait_aside(s, peer, until) && until < end);
 }
 
 void

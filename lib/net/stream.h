@@ -97,6 +97,12 @@ int stream_peer(const struct stream *);
 bool stream_speaks(struct stream *, long long ms);
 
 /*
+ * Send what was written and wait for so many ms, whatever the client says; less
+ * if it has gone, the session's time is over, or others want its place.
+ */
+void stream_pause(struct stream *, long long ms);
+
+/*
  * Wait for a descriptor that will tell of the client, as patiently as for the
  * client itself, to the deadline of clock_ms().  1 where it polls readable, 0
  * at the deadline, or where others want the place, which state tells; -1 where
