@@ -1,9 +1,10 @@
-# smtpd needs a C compiler and libc, and 'make tls' OpenSSL.  Targets: all check
-# check-real check-cross failures torture bench fuzz sanitize valgrind coverage
-# install uninstall clean tls install-tls; static html lint format dist deb for
-# who works on it or packs it (CONTRIBUTING.md).  CC, CPPFLAGS, CFLAGS, LDFLAGS,
-# LDLIBS, DESTDIR, PREFIX and the directories below are honoured.  A processor
-# without atomic operations on 8 bytes, such as ARMv6, needs LDLIBS=-latomic.
+# smtpd needs a C compiler and libc.  Targets: all check install uninstall clean;
+# check-real check-cross failures torture sanitize valgrind coverage fuzz bench
+# bench-all lint format for work on it (CONTRIBUTING.md, t/README.md); tls
+# install-tls static html dist deb for packagers (contrib/packaging.mk).
+# CC, CPPFLAGS, CFLAGS, LDFLAGS, LDLIBS, DESTDIR, PREFIX and the directories
+# below are honoured.  A processor without atomic operations on 8 bytes, such
+# as ARMv6, needs LDLIBS=-latomic.
 
 VERSION = 0.1
 
@@ -41,26 +42,12 @@ PROC = confine environment hook pool process scoreboard title user
 OBJECTS = smtpd.o $(SERVER:%=server/%.o) proto.o $(SMTP:%=smtp/%.o) envelope.o \
 	$(MAIL:%=mail/%.o) $(LIB:%=lib/%.o) $(TEXT:%=lib/text/%.o) \
 	$(NET:%=lib/net/%.o) $(PROC:%=lib/proc/%.o)
-# of the helper for --tls; it starts in less time with OpenSSL in it, but has to
-# be made anew when that is mended:
-# make tls TLS_LIBS='-Wl,-Bstatic -lssl -lcrypto -Wl,-Bdynamic'
-TLS_LIBS = -lssl -lcrypto
 EXAMPLES = contrib/*/*.conf contrib/*/*.cfg contrib/inetd/tcpserver \
 	contrib/systemd/*.s*[et] contrib/systemd/*/*
-# the kernel's headers are no part of musl; where it is the libc of the system,
-# make static STATIC_CC=cc STATIC_PIE=-static-pie
-STATIC_CC = musl-gcc -idirafter /usr/include \
-	-idirafter /usr/include/$$(cc -print-multiarch)
-STATIC_CFLAGS = -Os -flto=auto -fPIE -fno-asynchronous-unwind-tables \
-	-fstack-protector-strong
-# its specs don't know -static-pie
-MUSL = /usr/lib/$$(uname -m)-linux-musl
-STATIC_PIE = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text \
-	$(MUSL)/rcrt1.o $(MUSL)/crti.o $(MUSL)/crtn.o
-TOOLS = t/smtpc t/tlsd t/json t/manager t/every t/fail.so \
-	t/escape.so t/bench/load t/bench/limit
-
 all: smtpd
+
+include t/tools.mk
+include contrib/packaging.mk
 
 smtpd: $(OBJECTS)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(OBJECTS) $(LDLIBS)
@@ -73,120 +60,51 @@ server/settings.o smtp/transcript.o: Makefile
 .c.o:
 	$(CC) $(ALL_CFLAGS) -MMD -c -o $@ $<
 
-t/smtpc: t/smtpc.c
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/smtpc.c
-
-t/tlsd: t/tlsd.c
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/tlsd.c
-
-t/json: t/json.c
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/json.c
-
-t/manager: t/manager.c
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/manager.c
-
-t/bench/load: t/bench/load.c
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/bench/load.c
-
-t/bench/limit: t/bench/limit.c
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/bench/limit.c
-
-t/fail.so: t/fail.c t/fail-calls.c t/fail.h
-	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared \
-	    -o $@ t/fail.c t/fail-calls.c -ldl
-
-t/every: t/every.c t/every-client.c t/every-mail.c t/every-order.c \
-	    t/every-server.c t/every.h t/fail.h
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/every.c t/every-client.c \
-	    t/every-mail.c t/every-order.c t/every-server.c
-
-t/escape.so: t/escape.c
-	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared \
-	    -o $@ t/escape.c -ldl
-
-tools: $(TOOLS)
-
-# bats runs files side by side where GNU parallel is installed; they wait for
-# the disk more than they compute
+# with GNU parallel, bats runs the suites side by side; they wait for the disk
 check: smtpd $(TOOLS)
 	jobs=$$((4 * $$(nproc 2>/dev/null || echo 2))); \
 	command -v parallel >/dev/null || jobs=1; \
 	bats --jobs $$jobs t/*.bats
 
-# the helper for --tls needs OpenSSL, and its headers (libssl-dev)
-tls: contrib/tls/smtpd-tls
-
-contrib/tls/smtpd-tls: contrib/tls/smtpd-tls.c
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ contrib/tls/smtpd-tls.c \
-	    $(TLS_LIBS)
-
-install-tls: tls
-	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
-	install -m 755 contrib/tls/smtpd-tls $(DESTDIR)$(SBINDIR)/smtpd-tls
-	install -m 644 contrib/tls/smtpd-tls.8 \
-	    $(DESTDIR)$(MANDIR)/man8/smtpd-tls.8
-
 check-real: smtpd $(TOOLS)
 	t/real/run
 
-# each failure and each crash that there can be, as t/README.md tells
-failures: smtpd $(TOOLS)
-	dir=$$(mktemp -d -p $$(test -w /dev/shm && echo /dev/shm || echo /tmp)); \
-	t/every -d $$dir order && t/every -f btrfs -d $$dir order && \
-	    t/every -f other -d $$dir order && t/every -d $$dir failures && \
-	    t/every -d $$dir crashes && \
-	    t/every -f btrfs -d $$dir failures ten many links && \
-	    t/every -f btrfs -d $$dir crashes one ten links; \
-	    status=$$?; rm -rf $$dir; exit $$status
-
-# builds for six other processors, and suites under qemu for two of them
+# builds for other processors, and suites under qemu for two of them
 check-cross:
 	t/cross
 
-# these take their time, and prove nothing on a busy machine
+# every failure and every crash point, as t/README.md tells
+failures: smtpd $(TOOLS)
+	t/failures
+
+# ten minutes on a machine without other load
 torture: smtpd
 	t/real/torture long
 
-# gcc and its sanitizers, over all of make check
-sanitize:
-	t/sanitize
+# make check with sanitizers; under valgrind; the lines that no suite runs
+sanitize valgrind coverage:
+	t/$@
 
-# the suites that have the most to do with memory, under valgrind
-valgrind:
-	t/valgrind
-
-# which lines no suite comes by, by gcov and lcov
-coverage:
-	t/coverage
-
-# clang and its libFuzzer; a target each until stopped, or for so many seconds,
-# and what is tried may be the same each time: make fuzz SECONDS=20 SEED=1
+# until stopped, or make fuzz SECONDS=20 SEED=1, the same inputs each time
 fuzz:
 	t/fuzz/run $(SECONDS) $(SEED)
 
-# for t/fuzz/run
+# five minutes, or everything; t/real/install has the peers
+bench bench-all: smtpd t/smtpc t/bench/load t/bench/limit
+	t/bench/run $@
+
+lint:
+	contrib/lint/run
+
+# the lines that differ from FORMAT_BASE, or that are not committed
+format:
+	contrib/lint/format $(FORMAT_BASE)
+
+# for the scripts above
 objects:
 	@echo $(OBJECTS)
 
-# five minutes; t/real/install has the peers
-bench: smtpd t/smtpc t/bench/load t/bench/limit
-	t/bench/compare -d 4
-	t/bench/memory 1000 0
-	t/bench/instructions
-
-# the whole of it, and what is measured by itself
-bench-all: smtpd t/smtpc t/bench/load t/bench/limit
-	t/bench/compare
-	t/bench/hooks
-	t/bench/tls
-	t/bench/memory
-	t/bench/overload
-	t/bench/chunking
-	t/bench/instructions
-	t/bench/confinement
-	t/bench/restart
-
-# what is installed names the places where it is; no unit is enabled
+# installed files name the directories where they are; no unit is enabled
 PLACES = -e 's|/usr/local/sbin/|$(SBINDIR)/|g' \
 	-e 's|/usr/local/libexec/smtpd|$(HOOKDIR)|g' \
 	-e 's|/usr/local/lib/systemd/system|$(UNITDIR)|g' \
@@ -222,45 +140,11 @@ uninstall:
 	rm -rf $(DESTDIR)$(DOCDIR)
 	rmdir $(DESTDIR)$(HOOKDIR) 2>/dev/null || true
 
-# what was committed, the same whenever it is packed
-dist:
-	git archive --prefix smtpd-$(VERSION)/ HEAD | gzip -9n \
-	    >smtpd-$(VERSION).tar.gz
-
-deb: smtpd
-	contrib/debian/build $(VERSION)
-
-static: smtpd-static
-
-smtpd-static: smtpd Makefile
-	$(STATIC_CC) $(BASE_CFLAGS) $(STATIC_CFLAGS) $(STATIC_PIE) \
-	    -Wl,--gc-sections,-z,noseparate-code,-z,relro,-z,now,-s -o $@ \
-	    $(OBJECTS:.o=.c)
-	@wc -c $@
-
-# a page that lies here is linked to, others are where there are all of them
-html:
-	rm -rf html
-	mkdir html
-	cp man/*.[78] contrib/tls/*.8 html
-	cd html && for page in *.[78]; do mandoc -T html -O \
-	    'man=%N.%S.html;https://manpages.debian.org/%N.%S.html' \
-	    $$page >$$page.html || exit; done
-	rm html/*.[78]
-
-lint:
-	contrib/lint/run
-
-# what differs from FORMAT_BASE, a revision; without it, what is not committed
-format:
-	contrib/lint/format $(FORMAT_BASE)
-
 clean:
 	rm -f smtpd smtpd-static $(OBJECTS) $(OBJECTS:.o=.d) $(TOOLS) contrib/tls/smtpd-tls \
 	    smtpd-*.tar.gz smtpd_*.deb
 	rm -rf t/fuzz/build html
 
-.PHONY: all tls install-tls tools objects check check-real check-cross \
-	failures torture sanitize \
-	valgrind coverage bench bench-all fuzz install uninstall dist deb static html \
-	lint format clean
+.PHONY: all tools check check-real check-cross failures torture sanitize \
+	valgrind coverage fuzz bench bench-all lint format objects install \
+	uninstall clean

@@ -1,0 +1,22 @@
+# Programs of the tests and benchmarks, for the Makefile above.
+
+PROGRAMS = t/smtpc t/tlsd t/json t/manager t/bench/load t/bench/limit
+TOOLS = $(PROGRAMS) t/every t/fail.so t/escape.so
+
+tools: $(TOOLS)
+
+$(PROGRAMS): %: %.c
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $<
+
+t/fail.so: t/fail.c t/fail-calls.c t/fail.h
+	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared \
+	    -o $@ t/fail.c t/fail-calls.c -ldl
+
+t/every: t/every.c t/every-client.c t/every-mail.c t/every-order.c \
+	    t/every-server.c t/every.h t/fail.h
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/every.c t/every-client.c \
+	    t/every-mail.c t/every-order.c t/every-server.c
+
+t/escape.so: t/escape.c
+	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared \
+	    -o $@ t/escape.c -ldl
