@@ -111,8 +111,9 @@ PLACES = -e 's|/usr/local/sbin/|$(SBINDIR)/|g' \
 	-e 's|/usr/local/share/doc/smtpd|$(DOCDIR)|g'
 install: smtpd
 	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(HOOKDIR) \
-	    $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(MANDIR)/man8 \
-	    $(DESTDIR)$(UNITDIR) $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
+	    $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
+	    $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR) \
+	    $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
 	install -m 755 smtpd $(DESTDIR)$(SBINDIR)/smtpd
 	install -m 755 contrib/hooks/* $(DESTDIR)$(HOOKDIR)
 	install -m 644 contrib/completion/smtpd $(DESTDIR)$(BASHDIR)
@@ -120,9 +121,9 @@ install: smtpd
 	for file in README.md CHANGELOG.md SECURITY.md LICENSE $(EXAMPLES); do \
 	    to=$(DESTDIR)$(DOCDIR)/$$file && mkdir -p $${to%/*} && \
 	    sed $(PLACES) $$file >$$to && chmod 644 $$to || exit; done
-	for page in smtpd-hooks.7 smtpd.8; do \
-	    to=$(DESTDIR)$(MANDIR)/man$${page##*.}/$$page && \
-	    sed $(PLACES) man/$$page >$$to && chmod 644 $$to || exit; done
+	for page in man/*.[578]; do \
+	    to=$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} && \
+	    sed $(PLACES) $$page >$$to && chmod 644 $$to || exit; done
 	install -m 644 $(DESTDIR)$(DOCDIR)/contrib/systemd/smtpd.s*[et] \
 	    $(DESTDIR)$(UNITDIR)
 	test ! -x contrib/tls/smtpd-tls || $(MAKE) install-tls
@@ -130,9 +131,9 @@ install: smtpd
 uninstall:
 	for hook in contrib/hooks/*; do \
 	    rm -f $(DESTDIR)$(HOOKDIR)/$${hook##*/}; done
+	for page in man/*.[578]; do \
+	    rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 	rm -f $(DESTDIR)$(SBINDIR)/smtpd $(DESTDIR)$(SBINDIR)/smtpd-tls \
-	    $(DESTDIR)$(MANDIR)/man7/smtpd-hooks.7 \
-	    $(DESTDIR)$(MANDIR)/man8/smtpd.8 \
 	    $(DESTDIR)$(MANDIR)/man8/smtpd-tls.8 \
 	    $(DESTDIR)$(UNITDIR)/smtpd.service \
 	    $(DESTDIR)$(UNITDIR)/smtpd.socket \

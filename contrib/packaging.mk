@@ -48,10 +48,10 @@ smtpd-static: smtpd Makefile
 html:
 	rm -rf html
 	mkdir html
-	cp man/*.[78] contrib/tls/*.8 html
-	cd html && for page in *.[78]; do mandoc -T html -O \
+	cp man/*.[578] contrib/tls/*.8 html
+	cd html && for page in *.[578]; do mandoc -T html -O \
 	    'man=%N.%S.html;https://manpages.debian.org/%N.%S.html' \
 	    $$page >$$page.html || exit; done
-	rm html/*.[78]
+	rm html/*.[578]
 
 .PHONY: tls install-tls dist deb static html

@@ -22,9 +22,11 @@ tls() {
 		printf '%s\n' sbin/smtpd lib/systemd/system/smtpd.{service,socket} \
 		    share/bash-completion/completions/smtpd \
 		    share/zsh/site-functions/_smtpd \
-		    share/man/man7/smtpd-hooks.7 share/man/man8/smtpd.8 \
 		    share/doc/smtpd/{README.md,CHANGELOG.md,SECURITY.md,LICENSE}
 		! tls || printf '%s\n' sbin/smtpd-tls share/man/man8/smtpd-tls.8
+		for file in man/*.[578]; do
+			echo "share/man/man${file##*.}/${file##*/}"
+		done
 		for file in contrib/hooks/*; do
 			echo "libexec/smtpd/${file##*/}"
 		done
@@ -59,8 +61,7 @@ tls() {
 	local path
 	make_it install
 	grep -ohE '/usr/(local/)?(sbin|lib|libexec|share)/[a-z/.-]*[a-z]' \
-	    "$root"/usr/share/man/man8/smtpd.8 \
-	    "$root"/usr/share/man/man7/smtpd-hooks.7 | sort -u >"$tmp/paths"
+	    "$root"/usr/share/man/man[578]/smtpd* | sort -u >"$tmp/paths"
 	[[ -s $tmp/paths ]]
 	while read -r path; do
 		# one that the reader makes
@@ -86,7 +87,7 @@ tls() {
 	version=$(sed -n 's/^VERSION = //p' Makefile)
 	[[ $version =~ ^[0-9]+(\.[0-9]+)+$ ]]
 	[[ $(./smtpd --version) == "smtpd $version" ]]
-	for page in man/*.[78] contrib/tls/*.8; do
+	for page in man/*.[578] contrib/tls/*.8; do
 		echo "$page"
 		grep -qx "\.Os smtpd $version" "$page"
 	done
