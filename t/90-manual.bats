@@ -5,6 +5,7 @@ load helpers
 
 page=man/smtpd.8
 log_page=man/smtpd-log.5
+protocol_page=man/smtpd-protocol.7
 
 # section NAME [PAGE]: the lines of a section of the page
 section() {
@@ -211,7 +212,7 @@ sources() {
 	# 5737 has the addresses of examples
 	grep -ohE 'RFC [0-9]+' ./*.[ch] {server,smtp,mail,lib,lib/*}/*.[ch] man/* | grep -vx 'RFC 5737' |
 	    sort -u >"$tmp/named"
-	section STANDARDS | grep '^\.It RFC' | grep -oE 'RFC [0-9]+' |
+	section STANDARDS "$protocol_page" | grep '^\.It RFC' | grep -oE 'RFC [0-9]+' |
 	    sort >"$tmp/page"
 	same "$tmp/named" "$tmp/page"
 }
@@ -236,9 +237,60 @@ sources() {
 	say 'EHLO c.example' QUIT
 	printf '%s\n' "${lines[@]:2}" | sed -nE 's/^250[ -]([A-Z0-9]+).*/\1/p' |
 	    sort >"$tmp/offered"
-	section PROTOCOL | tr '\n' ' ' | sed -E 's/.*EHLO offers ([^;]*);.*/\1/' |
+	section DESCRIPTION "$protocol_page" | tr '\n' ' ' | sed -E 's/.*EHLO offers ([^;]*);.*/\1/' |
 	    grep -oE '[A-Z0-9]{4,}' | sort >"$tmp/page"
 	same "$tmp/offered" "$tmp/page"
+}
+
+# commands: the rows of the table of commands
+commands() {
+	sed -n '/commands\[\] = {/,/^}/p' proto.c | sed -nE 's/^	\{ "([A-Z]+)", .*/\1/p'
+}
+
+@test "the page has every command" {
+	# LHLO and XCLIENT are for those that a section is about
+	section DESCRIPTION "$protocol_page" | tr '\n' ' ' |
+	    sed -E 's/.*The commands are ([^.]*)\..*/\1/' |
+	    grep -oE '[A-Z]{4,}' | sort >"$tmp/page"
+	commands | grep -vx -e LHLO -e XCLIENT | sort >"$tmp/code"
+	same "$tmp/code" "$tmp/page"
+	section PROXIES "$protocol_page" | grep -qx '.Ss XCLIENT'
+	section DETAILS "$protocol_page" | grep -q LHLO
+}
+
+@test "every reply of the program is on the page, and the other way round" {
+	local code text
+	sources >"$tmp/code"
+	# reply_make(421, "4.7.0 ..."), and "554 5.7.1 ..." of a hook
+	{
+		grep -oE 'reply_make\([^;"]*[0-9]{3}[^;"]*"[245]\.[0-9]\.[0-9]+' "$tmp/code" |
+		    sed -E 's/.*[^0-9]([0-9]{3})[^"]*"/\1 /'
+		grep -oE '"[245][0-9]{2} [245]\.[0-9]\.[0-9]+' "$tmp/code" |
+		    tr -d '"'
+	} | sort -u >"$tmp/replies"
+	(($(wc -l <"$tmp/replies") > 30))
+	tr '\n' ' ' <"$protocol_page" |
+	    grep -oE '[2-5][0-9]{2} [245]\.[0-9]{1,2}\.[0-9]{1,2}' | sort -u \
+	    >"$tmp/page"
+	comm -23 "$tmp/replies" "$tmp/page" | tee "$tmp/missing"
+	[[ ! -s $tmp/missing ]]
+	# some are put together from parts
+	comm -13 "$tmp/replies" "$tmp/page" >"$tmp/more"
+	while read -r code text; do
+		echo "$code $text"
+		grep -qE "\\b$code\\b" "$tmp/code"
+		grep -qF "\"$text" "$tmp/code"
+	done <"$tmp/more"
+}
+
+@test "the page's table of limits has the defaults of --help" {
+	section LIMITS "$protocol_page" |
+	    sed -nE 's/^\.It Fl -([a-z-]+) Ta (.*) Ta .*/\1 \2/p' >"$tmp/page"
+	(($(wc -l <"$tmp/page") > 10))
+	while read -r name default; do
+		echo "$name $default"
+		help_defaults | grep -qxF "$name $default"
+	done <"$tmp/page"
 }
 
 # example TITLE N: the commands of the Nth display below this title of the
