@@ -53,6 +53,14 @@ only_joe() {
 	printf "s3cret 'x\n" | htpasswd -icB -C 5 passwords joe
 	auth="$hooks/auth-htpasswd $PWD/passwords"
 	only_joe
+	# for a name that is not there it computes a hash, too: 3, and not 6
+	mkdir bin
+	printf '#!/bin/sh\n%s "$@"\ns=$?\necho $s >>%s/statuses\nexit $s\n' \
+		"$(command -v htpasswd)" "$spool" >bin/htpasswd
+	chmod 755 bin/htpasswd
+	PATH=$PWD/bin:$PATH login none "s3cret 'y" 535
+	PATH=$PWD/bin:$PATH login joe "s3cret 'y" 535
+	[[ $(<"$spool/statuses") == $'3\n3' ]]
 	rm passwords
 	login joe "s3cret 'x" 454
 }
