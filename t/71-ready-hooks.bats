@@ -53,6 +53,21 @@ ready() {
 	lacks -e '[^x]\.example' -e bounce "$tmp/words"
 }
 
+@test "recipients: a recipient is on no command line" {
+	local real
+	real=$(command -v grep)
+	stub grep <<-EOT
+		tr '\\0' ' ' </proc/\$\$/cmdline >>"\$OF_TEST/words"
+		exec $real "\$@"
+	EOT
+	echo bob@mx.example >"$tmp/list"
+	options=(--on-recipient "$(ready recipients) $tmp/list")
+	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' QUIT
+	[[ $codes == "$to_bob_codes 550 221" ]]
+	[[ -s $tmp/words ]]
+	lacks -e mx.example -e bob "$tmp/words"
+}
+
 # In between, the first one's file is there, and empty.
 @test "greylist: of two clients that come at once neither spoils the other's entry" {
 	local hook run=(env TCPREMOTEIP=192.0.2.3 SENDER=a@c.example
@@ -148,4 +163,29 @@ hand_over_half() {
 		    contrib/hooks/$hook <"$tmp/mail"
 	done
 	[[ $(<"$tmp/published") == $'mosquitto_pub\ncurl' ]]
+}
+
+# htpasswd computes no hash for a name that it does not find.
+@test "auth-htpasswd: an unknown name costs one computed hash, as a known one does" {
+	local name rc
+	stub htpasswd <<-'EOT'
+		echo "$*" >>"$OF_TEST/computed"
+		read -r password
+		[ "$password" = secret ] || exit 3
+	EOT
+	printf '%s\n' '# x:y' joe:x ann:y >"$tmp/passwords"
+	for name in joe ann eve 0 'a b'; do
+		for password in secret wrong; do
+			rc=0
+			printf '%s\0%s\0' "$name" "$password" >"$tmp/credentials"
+			env "${environment[@]}" contrib/hooks/auth-htpasswd \
+			    "$tmp/passwords" true 3<"$tmp/credentials" || rc=$?
+			case $name/$password in
+			joe/secret | ann/secret) ((rc == 0)) ;;
+			*) ((rc == 1)) ;;
+			esac
+		done
+	done
+	printf -- "-vi $tmp/passwords %s\n" joe joe ann ann joe joe joe joe joe joe |
+	    cmp - "$tmp/computed"
 }
