@@ -18,9 +18,10 @@ STATIC_PIE = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text \
 # needs libssl-dev
 tls: contrib/tls/smtpd-tls
 
-contrib/tls/smtpd-tls: contrib/tls/smtpd-tls.c
+contrib/tls/smtpd-tls: contrib/tls/smtpd-tls.c contrib/tls/confine.c \
+	    contrib/tls/confine.h
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ contrib/tls/smtpd-tls.c \
-	    $(TLS_LIBS)
+	    contrib/tls/confine.c $(TLS_LIBS)
 
 install-tls: tls
 	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8

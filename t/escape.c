@@ -1,7 +1,7 @@
 /*
  * A library for LD_PRELOAD that does to a program what somebody would who had
- * taken it over: at its first fsync of a file it makes a system call that the
- * program itself never makes, and says what came of it.
+ * taken it over: at its first fsync of a file, or handshake of TLS, it makes a
+ * system call that the program itself never makes, and says what came of it.
  *
  *	ESCAPE=ATTEMPT		a name of the table below, "open", "shutdown",
  *				"disconnect", or "complain": what libc does that
@@ -179,4 +179,25 @@ fsync(int fd)
 		memcpy(&real, &sym, sizeof(real));
 	}
 	return real(fd);
+}
+
+/* What smtpd-tls calls first with octets of the network. */
+int SSL_accept(void *ssl);
+
+int
+SSL_accept(void *ssl)
+{
+	static int (*real)(void *);
+	const char *name = getenv("ESCAPE");
+	void *sym;
+
+	if (name != NULL && !tried) {
+		tried = 1;
+		attempt(name);
+	}
+	if (real == NULL) {
+		sym = dlsym(RTLD_NEXT, "SSL_accept");
+		memcpy(&real, &sym, sizeof(real));
+	}
+	return real(ssl);
 }

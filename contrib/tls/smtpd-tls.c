@@ -20,6 +20,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "contrib/tls/confine.h"
+
 enum {
 	RECORD = 16384,		/* octets, RFC 8446 5.1 */
 	NAME_MAX_OCTETS = 253,	/* of a domain, RFC 1035 2.3.4 */
@@ -448,6 +450,8 @@ main(int argc, char **argv)
 	set_nonblocking(o.from);
 	set_nonblocking(o.to);
 	ssl = open_tls(&o);
+	if (confine_self(o.servers) < 0)
+		fail("confinement");
 	shake_hands(ssl, &o);
 	if (o.result >= 0)
 		tell(ssl, o.result);

@@ -262,7 +262,7 @@ explained() {
 		    struct.pack('ii', 1, 0))
 		tls.close()
 	EOT
-	await 60 logged 'event=hook-failed .*connection is gone' log
+	await 60 logged 'event=lost .*hook=on-new-mail' log
 }
 
 @test "with SNI each server has its own certificate, and all others the common one" {
@@ -366,6 +366,62 @@ lacks_subject() {
 	# the directory is root's then, see proc(5)
 	await 60 eval '[[ $(stat -c %U /proc/$(tail -n 1 helper)/mem) == root ]]'
 	exec 7>&-
+}
+
+# taken_over ATTEMPT [OPTION...]: somebody who has taken smtpd-tls over makes
+# that call of t/escape.c, without a handshake; sets $came_of_it
+taken_over() {
+	local attempt=$1
+	shift
+	: >escape
+	came_of_it=0
+	LD_PRELOAD=$root/t/escape.so ESCAPE=$attempt ESCAPE_LOG=$PWD/escape \
+		ESCAPE_PATH=${path-/etc/passwd} \
+		"$helper" "$@" -c mx.pem -k mx.key 3</dev/null 4>/dev/null \
+		</dev/null >/dev/null 2>complaints || came_of_it=$?
+	cat escape complaints
+	grep -q '^landlock' escape
+}
+
+# killed ATTEMPT [OPTION...]: it dies of that, by SIGSYS
+killed() {
+	taken_over "$@"
+	((came_of_it == 128 + 31))
+	! grep -q "^$1 " escape
+}
+
+@test "who takes smtpd-tls over can't run, connect, signal, trace or open anything" {
+	helper=$root/contrib/tls/smtpd-tls
+	mapfile -t attempts < <(sed -n 's/^\t{ "\([a-z0-9_]*\)", .*/\1/p' \
+		"$root/t/escape.c")
+	((${#attempts[@]} > 20))
+	for attempt in "${attempts[@]}"; do
+		killed "$attempt"
+	done
+	killed open
+	path=$PWD/made killed open
+	[[ ! -e made ]]
+}
+
+@test "nor with -s, but for the certificates that were there" {
+	helper=$root/contrib/tls/smtpd-tls
+	mkdir servers archive
+	cat mx.pem mx.key >archive/a.pem
+	ln -s ../archive/a.pem servers/other.example.pem
+	echo x >servers/notes
+	for attempt in execve socket connect kill ptrace memfd mprotect; do
+		killed "$attempt" -s servers
+	done
+	path=$PWD/servers/made.pem killed open -s servers
+	for path in /etc/passwd "$PWD/mx.key" "$PWD/servers/notes"; do
+		taken_over open -s servers
+		grep -x 'open Permission denied' escape
+	done
+	for path in "$PWD/servers/other.example.pem" "$PWD/archive/a.pem"; do
+		taken_over open -s servers
+		grep -x 'open ok' escape
+	done
+	[[ $(ls servers) == $'notes\nother.example.pem' ]]
 }
 
 @test "what was passed on in clear is not in the helper's memory any more" {
