@@ -69,7 +69,7 @@ find_maildir(struct basic *b, const struct address *a, char *path)
 
 	switch (store_find(b->options->store, a->local, domain, path)) {
 	case STORE_UNKNOWN:
-		return reply_make(550, "5.1.1 No such mailbox here");
+		return reply_make(550, "5.1.1 No such user here");
 	case STORE_FAILED:
 		return local_error(b, "mailbox", errno);
 	case STORE_FOUND:

@@ -17,7 +17,7 @@ static const struct {
 	[HOOK_HELLO] = { "on-hello", "550 5.7.1 Refused", false },
 	[HOOK_MAIL] = { "on-new-mail", "550 5.7.1 Refused", false },
 	[HOOK_RECIPIENT] = { "on-recipient",
-	    "550 5.1.1 No such mailbox here", false },
+	    "550 5.1.1 No such user here", false },
 	[HOOK_DATA] = { "on-data", "554 5.7.1 Refused", false },
 	[HOOK_FILTER] = { "filter", "554 5.7.1 Refused", true },
 	[HOOK_MESSAGE] = { "on-message", "554 5.7.1 Refused", false },

@@ -270,7 +270,7 @@ transcript_line(const struct session *s, size_t public)
 	if (!t)
 		return;
 	t->now = clock_elapsed_us();
-	put_line(t, t->line.rest, t->line.rest_end, 0);
+	put_line(t, t->line.skipped, t->line.skipped_end, 0);
 	put_line(t, t->line.n, t->line.end, public);
 }
 

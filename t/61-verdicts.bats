@@ -268,7 +268,7 @@ failed_with() {
 	verdict 99 '250 2.1.5 Welcome\n'
 	is '250 2.1.5 Welcome'
 	verdict 1 '250 2.1.5 Welcome\n'
-	is '550 5.1.1 No such mailbox here'
+	is '550 5.1.1 No such user here'
 	verdict 77 '250 2.1.5 Welcome\n'
 	is '550 5.7.1 Refused'
 	verdict 75 '250 2.1.5 Welcome\n'
@@ -285,16 +285,16 @@ failed_with() {
 	verdict 1 '5.2.1 Closed\n' 'with a complaint\n'
 	is '550 5.2.1 Closed'
 	verdict 67 '2.1.5 No verdict\n'
-	is '550 5.1.1 No such mailbox here'
+	is '550 5.1.1 No such user here'
 	verdict 67 '5.2 none either\n'
-	is '550 5.1.1 No such mailbox here'
+	is '550 5.1.1 No such user here'
 }
 
 @test "status 1 refuses where nothing was said on standard error" {
 	verdict 1 ''
-	is '550 5.1.1 No such mailbox here'
+	is '550 5.1.1 No such user here'
 	verdict 1 'some text\n'
-	is '550 5.1.1 No such mailbox here'
+	is '550 5.1.1 No such user here'
 	[[ -z $(events hook-failed) ]]
 }
 
@@ -314,7 +314,7 @@ failed_with() {
 	is "$ok"
 	echo eve@mx.example >"$tmp/list"
 	ask 'grep -qixF -e "$RECIPIENT" '"$tmp/list"
-	is '550 5.1.1 No such mailbox here'
+	is '550 5.1.1 No such user here'
 	rm "$tmp/list"
 	ask 'grep -qixF -e "$RECIPIENT" '"$tmp/list"
 	is "$broken"
@@ -325,9 +325,9 @@ failed_with() {
 	local complaint
 	for complaint in '' 'text\n'; do
 		verdict 65 '' "$complaint"
-		is '550 5.6.0 Refused'
+		is '550 5.6.0 Message content rejected'
 		verdict 67 '' "$complaint"
-		is '550 5.1.1 No such mailbox here'
+		is '550 5.1.1 No such user here'
 		verdict 68 '' "$complaint"
 		is '550 5.1.2 No such domain here'
 		verdict 77 '' "$complaint"
@@ -425,9 +425,9 @@ refusal() {
 
 @test "statuses and enhanced codes take their event's code" {
 	refusal new-mail 'exit 65;'
-	[[ ${lines[2]} == '550 5.6.0 Refused' ]]
+	[[ ${lines[2]} == '550 5.6.0 Message content rejected' ]]
 	refusal data 'exit 65;'
-	[[ ${lines[4]} == '554 5.6.0 Refused' ]]
+	[[ ${lines[4]} == '554 5.6.0 Message content rejected' ]]
 	refusal data 'echo 5.6.1 What is this; exit 1'
 	[[ ${lines[4]} == '554 5.6.1 What is this' ]]
 	refusal hello 'echo 5.7.1 Nobody is called that; exit 1'
@@ -557,7 +557,7 @@ refusal() {
 @test "--soft-bounce makes each 5yz of a command a 4yz, with its enhanced codes" {
 	soft=(--soft-bounce)
 	verdict 1 ''
-	is '450 4.1.1 No such mailbox here'
+	is '450 4.1.1 No such user here'
 	verdict 0 '554-5.7.1 One 5.1.1\n554 5.7.1 Two\n'
 	is '454-4.7.1 One 5.1.1|454 4.7.1 Two'
 	verdict 67 '5.2.1 Closed\n'

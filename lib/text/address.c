@@ -1,4 +1,8 @@
-/* The grammar of paths. */
+/*
+ * The grammar of paths and domains.  It is lenient where mail software in use
+ * is, unless ADDRESS_STRICT is set; control characters and bad UTF-8 are
+ * always rejected.
+ */
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <string.h>
@@ -7,16 +11,16 @@
 #include "lib/text/address.h"
 #include "lib/text/utf8.h"
 
-enum { LABEL_MAX = 63 };	/* octets, RFC 1035 2.3.4 */
+enum { LABEL_MAX = 63 };	/* bytes, RFC 1035 2.3.4 */
 
 static bool
-is_utf8(unsigned char c)
+is_non_ascii(unsigned char c)
 {
 	return c >= 0x80;
 }
 
 static bool
-is_alnum(unsigned char c)
+is_ascii_alnum(unsigned char c)
 {
 	return c < 0x80 && isalnum(c);
 }
@@ -25,20 +29,20 @@ is_alnum(unsigned char c)
 static bool
 is_atext(unsigned char c)
 {
-	return is_alnum(c) || is_utf8(c) ||
+	return is_ascii_alnum(c) || is_non_ascii(c) ||
 	    (c && strchr("!#$%&'*+-/=?^_`{|}~", c));
 }
 
-/* Note octets beyond ASCII; false where they are none that may stand there. */
+/* Set a->utf8 if needed.  Returns false at a character that is not allowed. */
 static bool
-check_charset(const char *s, const char *end, struct address *a)
+check_characters(const char *s, const char *end, struct address *a)
 {
 	while (s < end) {
 		if (*s >= ' ' && *s < 0x7f) {
 			s++;
 			continue;
 		}
-		if (is_utf8((unsigned char)*s))
+		if (is_non_ascii((unsigned char)*s))
 			a->utf8 = true;
 		if (!utf8_is_harmless(utf8_next(&s)))
 			return false;
@@ -46,7 +50,7 @@ check_charset(const char *s, const char *end, struct address *a)
 	return true;
 }
 
-/* [1.2.3.4] or [IPv6:::1]: octets with the brackets, 0 if it is neither. */
+/* The length of [1.2.3.4] or [IPv6:::1] with its brackets; 0 if neither. */
 static size_t
 literal_length(const char *s)
 {
@@ -71,16 +75,16 @@ literal_length(const char *s)
 	return inet_pton(family, text, addr) == 1 ? len : 0;
 }
 
-/* Then its A-label counts, which may be shorter. */
+/* The limit of a U-label is that of its A-label, which may be shorter. */
 static bool
-has_utf8(const char *label, const char *end)
+has_non_ascii(const char *label, const char *end)
 {
-	while (label < end && !is_utf8((unsigned char)*label))
+	while (label < end && !is_non_ascii((unsigned char)*label))
 		label++;
 	return label < end;
 }
 
-/* Octets in the dotted name at s, without a dot at its end; 0 if none. */
+/* The length of the domain at s, without a trailing dot; 0 if there is none. */
 static size_t
 domain_length(const char *s, bool strict)
 {
@@ -88,11 +92,11 @@ domain_length(const char *s, bool strict)
 
 	for (;;) {
 		label = p;
-		while (is_alnum((unsigned char)*p) || *p == '-' ||
-		    is_utf8((unsigned char)*p) || (*p == '_' && !strict))
+		while (is_ascii_alnum((unsigned char)*p) || *p == '-' ||
+		    is_non_ascii((unsigned char)*p) || (*p == '_' && !strict))
 			p++;
 		if (p == label || (p - label > LABEL_MAX &&
-		    !has_utf8(label, p)))
+		    !has_non_ascii(label, p)))
 			return 0;
 		if (strict && (*label == '-' || p[-1] == '-'))
 			return 0;
@@ -116,9 +120,9 @@ address_is_host(const char *s, bool strict)
 	return len > 0 && s[len] == '\0';
 }
 
-/* RFC 5321 4.1.2 Quoted-string.  Moves *p behind it and *out with it. */
+/* Quoted-string, RFC 5321 4.1.2.  Advances *p and *out. */
 static bool
-take_quoted(const char **p, char **out)
+parse_quoted_string(const char **p, char **out)
 {
 	const char *s = *p + 1;
 
@@ -134,7 +138,7 @@ take_quoted(const char **p, char **out)
 }
 
 static bool
-take_dot_string(const char **p, char **out, bool strict)
+parse_dot_string(const char **p, char **out, bool strict)
 {
 	const char *s = *p;
 
@@ -149,7 +153,7 @@ take_dot_string(const char **p, char **out, bool strict)
 	return true;
 }
 
-/* A-d-l ":", which RFC 5321 4.1.1.3 tells us to read and to ignore. */
+/* A source route, which is to be ignored (RFC 5321 4.1.1.3). */
 static bool
 skip_route(const char **p)
 {
@@ -171,9 +175,9 @@ skip_route(const char **p)
 	return false;
 }
 
-/* "@" and what follows.  Moves *s behind it, *end to where the email ends. */
+/* "@" Domain.  Advances *s past it; *end excludes a trailing dot. */
 static bool
-take_domain(const char **s, const char **end, bool strict, struct address *a)
+parse_domain(const char **s, const char **end, bool strict, struct address *a)
 {
 	const char *host = *s + 1;
 	size_t len = host_length(host, strict);
@@ -190,19 +194,19 @@ take_domain(const char **s, const char **end, bool strict, struct address *a)
 }
 
 static bool
-take_mailbox(const char **p, unsigned flags, struct address *a)
+parse_mailbox(const char **p, unsigned flags, struct address *a)
 {
 	const bool strict = flags & ADDRESS_STRICT;
 	const char *s = *p, *end;
 	char *out = a->local;
 
-	if (!(*s == '"' ? take_quoted(&s, &out) :
-	    take_dot_string(&s, &out, strict)))
+	if (!(*s == '"' ? parse_quoted_string(&s, &out) :
+	    parse_dot_string(&s, &out, strict)))
 		return false;
 	*out = '\0';
 	end = s;
 	if (*s == '@') {
-		if (!take_domain(&s, &end, strict, a))
+		if (!parse_domain(&s, &end, strict, a))
 			return false;
 	} else if (flags & ADDRESS_REVERSE ? strict :
 	    strcasecmp(a->local, "postmaster") != 0) {
@@ -214,9 +218,9 @@ take_mailbox(const char **p, unsigned flags, struct address *a)
 	return true;
 }
 
-/* Could anything in s be longer than the arrays of struct address? */
+/* Could a part of the path at s overflow an array of struct address? */
 static bool
-too_long(const char *s)
+is_too_long(const char *s)
 {
 	size_t n = 0;
 	bool quoted = false;
@@ -243,7 +247,7 @@ address_parse(const char **p, unsigned flags, struct address *a)
 		s++;
 	else if (flags & ADDRESS_STRICT)
 		return false;
-	if (too_long(s))
+	if (is_too_long(s))
 		return false;
 	if (bracket && *s == '>' && flags & ADDRESS_REVERSE) {
 		*p = s + 1;
@@ -251,12 +255,12 @@ address_parse(const char **p, unsigned flags, struct address *a)
 	}
 	if (*s == '@' && !skip_route(&s))
 		return false;
-	if (!take_mailbox(&s, flags, a))
+	if (!parse_mailbox(&s, flags, a))
 		return false;
 	if (bracket && *s++ != '>')
 		return false;
 	*p = s;
-	return check_charset(begin, s, a);
+	return check_characters(begin, s, a);
 }
 
 const char *
@@ -266,7 +270,7 @@ address_mailbox(const char *local, const char *delimiters, char *out)
 	size_t i;
 
 	for (i = 0; i < cut && i < ADDRESS_MAX; i++)
-		out[i] = (char)(is_utf8((unsigned char)local[i]) ? local[i] :
+		out[i] = (char)(is_non_ascii((unsigned char)local[i]) ? local[i] :
 		    tolower((unsigned char)local[i]));
 	out[i] = '\0';
 	return local + cut + (local[cut] != '\0');

@@ -1,10 +1,10 @@
-/* Base64. */
+/* A strict decoder for base64: each text has one encoding only. */
 #include <string.h>
 
 #include "lib/text/base64.h"
 
 static int
-value(char c)
+digit_value(char c)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	    "abcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -25,7 +25,7 @@ base64_decode(const char *text, char *out)
 	while (pad < 2 && pad < len && text[len - 1 - pad] == '=')
 		pad++;
 	for (i = 0; i < len - pad; i++) {
-		int v = value(text[i]);
+		int v = digit_value(text[i]);
 
 		if (v < 0)
 			return -1;

@@ -1,4 +1,4 @@
-/* Domains beyond ASCII, as A-labels. */
+/* Punycode, the encoder only.  Nothing decodes A-labels. */
 #include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
@@ -14,27 +14,27 @@ enum {
 
 #define PREFIX "xn--"
 
-enum { LABEL_MAX = 63 };	/* octets, RFC 1035 2.3.4 */
+enum { LABEL_MAX = 63 };	/* bytes, RFC 1035 2.3.4 */
 
-/* A label that is being written; it is full when it is too long. */
+/* A label that is being written. */
 struct label {
 	char text[LABEL_MAX];
 	size_t n;
-	bool full;
+	bool overflow;		/* it did not fit */
 };
 
 static void
-put(struct label *l, char c)
+append_char(struct label *l, char c)
 {
 	if (l->n == sizeof l->text)
-		l->full = true;
+		l->overflow = true;
 	else
 		l->text[l->n++] = c;
 }
 
 /* RFC 3492 6.1 */
 static long
-adapt(long delta, long points, bool first)
+adapt_bias(long delta, long points, bool first)
 {
 	long k;
 
@@ -45,9 +45,9 @@ adapt(long delta, long points, bool first)
 	return k + (BASE - TMIN + 1) * delta / (delta + SKEW);
 }
 
-/* A number as one of variable length, RFC 3492 3.3. */
+/* Generalized variable-length integers, RFC 3492 3.3. */
 static void
-put_number(struct label *l, long q, long bias)
+append_number(struct label *l, long q, long bias)
 {
 	static const char digits[] = "abcdefghijklmnopqrstuvwxyz0123456789";
 	long k, t;
@@ -56,15 +56,15 @@ put_number(struct label *l, long q, long bias)
 		t = k <= bias ? TMIN : k >= bias + TMAX ? TMAX : k - bias;
 		if (q < t)
 			break;
-		put(l, digits[t + (q - t) % (BASE - t)]);
+		append_char(l, digits[t + (q - t) % (BASE - t)]);
 		q = (q - t) / (BASE - t);
 	}
-	put(l, digits[q]);
+	append_char(l, digits[q]);
 }
 
-/* The least of the characters that is no less than n. */
+/* The smallest code point that is at least n. */
 static long
-next_point(const long *c, size_t len, long n)
+next_code_point(const long *c, size_t len, long n)
 {
 	long least = 0x10ffff + 1;
 	size_t i;
@@ -77,38 +77,38 @@ next_point(const long *c, size_t len, long n)
 
 /* RFC 3492 6.3 */
 static void
-put_punycode(struct label *l, const long *c, size_t len)
+append_punycode(struct label *l, const long *c, size_t len)
 {
 	long n = INITIAL_N, delta = 0, bias = INITIAL_BIAS, next;
 	size_t i, basic, done;
 
 	for (i = done = 0; i < len; i++)
 		if (c[i] < INITIAL_N) {
-			put(l, (char)c[i]);
+			append_char(l, (char)c[i]);
 			done++;
 		}
 	basic = done;
 	if (basic)
-		put(l, '-');
+		append_char(l, '-');
 	for (; done < len; delta++, n++) {
-		next = next_point(c, len, n);
+		next = next_code_point(c, len, n);
 		delta += (next - n) * (long)(done + 1);
 		n = next;
 		for (i = 0; i < len; i++) {
 			delta += c[i] < n;
 			if (c[i] != n)
 				continue;
-			put_number(l, delta, bias);
-			bias = adapt(delta, (long)done + 1, done == basic);
+			append_number(l, delta, bias);
+			bias = adapt_bias(delta, (long)done + 1, done == basic);
 			done++;
 			delta = 0;
 		}
 	}
 }
 
-/* One that is ASCII is an A-label, or need not be any. */
+/* Copy an ASCII label in lower case.  Returns false if it is not ASCII. */
 static bool
-take_ascii(const char *s, size_t len, struct label *l)
+copy_ascii_label(const char *s, size_t len, struct label *l)
 {
 	if (len > sizeof l->text)
 		return false;
@@ -118,15 +118,15 @@ take_ascii(const char *s, size_t len, struct label *l)
 	return l->n == len;
 }
 
-/* The label of len octets at s.  False where it is none. */
+/* Encode the label at s.  Returns false if it is invalid or too long. */
 static bool
-take_label(const char *s, size_t len, struct label *l)
+encode_label(const char *s, size_t len, struct label *l)
 {
 	const char *end = s + len;
-	long c[LABEL_MAX];	/* its A-label would not be shorter */
+	long c[LABEL_MAX];	/* an A-label has at least a byte for each */
 	size_t n;
 
-	if (take_ascii(s, len, l))
+	if (copy_ascii_label(s, len, l))
 		return true;
 	for (n = 0; s < end && n < LABEL_MAX; n++) {
 		c[n] = utf8_next(&s);
@@ -137,10 +137,10 @@ take_label(const char *s, size_t len, struct label *l)
 	}
 	if (s < end)
 		return false;
-	l->full = false;
+	l->overflow = false;
 	memcpy(l->text, PREFIX, l->n = sizeof PREFIX - 1);
-	put_punycode(l, c, n);
-	return !l->full;
+	append_punycode(l, c, n);
+	return !l->overflow;
 }
 
 int
@@ -154,7 +154,7 @@ idna_to_ascii(const char *domain, size_t len, char *out)
 		dot = memchr(domain, '.', (size_t)(end - domain));
 		if (!dot)
 			dot = end;
-		if (!take_label(domain, (size_t)(dot - domain), &l) ||
+		if (!encode_label(domain, (size_t)(dot - domain), &l) ||
 		    n + l.n + 1 >= IDNA_MAX)
 			return -1;
 		memcpy(out + n, l.text, l.n);

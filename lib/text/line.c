@@ -1,4 +1,8 @@
-/* What ends what: CR LF, and CR LF . CR LF. */
+/*
+ * Line ends: the reader of command lines and the decoder of message data.
+ * Both refuse to treat a bare CR or LF as a line end, except for the reader
+ * with lf_ends.
+ */
 #include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -19,42 +23,43 @@ is_control(int c)
 	return (c < ' ' && c != '\t') || c == 0x7f;
 }
 
-/* An octet as it came: of this line, or behind what was told of. */
+/* Record a byte of this line, or of the remainder of a malformed one. */
 static void
-keep_raw(struct line_reader *l, int c)
+record_raw_byte(struct line_reader *l, int c)
 {
 	struct line_raw *raw = l->raw;
 
 	if (!raw)
 		return;
 	if (l->skip && !l->is_long)
-		raw->rest++;
+		raw->skipped++;
 	else if (raw->n++ < sizeof raw->text)
 		raw->text[raw->n - 1] = (char)c;
 }
 
-/* A line has ended.  False where it was told of before. */
+/* Handle a line end.  Returns false if the line was reported before. */
 static bool
-end_line(struct line_reader *l, size_t end, enum line_status *status)
+finish_line(struct line_reader *l, size_t end, enum line_status *status)
 {
-	bool told = l->skip && !l->is_long;
+	bool was_reported = l->skip && !l->is_long;
 
-	if (l->raw && told)	/* a CR before CR LF may have been told of */
-		l->raw->rest_end = end < l->raw->rest ? end : l->raw->rest;
+	/* a CR that made the line malformed may belong to its line end */
+	if (l->raw && was_reported)
+		l->raw->skipped_end = end < l->raw->skipped ? end : l->raw->skipped;
 	else if (l->raw)
 		l->raw->end = end;
 	*status = l->is_long ? LINE_LONG : LINE_OK;
 	l->skip = l->is_long = false;
 	l->octets = 0;
-	return !told;
+	return !was_reported;
 }
 
 /*
- * Take octets that mean nothing, while there is room for them.  Returns the
- * first other one, or EOF.
+ * Read printable ASCII characters, up to room.  Returns the first byte that is
+ * not one or does not fit, or EOF.
  */
 static int
-take_text(FILE *in, char *buf, size_t *n, size_t room)
+read_plain_text(FILE *in, char *buf, size_t *n, size_t room)
 {
 	size_t i = *n;
 	int c;
@@ -65,16 +70,16 @@ take_text(FILE *in, char *buf, size_t *n, size_t room)
 	return c;
 }
 
-/* The next octet that may mean something, behind those that don't. */
+/* Read printable text, and return the first byte that needs attention. */
 static int
-next_octet(struct line_reader *l, char *buf, size_t *n, size_t room)
+next_byte(struct line_reader *l, char *buf, size_t *n, size_t room)
 {
 	const size_t before = *n;
 	int c;
 
 	if (l->raw || l->skip || l->cr)
 		return getc_unlocked(l->in);
-	c = take_text(l->in, buf, n, room);
+	c = read_plain_text(l->in, buf, n, room);
 	l->octets += *n - before;
 	return c;
 }
@@ -88,14 +93,14 @@ line_read(struct line_reader *l, char *buf, size_t size)
 
 	if (l->raw)
 		*l->raw = (struct line_raw){ .n = 0 };
-	while ((c = next_octet(l, buf, &n, size - 2)) != EOF) {
+	while ((c = next_byte(l, buf, &n, size - 2)) != EOF) {
 		bool was_cr = l->cr;
 
-		keep_raw(l, c);
+		record_raw_byte(l, c);
 		l->cr = c == '\r';
 		if (c == '\n' && (was_cr || l->lf_ends)) {
 			buf[n] = '\0';
-			if (end_line(l, was_cr ? 2 : 1, &status))
+			if (finish_line(l, was_cr ? 2 : 1, &status))
 				return status;
 			continue;
 		}
@@ -138,18 +143,18 @@ data_end(struct data *d)
 }
 
 static enum data_state
-after_line(const struct data *d)
+state_after_line(const struct data *d)
 {
 	return d->chunked ? DATA_TEXT : DATA_BEGIN_LINE;
 }
 
-/* Copy up to an LF, or all; *out is moved along.  Returns where that is. */
+/* Copy up to an LF or the end, and advance *out.  Returns where it stopped. */
 static inline const char *
-copy_text(const char *in, const char *end, char **out)
+copy_to_newline(const char *in, const char *end, char **out)
 {
 	size_t n = (size_t)(end - in);
 	char *o = *out;
-#ifdef __SSE2__		/* what is looked at is copied at once */
+#ifdef __SSE2__		/* compare and copy in one pass */
 	const __m128i lfs = _mm_set1_epi8('\n');
 	__m128i a, b;
 	unsigned found;
@@ -177,9 +182,9 @@ copy_text(const char *in, const char *end, char **out)
 }
 
 /*
- * Copy lines, up to one that begins with a dot that means something, or to a
- * bare LF, or all; none begins with LF.  A CR within a line is copied, for who
- * called to find.  Returns what comes next.
+ * Copy lines up to a leading dot, a bare LF or the end of the input.  in must
+ * not begin with LF.  A CR within a line is copied; the caller looks for it.
+ * Returns the first byte that was not copied.
  */
 static const char *
 copy_lines(struct data *d, const char *in, const char *end, char **out)
@@ -190,13 +195,13 @@ copy_lines(struct data *d, const char *in, const char *end, char **out)
 
 	d->state = DATA_TEXT;
 	for (;;) {
-		in = copy_text(in, end, &o);
+		in = copy_to_newline(in, end, &o);
 		if (in == end || in[-1] != '\r')
 			break;
 		o[-1] = '\n';
 		lines++;
 		if (++in == end || *in == stop) {
-			d->state = after_line(d);
+			d->state = state_after_line(d);
 			break;
 		}
 	}
@@ -211,11 +216,12 @@ copy_lines(struct data *d, const char *in, const char *end, char **out)
 }
 
 /*
- * One octet at the beginning of a line, or behind a CR, or a bare LF; *o gets
- * what it turns out to be.  False where it is for the next state to look at.
+ * Handle one byte at the beginning of a line or after a CR, or a bare LF, and
+ * write what it stands for to *o.  Returns false if the byte is to be handled
+ * in the next state.
  */
 static bool
-step(struct data *d, char c, char **o)
+decode_byte(struct data *d, char c, char **o)
 {
 	switch (d->state) {
 	case DATA_BEGIN_LINE:
@@ -233,7 +239,7 @@ step(struct data *d, char c, char **o)
 			*(*o)++ = '\n';
 			d->lines++;
 			d->octets++;
-			d->state = after_line(d);
+			d->state = state_after_line(d);
 			return true;
 		}
 		*(*o)++ = '\r';
@@ -258,7 +264,7 @@ data_decode(struct data *d, const char *in, size_t n, char *out, size_t *len)
 		if (d->state == DATA_TEXT && *p != '\n')
 			p = copy_lines(d, p, end, &o);
 		else
-			p += step(d, *p, &o);
+			p += decode_byte(d, *p, &o);
 	}
 	*len = (size_t)(o - out);
 	d->octets += *len;

@@ -1,4 +1,4 @@
-/* ESMTP parameters. */
+/* ESMTP parameters.  A value never contains "=", as RFC 5321 requires. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -10,9 +10,9 @@
 enum { DIGITS_MAX = 20 };	/* RFC 1870 4 */
 
 static int
-is_alnum(unsigned char c)
+is_keyword_char(unsigned char c)
 {
-	return c < 0x80 && isalnum(c);
+	return c == '-' || (c < 0x80 && isalnum(c));
 }
 
 int
@@ -27,7 +27,7 @@ param_next(const char **p, struct param *param)
 		return 0;
 	if (s == *p || *s == '-')
 		return -1;
-	while (is_alnum((unsigned char)*s) || *s == '-') {
+	while (is_keyword_char((unsigned char)*s)) {
 		if (n + 1 == sizeof param->keyword)
 			return -1;
 		param->keyword[n++] = (char)toupper((unsigned char)*s++);

@@ -1,33 +1,35 @@
 /*
- * ESMTP parameters (RFC 5321 4.1.2): what stands behind a path.  Pure: text
- * in, values out.
+ * The grammar of ESMTP parameters (RFC 5321 4.1.2), the "keyword=value" words
+ * after a path.  It parses text into values and has no side effects.  What a
+ * keyword means is not decided here.
  */
 #ifndef PARAM_H
 #define PARAM_H
 
 #include <stddef.h>
 
-enum { PARAM_VALUE_MAX = 2048 };	/* octets with a NUL: a whole line's */
+enum { PARAM_VALUE_MAX = 2048 };	/* bytes with the NUL: a whole line */
 
 struct param {
 	char keyword[32];	/* upper case */
 	const char *value;	/* NULL: no "="; not NUL-terminated; may
-				   have octets beyond ASCII (RFC 6531 3.3) */
-	size_t len;		/* of value */
+				   contain non-ASCII bytes (RFC 6531 3.3) */
+	size_t len;		/* of value, in bytes */
 };
 
 /*
- * Take the next parameter at *p, which is moved behind it.  Returns 1, 0 when
- * there is none left, -1 where the text is no parameter.
+ * Parse the next parameter at *p and advance *p past it.  Returns 1, 0 if
+ * there are no more, or -1 if the text is malformed.  value points into *p.
  */
 int param_next(const char **p, struct param *);
 
-/* Is that its value, in any case? */
+/* Is the value of the parameter equal to value, ignoring case? */
 int param_is(const struct param *, const char *value);
 
 /*
- * Its value as a number of at most 20 digits (RFC 1870 4).  Returns 0, or -1
- * with errno set: EINVAL, or ERANGE where it needs more than 64 bits.
+ * Parse the value as a decimal number of at most 20 digits (RFC 1870 4).
+ * Returns 0, or -1 with errno set: EINVAL if it is not a number, ERANGE if it
+ * exceeds 64 bits.
  */
 int param_number(const struct param *, unsigned long long *);
 

@@ -1,4 +1,4 @@
-/* The verdict as a value. */
+/* Replies: how they are made, and how they are written to the client. */
 #include <stdarg.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*
- * A verdict as a value: what the client will hear.  Every part that has an
- * opinion of a command returns one; only the conversation sends them.
+ * A reply to the client, as a value.  Every module that has an opinion about a
+ * command returns one; only the command loop sends it.
  */
 #ifndef REPLY_H
 #define REPLY_H
@@ -9,8 +9,8 @@
 #include <stdio.h>
 
 enum {
-	REPLY_TEXT_MAX = 1024,	/* octets, all lines and the NUL */
-	REPLY_LINE_MAX = 512,	/* octets with CR LF, RFC 5321 4.5.3.1.5 */
+	REPLY_TEXT_MAX = 1024,	/* bytes of all lines, with the NUL */
+	REPLY_LINE_MAX = 512,	/* bytes with CR LF, RFC 5321 4.5.3.1.5 */
 };
 
 struct reply {
@@ -29,22 +29,22 @@ reply_none(void)
 	return r;
 }
 
-/* Make a reply; what does not fit REPLY_TEXT_MAX is cut. */
+/* Make a reply; text longer than REPLY_TEXT_MAX is truncated. */
 __attribute__((format(printf, 2, 3)))
 struct reply reply_make(int code, const char *fmt, ...);
 
-/* Add a line to a reply; what does not fit is cut. */
+/* Add a line to a reply; text beyond REPLY_TEXT_MAX is truncated. */
 __attribute__((format(printf, 2, 3)))
 void reply_add(struct reply *, const char *fmt, ...);
 
-/* True for 4yz and 5yz. */
+/* Is it a 4xx or 5xx reply? */
 static inline bool
 reply_refuses(const struct reply *r)
 {
 	return r->code >= 400;
 }
 
-/* True where the session ends with this reply (RFC 5321 3.8). */
+/* Does the session end with this reply (RFC 5321 3.8)? */
 static inline bool
 reply_closes(const struct reply *r)
 {
@@ -52,8 +52,9 @@ reply_closes(const struct reply *r)
 }
 
 /*
- * Write a reply in the form of RFC 5321 4.2.1 to a stream, each line cut to
- * REPLY_LINE_MAX.  Errors stick to the stream.
+ * Write a reply in the format of RFC 5321 4.2.1 to a stream, each line
+ * truncated to REPLY_LINE_MAX.  Blocks as the stream does.  Errors are left in
+ * the stream, for ferror().
  */
 void reply_write(FILE *, const struct reply *);
 

@@ -1,26 +1,26 @@
-/* UTF-8, as it may stand in an address. */
+/* UTF-8: decoding, encoding, and which characters are refused. */
 #include <stddef.h>
 
 #include "lib/text/utf8.h"
 
-/* How many octets follow the first one, and its bits; -1: it is no first. */
+/* The number of bytes after this first byte, or -1; *c gets its bits. */
 static int
-begin(unsigned char octet, long *c)
+decode_first_byte(unsigned char byte, long *c)
 {
-	if (octet < 0x80) {
-		*c = octet;
+	if (byte < 0x80) {
+		*c = byte;
 		return 0;
 	}
-	if (octet >= 0xc2 && octet <= 0xdf) {
-		*c = octet & 0x1f;
+	if (byte >= 0xc2 && byte <= 0xdf) {
+		*c = byte & 0x1f;
 		return 1;
 	}
-	if (octet >= 0xe0 && octet <= 0xef) {
-		*c = octet & 0x0f;
+	if (byte >= 0xe0 && byte <= 0xef) {
+		*c = byte & 0x0f;
 		return 2;
 	}
-	if (octet >= 0xf0 && octet <= 0xf4) {
-		*c = octet & 0x07;
+	if (byte >= 0xf0 && byte <= 0xf4) {
+		*c = byte & 0x07;
 		return 3;
 	}
 	return -1;
@@ -29,17 +29,17 @@ begin(unsigned char octet, long *c)
 long
 utf8_next(const char **s)
 {
-	static const long least[] = { 0, 0x80, 0x800, 0x10000 };
+	static const long smallest[] = { 0, 0x80, 0x800, 0x10000 };
 	const char *p = *s;
 	long c;
-	int i, more = begin((unsigned char)*p++, &c);
+	int i, more = decode_first_byte((unsigned char)*p++, &c);
 
 	for (i = 0; i < more; i++, p++) {
 		if ((*p & 0xc0) != 0x80)
 			return -1;
 		c = c << 6 | (*p & 0x3f);
 	}
-	if (more < 0 || c < least[more] || c > 0x10ffff ||
+	if (more < 0 || c < smallest[more] || c > 0x10ffff ||
 	    (c >= 0xd800 && c <= 0xdfff))
 		return -1;
 	*s = p;

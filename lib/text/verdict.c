@@ -1,4 +1,8 @@
-/* What a hook's end means. */
+/*
+ * The meaning of a hook's exit.  Output that is not a reply is ignored.  A
+ * status or code that is not documented is a failure: 451, so the client
+ * retries.
+ */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,11 +10,11 @@
 
 #include "lib/text/verdict.h"
 
-enum { ENHANCED_MAX = 9 };	/* octets of "5.123.123" */
+enum { ENHANCED_MAX = 9 };	/* bytes of "5.123.123" */
 
 static const char broken[] = "4.3.0 Local error, try again later";
 
-/* Which codes a hook may give; curl and wget print others in passing. */
+/* The codes that a hook may use; curl and wget may print others. */
 static bool
 is_reply_code(int code)
 {
@@ -18,9 +22,9 @@ is_reply_code(int code)
 	    code == 521 || (code >= 550 && code <= 559);
 }
 
-/* "250" and " " or "-" or the end of the line.  -1 where there is none. */
+/* Parse "250" before " ", "-" or the end of the line; -1 if there is none. */
 static int
-take_code(const char *s)
+parse_code(const char *s)
 {
 	if (!isdigit((unsigned char)s[0]) || !isdigit((unsigned char)s[1]) ||
 	    !isdigit((unsigned char)s[2]) || !strchr(" -\r\n", s[3]))
@@ -28,7 +32,7 @@ take_code(const char *s)
 	return (s[0] - '0') * 100 + (s[1] - '0') * 10 + s[2] - '0';
 }
 
-/* Octets of "5.7.1" at s; 0 where there is no enhanced code (RFC 3463). */
+/* The length of an enhanced code such as "5.7.1" (RFC 3463); 0 if none. */
 static size_t
 enhanced_length(const char *s)
 {
@@ -51,8 +55,8 @@ enhanced_length(const char *s)
 }
 
 /*
- * Add a line to the reply, without control octets.  What has no room is cut,
- * but not within an enhanced code.
+ * Add a line to the reply, without control and non-ASCII characters.  It is
+ * truncated to the room left, but never within an enhanced code.
  */
 static void
 add_line(struct reply *r, const char *s, size_t len)
@@ -78,22 +82,22 @@ standard_enhanced(int code)
 }
 
 /*
- * A line of the reply: with its enhanced code, or that of the line before
- * (RFC 2034 4), or one that fits the code.
+ * Add a line of a hook's reply.  Without an enhanced code of the right class,
+ * it gets that of the first line (RFC 2034 4) or the default of the reply.
  */
 static void
-add_text(struct reply *r, const char *s, size_t len)
+add_reply_line(struct reply *r, const char *s, size_t len)
 {
 	const char *code = *r->text ? r->text : standard_enhanced(r->code);
-	size_t given = enhanced_length(s);
+	size_t enhanced = enhanced_length(s);
 	char line[REPLY_LINE_MAX];
 
-	if (given && *s == '0' + r->code / 100) {
+	if (enhanced && *s == '0' + r->code / 100) {
 		add_line(r, s, len);
 		return;
 	}
-	s += given;
-	len -= given;
+	s += enhanced;
+	len -= enhanced;
 	while (len && *s == ' ')
 		s++, len--;
 	snprintf(line, sizeof line, "%.*s%s%.*s", (int)enhanced_length(code),
@@ -102,46 +106,46 @@ add_text(struct reply *r, const char *s, size_t len)
 	add_line(r, line, strlen(line));
 }
 
-/* The reply that out begins with; code 0 where it begins with none. */
+/* Parse the reply at the beginning of out; code 0 if there is none. */
 static struct reply
-take_reply(const char *out)
+parse_reply(const char *out)
 {
 	struct reply r = reply_none();
 	const char *s = out;
 	bool more = true;
 	int lines;
 
-	if (take_code(s) < 0)
+	if (parse_code(s) < 0)
 		return r;
-	r.code = take_code(s);
+	r.code = parse_code(s);
 	if (!is_reply_code(r.code))
 		return reply_make(451, "%s", broken);
 	for (lines = 0; more && lines < VERDICT_LINES &&
-	    take_code(s) == r.code; lines++) {
+	    parse_code(s) == r.code; lines++) {
 		more = s[3] == '-';
 		s += strchr(" -", s[3]) && s[3] ? 4 : 3;
-		add_text(&r, s, strcspn(s, "\r\n"));
+		add_reply_line(&r, s, strcspn(s, "\r\n"));
 		s += strcspn(s, "\n");
 		s += *s == '\n';
 	}
 	return r;
 }
 
-/* "5.1.1 text", which a status that is not 0 makes a refusal. */
+/* Parse "5.1.1 text", a rejection if the exit status is not 0. */
 static struct reply
-take_enhanced(const char *out, int code)
+parse_enhanced(const char *out, int code)
 {
 	struct reply r = reply_none();
 
 	if (!enhanced_length(out) || *out == '2')
 		return r;
 	r.code = *out == '4' ? 451 : code;
-	add_text(&r, out, strcspn(out, "\r\n"));
+	add_reply_line(&r, out, strcspn(out, "\r\n"));
 	return r;
 }
 
 static struct reply
-by_status(const struct hook_end *end, bool check, int code,
+reply_for_status(const struct hook_end *end, bool check, int code,
     const char *refusal)
 {
 	switch (end->status) {
@@ -153,9 +157,9 @@ by_status(const struct hook_end *end, bool check, int code,
 			return reply_make(code, "%s", refusal);
 		break;
 	case EX_DATAERR:
-		return reply_make(code, "5.6.0 Refused");
+		return reply_make(code, "5.6.0 Message content rejected");
 	case EX_NOUSER:
-		return reply_make(code, "5.1.1 No such mailbox here");
+		return reply_make(code, "5.1.1 No such user here");
 	case EX_NOHOST:
 		return reply_make(code, "5.1.2 No such domain here");
 	case EX_NOPERM:
@@ -174,14 +178,14 @@ verdict_of(const struct hook_end *end, bool check, const char *refusal)
 
 	if (end->failed || end->status >= VERDICT_BROKEN)
 		return reply_make(451, "%s", broken);
-	r = take_reply(end->out);
+	r = parse_reply(end->out);
 	if (r.code == 250 && !accepted)
 		r.code = 0;
 	if (!r.code && end->status != 0)
-		r = take_enhanced(end->out, code);
+		r = parse_enhanced(end->out, code);
 	if (r.code)
 		return r;
-	return by_status(end, check, code, refusal + 4);
+	return reply_for_status(end, check, code, refusal + 4);
 }
 
 bool

@@ -1,4 +1,4 @@
-/* Words of a line. */
+/* Space-separated words. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>

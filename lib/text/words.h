@@ -1,18 +1,18 @@
 /*
- * Lines of words with spaces between them, as this program writes them for
- * itself.  scanf does the same, but what it makes of a number that is too large
- * is undefined, and it brings 12 kB of code along where libc is linked in.
+ * Lines of space-separated words, as smtpd writes them for itself.  scanf(3)
+ * is not used: its result is undefined for numbers that are too large, and it
+ * adds 12 kB to a statically linked program.
  */
 #ifndef WORDS_H
 #define WORDS_H
 
 /*
- * Split text where there are spaces, in place.  Returns how many words there
- * are, of which the first max at most are counted, and are in word.
+ * Split text at spaces, in place, into at most max words that point into it;
+ * further text is ignored.  Returns the number of words.
  */
 unsigned words_split(char *text, char **word, unsigned max);
 
-/* A decimal number of 64 bits that is all of text; 0 where there is none. */
+/* Parse all of text as a decimal number of 64 bits; 0 if it is not one. */
 unsigned long long words_number(const char *text);
 
 #endif

@@ -1,12 +1,12 @@
-/* Text in which "+2B" stands for "+". */
+/* The decoders of xtext and unitext.  Both refuse to decode to a NUL. */
 #include <string.h>
 
 #include "lib/text/utf8.h"
 #include "lib/text/xtext.h"
 
-/* Two digits: in upper case, as RFC 3461 4 has them.  -1 if they are none. */
+/* Two upper-case hexadecimal digits (RFC 3461 4); -1 if they are not. */
 static int
-decode_pair(const char *s)
+decode_hex_pair(const char *s)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	const char *high = memchr(digits, s[0], 16);
@@ -29,7 +29,7 @@ xtext_decode(const char *text, size_t n, char *out, size_t size)
 		if (c == '+') {
 			if (end - text < 3)
 				return -1;
-			c = decode_pair(text + 1);
+			c = decode_hex_pair(text + 1);
 			text += 2;
 		}
 		if (c <= 0 || c == '\r' || c == '\n' || len + 1 >= size)
@@ -40,9 +40,9 @@ xtext_decode(const char *text, size_t n, char *out, size_t size)
 	return (long)len;
 }
 
-/* "x{2B}": two to six digits, in upper case.  -1 if it is none. */
+/* "x{2B}", with two to six upper-case digits; -1 if it is not. */
 static long
-decode_point(const char **text, const char *end)
+decode_code_point(const char **text, const char *end)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	const char *p = *text, *digit;
@@ -67,7 +67,7 @@ long
 unitext_decode(const char *text, size_t n, char *out, size_t size)
 {
 	const char *end = text + n;
-	char octets[4];
+	char bytes[4];
 	size_t len = 0, more;
 	long c;
 
@@ -75,17 +75,17 @@ unitext_decode(const char *text, size_t n, char *out, size_t size)
 		c = (unsigned char)*text++;
 		if (c <= ' ' || c == 0x7f || c == '+' || c == '=')
 			return -1;
-		octets[0] = (char)c;
+		bytes[0] = (char)c;
 		more = 1;
 		if (c == '\\') {
-			c = decode_point(&text, end);
+			c = decode_code_point(&text, end);
 			if (c <= 0)
 				return -1;
-			more = (size_t)utf8_put(c, octets);
+			more = (size_t)utf8_put(c, bytes);
 		}
 		if (len + more >= size)
 			return -1;
-		memcpy(out + len, octets, more);
+		memcpy(out + len, bytes, more);
 		len += more;
 	}
 	out[len] = '\0';

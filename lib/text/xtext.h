@@ -1,20 +1,25 @@
-/* Text in which "+2B" stands for "+" (RFC 3461 4), and its like. */
+/*
+ * The encodings xtext (RFC 3461 4), in which "+2B" is "+", and unitext (RFC
+ * 6533 3), in which "\x{2B}" is.  Whether the decoded text is a valid address
+ * is not checked.
+ */
 #ifndef XTEXT_H
 #define XTEXT_H
 
 #include <stddef.h>
 
 /*
- * Decode n octets into out, of size octets, with a NUL behind; text may be NULL
- * where n is 0.  Returns how many that are; -1 where it is no xtext, does not
- * fit, or hides a NUL, CR or LF.  Other octets may be anything.
+ * Decode n bytes of xtext into out, of size bytes, and add a NUL; text may be
+ * NULL if n is 0.  Returns the length of the result.  Returns -1 if the text
+ * is not xtext, does not fit, or encodes a NUL, CR or LF; other bytes may be
+ * anything.
  */
 long xtext_decode(const char *text, size_t n, char *out, size_t size);
 
 /*
- * The same for an address in UTF-8, where "\x{2B}" stands for "+" (RFC 6533
- * 3), and characters beyond ASCII for themselves.  -1 also where it hides a
- * control or what else utf8_is_harmless() does not like.
+ * The same for unitext, where non-ASCII characters may also appear unencoded.
+ * Returns -1 also if the result is not UTF-8 or utf8_is_harmless() rejects a
+ * character.
  */
 long unitext_decode(const char *text, size_t n, char *out, size_t size);
 
