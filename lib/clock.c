@@ -1,8 +1,9 @@
-/* The two clocks, and waiting. */
+/* The monotonic and the real-time clock, and waiting. */
 
 /*
  * In glibc before 2.37, ppoll() with _FORTIFY_SOURCE reads a timespec of 32-bit
- * numbers where the program has one of 64 bits: a second or less is then none.
+ * numbers even if the program uses 64 bits; then a timeout of up to a second
+ * becomes 0.
  */
 #undef _FORTIFY_SOURCE
 #include <string.h>
@@ -10,7 +11,7 @@
 #include "lib/clock.h"
 
 static long long
-us(clockid_t clock)
+read_clock_us(clockid_t clock)
 {
 	struct timespec t;
 
@@ -21,19 +22,19 @@ us(clockid_t clock)
 long long
 clock_ms(void)
 {
-	return us(CLOCK_MONOTONIC) / 1000;
+	return read_clock_us(CLOCK_MONOTONIC) / 1000;
 }
 
 long long
 clock_elapsed_us(void)
 {
-	return us(CLOCK_MONOTONIC);
+	return read_clock_us(CLOCK_MONOTONIC);
 }
 
 long long
 clock_us(void)
 {
-	return us(CLOCK_REALTIME);
+	return read_clock_us(CLOCK_REALTIME);
 }
 
 int
@@ -49,7 +50,7 @@ void
 clock_date(char *out, time_t t)
 {
 	static time_t last = -1;
-	static char text[CLOCK_DATE_MAX];	/* of last */
+	static char text[CLOCK_DATE_MAX];	/* the date for last */
 	struct tm tm;
 
 	if (t != last) {

@@ -1,4 +1,7 @@
-/* The two clocks, one for deadlines, one for names and ids; and waiting. */
+/*
+ * The monotonic clock for deadlines and durations, the real-time clock for
+ * names, ids and dates, and waiting.
+ */
 #ifndef CLOCK_H
 #define CLOCK_H
 
@@ -6,15 +9,14 @@
 #include <signal.h>
 #include <time.h>
 
-/* Milliseconds on a clock that never steps; for deadlines only. */
+/* Milliseconds on the monotonic clock; for deadlines. */
 long long clock_ms(void);
 
-/* Microseconds on the same clock; for how long something took. */
+/* Microseconds on the monotonic clock; for durations. */
 long long clock_elapsed_us(void);
 
 /*
- * ppoll(2), for at most so many milliseconds, or without a limit where they
- * are negative.
+ * As ppoll(2), with a timeout in milliseconds; a negative one means no timeout.
  */
 int clock_poll(struct pollfd *, nfds_t n, long long ms,
     const sigset_t *wait_mask);
@@ -22,9 +24,12 @@ int clock_poll(struct pollfd *, nfds_t n, long long ms,
 /* Microseconds since 1970; for ids and file names. */
 long long clock_us(void);
 
-enum { CLOCK_DATE_MAX = 64 };	/* octets with the NUL */
+enum { CLOCK_DATE_MAX = 64 };	/* bytes with the NUL */
 
-/* A date as headers have it, in the zone of this process (RFC 5322 3.3). */
+/*
+ * Format a date for a header, in the local time zone (RFC 5322 3.3).  out has
+ * room for CLOCK_DATE_MAX bytes.  Not reentrant: the last date is cached.
+ */
 void clock_date(char *out, time_t);
 
 #endif

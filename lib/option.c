@@ -1,4 +1,7 @@
-/* A command line read by a table. */
+/*
+ * A command line parser that is driven by a table.  It checks the syntax of
+ * values only, and exits at the first error.
+ */
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -25,14 +28,14 @@ static const struct suffix times[] = {
 	{ '\0', 1000 },
 };
 
-/* Returns the number, or -1 where text is none or it is too large. */
+/* Returns the number, or -1 if text is not one or it is too large. */
 static long long
-scaled(const char *text, int base, const struct suffix *suffix)
+parse_scaled(const char *text, int base, const struct suffix *suffix)
 {
 	char *end;
 	long long n;
 
-	/* NOLINTNEXTLINE(*-core.NullDereference): a number has an argument */
+	/* NOLINTNEXTLINE(*-core.NullDereference): the table has an argument */
 	if (!isdigit((unsigned char)*text))
 		return -1;
 	errno = 0;
@@ -51,7 +54,7 @@ scaled(const char *text, int base, const struct suffix *suffix)
 }
 
 static void
-add(struct option_list *list, const char *value)
+append_value(struct option_list *list, const char *value)
 {
 	list->values = realloc(list->values,
 	    (list->n + 1) * sizeof *list->values);
@@ -66,21 +69,21 @@ set_number(const struct option *o, long long *number, const char *value)
 	static const struct {
 		int base;
 		const struct suffix *suffixes;
-		const char *takes;
+		const char *expected;
 	} forms[] = {
 		[OPTION_NUMBER] = { 10, NULL, "a whole number" },
 		[OPTION_SIZE] = { 10, sizes,
-		    "a number of octets such as 500000, 64k, 10M or 1G" },
+		    "a size in bytes such as 500000, 64k, 10M or 1G" },
 		[OPTION_TIME] = { 10, times,
 		    "a time such as 30, 30s, 5m or 1h" },
 		[OPTION_MODE] = { 8, NULL, "an octal mode such as 077" },
 	};
-	long long n = scaled(value, forms[o->type].base,
+	long long n = parse_scaled(value, forms[o->type].base,
 	    forms[o->type].suffixes);
 
 	if (n < 0)
-		fatal(EX_USAGE, "--%s takes %s, not '%s'", o->name,
-		    forms[o->type].takes, value);
+		fatal(EX_USAGE, "--%s: invalid value '%s'; use %s", o->name,
+		    value, forms[o->type].expected);
 	*number = n;
 }
 
@@ -94,14 +97,14 @@ set(const struct option *o, void *base, const char *value)
 	else if (o->type == OPTION_STRING)
 		*(const char **)field = value;
 	else if (o->type == OPTION_LIST)
-		add(field, value);
+		append_value(field, value);
 	else
 		set_number(o, field, value);
 }
 
-/* How many octets have to change to make b of a?  At most LENGTH of each. */
+/* The edit distance of two names; a name above LENGTH bytes is never close. */
 static size_t
-distance(const char *a, size_t len, const char *b)
+edit_distance(const char *a, size_t len, const char *b)
 {
 	enum { LENGTH = 40 };
 	const size_t other = strlen(b);
@@ -126,7 +129,7 @@ distance(const char *a, size_t len, const char *b)
 	return row[other];
 }
 
-/* A name is near if no more than a third of it is to be changed. */
+/* Find the option whose name differs in at most a third of the bytes. */
 static const struct option *
 find_nearest(const struct option *table, const char *name, size_t len)
 {
@@ -134,7 +137,7 @@ find_nearest(const struct option *table, const char *name, size_t len)
 	size_t least = len / 3 + 1, n;
 
 	for (o = table; o->name; o++) {
-		n = distance(name, len, o->name);
+		n = edit_distance(name, len, o->name);
 		if (n < least) {
 			least = n;
 			nearest = o;
@@ -143,45 +146,45 @@ find_nearest(const struct option *table, const char *name, size_t len)
 	return nearest;
 }
 
-/* That which name is the beginning of, if there is but one. */
+/* Find the option that begins with name, if there is only one. */
 static const struct option *
-find_longer(const struct option *table, const char *name, size_t len)
+find_by_prefix(const struct option *table, const char *name, size_t len)
 {
-	const struct option *o, *longer = NULL;
+	const struct option *o, *match = NULL;
 
 	for (o = table; o->name; o++) {
 		if (strncmp(name, o->name, len) != 0)
 			continue;
-		if (longer)
+		if (match)
 			return NULL;
-		longer = o;
+		match = o;
 	}
-	return longer;
+	return match;
 }
 
 __attribute__((noreturn))
 static void
-refuse_name(const struct option *table, const char *name, size_t len)
+reject_unknown_option(const struct option *table, const char *name, size_t len)
 {
-	const struct option *meant = find_nearest(table, name, len);
+	const struct option *similar = find_nearest(table, name, len);
 
-	if (!meant)
-		meant = find_longer(table, name, len);
-	if (meant)
-		fatal(EX_USAGE, "unknown option --%.*s; is --%s meant?  See "
-		    "smtpd --help", (int)len, name, meant->name);
+	if (!similar)
+		similar = find_by_prefix(table, name, len);
+	if (similar)
+		fatal(EX_USAGE, "unknown option --%.*s; did you mean --%s?  "
+		    "See smtpd --help", (int)len, name, similar->name);
 	fatal(EX_USAGE, "unknown option --%.*s; see smtpd --help", (int)len,
 	    name);
 }
 
-/* Where a value was forgotten, the next option is not taken for it. */
+/* After a forgotten value, the next option must not become the value. */
 static bool
 is_value(const char *next)
 {
 	return next && (strncmp(next, "--", 2) != 0 || !next[2]);
 }
 
-/* --name, --name=value or --name value.  Returns the arguments used. */
+/* Parse --name, --name=value or --name value.  Returns the arguments used. */
 static int
 parse_long(const struct option *table, void *base, struct option_given *given,
     char **argv)
@@ -194,22 +197,22 @@ parse_long(const struct option *table, void *base, struct option_given *given,
 		if (strlen(o->name) == len && strncmp(o->name, arg, len) == 0)
 			break;
 	if (!o->name)
-		refuse_name(table, arg, len);
+		reject_unknown_option(table, arg, len);
 	given->row[o - table] = true;
 	if (!o->argument && arg[len])
-		fatal(EX_USAGE, "--%s takes no value", o->name);
+		fatal(EX_USAGE, "--%s does not take a value", o->name);
 	if (!o->argument || arg[len]) {
 		set(o, base, arg[len] ? arg + len + 1 : NULL);
 		return 1;
 	}
 	if (!is_value(argv[1]))
-		fatal(EX_USAGE, "--%s needs a value: --%s %s", o->name,
+		fatal(EX_USAGE, "--%s requires a value: --%s %s", o->name,
 		    o->name, o->argument);
 	set(o, base, argv[1]);
 	return 2;
 }
 
-/* -abc, -l value or -lvalue.  Returns the arguments used. */
+/* Parse -abc, -l value or -lvalue.  Returns the arguments used. */
 static int
 parse_short(const struct option *table, void *base, struct option_given *given,
     char **argv)
@@ -225,7 +228,7 @@ parse_short(const struct option *table, void *base, struct option_given *given,
 			    isprint((unsigned char)*arg) ? *arg : '?');
 		given->row[o - table] = true;
 		if (o->argument && !arg[1] && !is_value(argv[1]))
-			fatal(EX_USAGE, "-%c needs a value: -%c %s",
+			fatal(EX_USAGE, "-%c requires a value: -%c %s",
 			    o->letter, o->letter, o->argument);
 		if (o->argument) {
 			set(o, base, arg[1] ? arg + 1 : argv[1]);
@@ -248,12 +251,12 @@ option_parse(const struct option *table, void *base,
 		else if (argv[i][0] == '-' && argv[i][1] != '-' && argv[i][1])
 			i += parse_short(table, base, given, argv + i);
 		else
-			add(&given->operands, argv[i++]);
+			append_value(&given->operands, argv[i++]);
 	}
 }
 
 static void
-say_time(long long ms, char *text, size_t size)
+format_time(long long ms, char *text, size_t size)
 {
 	const struct suffix *unit = times + 2;
 
@@ -266,7 +269,7 @@ say_time(long long ms, char *text, size_t size)
 }
 
 bool
-option_say(const struct option *o, const void *base, unsigned i, char *text,
+option_format(const struct option *o, const void *base, unsigned i, char *text,
     size_t size)
 {
 	const void *field = (const char *)base + o->offset;
@@ -286,7 +289,7 @@ option_say(const struct option *o, const void *base, unsigned i, char *text,
 	}
 	n = *(const long long *)field;
 	if (o->type == OPTION_TIME)
-		say_time(n, text, size);
+		format_time(n, text, size);
 	else
 		snprintf(text, size, o->type == OPTION_MODE ? "%03llo" :
 		    "%lld", n);

@@ -1,6 +1,7 @@
 /*
- * A command line read by a table.  Long options are never abbreviated: a
- * script that relies on "--max" breaks when a second one begins so.
+ * A command line parser that is driven by a table.  Long options can't be
+ * abbreviated: a script that uses "--max" would break as soon as a second
+ * option begins with it.
  */
 #ifndef OPTION_H
 #define OPTION_H
@@ -8,14 +9,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { OPTION_ROWS = 128 };	/* of a table, with its end */
+enum { OPTION_ROWS = 128 };	/* of a table, at most, with its end */
 
 enum option_type {
 	OPTION_FLAG,		/* bool */
 	OPTION_STRING,		/* const char * */
 	OPTION_LIST,		/* struct option_list; repeatable */
 	OPTION_NUMBER,		/* long long, 0 or more */
-	OPTION_SIZE,		/* long long, octets; k, M, G */
+	OPTION_SIZE,		/* long long, bytes; k, M, G */
 	OPTION_TIME,		/* long long, milliseconds; s, m, h */
 	OPTION_MODE,		/* long long, octal */
 };
@@ -30,28 +31,28 @@ struct option {
 	const char *name;
 	enum option_type type;
 	size_t offset;		/* of the value, in the caller's struct */
-	const char *argument;	/* its name for --help; NULL: a flag */
+	const char *argument;	/* its name in --help; NULL: a flag */
 	const char *help;
 };
 
-/* What a command line had. */
+/* The options and operands of a command line. */
 struct option_given {
-	bool row[OPTION_ROWS];		/* of the table */
-	struct option_list operands;	/* that are no options */
+	bool row[OPTION_ROWS];		/* this row of the table was used */
+	struct option_list operands;	/* arguments that are not options */
 };
 
 /*
- * Read argv into the struct at base, by a table that ends with a NULL name.
- * Exits by fatal() with EX_USAGE where it can't be read.
+ * Parse argv into the struct at base.  The table ends with a NULL name.  Values
+ * point into argv.  Calls fatal() with EX_USAGE on an error.
  */
 void option_parse(const struct option *, void *base, struct option_given *,
     int argc, char **argv);
 
 /*
- * The i-th value as it can be given, or what a flag is.  False where there is
- * none.
+ * Format the i-th value as it could be given on a command line; a flag is
+ * "yes" or "no".  Returns false if there is no such value.
  */
-bool option_say(const struct option *, const void *base, unsigned i,
+bool option_format(const struct option *, const void *base, unsigned i,
     char *text, size_t size);
 
 /* Print a line for each option to standard output. */

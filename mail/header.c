@@ -1,15 +1,19 @@
-/* The header of a message as it streams by. */
+/*
+ * A parser for the header of a message that is never in memory as a whole.  It
+ * does not decode fields, and refuses to drop anything once the body may have
+ * begun.
+ */
 #include <stddef.h>
 #include <string.h>
 #include <strings.h>
 
 #include "mail/header.h"
 
-/* What a line of the header is, as far as its first octets tell. */
+/* The kind of a line in the header, judged by its first bytes. */
 enum line {
-	LINE_UNSURE,		/* there are too few of them */
+	LINE_UNSURE,		/* more bytes are needed */
 	LINE_FIELD,
-	LINE_FOLDED,		/* it goes on with the field */
+	LINE_FOLDED,		/* continues a field */
 	LINE_EMPTY,
 	LINE_TEXT,		/* none of these */
 };
@@ -22,7 +26,7 @@ header_init(struct header *h, void *ctx)
 }
 
 static enum line
-judge(const char *s, size_t n)
+classify_line(const char *s, size_t n)
 {
 	size_t i = 0;
 
@@ -41,7 +45,7 @@ judge(const char *s, size_t n)
 		return LINE_TEXT;
 	while (i < n && (s[i] == ' ' || s[i] == '\t'))	/* RFC 5322 4.5 */
 		i++;
-	if (i >= HEADER_BEGIN_MAX)	/* no more would be held */
+	if (i >= HEADER_BEGIN_MAX)	/* held has no room for more */
 		return LINE_TEXT;
 	if (i == n)
 		return LINE_UNSURE;
@@ -49,7 +53,7 @@ judge(const char *s, size_t n)
 }
 
 static void
-put(struct header *h, const char *s, size_t n)
+emit(struct header *h, const char *s, size_t n)
 {
 	if (!h->put || h->dropping || n == 0)
 		return;
@@ -58,7 +62,7 @@ put(struct header *h, const char *s, size_t n)
 }
 
 static void
-finish_field(struct header *h)
+end_field(struct header *h)
 {
 	while (h->len && strchr("\r \t", h->text[h->len - 1]))
 		h->len--;
@@ -70,7 +74,7 @@ finish_field(struct header *h)
 }
 
 static void
-keep(struct header *h, const char *s, size_t n)
+keep_field_text(struct header *h, const char *s, size_t n)
 {
 	if (n > HEADER_FIELD_KEPT - h->len)
 		n = HEADER_FIELD_KEPT - h->len;
@@ -78,9 +82,9 @@ keep(struct header *h, const char *s, size_t n)
 	h->len += n;
 }
 
-/* A line is known for what it is; at is where it begins. */
+/* Start a line whose kind is known, at this offset of the message. */
 static void
-begin_line(struct header *h, enum line line, const char *s,
+start_header_line(struct header *h, enum line line, const char *s,
     unsigned long long at)
 {
 	size_t len = h->dropped ? strlen(h->dropped) : 0;
@@ -89,11 +93,11 @@ begin_line(struct header *h, enum line line, const char *s,
 		line = LINE_TEXT;
 	h->end = at;
 	if (line != LINE_FOLDED)
-		finish_field(h);
+		end_field(h);
 	if (line == LINE_TEXT && !h->doubtful) {
 		h->doubtful = true;
 		if (!h->begun)
-			put(h, "\n", 1);
+			emit(h, "\n", 1);
 	}
 	if (line == LINE_FIELD) {
 		h->open = true;
@@ -105,45 +109,45 @@ begin_line(struct header *h, enum line line, const char *s,
 	h->within = !h->over;
 }
 
-/* Begin a line with what is held of it, and go on with that. */
+/* Start the line whose beginning was held. */
 static void
-release(struct header *h, enum line line)
+release_held_line(struct header *h, enum line line)
 {
 	const size_t n = h->n_held;
 
-	begin_line(h, line, h->held, h->read - n);
+	start_header_line(h, line, h->held, h->read - n);
 	h->n_held = 0;
-	keep(h, h->held, n);
-	put(h, h->held, n);
+	keep_field_text(h, h->held, n);
+	emit(h, h->held, n);
 	h->within = !h->over && h->held[n - 1] != '\n';
 }
 
-/* A line whose beginning is not all there: an octet more. */
+/* Add a byte to a line whose kind is not known yet. */
 static void
-hold(struct header *h, char c)
+hold_byte(struct header *h, char c)
 {
 	enum line line;
 
 	h->held[h->n_held++] = c;
 	h->read++;
-	line = judge(h->held, h->n_held);
+	line = classify_line(h->held, h->n_held);
 	if (line != LINE_UNSURE)
-		release(h, line);
+		release_held_line(h, line);
 }
 
-/* The rest of a line, or what there is of it. */
+/* Process the remainder of a line, as far as it is there. */
 static size_t
-go_on(struct header *h, const char *s, size_t n)
+continue_line(struct header *h, const char *s, size_t n)
 {
 	const char *newline = memchr(s, '\n', n);
 	const size_t len = newline ? (size_t)(newline - s) : n;
-	const size_t part = len + (newline != NULL);
+	const size_t used = len + (newline != NULL);
 
-	keep(h, s, len);
-	put(h, s, part);
-	h->read += part;
+	keep_field_text(h, s, len);
+	emit(h, s, used);
+	h->read += used;
 	h->within = newline == NULL;
-	return part;
+	return used;
 }
 
 void
@@ -154,30 +158,31 @@ header_scan(struct header *h, const char *s, size_t n)
 
 	while (s < end && !h->over) {
 		if (h->within) {
-			s += go_on(h, s, (size_t)(end - s));
+			s += continue_line(h, s, (size_t)(end - s));
 			continue;
 		}
-		line = h->n_held ? LINE_UNSURE : judge(s, (size_t)(end - s));
+		line = h->n_held ? LINE_UNSURE :
+		    classify_line(s, (size_t)(end - s));
 		if (line == LINE_UNSURE)
-			hold(h, *s++);
+			hold_byte(h, *s++);
 		else
-			begin_line(h, line, s, h->read);
+			start_header_line(h, line, s, h->read);
 	}
-	put(h, s, (size_t)(end - s));
+	emit(h, s, (size_t)(end - s));
 }
 
 void
 header_finish(struct header *h)
 {
 	if (h->n_held)
-		release(h, LINE_TEXT);
+		release_held_line(h, LINE_TEXT);
 	if (!h->over) {
 		h->end = h->read;
-		finish_field(h);
+		end_field(h);
 		h->over = true;
 	}
 	if (!h->begun)
-		put(h, "\n", 1);
+		emit(h, "\n", 1);
 }
 
 const char *

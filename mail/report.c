@@ -1,4 +1,7 @@
-/* A delivery status notification. */
+/*
+ * A delivery status notification.  Every value is one line of text without
+ * control characters, so it can't add a field or a part.
+ */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,18 +13,18 @@
 #include "lib/text/utf8.h"
 #include "mail/report.h"
 
-enum { BOUNDARY_MAX = 70 };	/* octets, RFC 2046 5.1.1 */
+enum { BOUNDARY_MAX = 70 };	/* bytes, RFC 2046 5.1.1 */
 
-struct writing {
+struct report_writer {
 	const struct report *r;
 	struct outfile out;
 	char boundary[BOUNDARY_MAX + 1];
-	bool global;		/* something is in UTF-8: RFC 6533 */
+	bool global;		/* it needs UTF-8: RFC 6533 */
 };
 
-/* Nobody who sends a message can know this, and put it there. */
+/* A random boundary, which the sender of a message can't put into it. */
 static void
-make_boundary(struct writing *w)
+make_boundary(struct report_writer *w)
 {
 	unsigned long long random[2] = { 0, 0 };
 
@@ -45,9 +48,9 @@ is_global(const struct report *r)
 	return false;
 }
 
-/* Is there an octet beyond ASCII in what is returned?  -1: errno is set. */
+/* Is there a non-ASCII byte in what is returned?  -1 with errno set. */
 static int
-is_8bit(const struct report *r)
+has_8bit(const struct report *r)
 {
 	char buf[8192];
 	off_t left, at = r->begin;
@@ -68,7 +71,7 @@ is_8bit(const struct report *r)
 }
 
 static void
-put_header(struct writing *w, bool eight_bit)
+write_report_header(struct report_writer *w, bool eight_bit)
 {
 	const struct report *r = w->r;
 	char date[CLOCK_DATE_MAX];
@@ -77,7 +80,7 @@ put_header(struct writing *w, bool eight_bit)
 	outfile_printf(&w->out, "From: Mail Delivery System <postmaster@%s>\n",
 	    r->hostname);
 	outfile_printf(&w->out, "To: <%s>\n", r->sender);
-	outfile_printf(&w->out, "Subject: Your mail was delivered\n"
+	outfile_printf(&w->out, "Subject: Mail delivery report: delivered\n"
 	    "Date: %s\n"
 	    "Message-ID: <report.%s@%s>\n", date, r->id, r->hostname);
 	outfile_printf(&w->out, "Auto-Submitted: auto-replied\n"
@@ -88,10 +91,10 @@ put_header(struct writing *w, bool eight_bit)
 		outfile_printf(&w->out, "Content-Transfer-Encoding: 8bit\n");
 }
 
-/* The line before a boundary ends with the newline that belongs to that. */
+/* The newline before a boundary belongs to the boundary (RFC 2046 5.1.1). */
 static void
-begin_part(struct writing *w, const char *type, const char *description,
-    bool eight_bit)
+start_report_part(struct report_writer *w, const char *type,
+    const char *description, bool eight_bit)
 {
 	outfile_printf(&w->out, "\n--%s\n"
 	    "Content-Description: %s\n"
@@ -101,26 +104,27 @@ begin_part(struct writing *w, const char *type, const char *description,
 	outfile_printf(&w->out, "\n");
 }
 
-/* For people: RFC 3464 2 */
+/* The part for people, RFC 3464 2. */
 static void
-put_text(struct writing *w)
+write_notice(struct report_writer *w)
 {
 	const struct report *r = w->r;
 	size_t i;
 
-	begin_part(w, w->global ? "text/plain; charset=utf-8" :
+	start_report_part(w, w->global ? "text/plain; charset=utf-8" :
 	    "text/plain; charset=us-ascii", "Notification", w->global);
 	outfile_printf(&w->out, "This is the mail server %s.\n\n"
-	    "Your mail was delivered, as you asked to be told, to:\n\n",
+	    "You requested this report.  Your message was delivered to:\n\n",
 	    r->hostname);
 	for (i = 0; i < r->n; i++)
 		outfile_printf(&w->out, "    <%s>\n", r->recipients[i].email);
-	outfile_printf(&w->out, "\nIts identifier here is %s.\n", r->id);
+	outfile_printf(&w->out, "\nThe ID of the message on this server is "
+	    "%s.\n", r->id);
 }
 
-/* A postmaster without a domain is ours. */
+/* A postmaster without a domain is that of this host. */
 static void
-put_final_recipient(struct writing *w, const char *email)
+write_final_recipient(struct report_writer *w, const char *email)
 {
 	outfile_printf(&w->out, "Final-Recipient: %s; %s",
 	    utf8_is_beyond_ascii(email) ? "utf-8" : "rfc822", email);
@@ -131,15 +135,15 @@ put_final_recipient(struct writing *w, const char *email)
 	    "Status: 2.0.0\n");
 }
 
-/* For programs: RFC 3464 2.1 */
+/* The part for programs, RFC 3464 2.1. */
 static void
-put_status(struct writing *w)
+write_status_part(struct report_writer *w)
 {
 	const struct report *r = w->r;
 	const struct report_recipient *to;
 	char date[CLOCK_DATE_MAX];
 
-	begin_part(w, w->global ? "message/global-delivery-status" :
+	start_report_part(w, w->global ? "message/global-delivery-status" :
 	    "message/delivery-status", "Delivery report", w->global);
 	outfile_printf(&w->out, "Reporting-MTA: dns; %s\n", r->hostname);
 	if (r->envelope_id)
@@ -152,13 +156,13 @@ put_status(struct writing *w)
 		if (to->original)
 			outfile_printf(&w->out, "Original-Recipient: %s\n",
 			    to->original);
-		put_final_recipient(w, to->email);
+		write_final_recipient(w, to->email);
 	}
 }
 
-/* A binary message has CR LF in its header, and this file has not. */
+/* Remove the CRs that the header of a BINARYMIME message has. */
 static int
-copy_header(struct writing *w)
+copy_message_header(struct report_writer *w)
 {
 	const struct report *r = w->r;
 	char buf[8192];
@@ -179,17 +183,17 @@ copy_header(struct writing *w)
 }
 
 static int
-put_message(struct writing *w, bool eight_bit)
+write_returned_message(struct report_writer *w, bool eight_bit)
 {
 	const struct report *r = w->r;
 
 	if (!r->whole) {
-		begin_part(w, w->global ? "message/global-headers" :
-		    "text/rfc822-headers", "Header of your mail", eight_bit);
-		return copy_header(w);
+		start_report_part(w, w->global ? "message/global-headers" :
+		    "text/rfc822-headers", "Message header", eight_bit);
+		return copy_message_header(w);
 	}
-	begin_part(w, w->global ? "message/global" : "message/rfc822",
-	    "Your mail", eight_bit);
+	start_report_part(w, w->global ? "message/global" : "message/rfc822",
+	    "Message", eight_bit);
 	if (outfile_flush(&w->out) < 0)
 		return -1;
 	return file_append(w->out.fd, r->message, r->begin);
@@ -198,18 +202,18 @@ put_message(struct writing *w, bool eight_bit)
 int
 report_write(const struct report *r, int fd)
 {
-	struct writing w = { .r = r, .global = is_global(r) };
-	const int eight_bit = is_8bit(r);
+	struct report_writer w = { .r = r, .global = is_global(r) };
+	const int eight_bit = has_8bit(r);
 	char buf[OUTFILE_BUFFER];
 
 	if (eight_bit < 0)
 		return -1;
 	make_boundary(&w);
 	outfile_begin(&w.out, fd, buf);
-	put_header(&w, eight_bit || w.global);
-	put_text(&w);
-	put_status(&w);
-	if (put_message(&w, eight_bit) < 0)
+	write_report_header(&w, eight_bit || w.global);
+	write_notice(&w);
+	write_status_part(&w);
+	if (write_returned_message(&w, eight_bit) < 0)
 		return -1;
 	outfile_printf(&w.out, "\n--%s--\n", w.boundary);
 	return outfile_flush(&w.out);

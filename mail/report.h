@@ -1,9 +1,9 @@
 /*
- * A delivery status notification: a message that says that another one was
- * delivered (RFC 3464, RFC 6533), ready to be sent from the null sender.  It
- * has a part for people, one for programs, and the message or its header.
- * Pure: values and a file in, a file out; who is told, and of what, is for
- * others to decide.
+ * A delivery status notification: a message that reports the delivery of
+ * another one (RFC 3464, RFC 6533), to be sent from the null sender.  It has a
+ * part for people, one for programs, and the message or its header.  It is
+ * written to a file; who gets it, and for which recipients, is decided
+ * elsewhere.
  */
 #ifndef REPORT_H
 #define REPORT_H
@@ -12,30 +12,30 @@
 #include <sys/types.h>
 #include <time.h>
 
-/* Text that is one line, without control characters (utf8_is_text). */
+/* Each string is one line without control characters (utf8_is_text). */
 struct report_recipient {
 	const char *email;
-	const char *original;	/* "rfc822;bob@example.org"; NULL: not said */
+	const char *original;	/* "rfc822;bob@example.org"; NULL: no ORCPT */
 };
 
 struct report {
-	const char *hostname;	/* of who reports */
+	const char *hostname;	/* of the reporting host */
 	const char *id;		/* of the message */
-	const char *sender;	/* of the message: who is told */
-	const char *envelope_id;	/* or NULL */
+	const char *sender;	/* of the message; the report is for it */
+	const char *envelope_id;	/* NULL: no ENVID */
 	time_t arrival;
-	bool utf8;		/* it came with SMTPUTF8 */
+	bool utf8;		/* the message was sent with SMTPUTF8 */
 	const struct report_recipient *recipients;
 	size_t n;
 
-	int message;		/* the file that it is in */
-	off_t begin, header_end;	/* what of it is the message */
-	bool whole;		/* return all of it; not its header alone */
+	int message;		/* the file that contains the message */
+	off_t begin, header_end;	/* of the message, in the file */
+	bool whole;		/* return the message, not only its header */
 };
 
 /*
- * Write the report to a file; lines end with LF.  Memory stays bounded,
- * however large the message is.  Returns 0, or -1 with errno set.
+ * Write the report to a file; lines end with LF.  The message is never in
+ * memory as a whole.  Blocks on the disk.  Returns 0, or -1 with errno set.
  */
 int report_write(const struct report *, int fd);
 

@@ -1,4 +1,7 @@
-/* What a trace header says when it comes back. */
+/*
+ * Received fields.  Only what is needed to recognize this host's own ones is
+ * parsed; comments may say anything and are skipped.
+ */
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -28,12 +31,12 @@ skip_comments(const char *p)
 }
 
 static bool
-is_word(const char *p, size_t len, const char *word)
+matches_word(const char *p, size_t len, const char *word)
 {
 	return len == strlen(word) && strncasecmp(p, word, len) == 0;
 }
 
-/* Does the clause of a Received, "by" or "id", have this value? */
+/* Does the clause "by" or "id" of a Received field have this value? */
 static bool
 has_clause(const char *received, const char *keyword, const char *value)
 {
@@ -43,9 +46,9 @@ has_clause(const char *received, const char *keyword, const char *value)
 
 	while (*p && *p != ';') {
 		len = strcspn(p, BLANKS "(;");
-		if (expected && is_word(p, len, value))
+		if (expected && matches_word(p, len, value))
 			return true;
-		expected = is_word(p, len, keyword);
+		expected = matches_word(p, len, keyword);
 		p = skip_comments(p + len);
 	}
 	return false;
@@ -67,18 +70,19 @@ struct search {
 	struct header header;
 	const char *id;
 	off_t last;		/* where the field before this one ends */
-	off_t above, below;	/* of our Received; below is 0 before it */
+	off_t above, below;	/* the Received field with the id; below: 0
+				   until it is found */
 
-	/* of trace_copy(); drop may be NULL */
+	/* for trace_copy(); drop may be NULL */
 	bool (*drop)(void *ctx, const char *field);
 	void *ctx;
 	int to, from;
-	off_t copied;		/* so much is, or is not to be */
+	off_t copied;		/* up to here bytes are copied or dropped */
 	bool failed;
 };
 
 static void
-look(void *ctx, const char *field)
+check_received(void *ctx, const char *field)
 {
 	struct search *s = ctx;
 	const char *value = header_value(field, "Received");
@@ -97,16 +101,16 @@ look(void *ctx, const char *field)
 	s->last = end;
 }
 
-/* Returns what trace_find() does. */
+/* Scan the header of the message.  Returns as trace_find() does. */
 static int
-search(struct search *s, int fd)
+search_header(struct search *s, int fd)
 {
 	char buf[8192];
 	off_t offset = 0;
 	ssize_t n = 0;
 
 	header_init(&s->header, s);
-	s->header.field = look;
+	s->header.field = check_received;
 	while (!s->header.over &&
 	    (n = pread(fd, buf, sizeof buf, offset)) > 0) {
 		header_scan(&s->header, buf, (size_t)n);
@@ -120,7 +124,7 @@ int
 trace_find(int fd, const char *id, struct trace_place *place)
 {
 	struct search s = { .id = id };
-	int found = search(&s, fd);
+	int found = search_header(&s, fd);
 
 	*place = (struct trace_place){ .above = s.above, .below = s.below,
 	    .end = (off_t)s.header.end };
@@ -133,7 +137,7 @@ trace_copy(int to, int from, const char *id,
 {
 	struct search s = { .id = id, .drop = drop, .ctx = ctx, .to = to,
 	    .from = from };
-	int found = search(&s, from);
+	int found = search_header(&s, from);
 
 	if (found == 0)
 		errno = EBADMSG;

@@ -1,6 +1,7 @@
 /*
- * What a trace header says when it comes back to us (RFC 5321 4.4): by whom a
- * message was received, and where our own header ends.
+ * Trace fields of a message that this host may have received before (RFC 5321
+ * 4.4): which host and which id a Received field names, and where the header
+ * that this host added ends.
  */
 #ifndef TRACE_H
 #define TRACE_H
@@ -8,30 +9,34 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Was it "by" this host?  received is the value of a Received field. */
+/*
+ * Does the value of a Received field say that the message was received "by"
+ * this host?
+ */
 bool trace_is_by(const char *received, const char *hostname);
 
-/* Has it this "id"? */
+/* Does the value of a Received field have this "id"? */
 bool trace_has_id(const char *received, const char *id);
 
-/* The octets of a file. */
+/* Offsets in a file, in bytes. */
 struct trace_place {
-	off_t above;		/* where the Received with our id begins */
-	off_t below;		/* where the Received with our id ends */
+	off_t above;		/* where the Received field with the id begins */
+	off_t below;		/* where the Received field with the id ends */
 	off_t end;		/* where the header ends */
 };
 
 /*
- * Append a message, less the fields above our Received that drop() wants out,
- * to another file.  Returns 0, or -1 with errno set: EBADMSG where there is no
- * such Received.
+ * Append a message to another file, without the fields above the Received field
+ * with this id for which drop() is true.  Blocks on the disk.  Returns 0, or -1
+ * with errno set: EBADMSG if there is no such Received field.
  */
 int trace_copy(int to, int from, const char *id,
     bool (*drop)(void *ctx, const char *field), void *ctx);
 
 /*
- * Look through the header of the message in a file.  Returns 1, 0 where there
- * is no Received with that id, or -1 with errno set.
+ * Search the header of the message in a file for a Received field with this
+ * id.  Reads from offset 0 and does not move the file's own offset.  Returns
+ * 1, 0 if there is none, or -1 with errno set.
  */
 int trace_find(int fd, const char *id, struct trace_place *);
 

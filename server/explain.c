@@ -75,10 +75,10 @@ explain_option(const struct settings *s, const struct option *o)
 	char text[4096];
 	unsigned i;
 
-	if (!option_say(o, s, 0, text, sizeof text))
+	if (!option_format(o, s, 0, text, sizeof text))
 		say_unset(s, o, text, sizeof text);
 	page_field(o->name, "%-24s %s", text, source);
-	for (i = 1; option_say(o, s, i, text, sizeof text); i++)
+	for (i = 1; option_format(o, s, i, text, sizeof text); i++)
 		page_field(o->name, "%-24s %s", text, source);
 }
 

@@ -288,7 +288,7 @@ rehearse_handshake(struct rehearsal *x)
 	int ends[2];
 	struct tls_run run = {
 		.means = &server->settings.proto.tls, .wait_mask = &waiting,
-		.said = { .tell = keep_line, .ctx = x },
+		.stderr_lines = { .report = keep_line, .ctx = x },
 	};
 	bool begun, good;
 

@@ -66,7 +66,7 @@ session_show(const struct session *s, const char *phase,
 		    octets / 1000);
 		phase = text;
 	}
-	title_end(phase);
+	title_set_suffix(phase);
 }
 
 bool

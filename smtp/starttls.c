@@ -86,7 +86,7 @@ begin(struct session *s)
 		.stop = s->stream->limits->stop,
 		.wait_mask = s->stream->limits->wait_mask,
 		.wait = wait_for_client, .ctx = s->stream,
-		.said = { .tell = log_said, .ctx = s },
+		.stderr_lines = { .report = log_said, .ctx = s },
 	};
 	if (tls_begin(&s->tls) < 0) {
 		log_failure(s);

@@ -75,15 +75,15 @@ listen=(--listen 127.0.0.1:0)
 
 @test "an option that is nearly one is told which; another one is not" {
 	refused 64 "${user[@]}" "${listen[@]}" --maxsize 3
-	grep -q 'unknown option --maxsize; is --max-size meant?' "$tmp/err"
+	grep -q 'unknown option --maxsize; did you mean --max-size?' "$tmp/err"
 	refused 64 "${user[@]}" "${listen[@]}" --mialdir=/tmp
-	grep -q 'is --maildir meant?' "$tmp/err"
+	grep -q 'did you mean --maildir?' "$tmp/err"
 	refused 64 "${user[@]}" "${listen[@]}" --list :25
-	grep -q 'is --listen meant?' "$tmp/err"
+	grep -q 'did you mean --listen?' "$tmp/err"
 	refused 64 "${user[@]}" "${listen[@]}" --xyzzy
-	lacks meant "$tmp/err"
+	lacks 'did you mean' "$tmp/err"
 	refused 64 "${user[@]}" "${listen[@]}" --max
-	lacks meant "$tmp/err"
+	lacks 'did you mean' "$tmp/err"
 	refused 64 "${user[@]}" "${listen[@]}" "--$(printf '%5000s' | tr ' ' x)"
 }
 
@@ -115,9 +115,9 @@ listen=(--listen 127.0.0.1:0)
 	refused 64 "${user[@]}" "${listen[@]}" -m
 	refused 64 "${user[@]}" -m "$dir" --listen
 	refused 64 "${user[@]}" --maildir --strict
-	grep -q -- '--maildir needs a value: --maildir DIR' "$tmp/err"
+	grep -q -- '--maildir requires a value: --maildir DIR' "$tmp/err"
 	refused 64 "${user[@]}" -m --strict
-	grep -q -- '-m needs a value: -m DIR' "$tmp/err"
+	grep -q -- '-m requires a value: -m DIR' "$tmp/err"
 	options=(--recipient-delimiter=--x)
 	say QUIT
 	[[ ${lines[1]} == '221 '* ]]
@@ -288,21 +288,21 @@ listen=(--listen 127.0.0.1:0)
 @test "a port that is in use: 69" {
 	serve "${listen[@]}" --workers 1
 	refused 69 -m "$dir" "${user[@]}" --listen "${addr[0]}"
-	grep -q 'another server listens there already' "$tmp/err"
+	grep -q 'address already in use by another server' "$tmp/err"
 }
 
 @test "one that an option before has: 69, and it is not blamed on another server" {
 	serve --listen 127.9.8.7:0 --workers 1	# nobody else is there
 	end_daemon
 	refused 69 -m "$dir" "${user[@]}" --listen "${addr[0]}" --listen "${addr[0]}"
-	grep -q 'another --listen has that port already' "$tmp/err"
+	grep -q 'address already in use by another --listen' "$tmp/err"
 }
 
 @test "a port at another address is not blamed on the option before" {
 	serve --listen 127.9.8.7:0 --workers 1
 	refused 69 -m "$dir" "${user[@]}" --listen "127.9.8.6:${addr[0]##*:}" \
 	    --listen "${addr[0]}"
-	grep -q 'another server listens there already' "$tmp/err"
+	grep -q 'address already in use by another server' "$tmp/err"
 }
 
 @test "of several listeners one that fails fails all" {
@@ -313,7 +313,7 @@ listen=(--listen 127.0.0.1:0)
 
 @test "an address that is not this machine's: 69" {
 	refused 69 -m "$dir" "${user[@]}" --listen 203.0.113.254:0
-	grep -q 'this machine has no such address' "$tmp/err"
+	grep -q 'this host does not have that address' "$tmp/err"
 }
 
 @test "a path for a socket that is something else is left alone" {

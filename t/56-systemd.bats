@@ -91,9 +91,9 @@ refused() {
 	[[ ! -e $dir ]]
 }
 
-@test "a descriptor that is no stream socket that listens: 69" {
+@test "a descriptor that is not a listening stream socket: 69" {
 	refused 69 tcp file --
-	grep -F 'descriptor 4: it is no socket' "$tmp/err"
+	grep -F 'descriptor 4: not a socket' "$tmp/err"
 	refused 69 udp --
 	refused 69 tcp udp --
 	[[ ! -e $dir ]]

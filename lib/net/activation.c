@@ -1,4 +1,7 @@
-/* Sockets that another program has opened for this one. */
+/*
+ * Sockets passed by a service manager.  Whether a descriptor is a listening
+ * socket is not checked here.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -8,9 +11,9 @@
 
 #include "lib/net/activation.h"
 
-/* A decimal number from 0 on, else -1. */
+/* Parse a decimal number; -1 if text is not one or is negative. */
 static long
-number(const char *text)
+parse_decimal(const char *text)
 {
 	char *end;
 	long n;
@@ -21,9 +24,9 @@ number(const char *text)
 }
 
 static int
-take(struct activation *a, const char *fds, const char *names)
+adopt_descriptors(struct activation *a, const char *fds, const char *names)
 {
-	const long n = number(fds);
+	const long n = parse_decimal(fds);
 	int fd;
 
 	if (n < 0 || n > INT_MAX - ACTIVATION_FIRST) {
@@ -46,8 +49,8 @@ activation_take(struct activation *a)
 	int failed = 0;
 
 	*a = (struct activation){ .n = 0 };
-	if (pid && fds && number(pid) == getpid())
-		failed = take(a, fds, getenv("LISTEN_FDNAMES"));
+	if (pid && fds && parse_decimal(pid) == getpid())
+		failed = adopt_descriptors(a, fds, getenv("LISTEN_FDNAMES"));
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");

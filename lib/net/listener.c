@@ -1,4 +1,7 @@
-/* Listening sockets. */
+/*
+ * Listening sockets.  A Unix socket of another server that still runs is never
+ * replaced.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -20,80 +23,81 @@
 #include "lib/net/net.h"
 #include "lib/path.h"
 
-struct attempt {	/* of one listener_open() */
+struct attempt {	/* the arguments of one listener_open() */
 	struct listeners *listeners;
 	const struct listener_options *options;
 	struct listener_error *error;
 };
 
 static int
-fail(const struct attempt *a, int status, const char *what, const char *why)
+set_error(const struct attempt *a, int status, const char *what,
+    const char *why)
 {
 	a->error->status = status;
 	snprintf(a->error->text, sizeof a->error->text, "%s: %s", what, why);
 	return -1;
 }
 
-/* Does it begin with what is for all addresses? */
+/* Is the address a wildcard? */
 static bool
-is_any(const char *address)
+is_wildcard(const char *address)
 {
 	return *address == ':' || strncmp(address, "[::]:", 5) == 0 ||
 	    strncmp(address, "0.0.0.0:", 8) == 0;
 }
 
-/* Can there be only one of two? */
+/* Can only one of the two addresses be bound? */
 static bool
-collide(const char *a, const char *b)
+is_conflict(const char *a, const char *b)
 {
 	const char *port = strrchr(a, ':'), *other = strrchr(b, ':');
 
 	return port && other && strcmp(port, other) == 0 &&
-	    (is_any(a) || is_any(b) || strcmp(a, b) == 0);
+	    (is_wildcard(a) || is_wildcard(b) || strcmp(a, b) == 0);
 }
 
-/* Is it one of ours that is in the way? */
+/* Does a listener of this process have the address already? */
 static bool
-is_ours(const struct listeners *l, const char *what)
+has_listener(const struct listeners *l, const char *what)
 {
 	unsigned i;
 
 	for (i = 0; i < l->n; i++)
-		if (collide(l->all[i].address, what))
+		if (is_conflict(l->all[i].address, what))
 			return true;
 	return false;
 }
 
 static int
-fail_errno(const struct attempt *a, const char *what)
+set_error_errno(const struct attempt *a, const char *what)
 {
 	if (errno == EACCES || errno == EPERM)
-		return fail(a, EX_NOPERM, what, *what == '/' ?
+		return set_error(a, EX_NOPERM, what, *what == '/' ?
 		    "permission denied" : "permission denied; a port below "
 		    "1024 needs root, and then --user");
 	if (errno == EADDRINUSE)
-		return fail(a, EX_UNAVAILABLE, what,
-		    is_ours(a->listeners, what) ?
-		    "another --listen has that port already" :
-		    "another server listens there already");
+		return set_error(a, EX_UNAVAILABLE, what,
+		    has_listener(a->listeners, what) ?
+		    "address already in use by another --listen" :
+		    "address already in use by another server");
 	if (errno == EADDRNOTAVAIL)
-		return fail(a, EX_UNAVAILABLE, what,
-		    "this machine has no such address");
+		return set_error(a, EX_UNAVAILABLE, what,
+		    "this host does not have that address");
 	if (errno == ELOOP)
-		return fail(a, EX_NOPERM, what, "a symbolic link of another "
-		    "user leads there, which root does not follow");
-	return fail(a, EX_UNAVAILABLE, what, strerror(errno));
+		return set_error(a, EX_NOPERM, what, "a symbolic link of "
+		    "another user leads there, which root does not follow");
+	return set_error(a, EX_UNAVAILABLE, what, strerror(errno));
 }
 
 static int
-add(const struct attempt *a, int fd, const char *address)
+add_listener(const struct attempt *a, int fd, const char *address)
 {
 	struct listeners *l = a->listeners;
 	struct listener *all;
 
 	all = realloc(l->all, (l->n + 1) * sizeof *all);
 	if (!all)
-		return fail_errno(a, address);
+		return set_error_errno(a, address);
 	l->all = all;
 	all += l->n++;
 	*all = (struct listener){ .fd = fd, .kind = a->options->kind };
@@ -102,7 +106,7 @@ add(const struct attempt *a, int fd, const char *address)
 }
 
 static int
-add_inet(const struct attempt *a, int fd)
+add_inet_listener(const struct attempt *a, int fd)
 {
 	struct sockaddr_storage sa;
 	socklen_t len = sizeof sa;
@@ -110,17 +114,17 @@ add_inet(const struct attempt *a, int fd)
 	char address[LISTENER_ADDRESS_MAX];
 
 	if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
-		return fail_errno(a, "getsockname");
+		return set_error_errno(a, "getsockname");
 	endpoint_set(&e, (struct sockaddr *)&sa);
 	snprintf(address, sizeof address, strchr(e.ip, ':') ?
 	    "[%s]:%u" : "%s:%u", e.ip, e.port);
-	if (add(a, fd, address) < 0)
+	if (add_listener(a, fd, address) < 0)
 		return -1;
 	a->listeners->all[a->listeners->n - 1].name = sa;
 	return 0;
 }
 
-/* A socket of either family for an address; dual takes IPv4 on [::] too. */
+/* Bind and listen on an address; dual: [::] accepts IPv4, too. */
 static int
 bind_inet(const struct attempt *a, const struct addrinfo *ai, int dual)
 {
@@ -130,7 +134,7 @@ bind_inet(const struct attempt *a, const struct addrinfo *ai, int dual)
 	if (fd < 0)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	/* accepted sockets inherit it; replies are written whole anyway */
+	/* accepted sockets inherit it; replies are written in one piece */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	if (ai->ai_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only,
@@ -144,9 +148,9 @@ bind_inet(const struct attempt *a, const struct addrinfo *ai, int dual)
 	return -1;
 }
 
-/* All addresses: one socket for both families where the system has both. */
+/* Open the wildcard: one socket for both families if the system has both. */
 static int
-open_any(const struct attempt *a, const char *spec, const char *port)
+open_wildcard(const struct attempt *a, const char *spec, const char *port)
 {
 	static const char *const hosts[] = { "::", "0.0.0.0" };
 	struct addrinfo *ai, hints = {
@@ -160,15 +164,16 @@ open_any(const struct attempt *a, const char *spec, const char *port)
 	for (i = 0; i < sizeof hosts / sizeof *hosts; i++) {
 		failed = getaddrinfo(hosts[i], port, &hints, &ai);
 		if (failed)
-			return fail(a, EX_USAGE, spec, gai_strerror(failed));
+			return set_error(a, EX_USAGE, spec,
+			    gai_strerror(failed));
 		fd = bind_inet(a, ai, 1);
 		freeaddrinfo(ai);
 		if (fd >= 0)
-			return add_inet(a, fd);
+			return add_inet_listener(a, fd);
 		if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
 			break;
 	}
-	return fail_errno(a, spec);
+	return set_error_errno(a, spec);
 }
 
 static int
@@ -183,16 +188,17 @@ open_host(const struct attempt *a, const char *spec, const char *host,
 
 	failed = getaddrinfo(host, port, &hints, &all);
 	if (failed)
-		return fail(a, EX_NOHOST, spec, gai_strerror(failed));
+		return set_error(a, EX_NOHOST, spec, gai_strerror(failed));
 	for (ai = all; ai && added == 0; ai = ai->ai_next) {
 		fd = bind_inet(a, ai, 0);
-		added = fd < 0 ? fail_errno(a, spec) : add_inet(a, fd);
+		added = fd < 0 ? set_error_errno(a, spec) :
+		    add_inet_listener(a, fd);
 	}
 	freeaddrinfo(all);
 	return added;
 }
 
-/* getaddrinfo takes 65537 for 1. */
+/* getaddrinfo(3) would accept 65537 as 1. */
 static bool
 is_port(const char *s)
 {
@@ -208,37 +214,39 @@ open_inet(const struct attempt *a, const char *spec)
 	size_t len;
 
 	if (!colon || strchr(colon, ']') || strncmp(spec, "[]", 2) == 0)
-		return fail(a, EX_USAGE, spec, "an address is HOST:PORT, "
-		    "[IPV6]:PORT, :PORT or a /path");
+		return set_error(a, EX_USAGE, spec, "invalid address; use "
+		    "HOST:PORT, [IPV6]:PORT, :PORT or a /path");
 	if (!is_port(colon + 1))
-		return fail(a, EX_USAGE, spec,
-		    "a port is a number from 0 to 65535");
+		return set_error(a, EX_USAGE, spec,
+		    "invalid port; use a number from 0 to 65535");
 	len = (size_t)(colon - spec);
 	if (len == 0)
-		return open_any(a, spec, colon + 1);
+		return open_wildcard(a, spec, colon + 1);
 	if (*spec == '[' && colon[-1] == ']' && len > 2) {
 		spec++;
 		len -= 2;
 	} else if (memchr(spec, ':', len)) {
-		return fail(a, EX_USAGE, spec,
-		    "an IPv6 address is written [ADDRESS]:PORT");
+		return set_error(a, EX_USAGE, spec,
+		    "invalid address; an IPv6 address needs brackets: "
+		    "[ADDRESS]:PORT");
 	}
 	if (len >= sizeof host)
-		return fail(a, EX_USAGE, spec, "the host's name is too long");
+		return set_error(a, EX_USAGE, spec,
+		    "the host name is too long");
 	memcpy(host, spec, len);
 	host[len] = '\0';
 	return open_host(a, spec, host, colon + 1);
 }
 
-/* A path for a Unix socket: the directory, open, and the name in it. */
-struct place {
+/* The path of a Unix socket: its directory, opened, and its name. */
+struct socket_path {
 	int dir;
 	const char *name;
 };
 
-/* Root goes nowhere that another user's symbolic link leads to. */
+/* Root does not follow a symbolic link of another user. */
 static int
-open_place(struct place *p, const char *path)
+open_socket_path(struct socket_path *p, const char *path)
 {
 	char dir[sizeof ((struct sockaddr_un *)0)->sun_path];
 	bool foreign;
@@ -254,9 +262,9 @@ open_place(struct place *p, const char *path)
 	return p->dir < 0 ? -1 : 0;
 }
 
-/* A socket that nobody listens on is a dead server's: remove it. */
+/* Remove a socket that refuses connections: its server is gone. */
 static int
-remove_stale(const struct place *p, const struct sockaddr_un *sa)
+remove_stale(const struct socket_path *p, const struct sockaddr_un *sa)
 {
 	struct stat st;
 	int fd, stale;
@@ -280,17 +288,18 @@ remove_stale(const struct place *p, const struct sockaddr_un *sa)
 }
 
 /*
- * Whoever may change the directory could put something else of root's in the
- * socket's place: only a socket of ours that has no other name is given away.
+ * A user that can write to the directory could replace the socket by another
+ * file of root.  So the owner is changed only of a socket that belongs to this
+ * process's user and has no other name.
  */
 static int
-give_away(const struct place *p, uid_t uid, gid_t gid)
+change_owner(const struct socket_path *p, uid_t uid, gid_t gid)
 {
 	struct stat st;
-	int fd, given = -1, error;
+	int fd, changed = -1, error;
 
 	if (uid == (uid_t)-1 && gid == (gid_t)-1)
-		return 0;	/* a sandbox may forbid even to ask for it */
+		return 0;	/* a sandbox may forbid the call */
 	fd = openat(p->dir, p->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
@@ -300,16 +309,16 @@ give_away(const struct place *p, uid_t uid, gid_t gid)
 	    st.st_nlink != 1)
 		errno = EPERM;
 	else
-		given = fchownat(fd, "", uid, gid, AT_EMPTY_PATH);
+		changed = fchownat(fd, "", uid, gid, AT_EMPTY_PATH);
 	error = errno;
 	close(fd);
 	errno = error;
-	return given;
+	return changed;
 }
 
-/* Nobody can connect before listen, which is last. */
+/* The owner is set before listen(2), so that no client can connect earlier. */
 static int
-bind_at(const struct attempt *a, const struct place *p,
+bind_at(const struct attempt *a, const struct socket_path *p,
     const struct sockaddr_un *sa, mode_t mode, gid_t gid)
 {
 	mode_t mask;
@@ -323,7 +332,7 @@ bind_at(const struct attempt *a, const struct place *p,
 	mask = umask(~mode & 0777);
 	bound = bind(fd, (const struct sockaddr *)sa, sizeof *sa);
 	umask(mask);
-	if (bound == 0 && give_away(p, a->options->uid, gid) == 0 &&
+	if (bound == 0 && change_owner(p, a->options->uid, gid) == 0 &&
 	    listen(fd, a->options->backlog) == 0)
 		return fd;
 	error = errno;
@@ -338,10 +347,10 @@ static int
 bind_unix(const struct attempt *a, const struct sockaddr_un *sa, mode_t mode,
     gid_t gid)
 {
-	struct place p;
+	struct socket_path p;
 	int fd, error;
 
-	if (open_place(&p, sa->sun_path) < 0)
+	if (open_socket_path(&p, sa->sun_path) < 0)
 		return -1;
 	fd = bind_at(a, &p, sa, mode, gid);
 	error = errno;
@@ -363,14 +372,15 @@ open_unix(const struct attempt *a, const char *spec)
 	int fd;
 
 	if (len >= sizeof sa.sun_path)
-		return fail(a, EX_USAGE, spec, "the path is too long");
+		return set_error(a, EX_USAGE, spec, "the path is too long");
 	memcpy(sa.sun_path, spec, len);
 	for (; *p; p = end) {
 		if (strncmp(p, ",mode=", 6) == 0) {
 			mode = (mode_t)strtoul(p + 6, &end, 8);
 			if (end == p + 6 || mode > 0777)
-				return fail(a, EX_USAGE, spec,
-				    "mode= takes an octal mode such as 0660");
+				return set_error(a, EX_USAGE, spec,
+				    "invalid mode; use octal, such as "
+				    "mode=0660");
 		} else if (strncmp(p, ",group=", 7) == 0) {
 			char name[64];
 			size_t n = strcspn(p + 7, ",");
@@ -378,17 +388,18 @@ open_unix(const struct attempt *a, const char *spec)
 			snprintf(name, sizeof name, "%.*s", (int)n, p + 7);
 			gr = getgrnam(name);
 			if (!gr)
-				return fail(a, EX_NOUSER, spec,
-				    "there is no such group");
+				return set_error(a, EX_NOUSER, spec,
+				    "no such group");
 			gid = gr->gr_gid;
 			end = (char *)(p + 7 + n);
 		} else {
-			return fail(a, EX_USAGE, spec, "behind a path only "
-			    ",mode=0660 and ,group=NAME may follow");
+			return set_error(a, EX_USAGE, spec, "only ,mode=0660 "
+			    "and ,group=NAME are allowed after a path");
 		}
 	}
 	fd = bind_unix(a, &sa, mode, gid);
-	return fd < 0 ? fail_errno(a, spec) : add(a, fd, sa.sun_path);
+	return fd < 0 ? set_error_errno(a, spec) :
+	    add_listener(a, fd, sa.sun_path);
 }
 
 int
@@ -409,7 +420,7 @@ listener_is_open(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on;
 }
 
-/* A Unix socket still says that it listens. */
+/* A Unix socket that was shut down still has SO_ACCEPTCONN. */
 bool
 listener_is_shut(const struct listener *l)
 {
@@ -420,9 +431,9 @@ listener_is_shut(const struct listener *l)
 }
 
 /*
- * A TCP socket keeps its port, so that this takes no privilege, and bind()
- * fails, unless the system chose the port: then it would choose another one.
- * The socket is connected to nowhere first, for a second shutdown leaves a mark.
+ * A TCP socket keeps its port, so this needs no privilege and bind(2) fails,
+ * unless the system chose the port: then it could choose another one.  The
+ * connect(2) clears the state that a second shutdown(2) leaves.
  */
 int
 listener_reopen(const struct listener *l, int backlog)
@@ -448,18 +459,18 @@ listener_reopen(const struct listener *l, int backlog)
 	return -1;
 }
 
-/* The path of a Unix socket, or "@name" of an abstract one. */
+/* Add an inherited Unix socket, whose address is its path or "@name". */
 static int
 adopt_unix(const struct attempt *a, int fd)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	socklen_t len = sizeof sa - 1;	/* there is a NUL behind it */
+	socklen_t len = sizeof sa - 1;	/* so that a NUL follows */
 
 	if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
-		return fail_errno(a, "getsockname");
+		return set_error_errno(a, "getsockname");
 	if (sa.sun_path[0] == '\0')
 		sa.sun_path[0] = '@';
-	return add(a, fd, sa.sun_path);
+	return add_listener(a, fd, sa.sun_path);
 }
 
 int
@@ -473,15 +484,16 @@ listener_adopt(struct listeners *l, int fd,
 
 	snprintf(what, sizeof what, "descriptor %d", fd);
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
-		return fail(&a, EX_UNAVAILABLE, what, "it is no socket");
+		return set_error(&a, EX_UNAVAILABLE, what, "not a socket");
 	if (type != SOCK_STREAM || !listener_is_open(fd))
-		return fail(&a, EX_UNAVAILABLE, what, "it is no stream socket "
-		    "that listens");
+		return set_error(&a, EX_UNAVAILABLE, what,
+		    "not a listening stream socket");
 	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) < 0)
-		return fail_errno(&a, what);
+		return set_error_errno(&a, what);
 	if (family != AF_UNIX)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if ((family == AF_UNIX ? adopt_unix(&a, fd) : add_inet(&a, fd)) < 0)
+	if ((family == AF_UNIX ? adopt_unix(&a, fd) :
+	    add_inet_listener(&a, fd)) < 0)
 		return -1;
 	l->all[l->n - 1].inherited = true;
 	return 0;
@@ -518,10 +530,10 @@ listeners_close(struct listeners *l)
 static void
 unlink_socket(const char *path)
 {
-	struct place p;
+	struct socket_path p;
 	struct stat st;
 
-	if (open_place(&p, path) < 0)
+	if (open_socket_path(&p, path) < 0)
 		return;
 	if (fstatat(p.dir, p.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    S_ISSOCK(st.st_mode))

@@ -1,4 +1,7 @@
-/* Listening sockets: TCP over IPv4 and IPv6, and Unix sockets. */
+/*
+ * Listening sockets: TCP over IPv4 and IPv6, and Unix sockets.  Accepting
+ * connections is not done here.
+ */
 #ifndef LISTENER_H
 #define LISTENER_H
 
@@ -6,15 +9,15 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-enum { LISTENER_ADDRESS_MAX = 256 };	/* octets, with the NUL */
+enum { LISTENER_ADDRESS_MAX = 256 };	/* bytes with the NUL */
 
 struct listener {
 	int fd;
-	int kind;		/* the caller's */
+	int kind;		/* defined by the caller */
 	char address[LISTENER_ADDRESS_MAX];	/* HOST:PORT or /path */
-	bool inherited;		/* another program opened it, and has its
+	bool inherited;		/* another program opened it and owns its
 				   path */
-	struct sockaddr_storage name;	/* of TCP */
+	struct sockaddr_storage name;	/* of a TCP socket */
 };
 
 struct listeners {
@@ -23,53 +26,60 @@ struct listeners {
 };
 
 struct listener_options {
-	int kind;	/* of what is opened; the caller's */
-	int backlog;
-	uid_t uid;	/* whom a Unix socket is given to; -1: nobody */
+	int kind;	/* defined by the caller */
+	int backlog;	/* for listen(2) */
+	uid_t uid;	/* owner of a Unix socket; -1: unchanged */
 	gid_t gid;
 };
 
 struct listener_error {
-	int status;		/* of sysexits(3) */
-	char text[512];
+	int status;		/* a sysexits(3) code */
+	char text[512];		/* "ADDRESS: reason" */
 };
 
 /*
- * Bind and listen on HOST:PORT, [V6]:PORT, :PORT (all addresses) or a path
- * (",mode=0660" and ",group=NAME" may follow; a stale socket is replaced) and
- * add what was opened, which may be more than one socket.  Returns 0, or -1
- * with what went wrong in words.
+ * Bind and listen on HOST:PORT, [IPV6]:PORT, :PORT (all addresses) or a path,
+ * and add the sockets, of which a host name may need several.  ",mode=0660"
+ * and ",group=NAME" may follow a path; a stale socket is replaced.  May block
+ * on the resolver.  Returns 0, or -1 with the error.
  */
 int listener_open(struct listeners *, const char *spec,
     const struct listener_options *, struct listener_error *);
 
 /*
- * Add a stream socket that listens already; closing it is the listeners' from
- * now on.  Returns as listener_open() does.
+ * Add a stream socket that is listening already, and own its descriptor.
+ * Returns 0, or -1 with the error.
  */
 int listener_adopt(struct listeners *, int fd, const struct listener_options *,
     struct listener_error *);
 
-/* Is it a socket that listens? */
+/* Is the descriptor a listening socket? */
 bool listener_is_open(int fd);
 
 /*
- * Whoever shares a listener can shut it down for all.  Was that done?  If so,
- * let it listen again, where that is possible: returns 0, or -1 with errno set.
+ * Has the listening socket been shut down?  Every process that shares a
+ * listener can do that.
  */
 bool listener_is_shut(const struct listener *);
+
+/*
+ * Make a TCP socket that was shut down listen again.  Returns 0, or -1 with
+ * errno set: EOPNOTSUPP for a Unix socket, EADDRINUSE if it would get another
+ * port.
+ */
 int listener_reopen(const struct listener *, int backlog);
 
 /*
- * Of several, make accept fail rather than wait, for another process may have
- * been first; on a single one, let it wait.  Returns 0, or -1 with errno set.
+ * Make accept(2) non-blocking if there are several listeners, because another
+ * process may accept the connection first; else blocking.  Returns 0, or -1
+ * with errno set.
  */
 int listeners_set_blocking(const struct listeners *);
 
-/* Close them all; safe in a signal handler. */
+/* Close all descriptors; async-signal-safe. */
 void listeners_close(struct listeners *);
 
-/* Remove the paths of Unix sockets of ours, as far as that is allowed. */
+/* Remove the Unix sockets that this process made; errors are ignored. */
 void listeners_unlink(const struct listeners *);
 
 #endif

@@ -1,4 +1,4 @@
-/* IP addresses, and networks of them. */
+/* IP addresses and networks.  Nothing here asks the DNS. */
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "lib/net/net.h"
 
 static void
-set_v4(struct endpoint *e, const void *addr, in_port_t port)
+set_ipv4(struct endpoint *e, const void *addr, in_port_t port)
 {
 	e->family = AF_INET;
 	e->port = ntohs(port);
@@ -23,11 +23,11 @@ endpoint_set(struct endpoint *e, const struct sockaddr *sa)
 	*e = (struct endpoint){ .family = AF_UNSPEC };
 	if (sa->sa_family == AF_INET) {
 		v4 = (const struct sockaddr_in *)(const void *)sa;
-		set_v4(e, &v4->sin_addr, v4->sin_port);
+		set_ipv4(e, &v4->sin_addr, v4->sin_port);
 	} else if (sa->sa_family == AF_INET6) {
 		v6 = (const struct sockaddr_in6 *)(const void *)sa;
 		if (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
-			set_v4(e, v6->sin6_addr.s6_addr + 12, v6->sin6_port);
+			set_ipv4(e, v6->sin6_addr.s6_addr + 12, v6->sin6_port);
 		} else {
 			e->family = AF_INET6;
 			e->port = ntohs(v6->sin6_port);
@@ -90,7 +90,7 @@ endpoint_key(const struct endpoint *e, unsigned char key[16])
 	if (e->family == AF_INET6) {
 		memcpy(key, e->addr, 8);
 	} else if (e->family == AF_INET) {
-		key[10] = key[11] = 0xff;	/* as IPv6 has it, mapped */
+		key[10] = key[11] = 0xff;	/* IPv4-mapped IPv6 */
 		memcpy(key + 12, e->addr, 4);
 	}
 }
@@ -107,7 +107,7 @@ network_parse(struct network *net, const char *text)
 {
 	char addr[INET6_ADDRSTRLEN], *end;
 	size_t len = strcspn(text, "/");
-	unsigned most;
+	unsigned max_bits;
 	unsigned long bits;
 
 	if (len >= sizeof addr)
@@ -120,15 +120,15 @@ network_parse(struct network *net, const char *text)
 		if (inet_pton(AF_INET6, addr, net->addr) != 1)
 			return -1;
 	}
-	most = net->family == AF_INET ? 32 : 128;
-	net->bits = most;
+	max_bits = net->family == AF_INET ? 32 : 128;
+	net->bits = max_bits;
 	if (text[len] == '\0')
 		return 0;
 	text += len + 1;
 	if (*text < '0' || *text > '9')
 		return -1;
 	bits = strtoul(text, &end, 10);
-	if (*end || bits > most)
+	if (*end || bits > max_bits)
 		return -1;
 	net->bits = (unsigned)bits;
 	return 0;
@@ -137,13 +137,13 @@ network_parse(struct network *net, const char *text)
 bool
 network_contains(const struct network *net, const struct endpoint *e)
 {
-	unsigned whole = net->bits / 8, rest = net->bits % 8;
+	unsigned bytes = net->bits / 8, bits = net->bits % 8;
 
 	if (net->family != e->family ||
-	    memcmp(net->addr, e->addr, whole) != 0)
+	    memcmp(net->addr, e->addr, bytes) != 0)
 		return false;
-	return rest == 0 ||
-	    ((net->addr[whole] ^ e->addr[whole]) >> (8 - rest)) == 0;
+	return bits == 0 ||
+	    ((net->addr[bytes] ^ e->addr[bytes]) >> (8 - bits)) == 0;
 }
 
 bool

@@ -1,4 +1,4 @@
-/* What a service manager is told about this process. */
+/* Messages to the service manager.  A failure never stops the server. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 #include "lib/net/notify.h"
 
 static void
-warn(const char *what)
+log_notify_failure(const char *what)
 {
 	struct log_line l;
 	int error = errno;
@@ -25,11 +25,11 @@ warn(const char *what)
 	log_end(&l);
 }
 
-/* The socket of that name, where '@' stands for the NUL of an abstract one. */
+/* Connect to a Unix socket; a leading '@' means an abstract one. */
 static int
-connect_to(const char *name)
+connect_to_manager(const char *name)
 {
-	const struct timeval patience = { .tv_sec = 1 };
+	const struct timeval timeout = { .tv_sec = 1 };
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	const size_t len = strlen(name);
 	int fd, error;
@@ -47,8 +47,8 @@ connect_to(const char *name)
 		return -1;
 	if (connect(fd, (const struct sockaddr *)&sa,
 	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) == 0 &&
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
-	    sizeof patience) == 0)
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout,
+	    sizeof timeout) == 0)
 		return fd;
 	error = errno;
 	close(fd);
@@ -56,7 +56,7 @@ connect_to(const char *name)
 	return -1;
 }
 
-/* Half of what systemd allows, in ms, if it is this process that it watches. */
+/* Half of systemd's interval, in ms; 0 if it does not watch this process. */
 static long long
 watchdog_period(void)
 {
@@ -79,9 +79,9 @@ notify_open(struct notify *n, int connected)
 	if (!name || !*name)
 		return;
 	if (connected < 0)
-		n->fd = connect_to(name);
+		n->fd = connect_to_manager(name);
 	if (n->fd < 0)
-		warn(name);
+		log_notify_failure(name);
 	else
 		n->watchdog = watchdog_period();
 }
@@ -102,6 +102,6 @@ notify_send(struct notify *n, const char *fmt, ...)
 		return;
 	}
 	if (!n->failing)
-		warn("message");
+		log_notify_failure("message");
 	n->failing = true;
 }

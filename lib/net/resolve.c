@@ -1,4 +1,4 @@
-/* The name of an address. */
+/* The host name of an address, which is believed only if it is confirmed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -17,11 +17,11 @@
 #include "lib/text/utf8.h"
 
 /*
- * Is it the name of a host?  One that ends in a number would be taken for an
- * address, and so have itself among its own (RFC 1123 2.1).
+ * Is it a host name?  A name that ends in a number would be parsed as an
+ * address, and so confirm itself (RFC 1123 2.1).
  */
 static bool
-is_name(const char *name)
+is_host_name(const char *name)
 {
 	const char *dot = strrchr(name, '.');
 	const char *last = dot ? dot + 1 : name;
@@ -32,7 +32,7 @@ is_name(const char *name)
 }
 
 static int
-find_name(const struct endpoint *e, char *name, size_t size)
+look_up_name(const struct endpoint *e, char *name, size_t size)
 {
 	struct sockaddr_in v4 = { .sin_family = AF_INET };
 	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
@@ -46,7 +46,7 @@ find_name(const struct endpoint *e, char *name, size_t size)
 		(socklen_t)size, NULL, 0, NI_NAMEREQD);
 }
 
-/* Does the name have this address? */
+/* Does the name resolve to this address? */
 static bool
 is_confirmed(const char *name, const struct endpoint *e)
 {
@@ -68,24 +68,24 @@ is_confirmed(const char *name, const struct endpoint *e)
 	return false;
 }
 
-/* In the child: what is found goes into the pipe.  Does not return. */
+/* In the child: write the name into the pipe, and exit. */
 static void
-look_up(const struct endpoint *e, int out)
+run_lookup(const struct endpoint *e, int out)
 {
 	char name[NI_MAXHOST];
 
 #ifdef PR_SET_PDEATHSIG
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 #endif
-	if (find_name(e, name, sizeof name) == 0 && is_name(name) &&
+	if (look_up_name(e, name, sizeof name) == 0 && is_host_name(name) &&
 	    is_confirmed(name, e))
 		file_write(out, name, strlen(name));
 	_exit(0);
 }
 
-/* Read to the end of file, or to the deadline.  False where that was first. */
+/* Read up to end of file.  Returns false at the deadline or when stopped. */
 static bool
-read_name(int fd, char *name, const volatile sig_atomic_t *stop,
+read_lookup(int fd, char *name, const volatile sig_atomic_t *stop,
     const sigset_t *wait_mask)
 {
 	const long long deadline = clock_ms() + RESOLVE_TIMEOUT;
@@ -119,9 +119,9 @@ resolve_name(const struct endpoint *e, char name[RESOLVE_NAME_MAX],
 		return -1;
 	pid = fork();
 	if (pid == 0)
-		look_up(e, fds[1]);
+		run_lookup(e, fds[1]);
 	close(fds[1]);
-	found = pid > 0 && read_name(fds[0], name, stop, wait_mask);
+	found = pid > 0 && read_lookup(fds[0], name, stop, wait_mask);
 	close(fds[0]);
 	if (!found)
 		*name = '\0';

@@ -1,6 +1,6 @@
 /*
- * The name of an address, as the system's resolver has it.  The resolver may
- * take its time and holds much memory, so it runs in a process of its own.
+ * The host name of an address, from the system's resolver.  The resolver may
+ * be slow and uses much memory, so it runs in a process of its own.
  */
 #ifndef RESOLVE_H
 #define RESOLVE_H
@@ -10,15 +10,17 @@
 #include "lib/net/net.h"
 
 enum {
-	RESOLVE_NAME_MAX = 256,	/* octets with the NUL, RFC 1035 2.3.4 */
+	RESOLVE_NAME_MAX = 256,	/* bytes with the NUL, RFC 1035 2.3.4 */
 	RESOLVE_TIMEOUT = 5000,	/* ms */
 };
 
 /*
- * Look up the name of an address, which counts if that name has the address
- * among its own.  Blocks for RESOLVE_TIMEOUT at most, or until *stop is set.
- * SIGCHLD must not be ignored.  Returns 0 and a domain name of letters,
- * digits, hyphens and dots; -1 if there is none, or it is not known in time.
+ * Look up the name of an address.  The name is valid only if it resolves to
+ * the address.  Blocks for at most RESOLVE_TIMEOUT, or until *stop is set;
+ * wait_mask is the signal mask during the wait, which must not block the
+ * signals that set *stop.  SIGCHLD must not be ignored.  Returns 0 and a
+ * domain name of letters, digits, hyphens and dots; -1 and "" if there is no
+ * such name or the lookup takes too long.
  */
 int resolve_name(const struct endpoint *, char name[RESOLVE_NAME_MAX],
     const volatile sig_atomic_t *stop, const sigset_t *wait_mask);

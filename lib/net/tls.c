@@ -178,7 +178,7 @@ take_err(struct tls_run *r)
 		return;
 	n = read(r->err, buf, sizeof buf);
 	if (n > 0)
-		said_take(&r->said, buf, (size_t)n);
+		stderr_lines_add(&r->stderr_lines, buf, (size_t)n);
 	else if (n == 0)
 		close_if_open(&r->err);
 }
@@ -291,6 +291,6 @@ tls_end(struct tls_run *r)
 		r->status = 0;
 	r->pid = 0;
 	take_err(r);
-	said_end(&r->said);
+	stderr_lines_finish(&r->stderr_lines);
 	close_if_open(&r->err);
 }

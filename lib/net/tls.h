@@ -51,7 +51,7 @@ struct tls_run {
 	/* Wait for the client's part: as stream_wait(). */
 	int (*wait)(void *ctx, int fd, long long deadline);
 	void *ctx;
-	struct said said;	/* to standard error */
+	struct stderr_lines stderr_lines;	/* to standard error */
 
 	/* What became of it. */
 	struct tls_result result;

@@ -1,4 +1,4 @@
-/* The environment of a command. */
+/* The environment of a command.  Only added variables are owned and freed. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,9 +21,9 @@ is_dropped(const char *var, const char *const *dropped)
 	return false;
 }
 
-/* Append a string that is the array's from now on. */
+/* Append a string, which the array owns from now on. */
 static int
-append(struct environment *e, char *var)
+append_variable(struct environment *e, char *var)
 {
 	char **more;
 
@@ -46,7 +46,7 @@ environment_open(struct environment *e, const char *const *dropped)
 
 	*e = (struct environment){ .vars = NULL };
 	for (var = environ; *var; var++)
-		if (!is_dropped(*var, dropped) && append(e, *var) < 0)
+		if (!is_dropped(*var, dropped) && append_variable(e, *var) < 0)
 			return -1;
 	e->inherited = e->n;
 	return 0;
@@ -80,7 +80,7 @@ environment_set(struct environment *e, const char *name, const char *value)
 	if (!var)
 		return -1;
 	snprintf(var, len, "%s=%s", name, value);
-	if (append(e, var) == 0)
+	if (append_variable(e, var) == 0)
 		return 0;
 	free(var);
 	return -1;

@@ -1,6 +1,6 @@
 /*
- * The environment of a command: this process's own, less what is not for it,
- * and variables that change from one command to the next.
+ * The environment of a command: that of this process without some variables,
+ * and variables that are set anew for each command.
  */
 #ifndef ENVIRONMENT_H
 #define ENVIRONMENT_H
@@ -12,25 +12,25 @@ struct environment {
 
 	/* private */
 	size_t n, room;
-	size_t inherited;	/* the first so many are not freed */
+	size_t inherited;	/* number of variables that are not freed */
 };
 
 /*
- * Begin with the variables of this process whose names are not in dropped,
- * which ends with NULL; one that ends with '*' stands for all that begin so.
- * Returns 0, or -1 with errno set.
+ * Start with the variables of this process, except those in dropped, an array
+ * that ends with NULL.  A name that ends in '*' is a prefix.  Returns 0, or -1
+ * with errno set.
  */
 int environment_open(struct environment *, const char *const *dropped);
 
-/* Forget what was set since environment_open(). */
+/* Remove and free what was set since environment_open(). */
 void environment_clear(struct environment *);
 
-/* What was set since; the array ends with NULL. */
+/* The variables set since environment_open(); the array ends with NULL. */
 char **environment_own(const struct environment *);
 
 /*
- * Set a variable that environment_open() dropped; a NULL value leaves it
- * unset.  Returns 0, or -1 with errno set.
+ * Add a variable that environment_open() dropped; the strings are copied.  A
+ * NULL value leaves it unset.  Returns 0, or -1 with errno set.
  */
 int environment_set(struct environment *, const char *name,
     const char *value);

@@ -26,7 +26,7 @@ struct running {
 	long long deadline;	/* 0: none */
 	bool terminated;	/* SIGTERM was sent */
 	long long passed;	/* octets, to run->output */
-	struct said said;	/* to stderr */
+	struct stderr_lines stderr_lines;	/* to stderr */
 };
 
 /* A verdict, or a message, of which a part is missing is none. */
@@ -221,7 +221,7 @@ static void
 take_stderr(struct running *r, const char *p, size_t n)
 {
 	r->run->complained = true;
-	said_take(&r->said, p, n);
+	stderr_lines_add(&r->stderr_lines, p, n);
 }
 
 static void
@@ -338,7 +338,7 @@ reap(struct running *r)
 	kill(-r->pid, SIGKILL);
 	take_rest(r, &r->out, take_stdout);
 	take_rest(r, &r->err, take_stderr);
-	said_end(&r->said);
+	stderr_lines_finish(&r->stderr_lines);
 	while (waitpid(r->pid, &status, 0) < 0)
 		if (errno != EINTR) {
 			r->run->failed = strerror(errno);
@@ -369,7 +369,7 @@ hook_run(struct hook_run *run)
 	struct running r = {
 		.run = run, .out = -1, .err = -1,
 		.deadline = run->timeout ? clock_ms() + run->timeout : 0,
-		.said = { .tell = run->complain, .ctx = run->ctx },
+		.stderr_lines = { .report = run->complain, .ctx = run->ctx },
 	};
 	int error;
 

@@ -1,4 +1,7 @@
-/* A command as a process of its own. */
+/*
+ * A command as a process of its own.  posix_spawn(3) is used, because fork(2)
+ * would copy the page tables of a large process.
+ */
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -25,7 +28,7 @@ process_start(pid_t *pid, char **argv, char **environment, const int *fds,
 	posix_spawnattr_setsigdefault(&attributes, &all);
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawn_file_actions_init(&files);
-	for (i = 0; i < n && !error; i++)	/* each takes memory */
+	for (i = 0; i < n && !error; i++)	/* each allocates memory */
 		error = fds[i] < 0 ? posix_spawn_file_actions_addopen(&files,
 		    i, "/dev/null", O_RDWR, 0) :
 		    posix_spawn_file_actions_adddup2(&files, fds[i], i);
@@ -54,30 +57,30 @@ process_signal(pid_t pid, int sig)
 }
 
 static void
-end_line(struct said *s)
+report_stderr_line(struct stderr_lines *s)
 {
 	s->line[s->n] = '\0';
 	s->n = 0;
-	if (s->lines == SAID_LINES)
+	if (s->lines == STDERR_LINES_MAX)
 		return;
 	s->lines++;
-	s->tell(s->ctx, s->line);
+	s->report(s->ctx, s->line);
 }
 
 void
-said_take(struct said *s, const char *p, size_t n)
+stderr_lines_add(struct stderr_lines *s, const char *p, size_t n)
 {
 	for (; n > 0; p++, n--) {
 		if (*p == '\n')
-			end_line(s);
-		else if (s->n < SAID_LINE_MAX)
+			report_stderr_line(s);
+		else if (s->n < STDERR_LINE_MAX)
 			s->line[s->n++] = *p;
 	}
 }
 
 void
-said_end(struct said *s)
+stderr_lines_finish(struct stderr_lines *s)
 {
 	if (s->n)
-		end_line(s);
+		report_stderr_line(s);
 }

@@ -1,6 +1,7 @@
 /*
- * A command as a process of its own: started with descriptors of the caller's
- * choice and nothing else of his, and listened to on standard error.
+ * A command as a process of its own, with only the descriptors that the caller
+ * passes, and the lines that it writes to standard error.  Waiting for it is
+ * up to the caller.
  */
 #ifndef PROCESS_H
 #define PROCESS_H
@@ -9,39 +10,43 @@
 #include <sys/types.h>
 
 enum {
-	SAID_LINE_MAX = 1000,	/* octets of a line that are kept */
-	SAID_LINES = 100,	/* that are told; the rest is read away */
+	STDERR_LINE_MAX = 1000,	/* bytes of a line that are kept */
+	STDERR_LINES_MAX = 100,	/* lines reported; more are discarded */
 };
 
 /*
- * Start argv[0] with n descriptors: fds[i] becomes i, or /dev/null where it
- * is -1, and must not be a number below n other than i, 0, 1 and 2 aside.
- * The process leads a group of its own, has default signals and none blocked.
- * Returns 0, or an error number.
+ * Start argv[0] with n descriptors: fds[i] becomes i, and -1 means /dev/null.
+ * fds[i] must be i or at least n, except that 0, 1 and 2 may be any of each
+ * other.  The process leads a process group of its own, with default signals
+ * and none blocked.  Returns 0, or an error number.
  */
 int process_start(pid_t *, char **argv, char **environment, const int *fds,
     int n);
 
-/* Has it exited?  It is still to be reaped, so that its pid is no other's. */
+/*
+ * Has the process exited?  It is not reaped, so its pid can't be reused until
+ * the caller does that.
+ */
 int process_has_exited(pid_t);
 
-/* Send a signal to its group, and to itself if it has left that. */
+/* Signal its process group, and the process if it has left the group. */
 void process_signal(pid_t, int sig);
 
-/* What a process writes to standard error, as lines. */
-struct said {
-	void (*tell)(void *ctx, const char *line);
+/* The standard error of a process, split into lines. */
+struct stderr_lines {
+	void (*report)(void *ctx, const char *line);
 	void *ctx;
 
 	/* private; 0 at first */
 	int lines;
 	size_t n;
-	char line[SAID_LINE_MAX + 1];
+	char line[STDERR_LINE_MAX + 1];
 };
 
-void said_take(struct said *, const char *, size_t);
+/* Process the next n bytes; calls report for each complete line. */
+void stderr_lines_add(struct stderr_lines *, const char *, size_t n);
 
-/* No more will come: tell the last line, if it has no end. */
-void said_end(struct said *);
+/* End of file: report the last line if it lacks a newline. */
+void stderr_lines_finish(struct stderr_lines *);
 
 #endif

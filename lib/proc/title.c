@@ -1,6 +1,6 @@
 /*
- * What ps(1) shows of this process: what stands where the kernel once put the
- * arguments, on into the environment if it is longer.
+ * The title of this process.  It is written over the arguments that the kernel
+ * has put on the stack, and over the environment after them if it is longer.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,13 +13,13 @@
 static struct {
 	char *at;
 	size_t room, used;
-	size_t stem;		/* octets that title_set() made */
-	char **arguments, **environment;	/* copies of what was there */
+	size_t stem;		/* bytes written by title_set() */
+	char **arguments, **environment;	/* copies of the originals */
 } title;
 
-/* Copy n strings, in one piece; NULL where there is no memory. */
+/* Copy n strings into one allocation.  Returns NULL without memory. */
 static char **
-copy(char **from, size_t n)
+copy_strings(char **from, size_t n)
 {
 	size_t i, size = (n + 1) * sizeof *from;
 	char **to, *p;
@@ -38,9 +38,9 @@ copy(char **from, size_t n)
 	return to;
 }
 
-/* The end of those strings that follow each other in memory. */
+/* The end of the strings, as far as they are adjacent in memory. */
 static char *
-extend(char *end, char **strings)
+end_of_strings(char *end, char **strings)
 {
 	for (; *strings && (!end || *strings == end); strings++)
 		end = *strings + strlen(*strings) + 1;
@@ -54,21 +54,21 @@ title_init(int argc, char **argv)
 
 	while (environ[n])
 		n++;
-	title.arguments = copy(argv, (size_t)argc);
-	title.environment = copy(environ, n);
+	title.arguments = copy_strings(argv, (size_t)argc);
+	title.environment = copy_strings(environ, n);
 	if (!title.arguments || !title.environment || argc < 1)
 		return argv;
 	title.at = argv[0];
-	title.used = (size_t)(extend(NULL, argv) - title.at);
-	title.room = (size_t)(extend(title.at + title.used, environ) -
+	title.used = (size_t)(end_of_strings(NULL, argv) - title.at);
+	title.room = (size_t)(end_of_strings(title.at + title.used, environ) -
 	    title.at);
 	environ = title.environment;
 	return title.arguments;
 }
 
-/* Put text behind the first so many octets, and nothing behind it. */
+/* Write text at an offset, and clear what follows.  Returns its end. */
 static size_t
-put(size_t at, const char *text)
+write_title(size_t at, const char *text)
 {
 	size_t n = at + strlen(text) + 1;
 
@@ -91,12 +91,12 @@ title_set(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	title.stem = put(0, text);
+	title.stem = write_title(0, text);
 }
 
 void
-title_end(const char *text)
+title_set_suffix(const char *text)
 {
 	if (title.at)
-		put(title.stem, text);
+		write_title(title.stem, text);
 }

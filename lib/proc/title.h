@@ -1,24 +1,27 @@
-/* What ps(1) shows of this process. */
+/*
+ * The title of this process, as ps(1) shows it.  It replaces the arguments in
+ * place; nothing is allocated after title_init().
+ */
 #ifndef TITLE_H
 #define TITLE_H
 
-enum { TITLE_MAX = 128 };	/* octets with the NUL; a longer one is cut */
+enum { TITLE_MAX = 128 };	/* bytes with the NUL; longer ones are cut */
 
 /*
- * First thing in a program: take the place where its arguments and environment
- * lie for the title.  They are copied; returns the arguments, to be used from
- * now on.  Pointers into the environment from before don't last.
+ * Reserve the memory of the arguments and the environment for the title.  Call
+ * it first in main(): both are copied, and earlier pointers into the
+ * environment become invalid.  Returns the arguments to use from now on.
  */
 char **title_init(int argc, char **argv);
 
 /*
- * Set the title, without a system call.  Until then ps shows the command
- * line.  Does nothing where title_init() found no memory.
+ * Set the title, without a system call.  Does nothing if title_init() ran out
+ * of memory; then ps shows the command line.
  */
 __attribute__((format(printf, 1, 2)))
 void title_set(const char *fmt, ...);
 
-/* Say what stands behind it, as often as it changes. */
-void title_end(const char *);
+/* Set the text after the title; it replaces the previous one. */
+void title_set_suffix(const char *);
 
 #endif
