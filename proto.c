@@ -127,7 +127,7 @@ cmd_proxy(struct session *s, const char *arg)
 static struct reply
 cmd_xclient(struct session *s, const char *arg)
 {
-	struct reply r = xclient_take(s, arg);
+	struct reply r = xclient_command(s, arg);
 
 	return r.code ? r : welcome_proxied(s);
 }
@@ -494,7 +494,7 @@ take_line(struct session *s, enum line_status status, char *line)
 	case LINE_LONG:
 		return refuse_line(s, line, "5.5.2 The line is too long");
 	case LINE_FLOOD:
-		return hang_up(s, line, "4.7.0 The line has no end");
+		return hang_up(s, line, "4.7.0 Line is too long");
 	case LINE_END:
 		break;
 	}

@@ -1,4 +1,4 @@
-/* What makes a start fail. */
+/* Errors at start-up: one ends the program, with --explain all are listed. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>

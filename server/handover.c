@@ -1,4 +1,7 @@
-/* What a master leaves to the program that takes its place. */
+/*
+ * The state that a master hands over at a restart.  It is trusted only if it is
+ * sealed and was written for this process; else the program does not start.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,43 +17,43 @@
 #include "server/handover.h"
 
 enum {
-	FORMAT = 1,	/* of the lines; a new one needs a new number */
+	FORMAT = 1,	/* version of the lines */
 	SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE,
 	AGREED = F_SEAL_SEAL,
 };
 
 __attribute__((noreturn))
 static void
-refuse(const char *why)
+reject_state(const char *why)
 {
 	fatal(EX_USAGE, "SMTPD_STATE is for smtpd's own use: %s", why);
 }
 
-/* The descriptor was inherited, and goes no further. */
+/* Check an inherited descriptor, and do not pass it on to children. */
 static int
-take(int fd)
+inherit_fd(int fd)
 {
 	if (fd <= STDERR_FILENO || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-		refuse("a descriptor is not open");
+		reject_state("a descriptor is not open");
 	return fd;
 }
 
 static void
-read_listener(struct server *server, char *text)
+read_listener_line(struct server *server, char *text)
 {
 	struct listener_options options = { .backlog = 0 };
 	struct listener_error error;
 	char *word[3];		/* descriptor, kind, owner */
 
 	if (words_split(text, word, 3) != 3)
-		refuse("a listener can't be understood");
+		reject_state("malformed listener");
 	options.kind = (int)settings_kind(&server->settings, "SMTPD_STATE",
 	    word[1], strlen(word[1]));
 	if (options.kind == KINDS)
-		refuse("a listener is of an unknown kind");
-	if (listener_adopt(&server->listeners, take(atoi(word[0])), &options,
-	    &error) < 0)
-		refuse(error.text);
+		reject_state("unknown kind of listener");
+	if (listener_adopt(&server->listeners, inherit_fd(atoi(word[0])),
+	    &options, &error) < 0)
+		reject_state(error.text);
 	server->listeners.all[server->listeners.n - 1].inherited =
 	    strcmp(word[2], "lent") == 0;
 }
@@ -65,7 +68,7 @@ is_child(pid_t pid)
 }
 
 static void
-read_worker(struct handover *h, char *text)
+read_worker_line(struct handover *h, char *text)
 {
 	struct pool_worker w, *more;
 	char *word[6];
@@ -73,7 +76,7 @@ read_worker(struct handover *h, char *text)
 	unsigned i;
 
 	if (words_split(text, word, 6) != 6)
-		refuse("a worker can't be understood");
+		reject_state("malformed worker");
 	for (i = 0; i < 6; i++)
 		n[i] = words_number(word[i]);
 	w = (struct pool_worker){ .pid = (pid_t)n[0], .number = (unsigned)n[1],
@@ -81,7 +84,7 @@ read_worker(struct handover *h, char *text)
 	    .stage = (enum pool_stage)n[4], .stage_since = (long long)n[5] };
 	if (w.pid <= 1 || n[4] >= POOL_STAGES ||
 	    (!h->check && !is_child(w.pid)))
-		refuse("a worker is none");
+		reject_state("a worker is not a child of this process");
 	more = realloc(h->workers, (h->n_workers + 1) * sizeof *more);
 	if (!more)
 		fatal(EX_OSERR, "out of memory");
@@ -89,23 +92,23 @@ read_worker(struct handover *h, char *text)
 	h->workers = more;
 }
 
-/* Whose process is it?  Its own successor's, or a child's that checks. */
+/* Was it written by this process before exec, or by the parent for a check? */
 static void
-read_master(struct handover *h, const char *text)
+read_master_line(struct handover *h, const char *text)
 {
 	const long pid = strtol(text, NULL, 10);
 
 	h->check = pid == getppid() && pid != getpid();
 	if (!h->check && pid != getpid())
-		refuse("it was not made for this process");
+		reject_state("it was written for another process");
 	h->ours = true;
 }
 
 static void
-read_line(struct handover *h, struct server *server, char *line)
+read_state_line(struct handover *h, struct server *server, char *line)
 {
 	const char *word = line;
-	char *rest;
+	char *value;
 	const struct { const char *word; int *fd; } descriptors[] = {
 		{ "scoreboard", &h->board }, { "notify", &h->notify },
 		{ "base", &h->base }, { "maildir", &h->maildir },
@@ -116,22 +119,22 @@ read_line(struct handover *h, struct server *server, char *line)
 	line += strcspn(line, " ");
 	if (*line)
 		*line++ = '\0';
-	rest = line;
+	value = line;
 	for (i = 0; i < sizeof descriptors / sizeof *descriptors; i++)
 		if (strcmp(word, descriptors[i].word) == 0) {
-			*descriptors[i].fd = take(atoi(rest));
+			*descriptors[i].fd = inherit_fd(atoi(value));
 			return;
 		}
 	if (strcmp(word, "master") == 0)
-		read_master(h, rest);
+		read_master_line(h, value);
 	else if (strcmp(word, "listener") == 0)
-		read_listener(server, rest);
+		read_listener_line(server, value);
 	else if (strcmp(word, "worker") == 0)
-		read_worker(h, rest);
+		read_worker_line(h, value);
 	else if (strcmp(word, "end") == 0)
 		h->present = true;
 	else
-		refuse("a line is of another version");
+		reject_state("unknown line, perhaps of another version");
 }
 
 void
@@ -148,18 +151,18 @@ handover_read(struct handover *h, struct server *server)
 	h->state = atoi(number);
 	unsetenv("SMTPD_STATE");
 	if ((fcntl(h->state, F_GET_SEALS) & (SEALS | AGREED)) != SEALS)
-		refuse("it leads to nothing");
-	f = fdopen(take(h->state), "r");
+		reject_state("it does not name a sealed memfd");
+	f = fdopen(inherit_fd(h->state), "r");
 	if (!f)
 		fatal(EX_OSERR, "SMTPD_STATE: %s", strerror(errno));
 	rewind(f);
 	snprintf(first, sizeof first, "smtpd %d\n", FORMAT);
 	if (!fgets(line, sizeof line, f) || strcmp(line, first) != 0)
-		refuse("it is of another version");
+		reject_state("it was written by another version");
 	while (!h->present && fgets(line, sizeof line, f))
-		read_line(h, server, line);
+		read_state_line(h, server, line);
 	if (!h->present || !h->ours || server->listeners.n == 0)
-		refuse("something is missing");
+		reject_state("it is incomplete");
 	if (!h->check)
 		fclose(f);
 }
@@ -178,10 +181,10 @@ handover_agreed(int state)
 	return seals >= 0 && (seals & AGREED);
 }
 
-/* False where the end could not be written, and so perhaps more. */
+/* Returns false if the last line, and so perhaps others, was not written. */
 static bool
-write_all(int fd, const struct server *server, const struct pool_worker *w,
-    unsigned n)
+write_state_lines(int fd, const struct server *server,
+    const struct pool_worker *w, unsigned n)
 {
 	const struct listeners *l = &server->listeners;
 	const struct store *store = &server->store;
@@ -215,7 +218,8 @@ handover_write(const struct server *server, const struct pool_worker *w,
 	fd = memfd_create("smtpd-state", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -1;
-	if (write_all(fd, server, w, n) && fcntl(fd, F_ADD_SEALS, SEALS) == 0)
+	if (write_state_lines(fd, server, w, n) &&
+	    fcntl(fd, F_ADD_SEALS, SEALS) == 0)
 		return fd;
 	error = errno;
 	close(fd);
@@ -224,7 +228,7 @@ handover_write(const struct server *server, const struct pool_worker *w,
 }
 
 static void
-expose(int fd, bool on)
+set_inheritable(int fd, bool on)
 {
 	if (fd >= 0)
 		fcntl(fd, F_SETFD, on ? 0 : FD_CLOEXEC);
@@ -237,13 +241,13 @@ handover_expose(const struct server *server, int state, bool on)
 	unsigned i;
 
 	for (i = 0; i < server->listeners.n; i++)
-		expose(server->listeners.all[i].fd, on);
-	expose(scoreboard_fd(&server->board), on);
-	expose(server->notify.fd, on);
-	expose(server->store.base, on);
+		set_inheritable(server->listeners.all[i].fd, on);
+	set_inheritable(scoreboard_fd(&server->board), on);
+	set_inheritable(server->notify.fd, on);
+	set_inheritable(server->store.base, on);
 	if (store_is_one(&server->store))
-		expose(server->store.one.dir, on);
-	expose(state, on);
+		set_inheritable(server->store.one.dir, on);
+	set_inheritable(state, on);
 	snprintf(number, sizeof number, "%d", state);
 	if (on)
 		setenv("SMTPD_STATE", number, 1);

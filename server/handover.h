@@ -1,9 +1,9 @@
 /*
- * What a master leaves to the program that takes its place in the same
- * process: descriptors, and which of its children are workers.  It is text in
- * a sealed memfd, whose number is in SMTPD_STATE; a line is a word and what
- * belongs to it.  A child that only checks whether that program would start
- * reads the same.
+ * The state that a master hands over to the program that replaces it in the
+ * same process: descriptors, and which children are workers.  It is text in a
+ * sealed memfd, whose number is in SMTPD_STATE.  Each line is a word and its
+ * values.  A child that only checks whether that program would start reads the
+ * same state.
  */
 #ifndef HANDOVER_H
 #define HANDOVER_H
@@ -12,39 +12,42 @@
 #include "server/server.h"
 
 struct handover {
-	bool present;		/* else this is a start like any other */
-	bool ours;		/* it was made for this process, or a child */
-	bool check;		/* this process is to check, not to serve */
-	int state;		/* the memfd, of one that checks */
-	int board, notify;	/* descriptors; -1: there is none */
-	int base, maildir;	/* store_inherit() */
-	struct pool_worker *workers;
+	bool present;		/* false: this is an ordinary start */
+	bool ours;		/* written for this process or its child */
+	bool check;		/* this process only checks the start */
+	int state;		/* the memfd, if check is set */
+	int board, notify;	/* descriptors; -1: none */
+	int base, maildir;	/* for store_inherit() */
+	struct pool_worker *workers;	/* allocated */
 	unsigned n_workers;
 };
 
 /*
- * Read what SMTPD_STATE leads to, if it is set, and unset it; the listeners
- * become the server's.  What is not as handover_write() wrote it, for this
- * process, ends in fatal().
+ * Read the state that SMTPD_STATE names, if it is set, and unset it.  The
+ * listeners are added to the server.  Calls fatal() if the state was not
+ * written by handover_write() for this process.
  */
 void handover_read(struct handover *, struct server *);
 
 /*
- * The check found nothing: say so, with a seal that no other program knows of,
- * for any may exit with 0.  Returns 0, or -1 with errno set.
+ * The check has passed: mark the state with a seal, because an exit status of
+ * 0 could come from any program.  Returns 0, or -1 with errno set.
  */
 int handover_agree(const struct handover *);
+
+/* Does the state have that mark? */
 bool handover_agreed(int state);
 
 /*
- * Write what there is to hand over.  Returns the memfd, or -1 with errno set.
+ * Write the state.  Returns the memfd, which the caller closes, or -1 with
+ * errno set.
  */
 int handover_write(const struct server *, const struct pool_worker *,
     unsigned n);
 
 /*
- * Let what was written, state, be there for the next program, or close it to
- * further ones again.
+ * Make the state and the descriptors in it inheritable and set SMTPD_STATE, or
+ * undo both.
  */
 void handover_expose(const struct server *, int state, bool on);
 

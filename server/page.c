@@ -1,4 +1,4 @@
-/* The layout of --explain. */
+/* The layout of --explain.  It only prints; the text comes from the caller. */
 #include <stdarg.h>
 #include <stdio.h>
 

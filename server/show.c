@@ -1,6 +1,6 @@
 /*
- * The status file as a table for people.  It comes from another process, so
- * nothing of it is printed but numbers, and words whose octets are harmless.
+ * The status file as a table for people.  The file is not trusted: only
+ * numbers and words of printable ASCII characters are printed.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -17,10 +17,10 @@
 #include "server/status.h"
 
 enum {
-	LINE = 512,		/* octets; longer ones are none of ours */
+	LINE = 512,		/* bytes; smtpd writes no longer lines */
 	WORD = 64,
 	PER_LINE = 3,		/* counters */
-	NEARLY_FULL = 90,	/* per cent of the pool */
+	NEARLY_FULL = 90,	/* percent of the workers */
 };
 
 struct table {
@@ -42,7 +42,7 @@ choose_colours(struct table *t)
 }
 
 static void
-open_file(struct table *t, const char *path)
+open_status_file(struct table *t, const char *path)
 {
 	char line[LINE];
 
@@ -51,13 +51,13 @@ open_file(struct table *t, const char *path)
 		fatal(EX_NOINPUT, "--show %s: %s", path, strerror(errno));
 	if (!fgets(line, sizeof line, t->file) ||
 	    strcmp(line, STATUS_MAGIC) != 0)
-		fatal(EX_DATAERR, "--show %s: that is not what smtpd --status "
-		    "writes", path);
+		fatal(EX_DATAERR, "--show %s: not a status file of smtpd",
+		    path);
 }
 
-/* In five columns at most: 12345, 123k, 12M. */
+/* Format a number in at most five columns: 12345, 123k, 12M. */
 static const char *
-amount(char *out, size_t n, unsigned long long value)
+format_number(char *out, size_t n, unsigned long long value)
 {
 	static const char units[] = " kMGTPE";
 	const char *unit = units;
@@ -69,7 +69,7 @@ amount(char *out, size_t n, unsigned long long value)
 }
 
 static const char *
-age(char *out, size_t n, unsigned long long since)
+format_age(char *out, size_t n, unsigned long long since)
 {
 	const unsigned long long now = (unsigned long long)time(NULL);
 	const unsigned long long s = now > since ? now - since : 0;
@@ -87,16 +87,16 @@ age(char *out, size_t n, unsigned long long since)
 	return out;
 }
 
-/* Make a word of what may be anything. */
+/* Replace what is not printable ASCII. */
 static void
-clean(char *s)
+replace_unprintable(char *s)
 {
 	for (; *s; s++)
 		if (*s <= ' ' || *s >= 0x7f)
 			*s = '?';
 }
 
-/* "smtpd_replies_total{class="2yz"}" is called "replies 2yz". */
+/* Print smtpd_replies_total{class="2yz"} as "replies 2yz". */
 static void
 print_counter(struct table *t, char *name, unsigned long long value)
 {
@@ -110,7 +110,8 @@ print_counter(struct table *t, char *name, unsigned long long value)
 		label[1 + strcspn(label + 1, "\"")] = '\0';
 	snprintf(both, sizeof both, "%s%s%s", name + strlen("smtpd_"),
 	    label ? " " : "", label ? label + 1 : "");
-	printf("%-18.18s %5.5s%s", both, amount(number, sizeof number, value),
+	printf("%-18.18s %5.5s%s", both,
+	    format_number(number, sizeof number, value),
 	    ++t->counters % PER_LINE ? "   " : "\n");
 }
 
@@ -122,12 +123,12 @@ print_heading(const struct table *t)
 
 	printf("%ssmtpd: %s%llu of %llu workers busy%s%s, up %s%s\n\n",
 	    t->bold, full ? t->red : "", t->busy, t->workers, t->plain,
-	    t->bold, age(up, sizeof up, t->start), t->plain);
+	    t->bold, format_age(up, sizeof up, t->start), t->plain);
 }
 
-/* A line that begins with a name of ours. */
+/* Handle a line with a value. */
 static void
-take_value(struct table *t, char *line)
+show_value(struct table *t, char *line)
 {
 	unsigned long long value;
 	char *word[2], *name;
@@ -136,7 +137,7 @@ take_value(struct table *t, char *line)
 		return;
 	name = word[0];
 	value = words_number(word[1]);
-	clean(name);
+	replace_unprintable(name);
 	if (strcmp(name, "smtpd_start_time_seconds") == 0) {
 		t->start = value;
 	} else if (strcmp(name, "smtpd_workers") == 0) {
@@ -149,9 +150,9 @@ take_value(struct table *t, char *line)
 	}
 }
 
-/* A line about a worker. */
+/* Handle a line about a worker. */
 static void
-take_worker(const struct table *t, char *line, bool first)
+show_worker(const struct table *t, char *line, bool first)
 {
 	/* "#", "worker", its number, pid, phase, client, since, octets */
 	char *word[8], *phase, *client, seconds[24], size[24];
@@ -160,16 +161,17 @@ take_worker(const struct table *t, char *line, bool first)
 		return;
 	phase = word[4];
 	client = word[5];
-	clean(phase);
-	clean(client);
+	replace_unprintable(phase);
+	replace_unprintable(client);
 	if (first)
 		printf("%s\n%s%5s %7s %5s %5s %-13s %s%s\n",
 		    t->counters % PER_LINE ? "\n" : "", t->bold, "#", "PID",
 		    "TIME", "SIZE", "PHASE", "CLIENT", t->plain);
 	printf("%5llu %7llu %5s %5s %-13.13s %.39s\n", words_number(word[2]),
 	    words_number(word[3]),
-	    age(seconds, sizeof seconds, words_number(word[6])),
-	    amount(size, sizeof size, words_number(word[7])), phase, client);
+	    format_age(seconds, sizeof seconds, words_number(word[6])),
+	    format_number(size, sizeof size, words_number(word[7])), phase,
+	    client);
 }
 
 void
@@ -180,12 +182,12 @@ show_print(const char *path)
 	unsigned rows = 0;
 
 	choose_colours(&t);
-	open_file(&t, path);
+	open_status_file(&t, path);
 	while (fgets(line, sizeof line, t.file)) {
 		if (strncmp(line, "smtpd_", 6) == 0)
-			take_value(&t, line);
+			show_value(&t, line);
 		else if (strncmp(line, "# worker ", 9) == 0)
-			take_worker(&t, line, rows++ == 0);
+			show_worker(&t, line, rows++ == 0);
 	}
 	if (rows == 0 && t.counters % PER_LINE)
 		printf("\n");

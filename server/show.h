@@ -1,10 +1,10 @@
-/* The file that status.h describes, as a table for people. */
+/* The status file (server/status.h) as a table for people. */
 #ifndef SHOW_H
 #define SHOW_H
 
 /*
- * Print it to standard output, in 80 columns; in colour on a terminal, but not
- * with NO_COLOR set.  Exits by fatal() where it is no such file.
+ * Print the file to standard output, in 80 columns.  Colours are used on a
+ * terminal, unless NO_COLOR is set.  Calls fatal() if it is not a status file.
  */
 void show_print(const char *path);
 

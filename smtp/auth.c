@@ -1,4 +1,7 @@
-/* AUTH: PLAIN and LOGIN, judged by a checkpassword command. */
+/*
+ * The command AUTH, with the mechanisms PLAIN and LOGIN.  It keeps no
+ * passwords: a checkpassword command verifies them.
+ */
 #include <fcntl.h>
 #include <string.h>
 #include <strings.h>
@@ -12,43 +15,44 @@
 #include "smtp/transcript.h"
 
 enum {
-	PASSWORD_MAX = 3000,	/* octets: a pipe of one page takes it all */
-	DELAY = 1000,		/* ms, of the reply to a first failed login */
-	DELAY_DOUBLES = 3,	/* so often */
+	PASSWORD_MAX = 3000,	/* bytes: with the name it fits into a pipe of
+				   one page */
+	DELAY = 1000,		/* ms, after the first failed login */
+	DELAY_DOUBLES = 3,	/* times at most */
 	DELAY_MAX = DELAY << DELAY_DOUBLES,
 };
 
 struct login {
 	const char *mechanism;
 	char *name, *password;
-	char text[AUTH_LINE_MAX];	/* of a response, decoded */
-	char more[AUTH_LINE_MAX];	/* of LOGIN's second one */
+	char text[AUTH_LINE_MAX];	/* the first response, decoded */
+	char more[AUTH_LINE_MAX];	/* the second one, of LOGIN */
 };
 
 static struct reply
-malformed(void)
+bad_base64(void)
 {
-	return reply_make(501, "5.5.2 That is no base64");
+	return reply_make(501, "5.5.2 Invalid base64 data");
 }
 
-/* Decode a response.  Code 0, or why not; *len is what it holds. */
+/* Decode a response into *len bytes.  Returns code 0 or an error reply. */
 static struct reply
-decode(const char *text, char *out, size_t *len)
+decode_response(const char *text, char *out, size_t *len)
 {
 	long n;
 
 	if (strcmp(text, "*") == 0)
-		return reply_make(501, "5.7.0 Cancelled");
+		return reply_make(501, "5.7.0 Authentication aborted");
 	n = base64_decode(strcmp(text, "=") == 0 ? "" : text, out);
 	if (n < 0)
-		return malformed();
+		return bad_base64();
 	*len = (size_t)n;
 	return reply_none();
 }
 
-/* Send a challenge, and decode the response. */
+/* Send a 334 challenge, wait for the response and decode it. */
 static struct reply
-challenge(struct session *s, const char *text, char *out, size_t *len)
+send_challenge(struct session *s, const char *text, char *out, size_t *len)
 {
 	char line[AUTH_LINE_MAX];
 	enum line_status status;
@@ -60,23 +64,22 @@ challenge(struct session *s, const char *text, char *out, size_t *len)
 	transcript_line(s, 0);
 	switch (status) {
 	case LINE_OK:
-		r = decode(line, out, len);
+		r = decode_response(line, out, len);
 		break;
 	case LINE_END:
 		r = session_farewell(s);
 		break;
 	case LINE_FLOOD:
-		r = reply_make(421, "4.7.0 The line has no end");
+		r = reply_make(421, "4.7.0 Line is too long");
 		break;
 	default:
-		r = reply_make(500, "5.5.2 The line is malformed, or too "
-		    "long");
+		r = reply_make(500, "5.5.2 Line is malformed or too long");
 	}
 	explicit_bzero(line, sizeof line);
 	return r;
 }
 
-/* RFC 4616: [authzid] NUL authcid NUL passwd.  False where it is not that. */
+/* Split [authzid] NUL authcid NUL passwd (RFC 4616); false if malformed. */
 static bool
 split_plain(struct login *l, size_t len)
 {
@@ -97,41 +100,41 @@ split_plain(struct login *l, size_t len)
 }
 
 static struct reply
-take_plain(struct session *s, const char *initial, struct login *l)
+read_plain(struct session *s, const char *initial, struct login *l)
 {
 	struct reply r;
 	size_t len = 0;
 
-	r = *initial ? decode(initial, l->text, &len) :
-	    challenge(s, "", l->text, &len);
+	r = *initial ? decode_response(initial, l->text, &len) :
+	    send_challenge(s, "", l->text, &len);
 	if (r.code || s->stream->state != STREAM_OPEN)
 		return r;
 	if (!split_plain(l, len))
-		return reply_make(501, "5.5.2 PLAIN is name and password");
+		return reply_make(501, "5.5.2 Malformed PLAIN response");
 	return reply_none();
 }
 
-/* The two prompts are those that clients know, "Username:", "Password:". */
+/* The prompts "Username:" and "Password:" are those that clients expect. */
 static struct reply
-take_login(struct session *s, const char *initial, struct login *l)
+read_login(struct session *s, const char *initial, struct login *l)
 {
 	struct reply r;
 	size_t len = 0, more = 0;
 
-	r = *initial ? decode(initial, l->text, &len) :
-	    challenge(s, "VXNlcm5hbWU6", l->text, &len);
+	r = *initial ? decode_response(initial, l->text, &len) :
+	    send_challenge(s, "VXNlcm5hbWU6", l->text, &len);
 	if (!r.code && s->stream->state == STREAM_OPEN)
-		r = challenge(s, "UGFzc3dvcmQ6", l->more, &more);
+		r = send_challenge(s, "UGFzc3dvcmQ6", l->more, &more);
 	if (r.code || s->stream->state != STREAM_OPEN)
 		return r;
 	l->name = l->text;
 	l->password = l->more;
 	if (strlen(l->text) != len || strlen(l->more) != more)
-		return malformed();
+		return bad_base64();
 	return reply_none();
 }
 
-/* What checkpassword reads on descriptor 3, in a pipe that holds it all. */
+/* The input of checkpassword (descriptor 3), in a pipe that has room for it. */
 static int
 open_credentials(const struct login *l)
 {
@@ -152,7 +155,7 @@ open_credentials(const struct login *l)
 }
 
 static void
-log_failure(const struct session *s, const struct login *l,
+log_auth_failure(const struct session *s, const struct login *l,
     const struct reply *r)
 {
 	struct log_line line;
@@ -167,9 +170,9 @@ log_failure(const struct session *s, const struct login *l,
 	log_end(&line);
 }
 
-/* Is it a name that may stand in an environment, a header and a log? */
+/* May the name appear in an environment variable, a header and the log? */
 static bool
-is_clean(const char *name)
+is_valid_user(const char *name)
 {
 	size_t n;
 
@@ -179,27 +182,28 @@ is_clean(const char *name)
 	return n > 0 && n <= USER_MAX;
 }
 
-/* PLAIN's authzid: to act as somebody else is not for us to allow. */
+/* PLAIN's authzid must be the user itself; acting for others is rejected. */
 static bool
-acts_alone(const struct login *l)
+has_own_authzid(const struct login *l)
 {
 	return strcmp(l->mechanism, "PLAIN") != 0 || *l->text == '\0' ||
 	    strcmp(l->text, l->name) == 0;
 }
 
 static struct reply
-judge(struct session *s, struct login *l)
+verify_login(struct session *s, struct login *l)
 {
 	struct reply r;
 	int fd;
 
-	/* NOLINTNEXTLINE(*-core.NullDereference): who has no code, has both */
-	if (!is_clean(l->name) || *l->password == '\0' ||
-	    strlen(l->password) > PASSWORD_MAX || !acts_alone(l))
+	/* NOLINTNEXTLINE(*-core.NullDereference): code 0 means both are set */
+	if (!is_valid_user(l->name) || *l->password == '\0' ||
+	    strlen(l->password) > PASSWORD_MAX || !has_own_authzid(l))
 		return reply_make(535, "5.7.8 Authentication failed");
 	fd = open_credentials(l);
 	if (fd < 0)
-		return reply_make(454, "4.7.0 Temporary failure");
+		return reply_make(454, "4.7.0 Temporary authentication "
+		    "failure");
 	r = hooks_authenticate(s, fd);
 	close(fd);
 	if (r.code != 235)
@@ -231,19 +235,19 @@ authenticate(struct session *s, struct login *l, const char *initial)
 {
 	struct reply r;
 
-	r = strcmp(l->mechanism, "PLAIN") == 0 ? take_plain(s, initial, l) :
-	    take_login(s, initial, l);
+	r = strcmp(l->mechanism, "PLAIN") == 0 ? read_plain(s, initial, l) :
+	    read_login(s, initial, l);
 	if (r.code || s->stream->state != STREAM_OPEN)
 		return r;
-	r = judge(s, l);
-	if (r.code != 535)	/* 454 is no fault of the client's */
+	r = verify_login(s, l);
+	if (r.code != 535)	/* 454 is not the client's fault */
 		return r;
-	log_failure(s, l, &r);
-	explicit_bzero(l, sizeof *l);	/* for as long as the client waits */
+	log_auth_failure(s, l, &r);
+	explicit_bzero(l, sizeof *l);	/* do not keep it during the delay */
 	return slow_down(s, r);
 }
 
-/* A word that is no mechanism of ours may be a password. */
+/* A word that is not a known mechanism may be a password. */
 size_t
 auth_public(const char *arg)
 {
@@ -285,18 +289,21 @@ auth_command(struct session *s, const char *arg)
 	struct reply r;
 
 	if (!s->options->hooks->auth.command)
-		return reply_make(502, "5.5.1 There is no AUTH here");
-	if (!s->extended || *s->user)
-		return reply_make(503, "5.5.1 AUTH comes once, behind EHLO");
+		return reply_make(502, "5.5.1 AUTH is not enabled");
+	if (!s->extended)
+		return reply_make(503, "5.5.1 Send EHLO first");
+	if (*s->user)
+		return reply_make(503, "5.5.1 Already authenticated");
 	if (!s->options->plain_auth && !s->client.tls.encrypted)
-		return reply_make(538, "5.7.11 AUTH needs encryption");
+		return reply_make(538, "5.7.11 Encryption required for "
+		    "authentication");
 	if (len == 5 && strncasecmp(arg, "PLAIN", 5) == 0)
 		login.mechanism = "PLAIN";
 	else if (len == 5 && strncasecmp(arg, "LOGIN", 5) == 0)
 		login.mechanism = "LOGIN";
 	else
-		return reply_make(504, "5.5.4 The mechanisms are PLAIN and "
-		    "LOGIN");
+		return reply_make(504, "5.5.4 Unsupported authentication "
+		    "mechanism; use PLAIN or LOGIN");
 	r = authenticate(s, &login, initial);
 	explicit_bzero(&login, sizeof login);
 	return r;

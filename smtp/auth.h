@@ -1,25 +1,29 @@
 /*
- * AUTH (RFC 4954): PLAIN and LOGIN, judged by a checkpassword command.  A
- * password is in memory for as long as that takes, and nowhere else.
+ * AUTH (RFC 4954) with PLAIN and LOGIN, verified by a checkpassword command.
+ * A password is kept in memory only for that time, and is never written to a
+ * file or the log.
  */
 #ifndef AUTH_H
 #define AUTH_H
 
 #include "smtp/session.h"
 
-/* The command AUTH.  Sends 334 itself, and waits for what comes then. */
+/*
+ * The command AUTH.  Sends the 334 challenges itself, and blocks for the
+ * responses and the checkpassword command.
+ */
 struct reply auth_command(struct session *, const char *arg);
 
-/* How many octets of its argument, from the first on, are no secret? */
+/* How many leading bytes of the argument may be logged? */
 size_t auth_public(const char *arg);
 
 /*
- * Does a line that is no command look like a misspelt AUTH, or a login of
- * another protocol?  Then it may hold a password, and so may those after it.
+ * Does an unknown command look like a misspelled AUTH, or like a login of
+ * another protocol?  Then this line and those after it may hold a password.
  */
 bool auth_is_meant(const char *line);
 
-/* May this client be offered AUTH now? */
+/* May AUTH be offered to this client now? */
 bool auth_offered(const struct session *);
 
 #endif

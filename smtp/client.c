@@ -1,4 +1,4 @@
-/* The kinds of listeners, and the name of a client. */
+/* The kinds of listeners and how they differ; the address of a client. */
 #include "smtp/client.h"
 
 const struct listener_traits listener_kinds[KINDS] = {

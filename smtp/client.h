@@ -1,4 +1,4 @@
-/* A client, and the kind of listener that it reached. */
+/* A client, and the kind of listener that it is connected to. */
 #ifndef CLIENT_H
 #define CLIENT_H
 
@@ -15,26 +15,26 @@ enum listener_kind {
 	KINDS
 };
 
-/* What each is called, and what is different there. */
+/* The name of each kind, and how it differs from smtp. */
 extern const struct listener_traits {
 	const char *name;
-	bool tls;		/* from the first octet */
-	bool auth;		/* nobody sends without */
+	bool tls;		/* TLS from the first byte */
+	bool auth;		/* MAIL requires AUTH */
 	bool lmtp;
 } listener_kinds[KINDS];
 
 struct client {
-	enum listener_kind kind;	/* of the listener that it reached */
+	enum listener_kind kind;	/* of the listener */
 	struct endpoint remote;
-	struct endpoint local;	/* that it reached */
-	char name[RESOLVE_NAME_MAX];	/* "" if it has none, or nobody asked */
-	bool named;		/* that is all there is to know */
-	bool trusted;		/* whatever its address */
-	bool remote_unknown;	/* it came over a network, all the same */
-	char via[INET6_ADDRSTRLEN];	/* of the proxy that told us of it, as
-					   client_address() has it */
-	bool probe;		/* a proxy itself: it looks whether we are
-				   well, and sends no mail */
+	struct endpoint local;	/* that it is connected to */
+	char name[RESOLVE_NAME_MAX];	/* "": none, or not looked up */
+	bool named;		/* name is final, do not look it up */
+	bool trusted;		/* whatever its address is */
+	bool remote_unknown;	/* remote is unset, but it is not local */
+	char via[INET6_ADDRSTRLEN];	/* the proxy, as client_address() names
+					   it; or "" */
+	bool probe;		/* a health check of a proxy; it sends no
+				   mail */
 	struct tls_result tls;
 };
 

@@ -29,7 +29,7 @@ is_lmtp(const struct session *s)
 static struct reply
 too_large(const struct session *s)
 {
-	return reply_make(552, "5.3.4 At most %lld octets are taken",
+	return reply_make(552, "5.3.4 Message exceeds the limit of %lld bytes",
 	    s->options->max_size);
 }
 

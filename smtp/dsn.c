@@ -1,4 +1,7 @@
-/* The parameters RET, ENVID, NOTIFY and ORCPT. */
+/*
+ * The parameters RET, ENVID, NOTIFY and ORCPT.  A decoded value with a control
+ * character is rejected, because it goes into a report.
+ */
 #include <string.h>
 
 #include "lib/text/xtext.h"
@@ -36,7 +39,7 @@ is_ascii(const char *s, size_t n)
 }
 
 bool
-dsn_take_ret(struct dsn *d, const struct param *p)
+dsn_parse_ret(struct dsn *d, const struct param *p)
 {
 	d->ret = param_is(p, "FULL") ? "FULL" : param_is(p, "HDRS") ? "HDRS" :
 	    NULL;
@@ -44,16 +47,16 @@ dsn_take_ret(struct dsn *d, const struct param *p)
 }
 
 bool
-dsn_take_envid(struct dsn *d, const struct param *p)
+dsn_parse_envid(struct dsn *d, const struct param *p)
 {
 	return p->len <= ENVID_MAX &&
 	    xtext_decode(p->value, p->len, d->envelope_id,
 	    sizeof d->envelope_id) > 0 && is_printable(d->envelope_id);
 }
 
-/* NEVER stands alone, the others may stand together. */
+/* NEVER can't be combined; the others are a list. */
 bool
-dsn_take_notify(struct dsn *d, const struct param *p)
+dsn_parse_notify(struct dsn *d, const struct param *p)
 {
 	struct param word = { .value = p->value };
 	const char *end;
@@ -80,9 +83,9 @@ dsn_take_notify(struct dsn *d, const struct param *p)
 	return !(d->notify & DSN_NEVER) || d->notify == DSN_NEVER;
 }
 
-/* A type, and an address of that, encoded as the type has it. */
+/* An address type and an address, in the encoding of that type. */
 bool
-dsn_take_orcpt(struct dsn *d, const struct param *p, bool utf8)
+dsn_parse_orcpt(struct dsn *d, const struct param *p, bool utf8)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
@@ -110,7 +113,7 @@ dsn_take_orcpt(struct dsn *d, const struct param *p, bool utf8)
 }
 
 void
-dsn_say_notify(unsigned notify, char *out)
+dsn_format_notify(unsigned notify, char *out)
 {
 	int i;
 

@@ -1,6 +1,7 @@
 /*
- * The parameters of delivery status notifications (RFC 3461): which reports
- * the sender of a message asks for.
+ * The parameters of delivery status notifications (RFC 3461), with which the
+ * sender of a message requests reports.  They are parsed here, and acted on in
+ * dsn_report.
  */
 #ifndef DSN_H
 #define DSN_H
@@ -10,9 +11,9 @@
 #include "lib/text/param.h"
 
 enum {
-	ENVID_MAX = 100,	/* octets, RFC 3461 4.4 */
-	ORCPT_MAX = 500,	/* octets, RFC 3461 4.2 */
-	DSN_NOTIFY_MAX = 24,	/* octets with a NUL: SUCCESS,FAILURE,DELAY */
+	ENVID_MAX = 100,	/* bytes, RFC 3461 4.4 */
+	ORCPT_MAX = 500,	/* bytes, RFC 3461 4.2 */
+	DSN_NOTIFY_MAX = 24,	/* bytes with a NUL: SUCCESS,FAILURE,DELAY */
 };
 
 enum dsn_notify {
@@ -23,21 +24,21 @@ enum dsn_notify {
 };
 
 struct dsn {
-	const char *ret;		/* FULL or HDRS; NULL: not said */
+	const char *ret;		/* FULL or HDRS; NULL: no RET */
 	char envelope_id[ENVID_MAX + 1];	/* decoded; or "" */
 
-	/* of the recipient at hand */
-	unsigned notify;		/* of enum dsn_notify; 0: not said */
+	/* of the current recipient */
+	unsigned notify;		/* enum dsn_notify bits; 0: no NOTIFY */
 	char original[ORCPT_MAX + 1];	/* "rfc822;a@b", decoded; or "" */
 };
 
-/* Take the value of a parameter; false where it is malformed. */
-bool dsn_take_ret(struct dsn *, const struct param *);
-bool dsn_take_envid(struct dsn *, const struct param *);
-bool dsn_take_notify(struct dsn *, const struct param *);
-bool dsn_take_orcpt(struct dsn *, const struct param *, bool utf8);
+/* Parse the value of a parameter.  Returns false if it is malformed. */
+bool dsn_parse_ret(struct dsn *, const struct param *);
+bool dsn_parse_envid(struct dsn *, const struct param *);
+bool dsn_parse_notify(struct dsn *, const struct param *);
+bool dsn_parse_orcpt(struct dsn *, const struct param *, bool utf8);
 
-/* NOTIFY as it may have been given, into DSN_NOTIFY_MAX octets. */
-void dsn_say_notify(unsigned notify, char *out);
+/* Format the value of NOTIFY into out, of DSN_NOTIFY_MAX bytes; "" for 0. */
+void dsn_format_notify(unsigned notify, char *out);
 
 #endif

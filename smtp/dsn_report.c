@@ -1,4 +1,7 @@
-/* Delivery status notifications, sent by the commands of --dsn. */
+/*
+ * Delivery status notifications of success.  smtpd writes the report, and the
+ * commands of --dsn send it.  A failure is logged; the message is not affected.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +14,7 @@
 #include "smtp/hooks.h"
 
 static void
-log_failure(const struct session *s)
+log_report_failure(const struct session *s)
 {
 	struct log_line l;
 	int error = errno;
@@ -22,9 +25,9 @@ log_failure(const struct session *s)
 	log_end(&l);
 }
 
-/* Those who were asked about; how many. */
+/* Collect the recipients with NOTIFY=SUCCESS.  Returns how many. */
 static size_t
-select_recipients(const struct session *s, struct report_recipient *to)
+select_report_recipients(const struct session *s, struct report_recipient *to)
 {
 	const struct recipients *list = &s->recipients;
 	const struct recipient *r;
@@ -38,9 +41,9 @@ select_recipients(const struct session *s, struct report_recipient *to)
 	return n;
 }
 
-/* What lies above the message is ours, and may tell whose alias this is. */
+/* Skip the fields that this host added, which may reveal an alias's owner. */
 static int
-find_message(const struct session *s, struct report *r)
+locate_message(const struct session *s, struct report *r)
 {
 	struct trace_place place;
 
@@ -58,12 +61,12 @@ send_report(struct session *s, const struct report *r)
 	int writer, reader, written;
 
 	if (store_create_unlinked(s->options->spool, &writer, &reader) < 0) {
-		log_failure(s);
+		log_report_failure(s);
 		return;
 	}
 	written = report_write(r, writer);
 	if (written < 0)
-		log_failure(s);
+		log_report_failure(s);
 	close(writer);
 	if (written == 0)
 		hooks_tell(s, HOOK_DSN, reader);
@@ -80,7 +83,7 @@ dsn_report(struct session *s)
 		.envelope_id = *d->envelope_id ? d->envelope_id : NULL,
 		.arrival = time(NULL) -
 		    (time_t)((clock_ms() - s->mail_began) / 1000),
-		/* a binary message is for no command that reads lines */
+		/* commands that read lines can't handle a BINARYMIME message */
 		.whole = d->ret && strcmp(d->ret, "FULL") == 0 &&
 		    !(s->body && strcmp(s->body, "BINARYMIME") == 0),
 	};
@@ -90,13 +93,13 @@ dsn_report(struct session *s)
 		return;
 	to = calloc(s->recipients.n, sizeof *to);
 	if (!to) {
-		log_failure(s);
+		log_report_failure(s);
 		return;
 	}
 	r.recipients = to;
-	r.n = select_recipients(s, to);
-	if (r.n > 0 && find_message(s, &r) < 0)
-		log_failure(s);
+	r.n = select_report_recipients(s, to);
+	if (r.n > 0 && locate_message(s, &r) < 0)
+		log_report_failure(s);
 	else if (r.n > 0)
 		send_report(s, &r);
 	free(to);

@@ -129,7 +129,7 @@ static const struct extension {
 	{ "STARTTLS", starttls_offered, NULL },		/* RFC 3207 */
 	{ "DSN", dsn_is_offered, NULL },		/* RFC 3461 */
 	{ "AUTH", auth_offered, say_mechanisms },	/* RFC 4954 */
-	{ "XCLIENT", xclient_offered, xclient_say },
+	{ "XCLIENT", xclient_offered, xclient_format },
 	{ "LIMITS", is_limited, say_limits },		/* RFC 9422 */
 	{ "REQUIRETLS", is_encrypted, NULL },		/* RFC 8689 */
 	{ "ENHANCEDSTATUSCODES", always, NULL },	/* RFC 2034 */

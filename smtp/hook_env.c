@@ -121,7 +121,7 @@ set_recipient(struct environment *e, const struct session *s,
 	    mailbox);
 
 	address_mailbox(takes->local, delimiters, mailbox);
-	dsn_say_notify(s->dsn.notify, notify);
+	dsn_format_notify(s->dsn.notify, notify);
 	return environment_set(e, "RECIPIENT", a->email) |
 	    environment_set(e, "ORIGINAL_RECIPIENT",
 		*s->dsn.original ? s->dsn.original : NULL) |

@@ -1,6 +1,6 @@
 /*
- * The ESMTP parameters of MAIL and RCPT.  A new one is a row and a function,
- * which may rely on nothing but that the parameter is well formed.
+ * The ESMTP parameters of MAIL and RCPT.  A new one needs a row and a function,
+ * which may assume only that the syntax of RFC 5321 is met.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,25 +13,25 @@
 
 struct parameter {
 	const char *keyword;
-	bool (*known)(const struct session *);	/* 555 where it is not */
+	bool (*is_known)(const struct session *);	/* else 555 */
 	struct reply (*set)(struct session *, const struct param *);
 };
 
 static bool
-always(const struct session *s)
+is_always_known(const struct session *s)
 {
 	(void)s;
 	return true;
 }
 
 static bool
-with_auth(const struct session *s)
+has_auth_command(const struct session *s)
 {
 	return s->options->hooks->auth.command != NULL;
 }
 
 static bool
-with_tls(const struct session *s)
+is_over_tls(const struct session *s)
 {
 	return s->client.tls.encrypted;
 }
@@ -39,17 +39,19 @@ with_tls(const struct session *s)
 static struct reply
 set_size(struct session *s, const struct param *p)
 {
-	const unsigned long long most =
+	const unsigned long long limit =
 	    (unsigned long long)s->options->max_size;
 
 	if (param_number(p, &s->declared_size) == 0 &&
-	    (!most || s->declared_size <= most))
+	    (!limit || s->declared_size <= limit))
 		return reply_none();
 	if (errno == EINVAL)
-		return reply_make(501, "5.5.4 SIZE takes a number");
-	if (!most)
-		return reply_make(552, "5.3.4 So much can't be taken");
-	return reply_make(552, "5.3.4 At most %llu octets are taken", most);
+		return reply_make(501, "5.5.4 Invalid SIZE parameter; use a "
+		    "number of bytes");
+	if (!limit)
+		return reply_make(552, "5.3.4 Message is too large");
+	return reply_make(552, "5.3.4 Message exceeds the limit of %llu bytes",
+	    limit);
 }
 
 static struct reply
@@ -64,15 +66,17 @@ set_body(struct session *s, const struct param *p)
 			s->body = bodies[i];
 	if (s->body)
 		return reply_none();
-	return reply_make(501, "5.5.4 BODY is 7BIT, 8BITMIME or BINARYMIME");
+	return reply_make(501, "5.5.4 Invalid BODY parameter; use 7BIT, "
+	    "8BITMIME or BINARYMIME");
 }
 
-/* One that has no value. */
+/* A parameter without a value. */
 static struct reply
 set_flag(const struct param *p, bool *flag)
 {
 	if (p->value)
-		return reply_make(501, "5.5.4 %s takes no value", p->keyword);
+		return reply_make(501, "5.5.4 %s does not take a value",
+		    p->keyword);
 	*flag = true;
 	return reply_none();
 }
@@ -83,14 +87,14 @@ set_utf8(struct session *s, const struct param *p)
 	return set_flag(p, &s->utf8);
 }
 
-/* The message may be passed on by TLS alone: to whom it is, they are told. */
+/* The message may be relayed over TLS only; hooks and delivery are told. */
 static struct reply
 set_requiretls(struct session *s, const struct param *p)
 {
 	return set_flag(p, &s->requiretls);
 }
 
-/* Who it is from says less than who brings it: it is checked, no more. */
+/* The client's claim about the author is checked for syntax, but not used. */
 static struct reply
 set_auth(struct session *s, const struct param *p)
 {
@@ -98,51 +102,53 @@ set_auth(struct session *s, const struct param *p)
 
 	(void)s;
 	if (xtext_decode(p->value, p->len, mailbox, sizeof mailbox) <= 0)
-		return reply_make(501, "5.5.4 AUTH takes a mailbox or <>");
+		return reply_make(501, "5.5.4 Invalid AUTH parameter; use a "
+		    "mailbox or <>");
 	return reply_none();
 }
 
 static struct reply
 set_ret(struct session *s, const struct param *p)
 {
-	if (dsn_take_ret(&s->dsn, p))
+	if (dsn_parse_ret(&s->dsn, p))
 		return reply_none();
-	return reply_make(501, "5.5.4 RET is FULL or HDRS");
+	return reply_make(501, "5.5.4 Invalid RET parameter; use FULL or "
+	    "HDRS");
 }
 
 static struct reply
 set_envid(struct session *s, const struct param *p)
 {
-	if (dsn_take_envid(&s->dsn, p))
+	if (dsn_parse_envid(&s->dsn, p))
 		return reply_none();
-	return reply_make(501, "5.5.4 ENVID takes %d octets of xtext",
-	    ENVID_MAX);
+	return reply_make(501, "5.5.4 Invalid ENVID parameter; use at most %d "
+	    "bytes of xtext", ENVID_MAX);
 }
 
 static struct reply
 set_notify(struct session *s, const struct param *p)
 {
-	if (dsn_take_notify(&s->dsn, p))
+	if (dsn_parse_notify(&s->dsn, p))
 		return reply_none();
-	return reply_make(501, "5.5.4 NOTIFY is NEVER, or some of SUCCESS, "
-	    "FAILURE and DELAY");
+	return reply_make(501, "5.5.4 Invalid NOTIFY parameter; use NEVER, or "
+	    "a list of SUCCESS, FAILURE and DELAY");
 }
 
 static struct reply
 set_orcpt(struct session *s, const struct param *p)
 {
-	if (dsn_take_orcpt(&s->dsn, p, s->utf8))
+	if (dsn_parse_orcpt(&s->dsn, p, s->utf8))
 		return reply_none();
-	return reply_make(501, "5.5.4 ORCPT takes a type and an address, in "
-	    "%d octets", ORCPT_MAX);
+	return reply_make(501, "5.5.4 Invalid ORCPT parameter; use "
+	    "TYPE;ADDRESS of at most %d bytes", ORCPT_MAX);
 }
 
 static const struct parameter mail_parameters[] = {
-	{ "SIZE", always, set_size },		/* RFC 1870 3 */
-	{ "BODY", always, set_body },		/* RFC 6152 2, RFC 3030 3 */
-	{ "SMTPUTF8", always, set_utf8 },	/* RFC 6531 3.4 */
-	{ "AUTH", with_auth, set_auth },	/* RFC 4954 5 */
-	{ "REQUIRETLS", with_tls, set_requiretls },	/* RFC 8689 3 */
+	{ "SIZE", is_always_known, set_size },		/* RFC 1870 3 */
+	{ "BODY", is_always_known, set_body },	/* RFC 6152 2, RFC 3030 3 */
+	{ "SMTPUTF8", is_always_known, set_utf8 },	/* RFC 6531 3.4 */
+	{ "AUTH", has_auth_command, set_auth },	/* RFC 4954 5 */
+	{ "REQUIRETLS", is_over_tls, set_requiretls },	/* RFC 8689 3 */
 	{ "RET", dsn_is_offered, set_ret },	/* RFC 3461 4.3 */
 	{ "ENVID", dsn_is_offered, set_envid },	/* RFC 3461 4.4 */
 	{ NULL, NULL, NULL },
@@ -155,7 +161,7 @@ static const struct parameter rcpt_parameters[] = {
 };
 
 static struct reply
-take(struct session *s, const struct parameter *table, const char *p)
+set_parameters(struct session *s, const struct parameter *table, const char *p)
 {
 	const struct parameter *row;
 	struct param param;
@@ -167,11 +173,12 @@ take(struct session *s, const struct parameter *table, const char *p)
 		for (row = table; row->keyword; row++)
 			if (strcmp(row->keyword, param.keyword) == 0)
 				break;
-		if (!row->keyword || !row->known(s))
-			return reply_make(555, "5.5.4 Unknown parameter");
+		if (!row->keyword || !row->is_known(s))
+			return reply_make(555, "5.5.4 Unsupported parameter %s",
+			    param.keyword);
 		bit = 1u << (row - table);
 		if (seen & bit)
-			return reply_make(501, "5.5.4 %s is given twice",
+			return reply_make(501, "5.5.4 Duplicate parameter %s",
 			    row->keyword);
 		seen |= bit;
 		r = row->set(s, &param);
@@ -189,7 +196,7 @@ parameters_mail(struct session *s, const char *text)
 	s->body = NULL;
 	s->utf8 = s->requiretls = false;
 	s->dsn = (struct dsn){ .ret = NULL };
-	return take(s, mail_parameters, text);
+	return set_parameters(s, mail_parameters, text);
 }
 
 struct reply
@@ -197,5 +204,5 @@ parameters_rcpt(struct session *s, const char *text)
 {
 	s->dsn.notify = 0;
 	s->dsn.original[0] = '\0';
-	return take(s, rcpt_parameters, text);
+	return set_parameters(s, rcpt_parameters, text);
 }

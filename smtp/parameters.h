@@ -1,6 +1,6 @@
 /*
- * The ESMTP parameters of MAIL and RCPT: a row for each.  They are taken after
- * HELO as after EHLO.
+ * The ESMTP parameters of MAIL and RCPT, a table row for each.  They are
+ * accepted after HELO as well as after EHLO.
  */
 #ifndef PARAMETERS_H
 #define PARAMETERS_H
@@ -8,9 +8,9 @@
 #include "smtp/session.h"
 
 /*
- * Take all that stands behind a path, each at most once, into the session;
- * that of MAIL forgets what an earlier one declared.  Returns why not, or
- * none.
+ * Parse the parameters after a path, each at most once, into the session;
+ * parameters_mail() clears those of the previous MAIL first.  Returns code 0,
+ * or a reply that rejects the command.
  */
 struct reply parameters_mail(struct session *, const char *text);
 struct reply parameters_rcpt(struct session *, const char *text);

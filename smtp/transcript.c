@@ -1,12 +1,13 @@
 /*
- * The dialogue of a session as a file.  A line of it is
+ * The transcript of a session in a file.  A line of it is
  *
  *	0.001234 C MAIL FROM:<a@b.example>
  *
- * the seconds since the first one, who spoke, and what was said: S is a line
- * of ours, when it was sent; C one of the client's, when it was taken up, and
- * c octets of his that CR LF does not follow; # is a remark.  \r, \n, \t, \\
- * and \xHH are octets, and \[...] tells of octets that are not shown.
+ * the seconds since the first line, the speaker, and the text.  The speaker is
+ * S for a line that the server has sent, C for a line that the server has read
+ * from the client, c for bytes of the client without CR LF after them, and #
+ * for a note of the server.  \r, \n, \t, \\ and \xHH are bytes, and \[...]
+ * stands for bytes that are not shown: secrets and message data never are.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,19 +22,19 @@
 #include "smtp/transcript.h"
 
 enum {
-	RECORD_MAX = 4 * LINE_RAW_MAX + 128,	/* octets: each as \xHH */
+	RECORD_MAX = 4 * LINE_RAW_MAX + 128,	/* bytes: each as \xHH */
 	NOTE_MAX = 512,
 };
 
 struct transcript {
-	int fd;			/* -1: it has stopped */
-	int error;		/* why, if something went wrong */
+	int fd;			/* -1: stopped */
+	int error;		/* the errno that stopped it, or 0 */
 	long long began, now;	/* us: of the session, of the record */
-	size_t octets;		/* written so far */
+	size_t octets;		/* bytes written so far */
 	struct line_raw line;	/* of the client */
-	char reply[REPLY_LINE_MAX];	/* a line of ours, as far as sent */
+	char reply[REPLY_LINE_MAX];	/* a reply line, as far as sent */
 	size_t reply_octets;
-	unsigned long long data, data_lines;	/* of the message, not told */
+	unsigned long long data, data_lines;	/* not yet recorded */
 };
 
 int
@@ -53,7 +54,7 @@ transcript_open_directory(const char *path)
 }
 
 static void
-stop(struct transcript *t, int error)
+stop_transcript(struct transcript *t, int error)
 {
 	t->error = error;
 	close(t->fd);
@@ -61,22 +62,23 @@ stop(struct transcript *t, int error)
 }
 
 static void
-append(struct transcript *t, const char *record, size_t n)
+append_record(struct transcript *t, const char *record, size_t n)
 {
-	static const char cut[] = "# cut: it has become too long\n";
+	static const char cut[] = "# truncated: too long\n";
 
 	if (t->octets + n + sizeof cut > TRANSCRIPT_MAX) {
-		stop(t, file_write(t->fd, cut, sizeof cut - 1) < 0 ? errno : 0);
+		stop_transcript(t, file_write(t->fd, cut, sizeof cut - 1) < 0 ?
+		    errno : 0);
 		return;
 	}
 	if (file_write(t->fd, record, n) < 0)
-		stop(t, errno);
+		stop_transcript(t, errno);
 	t->octets += n;
 }
 
-/* Where the line ends behind it, a last space shows.  Returns the end. */
+/* Escape text; ends: show a space at its end.  Returns the end of out. */
 static char *
-escape(char *out, const char *text, size_t n, bool ends)
+escape_bytes(char *out, const char *text, size_t n, bool ends)
 {
 	static const char letters[] = "\r\n\t\\", names[] = "rnt\\";
 	const char *p, *letter;
@@ -94,9 +96,9 @@ escape(char *out, const char *text, size_t n, bool ends)
 	return out;
 }
 
-/* One record: n octets, at most LINE_RAW_MAX, and text that is put as it is. */
+/* Write a record: n bytes, at most LINE_RAW_MAX, and unescaped text. */
 static void
-put(struct transcript *t, char who, const char *octets, size_t n,
+put_record(struct transcript *t, char speaker, const char *bytes, size_t n,
     const char *more)
 {
 	const long long us = t->now - t->began;
@@ -104,15 +106,16 @@ put(struct transcript *t, char who, const char *octets, size_t n,
 
 	if (t->fd < 0)
 		return;
-	out += sprintf(out, "%lld.%06lld %c ", us / 1000000, us % 1000000, who);
-	out = escape(out, octets, n, who != 'S' && !*more);
+	out += sprintf(out, "%lld.%06lld %c ", us / 1000000, us % 1000000,
+	    speaker);
+	out = escape_bytes(out, bytes, n, speaker != 'S' && !*more);
 	out += sprintf(out, "%s\n", more);
-	append(t, record, (size_t)(out - record));
+	append_record(t, record, (size_t)(out - record));
 }
 
-/* The message, or a chunk, which has come to its end. */
+/* Record the size of message data, or of a chunk, that is complete. */
 static void
-tell_data(struct transcript *t, const char *flaws)
+put_data_record(struct transcript *t, const char *flaws)
 {
 	char text[128];
 
@@ -121,12 +124,12 @@ tell_data(struct transcript *t, const char *flaws)
 	snprintf(text, sizeof text, "\\[%llu octets, %llu lines%s]", t->data,
 	    t->data_lines, flaws);
 	t->data = t->data_lines = 0;
-	put(t, 'c', "", 0, text);
+	put_record(t, 'c', "", 0, text);
 }
 
-/* Replies, as the stream has sent them. */
+/* Record the replies that the stream has sent. */
 static void
-take_replies(void *ctx, const char *sent, size_t n)
+record_replies(void *ctx, const char *sent, size_t n)
 {
 	struct transcript *t = ctx;
 	size_t i;
@@ -134,7 +137,7 @@ take_replies(void *ctx, const char *sent, size_t n)
 	t->now = clock_elapsed_us();
 	for (i = 0; i < n; i++) {
 		if (sent[i] == '\n') {
-			put(t, 'S', t->reply, t->reply_octets, "");
+			put_record(t, 'S', t->reply, t->reply_octets, "");
 			t->reply_octets = 0;
 		} else if (sent[i] != '\r' &&
 		    t->reply_octets < sizeof t->reply) {
@@ -143,9 +146,9 @@ take_replies(void *ctx, const char *sent, size_t n)
 	}
 }
 
-/* A file of this session's own, where mail has the room that it needs. */
+/* Open the file of this session, unless too little disk space is left. */
 static int
-open_file(const struct session *s)
+open_transcript_file(const struct session *s)
 {
 	const struct proto_options *o = s->options;
 
@@ -157,7 +160,7 @@ open_file(const struct session *s)
 }
 
 static void
-put_heading(const struct session *s)
+put_transcript_heading(const struct session *s)
 {
 	const struct client *c = &s->client;
 	char when[32];
@@ -174,7 +177,7 @@ put_heading(const struct session *s)
 }
 
 static void
-log_failure(const struct session *s, int error)
+log_transcript_failure(const struct session *s, int error)
 {
 	struct log_line l;
 
@@ -191,10 +194,10 @@ transcript_begin(struct session *s)
 
 	if (s->options->transcripts < 0)
 		return;
-	fd = open_file(s);
+	fd = open_transcript_file(s);
 	t = fd < 0 ? NULL : calloc(1, sizeof *t);
 	if (!t) {
-		log_failure(s, errno);
+		log_transcript_failure(s, errno);
 		if (fd >= 0)
 			close(fd);
 		return;
@@ -203,9 +206,9 @@ transcript_begin(struct session *s)
 	t->began = clock_elapsed_us();
 	s->transcript = t;
 	s->reader.raw = &t->line;
-	s->stream->sent = take_replies;
+	s->stream->sent = record_replies;
 	s->stream->sent_ctx = t;
-	put_heading(s);
+	put_transcript_heading(s);
 }
 
 void
@@ -219,7 +222,7 @@ transcript_end(struct session *s)
 	if (t->fd >= 0)
 		close(t->fd);
 	if (t->error)
-		log_failure(s, t->error);
+		log_transcript_failure(s, t->error);
 	explicit_bzero(&t->line, sizeof t->line);
 	free(t);
 	s->transcript = NULL;
@@ -238,12 +241,12 @@ transcript_note(const struct session *s, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	put(t, '#', text, strlen(text), "");
+	put_record(t, '#', text, strlen(text), "");
 }
 
-/* A line of n octets, the last `end' of which are its end. */
+/* Record a line of n bytes, the last `end' of which are its line end. */
 static void
-put_line(struct transcript *t, size_t n, size_t end, size_t public)
+put_client_line(struct transcript *t, size_t n, size_t end, size_t public)
 {
 	const char *flaw = !end && t->line.malformed ? ", malformed" : "";
 	char more[64] = "";
@@ -259,7 +262,7 @@ put_line(struct transcript *t, size_t n, size_t end, size_t public)
 	if (end == 1)
 		strcat(more, "\\n");
 	if (n)
-		put(t, end == 2 ? 'C' : 'c', t->line.text, shown, more);
+		put_record(t, end == 2 ? 'C' : 'c', t->line.text, shown, more);
 }
 
 void
@@ -270,15 +273,15 @@ transcript_line(const struct session *s, size_t public)
 	if (!t)
 		return;
 	t->now = clock_elapsed_us();
-	put_line(t, t->line.skipped, t->line.skipped_end, 0);
-	put_line(t, t->line.n, t->line.end, public);
+	put_client_line(t, t->line.skipped, t->line.skipped_end, 0);
+	put_client_line(t, t->line.n, t->line.end, public);
 }
 
 void
-transcript_data(const struct session *s, const char *octets, size_t n)
+transcript_data(const struct session *s, const char *bytes, size_t n)
 {
 	struct transcript *t = s->transcript;
-	const char *p = octets, *end = octets + n;
+	const char *p = bytes, *end = bytes + n;
 
 	if (!t)
 		return;
@@ -304,7 +307,7 @@ transcript_end_data(const struct session *s, const struct data *d)
 	}
 	snprintf(flaws, sizeof flaws, "%s%s", d && d->bare_cr ? ", bare CR" :
 	    "", d && d->bare_lf ? ", bare LF" : "");
-	tell_data(t, flaws);
+	put_data_record(t, flaws);
 	if (done)
-		put(t, 'C', ".", 1, "");
+		put_record(t, 'C', ".", 1, "");
 }

@@ -1,8 +1,9 @@
 /*
- * The dialogue of a session as a file, in the directory that options name: a
- * line for each line of the protocol, with what would be a password, and the
- * message, by their length only.  Where none is written, none of these does
- * anything; and what goes wrong with one is logged once, and hurts nobody.
+ * Transcripts: the dialogue of a session in a file of the --transcript
+ * directory, a line for each line of the protocol.  Passwords and message data
+ * are recorded by their length only.  Without --transcript these functions do
+ * nothing.  An error ends the transcript and is logged once; the session goes
+ * on.
  */
 #ifndef TRANSCRIPT_H
 #define TRANSCRIPT_H
@@ -10,32 +11,32 @@
 #include "smtp/session.h"
 
 enum {
-	TRANSCRIPT_MAX = 1024 * 1024,	/* octets of a file; then it is cut */
+	TRANSCRIPT_MAX = 1024 * 1024,	/* bytes; longer files are truncated */
 };
 
 /*
- * Open the directory, made if need be, as the user who will write there.
- * Returns a descriptor, or -1 with errno set.
+ * Open the directory as the user that will write there, and make it with mode
+ * 0700 if it is missing.  Returns a descriptor, or -1 with errno set.
  */
 int transcript_open_directory(const char *path);
 
-/* Begin one, and end it, once the stream is closed. */
+/* Begin a transcript, and end it after the stream is closed. */
 void transcript_begin(struct session *);
 void transcript_end(struct session *);
 
-/* A remark of ours: one line, without control octets. */
+/* Record a note: one line, without control characters. */
 __attribute__((format(printf, 2, 3)))
 void transcript_note(const struct session *, const char *fmt, ...);
 
 /*
- * The client's line that line_read() read last, or what came of it; all but
- * the first so many octets are told by their number only.
+ * Record the line that line_read() has read last, or its beginning.  Only the
+ * first `public' bytes are shown; the length of the others is recorded.
  */
 void transcript_line(const struct session *, size_t public);
 
 /*
- * So many octets of the message, as they came; and that was all of them, or
- * of the chunk, whose data is NULL.
+ * Count n bytes of message data as received; then record the size of all of
+ * it, or of a chunk, for which data is NULL.
  */
 void transcript_data(const struct session *, const char *, size_t n);
 void transcript_end_data(const struct session *, const struct data *);

@@ -1,4 +1,7 @@
-/* XCLIENT. */
+/*
+ * The command XCLIENT.  Either all attributes of a command are applied or none.
+ * Which proxies may use it is decided before the session begins.
+ */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,17 +13,17 @@
 #include "lib/text/xtext.h"
 #include "smtp/xclient.h"
 
-/* Whom the attributes tell of. */
+/* The client that the attributes describe. */
 struct identity {
 	struct client client;
 	struct given given;
 	char user[USER_MAX + 1];
 };
 
-/* Values are decoded; "" is one that the proxy does not know. */
+/* The setters get decoded values; "" means that the proxy does not know it. */
 
 static bool
-take_name(struct identity *i, const char *value)
+set_client_name(struct identity *i, const char *value)
 {
 	i->client.named = true;
 	i->client.name[0] = '\0';
@@ -35,7 +38,7 @@ take_name(struct identity *i, const char *value)
 }
 
 static bool
-take_address(struct endpoint *e, const char *value)
+parse_ip_address(struct endpoint *e, const char *value)
 {
 	const bool v6 = strncasecmp(value, "IPV6:", 5) == 0;
 
@@ -51,28 +54,28 @@ take_address(struct endpoint *e, const char *value)
 }
 
 static bool
-take_addr(struct identity *i, const char *value)
+set_client_address(struct identity *i, const char *value)
 {
 	const unsigned port = i->client.remote.port;
-	const bool good = take_address(&i->client.remote, value);
+	const bool valid = parse_ip_address(&i->client.remote, value);
 
 	i->client.remote.port = port;
 	i->client.remote_unknown = *value == '\0';
-	return good;
+	return valid;
 }
 
 static bool
-take_destaddr(struct identity *i, const char *value)
+set_server_address(struct identity *i, const char *value)
 {
 	const unsigned port = i->client.local.port;
-	const bool good = take_address(&i->client.local, value);
+	const bool valid = parse_ip_address(&i->client.local, value);
 
 	i->client.local.port = port;
-	return good;
+	return valid;
 }
 
 static bool
-take_number(unsigned *port, const char *value)
+parse_port_number(unsigned *port, const char *value)
 {
 	*port = 0;
 	if (strlen(value) > 5)
@@ -83,19 +86,19 @@ take_number(unsigned *port, const char *value)
 }
 
 static bool
-take_port(struct identity *i, const char *value)
+set_client_port(struct identity *i, const char *value)
 {
-	return take_number(&i->client.remote.port, value);
+	return parse_port_number(&i->client.remote.port, value);
 }
 
 static bool
-take_destport(struct identity *i, const char *value)
+set_server_port(struct identity *i, const char *value)
 {
-	return take_number(&i->client.local.port, value);
+	return parse_port_number(&i->client.local.port, value);
 }
 
 static bool
-take_proto(struct identity *i, const char *value)
+set_client_protocol(struct identity *i, const char *value)
 {
 	i->given.protocol = strcasecmp(value, "SMTP") == 0 ? "SMTP" :
 	    strcasecmp(value, "ESMTP") == 0 ? "ESMTP" : NULL;
@@ -103,7 +106,7 @@ take_proto(struct identity *i, const char *value)
 }
 
 static bool
-take_helo(struct identity *i, const char *value)
+set_client_helo(struct identity *i, const char *value)
 {
 	if (strlen(value) > HELO_MAX)
 		return false;
@@ -112,7 +115,7 @@ take_helo(struct identity *i, const char *value)
 }
 
 static bool
-take_login(struct identity *i, const char *value)
+set_client_login(struct identity *i, const char *value)
 {
 	if (strlen(value) > USER_MAX)
 		return false;
@@ -124,17 +127,20 @@ enum { NAME, ADDR, PORT, PROTO, HELO, LOGIN, DESTADDR, DESTPORT, ATTRIBUTES };
 
 static const struct attribute {
 	const char *name;
-	bool (*take)(struct identity *, const char *value);
+	bool (*set)(struct identity *, const char *value);
 } attributes[ATTRIBUTES] = {
-	[NAME] = { "NAME", take_name }, [ADDR] = { "ADDR", take_addr },
-	[PORT] = { "PORT", take_port }, [PROTO] = { "PROTO", take_proto },
-	[HELO] = { "HELO", take_helo }, [LOGIN] = { "LOGIN", take_login },
-	[DESTADDR] = { "DESTADDR", take_destaddr },
-	[DESTPORT] = { "DESTPORT", take_destport },
+	[NAME] = { "NAME", set_client_name },
+	[ADDR] = { "ADDR", set_client_address },
+	[PORT] = { "PORT", set_client_port },
+	[PROTO] = { "PROTO", set_client_protocol },
+	[HELO] = { "HELO", set_client_helo },
+	[LOGIN] = { "LOGIN", set_client_login },
+	[DESTADDR] = { "DESTADDR", set_server_address },
+	[DESTPORT] = { "DESTPORT", set_server_port },
 };
 
 void
-xclient_say(const struct session *s, char *value, size_t n)
+xclient_format(const struct session *s, char *value, size_t n)
 {
 	size_t len = 0;
 	int i;
@@ -145,9 +151,9 @@ xclient_say(const struct session *s, char *value, size_t n)
 		    attributes[i].name);
 }
 
-/* A value as it is meant; NULL where it is malformed. */
+/* Decode a value; an unknown one becomes "".  NULL if it is malformed. */
 static const char *
-decode(const struct param *p, char *out, size_t size)
+decode_attribute(const struct param *p, char *out, size_t size)
 {
 	const char *c;
 
@@ -163,30 +169,31 @@ decode(const struct param *p, char *out, size_t size)
 }
 
 static struct reply
-take_attribute(struct identity *id, const struct param *p, unsigned *seen)
+set_attribute(struct identity *id, const struct param *p, unsigned *seen)
 {
 	char text[PARAM_VALUE_MAX];
-	const char *value = decode(p, text, sizeof text);
+	const char *value = decode_attribute(p, text, sizeof text);
 	int i;
 
 	for (i = 0; i < ATTRIBUTES; i++)
 		if (strcmp(attributes[i].name, p->keyword) == 0)
 			break;
 	if (i == ATTRIBUTES)
-		return reply_make(501, "5.5.4 Unknown attribute");
+		return reply_make(501, "5.5.4 Unknown XCLIENT attribute %s",
+		    p->keyword);
 	if (*seen & 1u << i)
-		return reply_make(501, "5.5.4 %s is given twice",
+		return reply_make(501, "5.5.4 Duplicate XCLIENT attribute %s",
 		    attributes[i].name);
 	*seen |= 1u << i;
-	if (!value || !attributes[i].take(id, value))
-		return reply_make(501, "5.5.4 Bad value of %s",
+	if (!value || !attributes[i].set(id, value))
+		return reply_make(501, "5.5.4 Invalid %s value",
 		    attributes[i].name);
 	return reply_none();
 }
 
-/* What belongs to an address goes with it, where it is not given anew. */
+/* A new address without a new port or name makes the old ones invalid. */
 static void
-settle(struct identity *id, unsigned seen)
+drop_stale_values(struct identity *id, unsigned seen)
 {
 	if (seen & 1u << ADDR && !(seen & 1u << PORT))
 		id->client.remote.port = 0;
@@ -205,9 +212,12 @@ xclient_end(struct session *s)
 		s->proxy[0] = '\0';
 }
 
-/* What is known of a client from the proxy outlives the rest (README). */
+/*
+ * Start the session again.  Only what the proxy said about the client is kept,
+ * as Postfix's XCLIENT_README describes.
+ */
 static void
-begin_anew(struct session *s, const struct identity *id)
+restart_session(struct session *s, const struct identity *id)
 {
 	session_forget(s);
 	s->client = id->client;
@@ -245,7 +255,7 @@ xclient_offered(const struct session *s)
 }
 
 struct reply
-xclient_take(struct session *s, const char *arg)
+xclient_command(struct session *s, const char *arg)
 {
 	struct identity id = { .client = s->client, .given = s->given };
 	char text[PARAM_VALUE_MAX + 1];
@@ -256,17 +266,18 @@ xclient_take(struct session *s, const char *arg)
 	int more;
 
 	if (!xclient_offered(s))
-		return reply_make(550, "5.7.0 XCLIENT is not for you");
+		return reply_make(550, "5.7.0 XCLIENT is not allowed for your "
+		    "address");
 	snprintf(text, sizeof text, " %s", arg);
 	while ((more = param_next(&p, &param)) > 0) {
-		r = take_attribute(&id, &param, &seen);
+		r = set_attribute(&id, &param, &seen);
 		if (r.code)
 			return r;
 	}
 	if (more < 0)
-		return reply_make(501, "5.5.4 Malformed attribute");
-	settle(&id, seen);
-	begin_anew(s, &id);
+		return reply_make(501, "5.5.4 Malformed XCLIENT attribute");
+	drop_stale_values(&id, seen);
+	restart_session(s, &id);
 	log_identity(s);
 	return reply_none();
 }

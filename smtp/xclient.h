@@ -1,30 +1,29 @@
 /*
- * XCLIENT (Postfix's XCLIENT_README): a proxy that speaks SMTP says whom it
- * speaks for, and the session begins anew with him.
+ * XCLIENT (Postfix's XCLIENT_README): an SMTP proxy tells the server which
+ * client it speaks for, and the session starts again with that client.
  */
 #ifndef XCLIENT_H
 #define XCLIENT_H
 
 #include "smtp/session.h"
 
-/* May it be used by who connected? */
+/* May the connected client use XCLIENT now? */
 bool xclient_offered(const struct session *);
 
 /*
- * HELO or EHLO was said.  If XCLIENT came before, it is over: what follows may
- * be the client's own words, which proxies pass on as they are.  (Behind LOGIN
- * they may follow at once, and it is over then.)
+ * HELO or EHLO was received.  If XCLIENT came before it, no other XCLIENT is
+ * allowed: what follows may be commands of the client that the proxy passes on
+ * unchanged.  After an XCLIENT with LOGIN, that is so at once.
  */
 void xclient_end(struct session *);
 
 /*
- * Take the attributes, all or none of them: the client is who they tell of,
- * and what was said so far is forgotten.  Code 0, and the banner is due; or
- * why not.
+ * The command XCLIENT.  Applies all attributes or none.  Returns code 0 if the
+ * session has started again and a banner is due, else an error reply.
  */
-struct reply xclient_take(struct session *, const char *attributes);
+struct reply xclient_command(struct session *, const char *attributes);
 
-/* Add the attributes there are to value, of n octets: what EHLO says. */
-void xclient_say(const struct session *, char *value, size_t n);
+/* Append the supported attributes to value, of n bytes, for EHLO. */
+void xclient_format(const struct session *, char *value, size_t n);
 
 #endif
