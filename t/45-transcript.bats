@@ -251,7 +251,7 @@ said() {
 	[[ ${lines[-1]} == '221 '* ]]
 	file=$(echo "$tmp"/said/*)
 	(($(stat -c %s "$file") <= 1048576 && $(stat -c %s "$file") > 1000000))
-	[[ $(tail -n 1 "$file") == '# cut: '* ]]
+	[[ $(tail -n 1 "$file") == '# truncated: '* ]]
 	[[ ! $(events transcript-failed) ]]
 }
 

@@ -188,7 +188,7 @@ shown() {
 	file
 	for f in /bin/sh /dev/null README.md "$tmp"; do
 		run -65 --separate-stderr timeout 60 ./smtpd --show "$f"
-		[[ ! $output && $stderr == "smtpd: --show $f: "*' --status '* ]]
+		[[ ! $output && $stderr == "smtpd: --show $f: "'not a status file of smtpd' ]]
 	done
 	run -66 timeout 60 ./smtpd --show "$tmp/no/such"
 	[[ $output == "smtpd: --show $tmp/no/such: "* ]]

@@ -55,9 +55,9 @@ same() {
 	same "$tmp/code" "$tmp/page"
 	grep -q 'HOOK_OUTPUT_MAX = 16384,' lib/proc/hook.h
 	part 'Standard output and standard error' | grep -q 'first 16,384 bytes'
-	grep -q 'SAID_LINES = 100,' lib/proc/process.h
+	grep -q 'STDERR_LINES_MAX = 100,' lib/proc/process.h
 	part 'Standard output and standard error' | grep -q 'and 100 lines'
-	grep -q 'SAID_LINE_MAX = 1000,' lib/proc/process.h
+	grep -q 'STDERR_LINE_MAX = 1000,' lib/proc/process.h
 	part 'Standard output and standard error' | grep -q '1,000 octets of a line'
 	grep -q 'HOOK_GRACE = 2000,' lib/proc/hook.h
 	part Time-outs | grep -q '^two seconds later'

@@ -1,8 +1,8 @@
 /*
- * Linked into the smtpd of t/coverage, and into no other: a process leaves its
- * counters behind however it ends by itself.  gcc sees to exit(); this adds
- * _exit() and execv(), by the linker's --wrap, and keeps t/fail.so from
- * breaking the calls that write them.
+ * Linked into the smtpd of t/coverage only: a process writes its counters
+ * however it ends, unless it is killed.  gcc does that for exit(); this adds
+ * _exit() and execv(), by the linker's --wrap, and keeps t/fail.so from making
+ * the calls that write them fail.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,7 +16,7 @@ int __real_execv(const char *, char *const[]);
 void __wrap__exit(int) __attribute__((noreturn));
 int __wrap_execv(const char *, char *const[]);
 
-static void (*fail_end)(void);	/* of t/fail.so, if that is there */
+static void (*fail_end)(void);	/* of t/fail.so, if it is loaded */
 
 static void
 mend(void)

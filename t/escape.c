@@ -1,18 +1,18 @@
 /*
- * A library for LD_PRELOAD that does to a program what somebody would who had
- * taken it over: at its first fsync of a file, or handshake of TLS, it makes a
- * system call that the program itself never makes, and says what came of it.
+ * A library for LD_PRELOAD that acts like an attacker who has taken over the
+ * program: at its first fsync of a file or TLS handshake it makes a system call
+ * that the program itself never makes, and logs the result.
  *
  *	ESCAPE=ATTEMPT		a name of the table below, "open", "shutdown",
- *				"disconnect", or "complain": what libc does that
- *				finds memory overwritten
+ *				"disconnect", or "complain": what libc does when
+ *				it finds corrupted memory
  *	ESCAPE_FD=FD		the socket of "shutdown" and "disconnect"
- *	ESCAPE_PATH=FILE	what "open" opens, to read if it is there, else to
- *				make it
+ *	ESCAPE_PATH=FILE	what "open" opens for reading, or creates if it
+ *				is missing
  *	ESCAPE_LOG=FILE		append "landlock VERSION" at the start, and
  *				"ATTEMPT ok" or "ATTEMPT ERROR"
  *
- * The log is opened at the start, for later that may be impossible.
+ * The log is opened at the start, because later that may be forbidden.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* RTLD_NEXT */

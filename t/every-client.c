@@ -1,6 +1,7 @@
 /*
- * A client that sends one message at a time, and takes any reply, and any end
- * of the connection, for what it is.
+ * A client that sends one message at a time and accepts any reply and any end
+ * of the connection.  It only records them; whether they are right is decided
+ * in t/every.c.
  */
 #include <errno.h>
 #include <poll.h>
@@ -20,7 +21,7 @@ hang_up(struct connection *c)
 	c->len = 0;
 }
 
-/* Wait for more.  False at the end. */
+/* Wait for input.  Returns false at the end of the connection. */
 static int
 receive(struct connection *c)
 {
@@ -43,7 +44,7 @@ receive(struct connection *c)
 	return 1;
 }
 
-/* Read a line.  False at the end. */
+/* Read a line.  Returns false at the end of the connection. */
 static int
 read_line(struct connection *c, char *line, size_t size)
 {
@@ -60,7 +61,7 @@ read_line(struct connection *c, char *line, size_t size)
 	return 1;
 }
 
-/* Read a reply.  Returns its code, or 0 at the end. */
+/* Read a reply.  Returns its code, or 0 at the end of the connection. */
 static int
 read_reply(struct connection *c)
 {
@@ -86,7 +87,7 @@ put(struct connection *c, const char *s, size_t n)
 			buf[i] = (char)(s[i] ^ c->mask);
 		done = write(c->fd, buf, part);
 		if (done <= 0)
-			return;		/* what it said is still there */
+			return;		/* its replies can still be read */
 		s += done;
 		n -= (size_t)done;
 	}
@@ -131,7 +132,7 @@ client_greet(struct connection *c, const struct scenario *s)
 	return !s->tls || (encrypt(c) && client_expect(c, hello, 250));
 }
 
-/* The message as it goes over the wire, n octets in all. */
+/* The message as it is sent, n bytes in all. */
 static char *
 wire(long number, size_t *n)
 {
@@ -157,7 +158,7 @@ put_chunk(struct connection *c, const char *s, size_t n, int last)
 	put(c, s, n);
 }
 
-/* MAIL and all RCPT, and the beginning of the data, in one. */
+/* MAIL, all RCPTs and the beginning of the data, pipelined. */
 static void
 put_envelope(struct connection *c, const struct scenario *s)
 {
@@ -174,7 +175,7 @@ put_envelope(struct connection *c, const struct scenario *s)
 	put(c, group, n);
 }
 
-/* Returns how many recipients were taken. */
+/* Returns how many recipients were accepted. */
 static int
 take_envelope(struct connection *c, const struct scenario *s,
     struct outcome *o)
@@ -191,7 +192,7 @@ take_envelope(struct connection *c, const struct scenario *s,
 	return taken;
 }
 
-/* All chunks at once: the first refusal is the verdict. */
+/* Send all chunks at once: the first rejection is the verdict. */
 static int
 send_chunks(struct connection *c, const char *text, size_t n)
 {

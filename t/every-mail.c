@@ -1,6 +1,6 @@
 /*
- * Maildirs, and what is in them: each file must be one message, whole, below
- * a header that is the server's.
+ * Maildirs and their content: each file must be one complete message after the
+ * header fields of the server.
  */
 #include <sys/stat.h>
 
@@ -16,7 +16,7 @@
 
 #include "every.h"
 
-#define LINES	900		/* more octets than are written at once */
+#define LINES	900		/* more bytes than a single write */
 
 static const char *base;
 static int n_users;
@@ -119,7 +119,7 @@ mail_empty(int tmp_too)
 	each_file(path, discard, 0);
 }
 
-/* Is it all lines of a header of ours? */
+/* Are all lines header fields that the server adds? */
 static int
 is_ours(const char *p, const char *end)
 {
@@ -140,7 +140,7 @@ is_ours(const char *p, const char *end)
 	return 1;
 }
 
-/* 1 if it is the n-th message, whole; so many that the sum is wrong if not. */
+/* 1 for the complete n-th message, else a number that spoils the sum. */
 static int
 look(int dir, const char *name, long n)
 {
@@ -189,7 +189,7 @@ grow_old(int dir, const char *name, long age)
 	return 1;
 }
 
-/* Has it any content? */
+/* Does the file have any content? */
 static int
 weigh(int dir, const char *name, long arg)
 {

@@ -1,6 +1,6 @@
 /*
- * A server under the shim: a pool of one worker behind a Unix socket, or a
- * process a session.
+ * A server with the shim t/fail.so: a pool of one worker with a Unix socket, or
+ * a process for each session.
  */
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -81,12 +81,12 @@ run(const struct server *s)
 		args[n++] = "-i";
 	for (i = 0; is->options[i] != NULL; i++)
 		args[n++] = is->options[i];
-	/* the last -m is the one that counts */
+	/* the last -m is used */
 	execv(args[0], (char *const *)args);
 	err(2, "%s", args[0]);
 }
 
-/* A process whose descriptors 0 and 1 are fd, and whose log is a file. */
+/* Start a process with fd as descriptors 0 and 1, and a file as its log. */
 static pid_t
 spawn(struct server *s, int fd)
 {
@@ -168,7 +168,7 @@ server_stands(const struct server *s)
 	return count_children(s->pid, &worker) == 1 && worker == s->worker;
 }
 
-/* Connect to its socket.  -1: nobody is there (yet). */
+/* Connect to its socket.  Returns -1 if the server is not listening (yet). */
 static int
 try(const struct server *s)
 {

@@ -1,31 +1,31 @@
 /*
- * Breaks whatever call of the server can break, one after the other, each in
- * every way that it can, and looks whether what smtpd promises holds.
+ * Makes each call of the server that can fail do so, one after the other and in
+ * every way, and checks that the promises of smtpd hold.
  *
  *	every [-s N] [-l NAME[@KIND]] [-d DIR] [-f FS] failures|crashes|order
  *	    [SCENARIO...]
  *
- * failures: the K-th call of a function fails, for K = 1 and so on until there
- * is no K-th; then that one and all later ones.  Each time a recipient whose
- * message got 250 has it, whole and once; one whose message was refused does
- * not have it; and where the connection ended he has it whole or not at all.
- * Nothing is left in tmp/.  Then nothing fails any more, and the next message
- * must be kept, with no more descriptors, children and memory than before.
+ * failures: the K-th call of a function fails, for each K from 1 to the last
+ * call; then that call and all later ones.  After a 250, the recipient must
+ * have the message completely and once; after a rejection it must not have the
+ * message; if the connection ended, it must have all of it or nothing.  Nothing
+ * may be left in tmp/.  The next message, for which no call fails, must be
+ * stored, with no more descriptors, children and memory than before.
  *
- * crashes: the server dies before its K-th call, and behind it.  The same
- * holds, but that files may be left in tmp/: the next server lets them be, and
- * sweeps them once they are 36 hours old.
+ * crashes: the server dies before its K-th call, and after it.  The same must
+ * hold, except that files may be left in tmp/: the next server keeps them until
+ * they are 36 hours old, and then removes them.
  *
- * order: what is written is brought to the disk before it gets a name, that
- * name before the 250, and nothing is written to a file afterwards.  What
- * brings a name to the disk is an fsync of its directory, on btrfs one of the
- * file, on a file system that smtpd does not know both.
+ * order: content must be on the disk before it gets a name, the name before
+ * the 250, and nothing may be written to a file afterwards.  A name is on the
+ * disk after an fsync of its directory; on btrfs after one of the file; on a
+ * file system that smtpd does not know after both.
  *
- * FS is ext4, if nothing is said, btrfs or other: what the server takes the
- * file system for, whatever it is.  -s tries only each N-th K.  -l has the calls of a function do nothing, and
- * say that they did: a server that must be found out, for the first promise
- * that it breaks.  DIR, which is made, is best on a tmpfs.  The exit status is
- * 1 if a promise was broken; each is told with the rule for t/fail.c.
+ * FS is the file system that the server detects: ext4 (the default), btrfs or
+ * other.  -s tries only each N-th K.  -l makes the calls of a function do
+ * nothing and report success: such a server must be detected at the first
+ * promise that it breaks.  DIR is made, and is best on a tmpfs.  The exit status
+ * is 1 if a promise was broken; each is printed with the rule for t/fail.c.
  */
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -65,7 +65,7 @@ static const struct scenario scenarios[] = {
 static const struct way {
 	const char *name, *kind;
 	int errors[9];		/* ends with 0 */
-	int lasting;		/* all later calls may fail as well */
+	int lasting;		/* all later calls may fail, too */
 } ways[] = {
 	{ "open", "", { ENOSPC, EDQUOT, EIO, EMFILE, ENFILE, ENOMEM, EROFS,
 	    EINTR }, 1 },
@@ -135,10 +135,10 @@ static const struct {
 };
 
 static struct server server;
-static int stops_early;		/* at the first promise that is broken */
+static int stops_early;		/* at the first broken promise */
 static long stride = 1;
-static long messages;		/* the number of the last one */
-static long tried, broken;	/* points, promises */
+static long messages;		/* the number of the last message */
+static long tried, broken;	/* failures tried, promises broken */
 static struct { long blocks; int highest; } baseline[2];
 
 static const char *
@@ -152,7 +152,7 @@ error_name(int error)
 	return "?";
 }
 
-/* A promise is broken. */
+/* Report a broken promise. */
 static void
 blame(const char *what)
 {
@@ -186,7 +186,7 @@ arm(void)
 	c->armed = 1;
 }
 
-/* How often has this recipient the last message? */
+/* How many copies of the last message does this recipient have? */
 static int
 copies_of(int recipient)
 {
@@ -212,7 +212,7 @@ check_recipient(int rcpt, int verdict, int copies)
 		blame("no recipient, and he has the message");
 }
 
-/* Has each recipient what he was promised? */
+/* Does each recipient have what the replies promised? */
 static void
 check_kept(const struct outcome *o)
 {
@@ -229,7 +229,7 @@ check_kept(const struct outcome *o)
 		blame("5yz, for what is a failure of this machine");
 }
 
-/* Nothing fails any more: the next message is kept. */
+/* Without failures, the next message must be stored. */
 static void
 send_next(struct connection *c, int fresh)
 {
@@ -272,8 +272,8 @@ check_leaks(int fresh)
 }
 
 /*
- * A process that serves just one may give up before it says a word.  (glibc's
- * getpwnam may not even do that without memory.)
+ * A process for a single session may exit without a reply.  (Without memory,
+ * glibc's getpwnam may even crash.)
  */
 static void
 check_end(int greeted)
@@ -296,7 +296,7 @@ check_end(int greeted)
 		blame("the server has a status that it should not have");
 }
 
-/* A message while calls fail as ordered.  Returns whether all was sent. */
+/* Send a message while calls fail.  Returns whether all of it was sent. */
 static int
 send_broken(struct connection *c, struct outcome *o)
 {
@@ -307,7 +307,7 @@ send_broken(struct connection *c, struct outcome *o)
 	server_forget(&server);
 	messages++;
 	arm();
-	if (!s->inetd) {		/* accept is called behind it */
+	if (!s->inetd) {		/* accept is called after it */
 		server_connect(&server, c);
 		client_quit(c);
 	}
@@ -319,7 +319,7 @@ send_broken(struct connection *c, struct outcome *o)
 	return greeted;
 }
 
-/* A session in which calls fail as ordered.  False if none did. */
+/* Run a session while calls fail.  Returns false if none did. */
 static int
 try(void)
 {
@@ -369,7 +369,7 @@ try_way(const struct way *w, int error, int more)
 	while (try() && (k += stride));
 }
 
-/* Nothing fails: what does a worker need for it? */
+/* Measure what a worker needs when nothing fails. */
 static void
 calibrate(void)
 {
@@ -407,7 +407,7 @@ try_failures(void)
 		}
 }
 
-/* The next server, and files in tmp/ that are so old, and so many. */
+/* Start the next server with this many files of this age in tmp/. */
 static void
 check_sweep(int left, long age)
 {
@@ -421,7 +421,7 @@ check_sweep(int left, long age)
 	check_end(1);
 }
 
-/* A session with one message, by the order given.  Returns how it ended. */
+/* Run a session with one message.  Returns the status of the server. */
 static int
 send_one(void)
 {
@@ -443,7 +443,7 @@ send_one(void)
 	return status;
 }
 
-/* It dies at the k-th call.  False if it lived on. */
+/* Let the server die at the k-th call.  Returns false if it survived. */
 static int
 crash(void)
 {
@@ -490,7 +490,7 @@ try_order(void)
 static const struct what {
 	const char *name;
 	void (*run)(void);
-	int inetd;		/* whatever the scenario has */
+	int inetd;		/* overrides that of the scenario */
 	const char *points;
 } whats[] = {
 	{ "failures", try_failures, 0, "failures" },

@@ -1,6 +1,6 @@
 /*
- * What t/every is made of: a server that is broken on purpose, a client, the
- * Maildirs behind it, and the order of its calls.
+ * The parts of t/every: a server whose calls are made to fail, a client, the
+ * Maildirs that the server writes to, and the check of the order of its calls.
  */
 #ifndef EVERY_H
 #define EVERY_H
@@ -10,70 +10,71 @@
 #include "fail.h"
 
 #define USERS_MAX	20
-#define PATIENCE	60000	/* ms for a reply: then it hangs */
+#define PATIENCE	60000	/* ms to wait for a reply */
 
 struct scenario {
 	const char *name;
 	int recipients;
-	int own;		/* each has a Maildir of its own */
+	int own;		/* each recipient has a Maildir of its own */
 	int lmtp, bdat, tls;
-	int hands_on;		/* a command has the message, too, */
-	int nowhere;		/* or it alone */
-	int inetd;		/* a process a session, broken from its start */
+	int hands_on;		/* a command gets the message, too */
+	int nowhere;		/* only a command gets the message */
+	int inetd;		/* a process for each session, whose calls fail
+				   from its start */
 	const char *options[8];
 };
 
 /* every-client.c */
 
-/* What a message came to.  Codes are 0 where no reply came. */
+/* The replies to a message; a code is 0 if there was none. */
 struct outcome {
-	int refused;		/* before any recipient could be named */
-	int rcpt[USERS_MAX];	/* the reply to each */
-	int verdict[USERS_MAX];	/* the reply behind the dot, for each */
-	int bounced;		/* 5xx, for what is no fault of the client */
+	int refused;		/* before RCPT */
+	int rcpt[USERS_MAX];	/* the reply to each RCPT */
+	int verdict[USERS_MAX];	/* the reply after the dot, for each */
+	int bounced;		/* 5xx, which is not the client's fault */
 };
 
 struct connection {
-	int fd;			/* -1: it is closed */
-	char mask;		/* of t/tlsd, on each octet */
-	char buf[4096];		/* that came and was not read */
+	int fd;			/* -1: closed */
+	char mask;		/* of t/tlsd, for each byte */
+	char buf[4096];		/* received and not yet processed */
 	size_t len;
-	int hung;		/* the server took too long */
+	int hung;		/* the server did not reply in time */
 };
 
-/* Greet, and encrypt.  False where the connection is closed, or refused. */
+/* Send EHLO and STARTTLS.  Returns false if it is rejected or closed. */
 int client_greet(struct connection *, const struct scenario *);
 
-/* Send the n-th message, in the session at hand. */
+/* Send the n-th message in this session. */
 void client_send(struct connection *, const struct scenario *, long n,
     struct outcome *);
 
-/* Send a line; its reply must have that code. */
+/* Send a line; the reply must have this code. */
 int client_expect(struct connection *, const char *line, int code);
 
-/* Say QUIT, wait for the end, and close. */
+/* Send QUIT, wait for the end of the connection, and close it. */
 void client_quit(struct connection *);
 
 /* every-mail.c */
 
-/* The n-th message as it is kept, less what stands above it. */
+/* The n-th message as it is stored, without the server's header fields. */
 const char *mail_text(long n, size_t *len);
 
-/* Empty Maildirs in the directory `root`, for so many users. */
+/* Make empty Maildirs in the directory `root`, for this many users. */
 void mail_make(const char *root, int users);
 
-/* Remove what is in them; in tmp/, too, or not. */
+/* Remove all messages; files in tmp/ only if tmp_too. */
 void mail_empty(int tmp_too);
 
-/* How often the n-th message is kept for a user, whole.  -1: not whole. */
+/* The number of copies of the n-th message for a user; -1: incomplete. */
 int mail_kept(int user, long n);
 
-/* How often it was handed to a command, whole. */
+/* The number of times that a command got the complete n-th message. */
 int mail_handed(long n);
 
 /*
- * How many files are left in tmp/ of all, or, with content, in the spool.  With
- * age, those in tmp/ become so old.
+ * The number of files in all tmp/, and of files with content in the spool.  If
+ * age is not 0, files in tmp/ get this age in seconds.
  */
 int mail_left(long age);
 
@@ -83,19 +84,20 @@ struct server {
 	const struct scenario *scenario;
 	const char *root;
 	struct fail_control *control;
-	pid_t pid;		/* who listens, or serves; 0: nobody */
-	pid_t worker;		/* whose calls fail */
+	pid_t pid;		/* the master, or the process that serves; 0:
+				   not running */
+	pid_t worker;		/* the process whose calls fail */
 };
 
 void server_open(struct server *, const struct scenario *, const char *root);
 
-/* Start it, and let none of its calls fail yet. */
+/* Start the server; no call fails yet. */
 void server_start(struct server *);
 
-/* Connect; it is started where it serves just one. */
+/* Connect; a server for a single session is started first. */
 void server_connect(struct server *, struct connection *);
 
-/* End it.  Returns the status of its end. */
+/* Stop the server.  Returns its wait(2) status. */
 int server_stop(struct server *);
 
 /* The number of processes that its worker has. */
@@ -104,10 +106,10 @@ int server_children(const struct server *);
 /* Empty its log. */
 void server_forget(const struct server *);
 
-/* Is there such a word in its log? */
+/* Does its log contain this word? */
 int server_says(const struct server *, const char *word);
 
-/* Is its worker the one that it was? */
+/* Is its worker still the same process? */
 int server_stands(const struct server *);
 
 /* every-order.c */

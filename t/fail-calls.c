@@ -1,7 +1,7 @@
 /*
- * The functions of libc that t/fail.c can break, each with the name that it
- * goes by in a rule.  What smtpd calls and is not here, t/35-failures.bats
- * names with the reason.
+ * The functions of libc that t/fail.c can make fail, each with its name in a
+ * rule.  t/35-failures.bats lists those that smtpd calls and that are not here,
+ * with the reason.
  */
 #undef _FORTIFY_SOURCE		/* its inlines would redefine what we do */
 #undef _FILE_OFFSET_BITS	/* so that open is open, not open64 */
@@ -46,7 +46,7 @@
 #define IOCTL_REQUEST	int
 #endif
 
-/* What a function returns that has gone on. */
+/* What a function returns that was not made to fail. */
 #define RETURN(error, result) do {					\
 	__typeof__(result) returned = (result);				\
 									\
@@ -80,15 +80,15 @@ function params								\
 #define WRAP(type, function, params, args, name, fd)			\
 WRAP_ALL(type, function, params, args, name, fd, fd, -1, )
 
-/* One that returns a descriptor. */
+/* A function that returns a descriptor. */
 #define WRAP_FD(function, params, args, name, fd)			\
 WRAP_ALL(int, function, params, args, name, fd, fd, -1, fail_given)
 
-/* One that returns an object. */
+/* A function that returns an object. */
 #define WRAP_OBJECT(type, function, params, args, name)		\
 WRAP_ALL(type *, function, params, args, name, -1, -1, NULL, )
 
-/* One that opens; mode is there only where it creates. */
+/* A function that opens a file; mode is passed only if it creates it. */
 #define WRAP_OPEN(function, params, args)				\
 int function params;							\
 int									\
@@ -112,7 +112,7 @@ function params								\
 	RETURN(error, fail_given(real args));				\
 }
 
-/* One that writes len octets to fd, and may write half of them, or none. */
+/* A function that writes len bytes to fd, and may write half or none. */
 #define WRAP_WRITE(function, params, args, name)			\
 ssize_t function params;						\
 ssize_t									\
@@ -342,7 +342,7 @@ __pread64_chk(int fd, void *buf, size_t len, off64_t at, size_t size)
 	return pread64(fd, buf, len, at);
 }
 
-/* What _FORTIFY_SOURCE makes of opens without a mode: they create nothing. */
+/* With _FORTIFY_SOURCE these are opens without a mode, which create nothing. */
 int __open_2(const char *, int);
 int __open64_2(const char *, int);
 int __openat_2(int, const char *, int);
@@ -373,7 +373,7 @@ __openat64_2(int dir, const char *path, int flags)
 }
 #endif
 
-/* The third argument is at most a pointer. */
+/* The third argument is no larger than a pointer. */
 #define WRAP_VARIADIC(function, request, name, got)		\
 int									\
 function(int fd, request command, ...)					\
@@ -446,7 +446,7 @@ WRAP_PAIR(pipe2, (int fds[2], int flags), (fds, flags))
 WRAP_PAIR(socketpair, (int family, int type, int proto, int fds[2]),
     (family, type, proto, fds))
 
-/* It returns the errno. */
+/* This function returns the errno. */
 int
 posix_spawn(pid_t *restrict pid, const char *restrict path,
     const posix_spawn_file_actions_t *restrict files,
@@ -465,7 +465,7 @@ posix_spawn(pid_t *restrict pid, const char *restrict path,
 	RETURN(error, real(pid, path, files, attributes, argv, envp));
 }
 
-/* The descriptor is closed all the same, as Linux does it. */
+/* The descriptor is closed even if the call fails, as on Linux. */
 int
 close(int fd)
 {
@@ -491,8 +491,8 @@ close(int fd)
 }
 
 /*
- * dlsym itself may allocate, and does without when it can't; so while it
- * looks for the real ones, there are none.  It may free, too.
+ * dlsym may allocate memory itself, but works without it; so allocations fail
+ * while it looks up the real functions.  It may also free memory.
  */
 #define WRAP_ALLOC(function, params, args, is_new)			\
 void *									\

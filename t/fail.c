@@ -1,34 +1,34 @@
 /*
- * A shim for LD_PRELOAD that breaks the machine: it makes chosen calls of
- * libc fail with a chosen errno, and says so.  It knows nothing of the
- * program that it is loaded into, which must be linked dynamically.
+ * A shim for LD_PRELOAD that makes chosen calls of libc fail with a chosen
+ * errno, and logs them.  It does not depend on the program that it is loaded
+ * into, which must be linked dynamically.
  *
  *	FAIL=RULE[,RULE...]	RULE is NAME[@KIND]:K[+]:ERRNO: the K-th call
  *				of NAME (with + all from the K-th on) fails.
- *				Each process counts its own.  ERRNO may be
- *				"short": half of the octets are written;
+ *				Each process counts its own calls.  ERRNO may
+ *				be "short": half of the bytes are written;
  *				"zero": none are, and 0 is returned; or
- *				"kill", "after": the process dies there, or
- *				behind the call, by SIGKILL.
- *	FAIL_RUN=COMMAND	"after" runs this in place of dying: what somebody
- *				else does between two calls
- *	FAIL_CLOCK=SECONDS	the monotonic clock is that much ahead
- *	FAIL_WHEN=FILE		both only while FILE's first octet is '1'; only
+ *				"kill", "after": the process dies by SIGKILL
+ *				before or after the call.
+ *	FAIL_RUN=COMMAND	"after" runs this command instead, to simulate
+ *				another process between two calls
+ *	FAIL_CLOCK=SECONDS	the monotonic clock is ahead by this much
+ *	FAIL_WHEN=FILE		both only while FILE's first byte is '1'; only
  *				such calls are counted
- *	FAIL_LOG=FILE		append a line for each call that was failed
- *	FAIL_TRACE=FILE		append a line for each call seen, failed or not
+ *	FAIL_LOG=FILE		append a line for each call that failed
+ *	FAIL_TRACE=FILE		append a line for each call, failed or not
  *	FAIL_FS=NUMBER		f_type of every file system, or 0 for the real
  *				one; without it that of ext4, so that tests see
  *				the same calls wherever they run
- *	FAIL_CONTROL=FILE	what t/fail.h describes, beside all of these
+ *	FAIL_CONTROL=FILE	the shared file that t/fail.h describes
  *
- * KIND is file, dir, sock, pipe, stderr or other: what the descriptor is.
+ * KIND is the kind of the descriptor: file, dir, sock, pipe, stderr or other.
  * Without it read, write, fsync and close mean regular files other than the
- * standard descriptors.  open means opens that create, open_old the others.  A
- * line reads "NAME KIND", KIND being "-" where there is no descriptor.
+ * standard descriptors.  open means opens that create a file, open_old the
+ * others.  A line is "NAME KIND"; KIND is "-" if there is no descriptor.
  *
  * Files are mapped and the logs are opened at start, so that the shim also
- * works in a process that may open nothing any more.
+ * works in a process that is no longer allowed to open files.
  */
 #undef _FORTIFY_SOURCE		/* its inlines would redefine what we do */
 #undef _FILE_OFFSET_BITS	/* so that open is open, not open64 */
@@ -124,7 +124,7 @@ open_log(const char *variable, int fd)
 	return fd;
 }
 
-/* Returns NULL where the variable is not set. */
+/* Returns NULL if the variable is not set. */
 static void *
 map_file(const char *variable, size_t len, int may_write)
 {
@@ -235,7 +235,7 @@ note(int fd, const char *name, const char *kind)
 	errno = saved;
 }
 
-/* Does the rule speak of this descriptor? */
+/* Does the rule apply to this descriptor? */
 static int
 meant(const struct rule *r, int fd, const char *kind)
 {
@@ -286,7 +286,7 @@ record(const char *name, const char *kind, unsigned long long inode)
 	e->named = 0;
 }
 
-/* What the driver wants of this call: as fail_begin(). */
+/* What the driver wants of this call; returns as fail_begin() does. */
 static int
 ordered(const char *name, int fd, int at)
 {

@@ -1,9 +1,9 @@
 /*
  * A strict reader of JSON lines for the tests: every line of standard input
  * must be one flat JSON object (RFC 8259) in valid UTF-8, without nested
- * values and without a name that occurs twice.  With an argument it prints,
- * a line each, the decoded value of that name where it occurs; control octets
- * in it are printed as \xHH.
+ * values and without duplicate names.  With an argument it prints the decoded
+ * value of that name wherever it occurs, one per line; control characters are
+ * printed as \xHH.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -149,7 +149,7 @@ digits(const char **s)
 		++*s;
 }
 
-/* A number, true, false or null, taken as it stands. */
+/* A number, true, false or null, copied unchanged. */
 static void
 literal(const char **s, struct value *v)
 {

@@ -1,35 +1,34 @@
 /*
- * What a service manager does, for the tests.
+ * A service manager for the tests: it passes sockets, and receives messages.
  *
  *	manager sockets SOCKET ... run command ...
  *
  * runs the command with sockets on descriptors from 3 on, as sd_listen_fds(3)
- * has it.  A SOCKET is one of these words, with a comma and its name behind
- * it perhaps: tcp and unix=PATH listen, udp does not, stdin is what was
- * descriptor 0, and file is no socket.  MANAGER_PID, if set, becomes
+ * describes.  A SOCKET is one of these words, optionally followed by a comma
+ * and its name: tcp and unix=PATH listen, udp does not, stdin is the original
+ * descriptor 0, and file is not a socket.  MANAGER_PID, if set, becomes
  * LISTEN_PID.
  *
  *	manager listen SOCKET command ...
  *
  * runs it as inetd does with wait: the socket is descriptors 0, 1 and 2.  Its
- * address goes to standard output first.  When the command ends, it is run
- * again when somebody connects; MANAGER_LOG gets a line for each start and
- * each end.
+ * address is printed first.  After the command has ended, it is run again for
+ * the next connection; MANAGER_LOG gets a line for each start and each end.
  *
  *	manager journal FILE command ...
  *
- * runs it with a socket as descriptor 2, which JOURNAL_STREAM says is the
- * journal's; what comes there goes to FILE.
+ * runs it with a socket as descriptor 2, which JOURNAL_STREAM declares to be
+ * the journal's, and copies its output to FILE.
  *
  *	manager state TEXT command ...
  *
- * runs it as if a server left TEXT to it, as handover.h has it, each @ being
- * the pid, and descriptor 3 a socket that listens.
+ * runs it as if a server had handed TEXT over (handover.h), with the pid for
+ * each @, and a listening socket as descriptor 3.
  *
  *	manager notify ADDRESS FILE
  *
- * appends each message that comes to ADDRESS, a path or @NAME, to FILE: a
- * line with the sender's pid and the message, blanks for its line ends.
+ * appends each message sent to ADDRESS, a path or @NAME, to FILE: a line with
+ * the sender's pid and the message, with spaces for its line ends.
  */
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -106,7 +105,7 @@ open_socket(const char *word)
 	return fd;
 }
 
-/* Move a descriptor to a place that it is to have. */
+/* Move a descriptor to this number. */
 static void
 place(int fd, int to)
 {
@@ -228,7 +227,7 @@ listen_and_wait(char **argv)
 	}
 }
 
-/* Until the end, with no descriptor open beside these two, as 0 and 1. */
+/* Copy up to end of file, with no other descriptors open. */
 static void
 copy(int from, int to)
 {
@@ -246,7 +245,7 @@ copy(int from, int to)
 	_exit(0);
 }
 
-/* A grandchild copies, so that the command has no child that it did not make. */
+/* A grandchild copies, so that the command has no unknown child. */
 static void
 journal(const char *path, char **argv)
 {

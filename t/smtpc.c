@@ -1,10 +1,8 @@
 /*
- * A byte-exact client for the tests.  It runs a server on one end of a
- * socket or a pair of pipes, or connects to one, and carries out the actions
- * given as arguments, one after the other; every reply that it reads is
- * printed and checked for what holds for all replies.  It knows nothing of
- * SMTP beyond the form of a reply, and nothing in it waits longer than -T
- * seconds in all.
+ * A byte-exact client for the tests.  It runs a server on one end of a socket
+ * or a pair of pipes, or connects to one, and executes the actions in its
+ * arguments in order.  Every reply is printed, and its syntax is checked.  The
+ * client knows nothing else about SMTP, and runs for at most -T seconds.
  *
  *	smtpc [-T seconds] [-e log] -s|-p|-t|-6 command ... -- action ...
  *	smtpc [-T seconds] [-b address] -c address -- action ...
@@ -13,38 +11,38 @@
  * on an accepted connection over 127.0.0.1 and ::1.  -e appends the command's
  * standard error to a file; -e - makes it the connection itself, as inetd
  * does.  -c connects to HOST:PORT, [V6]:PORT or a path, from the address of
- * -b.  In TEXT \r \n \t \0 \\ and \xHH are octets.
+ * -b.  In TEXT the escapes are \r \n \t \0 \\ and \xHH.
  *
- *	send:TEXT	send the octets
- *	say:TEXT	send them and CR LF
- *	file:PATH	send a file as it is
- *	repeat:N:TEXT	send the octets N times
- *	split:K:TEXT	send K octets and, once the peer has read them, the rest
- *	bytes:TEXT	send octet by octet, each once the peer has read the
- *			last
- *	drip:MS:TEXT	send an octet each MS milliseconds, over and over, until
- *			the peer says something or closes
- *	deaf:TEXT	send the octets over and over, reading nothing, until
- *			the peer closes
- *	choke:TEXT	send the octets over and over, reading nothing, until
- *			a server of ours waits for us to read
- *	reply[:PREFIX]	wait for a reply, of several lines perhaps, print it;
+ *	send:TEXT	send the bytes
+ *	say:TEXT	send the bytes and CR LF
+ *	file:PATH	send a file unchanged
+ *	repeat:N:TEXT	send the bytes N times
+ *	split:K:TEXT	send K bytes and, after the peer has read them, the
+ *			others
+ *	bytes:TEXT	send single bytes, each after the peer has read the
+ *			previous one
+ *	drip:MS:TEXT	send a byte every MS milliseconds, repeating TEXT, until
+ *			the peer sends something or closes
+ *	deaf:TEXT	send the bytes repeatedly without reading, until the
+ *			peer closes
+ *	choke:TEXT	send the bytes repeatedly without reading, until the
+ *			server that smtpc started waits for smtpc to read
+ *	reply[:PREFIX]	wait for a reply of one or several lines and print it;
  *			its last line must begin with PREFIX
- *	packet		print what one read(2) brings (with -p: one write of the
- *			server's)
- *	hello:NAME	what t/tlsd wants for a handshake, and its masks on all
- *			that comes and goes afterwards
- *	settle		wait until the peer has read all that was sent
- *	eof		print all that comes, until the peer closes
+ *	packet		print the result of one read(2) (with -p: one write of
+ *			the server)
+ *	hello:NAME	do the handshake of t/tlsd, and mask all bytes after it
+ *	settle		wait until the peer has read everything
+ *	eof		print all replies until the peer closes
  *	shut		close the sending side
  *	close		close the connection
  *	reset		close it by a RST
- *	idle:N		open N further connections, read a reply from each and
- *			hold them
- *	crowd:N:TEXT|T	open N further connections, say "crowded" once they are
- *			there, send each TEXT and then an octet of T, over and
- *			over, every 200 ms; until all of them are closed
- *	run:COMMAND	run a shell command, which ends with smtpc if not before;
+ *	idle:N		open N more connections, read a reply from each and
+ *			keep them open
+ *	crowd:N:TEXT|T	open N more connections, print "crowded", send TEXT to
+ *			each and then a byte of T every 200 ms, repeating T,
+ *			until all of them are closed
+ *	run:COMMAND	run a shell command, which is killed when smtpc exits;
  *			SMTPC_PID is the server's pid
  *	exit:N		close the connection; the server must exit with status N
  */
@@ -75,7 +73,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define REPLY_LINE_MAX	512	/* octets with CRLF, RFC 5321 4.5.3.1.5 */
+#define REPLY_LINE_MAX	512	/* bytes with CRLF, RFC 5321 4.5.3.1.5 */
 #define SPIN		200	/* times to yield before polling */
 
 struct text {
@@ -85,11 +83,11 @@ struct text {
 
 struct peer {
 	int in, out;		/* the same for a socket; -1 when closed */
-	char *buf;		/* what came and was not printed yet */
+	char *buf;		/* received and not yet printed */
 	size_t len, size;
-	char mask;		/* on each octet, in both directions */
-	int closed;		/* no more will come */
-	int broken;		/* nothing more can be sent */
+	char mask;		/* for each byte, in both directions */
+	int closed;		/* end of file was read */
+	int broken;		/* sending is no longer possible */
 };
 
 struct action {
@@ -145,7 +143,7 @@ hex(int c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Undo the escapes.  The caller frees .octets. */
+/* Decode the escapes.  The caller frees .octets. */
 static struct text
 decode(const char *s)
 {
@@ -179,7 +177,7 @@ decode(const char *s)
 	return t;
 }
 
-/* "N:rest": the number; *rest is set behind the colon. */
+/* Parse the number of "N:rest"; *rest is set to the text after the colon. */
 static unsigned long
 number(const char *s, const char **rest)
 {
@@ -196,7 +194,7 @@ number(const char *s, const char **rest)
 	return n;
 }
 
-/* Read once into the buffer.  Returns 0 when nothing is there now. */
+/* Read once into the buffer.  Returns 0 if nothing can be read now. */
 static size_t
 fill(struct peer *p)
 {
@@ -219,7 +217,7 @@ fill(struct peer *p)
 	return 0;
 }
 
-/* Wait until something comes, or, when asked to send, until that can be. */
+/* Wait until input arrives or, to send, until output is possible. */
 static short
 wait_io(struct peer *p, int sending, int ms)
 {
@@ -237,7 +235,7 @@ wait_io(struct peer *p, int sending, int ms)
 	return fds[1].revents;
 }
 
-/* Send; what comes meanwhile is kept.  A peer that is gone is no error. */
+/* Send, and buffer what arrives meanwhile.  A closed peer is not an error. */
 static void
 transmit(struct peer *p, const char *octets, size_t len)
 {
@@ -268,7 +266,7 @@ transmit(struct peer *p, const char *octets, size_t len)
 	free(masked);
 }
 
-/* Wait until the peer has read (over TCP: its kernel has) all that we sent. */
+/* Wait until the peer (with TCP: its kernel) has read all that was sent. */
 static void
 settle(struct peer *p)
 {
@@ -290,7 +288,7 @@ settle(struct peer *p)
 	}
 }
 
-/* What holds for every line of every reply. */
+/* Check the syntax of a reply line. */
 static void
 check_line(const char *line, size_t len)
 {
@@ -311,8 +309,8 @@ check_line(const char *line, size_t len)
 }
 
 /*
- * Print a line from the buffer, if there is one.  Returns its length, 0 if
- * there is none; *last tells whether it ended a reply.
+ * Print a complete line from the buffer.  Returns its length, or 0 if there is
+ * none; *last is set if it ends a reply.
  */
 static size_t
 print_line(struct peer *p, int *last)
@@ -337,7 +335,7 @@ discard(struct peer *p, size_t len)
 	p->len -= len;
 }
 
-/* The first line of a reply is enough to ask of those held idle. */
+/* Wait for a reply and print it. */
 static void
 await_reply(struct peer *p, const char *prefix)
 {
@@ -471,7 +469,7 @@ act_deaf(struct peer *p, const char *arg)
 	free(t.octets);
 }
 
-/* Does the server of ours wait for something? */
+/* Is the server that smtpc started asleep? */
 static int
 is_asleep(void)
 {
@@ -487,8 +485,8 @@ is_asleep(void)
 }
 
 /*
- * It can't wait for input while we find, before and after the look at it,
- * that there is no room for more of ours.
+ * The server is not waiting for input if its input buffer is full before and
+ * after it is found asleep; so it waits for output.
  */
 static void
 act_choke(struct peer *p, const char *arg)
@@ -641,7 +639,7 @@ act_idle(struct peer *p, const char *arg)
 	if (server_len == 0)
 		fail("idle needs -c");
 	for (; n > 0; n--) {
-		fd = dial();		/* held until we exit */
+		fd = dial();		/* open until smtpc exits */
 		do
 			if (read(fd, &c, 1) != 1)
 				fail("an idle connection got no reply");
@@ -649,7 +647,7 @@ act_idle(struct peer *p, const char *arg)
 	}
 }
 
-/* Send one of a crowd an octet, and read what it was told.  0 at its end. */
+/* Send a byte on a connection, and discard replies.  Returns 0 at its end. */
 static int
 nudge(int fd, const char *octet)
 {
@@ -704,7 +702,7 @@ act_crowd(struct peer *p, const char *arg)
 	free(drip.octets);
 }
 
-/* As system(3), but a shell that waits in vain ends with us. */
+/* As system(3), but the shell is killed when smtpc exits. */
 static int
 run_shell(const char *command)
 {
@@ -740,7 +738,7 @@ act_run(struct peer *p, const char *arg)
 		    WEXITSTATUS(status) : status, arg);
 }
 
-/* Returns what waitpid says.  The alarm bounds it. */
+/* Wait for the server, up to the alarm.  Returns its exit status. */
 static int
 reap(struct peer *p)
 {
@@ -810,7 +808,7 @@ act(struct peer *p, const char *word)
 	actions[i].run(p, arg);
 }
 
-/* HOST:PORT, [V6]:PORT, a path; numeric only, for a test needs no resolver. */
+/* Parse HOST:PORT, [V6]:PORT or a path; the host must be numeric. */
 static socklen_t
 parse_address(const char *s, struct sockaddr_storage *ss)
 {
@@ -849,7 +847,7 @@ parse_address(const char *s, struct sockaddr_storage *ss)
 	fail("bad address: %s", s);
 }
 
-/* Both ends of a TCP connection over loopback. */
+/* Make both ends of a TCP connection over loopback. */
 static void
 tcp_pair(const char *address, int fds[2])
 {
@@ -945,7 +943,7 @@ usage(void)
 	    " action ...");
 }
 
-/* Cuts argv at the first "--" and returns what follows. */
+/* Cut argv at the first "--".  Returns what follows it. */
 static char **
 cut(char **argv)
 {
@@ -987,7 +985,7 @@ main(int argc, char **argv)
 		default:
 			usage();
 		}
-	/* getopt eats the "--" that stands where no command does */
+	/* getopt(3) skips the "--" if there is no command */
 	words = how == 'c' ? argv + optind : cut(argv + optind);
 	if (how == 0 || (how != 'c' && argv[optind] == NULL) || *words == NULL)
 		usage();

@@ -1,14 +1,14 @@
 /*
- * What encrypts, for tests that have no library for it: the calling convention
- * of s6-tlsd-io, or, with -u, a super-server's as UCSPI-TLS has it, around
- * something that anybody can read.  The client says "hello NAME" in a line,
- * hears "welcome", and from there on each octet has its highest bit turned
- * over, in both directions, so that nothing passes by here unseen.
+ * A stand-in for a TLS program, for tests without a TLS library.  It has the
+ * calling convention of s6-tlsd-io or, with -u, that of UCSPI-TLS, but does not
+ * encrypt.  The client sends a line "hello NAME" and gets "welcome"; after that
+ * the highest bit of each byte is inverted in both directions, so that bytes
+ * that bypass this program are noticed.
  *
- *	tlsd [-d fd] [-x octets] fdr fdw
+ *	tlsd [-d fd] [-x bytes] fdr fdw
  *	tlsd -u command ...
  *
- * -x makes it die when so many octets have come from the client.
+ * -x makes it die after this many bytes from the client.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE		/* pipe2 */
@@ -24,7 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static long lifetime = -1;	/* octets; -1: no end */
+static long lifetime = -1;	/* bytes; -1: no limit */
 
 static void fail(const char *) __attribute__((noreturn));
 
@@ -42,10 +42,10 @@ put(int fd, const char *buf, size_t n)
 
 	for (; n > 0; buf += done, n -= (size_t)done)
 		if ((done = write(fd, buf, n)) <= 0)
-			exit(0);	/* nobody wants it */
+			exit(0);	/* the reader is gone */
 }
 
-/* An octet at a time: what follows the line is not for here. */
+/* Read single bytes, because what follows the line belongs to the relay. */
 static void
 shake_hands(char *name, size_t size)
 {
@@ -92,7 +92,7 @@ pass(int from, int to)
 	return 1;
 }
 
-/* Until the server is gone; a side that ended is told to the other one. */
+/* Relay until the server is gone; an end of file is passed on. */
 static void
 pump(int fdr, int fdw)
 {
@@ -126,7 +126,7 @@ set_number(const char *name, int n)
 	setenv(name, text, 1);
 }
 
-/* Becomes the command, with a child that stands by. */
+/* Exec the command, with a child that waits to encrypt. */
 static void
 stand_by(char **command)
 {

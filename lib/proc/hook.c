@@ -332,7 +332,6 @@ attend(struct running *r)
 static void
 reap(struct running *r)
 {
-	const struct timespec at_once = { .tv_sec = 0 };
 	int status;
 
 	kill(-r->pid, SIGKILL);
@@ -344,7 +343,7 @@ reap(struct running *r)
 			r->run->failed = strerror(errno);
 			return;
 		}
-	ppoll(NULL, 0, &at_once, r->run->wait_mask);
+	clock_poll(NULL, 0, 0, r->run->wait_mask);
 	if (WIFEXITED(status))
 		r->run->status = WEXITSTATUS(status);
 	else if (!r->run->failed)

@@ -1,6 +1,6 @@
 /*
- * Paths.  What is taken is an address that may stand in a header, a log and an
- * environment, and reads the same when it is read again.
+ * Paths.  An accepted address must be safe in a header, a log and an
+ * environment variable, and must parse to the same address again.
  */
 #include <string.h>
 
@@ -67,7 +67,7 @@ check_address(const struct address *a, unsigned flags)
 		check_mailbox(a);
 }
 
-/* Returns how many octets were taken; 0: none. */
+/* Returns how many bytes were parsed; 0: rejected. */
 static size_t
 try(const char *text, unsigned flags, struct address *a)
 {

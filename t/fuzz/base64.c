@@ -1,4 +1,4 @@
-/* Base64, against a plain decoder: it takes what encodes to the same text. */
+/* Base64: text is accepted only if the result encodes to the same text. */
 #include <string.h>
 
 #include "lib/text/base64.h"

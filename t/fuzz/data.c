@@ -1,13 +1,13 @@
 /*
- * Message data and its end, in segments, against a plain decoder that has all
- * of it.  The first octet chooses between DATA and BDAT.
+ * Message data in segments, compared with a plain decoder that has all of it
+ * at once.  The first byte chooses between DATA and BDAT.
  */
 #include <string.h>
 
 #include "lib/text/line.h"
 #include "plain.h"
 
-/* In memory of just the size that the contract asks for. */
+/* The output has exactly the size that the contract requires. */
 static size_t
 decode(struct data *d, const uint8_t *p, size_t n, struct gathered *out)
 {

@@ -1,11 +1,11 @@
-/* A transcript as its reader sees it. */
+/* A transcript, read back into the dialogue that it records. */
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
 #include "dialogue.h"
 
-/* Seconds, who, and a space; *who.  Returns what was said. */
+/* Parse the seconds, the speaker (into *who) and a space.  Returns the text. */
 static const char *
 take_heading(const char *s, char *who)
 {
@@ -18,7 +18,7 @@ take_heading(const char *s, char *who)
 	return s + 9;
 }
 
-/* One octet, as it is written. */
+/* Decode one byte. */
 static char
 take_octet(const char **s)
 {
@@ -42,7 +42,7 @@ take_octet(const char **s)
 	return (char)strtoul(digits, NULL, 16);
 }
 
-/* The client did send this. */
+/* Check that the client has sent this. */
 static void
 match(struct dialogue *d, const char *octets, size_t n)
 {
@@ -51,7 +51,7 @@ match(struct dialogue *d, const char *octets, size_t n)
 	d->n_in -= n;
 }
 
-/* "\[3 octets, ...]" counts some. */
+/* Parse "\[3 octets, ...]", which stands for bytes that are not shown. */
 static void
 take_client(struct dialogue *d, const char *s)
 {
@@ -100,7 +100,7 @@ skip_blanks(const char *s)
 	return s;
 }
 
-/* Of AUTH not more than a mechanism is told. */
+/* Check that no more of AUTH than a mechanism is shown. */
 static void
 check_secret(const char *s)
 {

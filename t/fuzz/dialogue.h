@@ -1,6 +1,6 @@
 /*
- * A transcript as its reader sees it, who has the dialogue of a session again:
- * octet for octet, less what is only counted.
+ * A reader of transcripts: it restores the dialogue of a session, except for
+ * the bytes of which only the number is recorded.
  */
 #ifndef DIALOGUE_H
 #define DIALOGUE_H
@@ -8,13 +8,16 @@
 #include "fuzz.h"
 
 struct dialogue {
-	const char *in;		/* what the client sent, and nobody read yet */
+	const char *in;		/* what the client sent, not yet matched */
 	size_t n_in;
 	struct gathered replies;
-	struct gathered client;	/* his records, without their times */
+	struct gathered client;	/* its records, without their times */
 };
 
-/* Read all of one; the caller has set the first two, and frees the others. */
+/*
+ * Read a transcript.  The caller sets the first two fields, and frees the
+ * others.
+ */
 void dialogue_read(struct dialogue *, const struct gathered *transcript);
 
 #endif

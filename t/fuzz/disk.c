@@ -1,7 +1,6 @@
 /*
- * The disk: Maildirs in memory, in place of mail/store.c and mail/maildir.c.  A
- * file is there by its name, and open somewhere else perhaps; each call may be
- * the one that fails.
+ * The disk: Maildirs in memory, in place of mail/store.c and mail/maildir.c.
+ * Any call may be the one that fails.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +27,7 @@ static unsigned fail_at, calls, names;
 
 int disk_openat(int, const char *, int, ...);
 
-/* Is this the call that fails? */
+/* Is this the call that is to fail? */
 static bool
 fails(void)
 {
@@ -96,7 +95,7 @@ open_anew(int fd, int flags)
 	return open(path, flags | O_CLOEXEC);
 }
 
-/* In place of openat, to read what is in tmp/. */
+/* In place of openat(2), to read a file in tmp/. */
 int
 disk_openat(int directory, const char *name, int flags, ...)
 {
@@ -193,7 +192,7 @@ maildir_close(struct maildir *m)
 	*m = (struct maildir){ -1, -1, -1 };
 }
 
-/* The mailboxes that begin with "u" are unknown. */
+/* Mailboxes that begin with "u" are unknown. */
 enum store_status
 store_find(const struct store *s, const char *local, const char *domain,
     char *path)

@@ -1,4 +1,4 @@
-/* What the fuzz targets share. */
+/* The functions that all fuzz targets use. */
 #include <string.h>
 #include <unistd.h>
 

@@ -1,7 +1,7 @@
 /*
- * What the fuzz targets share (README.md beside them).  A target gives octets
- * that nobody chose to one part of smtpd, and checks what the part promises;
- * where there is a plain way to say what is right, both are compared.
+ * The interface of the fuzz targets.  A target passes arbitrary bytes to one
+ * part of smtpd and checks the contract of that part; where a plain
+ * implementation exists, the results are compared.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* It holds, or this input is a finding. */
+/* Report this input unless the condition holds. */
 #define CHECK(that) \
 	((that) ? (void)0 : fuzz_fail(__FILE__, __LINE__, #that))
 
@@ -23,17 +23,17 @@ void fuzz_fail(const char *file, int line, const char *that);
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 /*
- * The octets up to the first NUL as a string in memory of just that size, so
- * that an octet read beyond it is noticed.  The caller frees it.
+ * The bytes up to the first NUL as a string, in an allocation of exactly that
+ * size, so that an overread is detected.  The caller frees it.
  */
 char *fuzz_string(const uint8_t *, size_t);
 
-/* A copy of n octets in memory of just that size.  The caller frees it. */
+/* A copy of n bytes, allocated exactly.  The caller frees it. */
 char *fuzz_copy(const void *, size_t);
 
 /*
- * Where a stream of octets is cut into segments: the same octets are always
- * cut alike, or not at all.
+ * Where a stream of bytes is cut into segments.  The cuts depend on the bytes
+ * only, so that a finding can be reproduced.
  */
 struct cuts {
 	uint64_t state;		/* 0: no cuts */
@@ -41,13 +41,13 @@ struct cuts {
 
 struct cuts fuzz_cuts(const uint8_t *, size_t);
 
-/* The length of the next segment of the n > 0 octets that are left. */
+/* The length of the next segment, if n > 0 bytes are left. */
 size_t fuzz_cut(struct cuts *, size_t n);
 
-/* A number below n, of the same kind; 0 where there are no cuts. */
+/* A pseudo-random number below n; 0 if there are no cuts. */
 unsigned fuzz_chance(struct cuts *, unsigned n);
 
-/* Octets that are gathered. */
+/* A buffer that grows. */
 struct gathered {
 	char *p;
 	size_t n, room;

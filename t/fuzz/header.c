@@ -1,6 +1,6 @@
 /*
- * The header of a message as it streams by: the same fields and the same
- * octets, however it is cut.
+ * The header of a message that is read as a stream: the fields and the output
+ * must not depend on where it is cut into segments.
  */
 #include <string.h>
 
@@ -73,7 +73,7 @@ forget(struct seen *seen)
 	gather_free(&seen->octets);
 }
 
-/* Nothing but an empty line is put before it, where nothing is dropped. */
+/* If nothing is dropped, at most an empty line is added at the beginning. */
 static void
 check_octets(const struct gathered *put, const uint8_t *data, size_t n)
 {

@@ -1,7 +1,7 @@
 /*
- * Command lines, from a stream that comes in segments, against a plain reader
- * that has all octets before it.  The first octet chooses the limit, and
- * whether LF alone ends a line.
+ * Command lines from a stream in segments, compared with a plain reader that
+ * has all bytes at once.  The first byte chooses the limit, and whether a bare
+ * LF ends a line.
  */
 #include <string.h>
 
@@ -29,14 +29,14 @@ source_read(void *cookie, char *buf, size_t size)
 	return (ssize_t)n;
 }
 
-/* All of it, and how far it was read. */
+/* The input, and how far it was read. */
 struct plain {
 	const uint8_t *p;
 	size_t n;
 	bool lf_ends;
 };
 
-/* Where the line that begins at p ends: its LF, or the end of all. */
+/* The end of the line at p: its LF, or the end of the input. */
 static size_t
 line_end(const struct plain *s)
 {
@@ -49,7 +49,7 @@ line_end(const struct plain *s)
 	return s->n;
 }
 
-/* The first octet that may not be in a line of so many; or that many. */
+/* The offset of the first byte that is not allowed in the line, or n. */
 static size_t
 find_bad(const struct plain *s, size_t len)
 {
@@ -59,7 +59,7 @@ find_bad(const struct plain *s, size_t len)
 	for (i = 0; i < len; i++) {
 		c = s->p[i];
 		if (c == '\r' && i + 1 == s->n)
-			break;		/* nobody knows what would follow */
+			break;		/* what would follow is unknown */
 		if ((c < ' ' && c != '\t') || c == 0x7f)
 			return i;
 	}

@@ -1,7 +1,7 @@
 /*
- * The client, the clock, the log and the commands.  The Makefile has
- * lib/net/stream.c and lib/log.c call what is here where they would call the
- * system; lib/clock.c and lib/proc/hook.c are replaced.
+ * The client, the clock, the log and the commands.  The Makefile makes
+ * lib/net/stream.c and lib/log.c call these functions instead of the system;
+ * lib/clock.c and lib/proc/hook.c are replaced.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,10 +24,10 @@
 
 static struct machine *machine;
 static long long now;
-static int lowest;		/* descriptor that was free before */
+static int lowest;		/* lowest free descriptor at the start */
 static int transcript = -1;
 
-/* Stand-ins for the system's; each as its namesake. */
+/* Replacements for system calls of the same name. */
 int machine_ppoll(struct pollfd *, nfds_t, const struct timespec *,
     const sigset_t *);
 int machine_poll(struct pollfd *, nfds_t, int);
@@ -115,7 +115,7 @@ machine_time(time_t *t)
 	return 1700000000;
 }
 
-/* A client that stalls is waited for to the deadline; without one, for ever. */
+/* Waiting for a client that stalls moves the clock to the deadline. */
 int
 machine_ppoll(struct pollfd *p, nfds_t n, const struct timespec *timeout,
     const sigset_t *mask)
@@ -142,7 +142,7 @@ machine_ppoll(struct pollfd *p, nfds_t n, const struct timespec *timeout,
 	return 0;
 }
 
-/* Nobody else wants the place. */
+/* No other client waits for a worker. */
 int
 machine_poll(struct pollfd *p, nfds_t n, int timeout)
 {
@@ -170,7 +170,7 @@ machine_read(int fd, void *buf, size_t size)
 	return (ssize_t)n;
 }
 
-/* Does not wait. */
+/* Returns at once. */
 ssize_t
 machine_recv(int fd, void *buf, size_t size, int flags)
 {
@@ -226,7 +226,7 @@ machine_shutdown(int fd, int how)
 	return 0;
 }
 
-/* The session's transcript; it has one. */
+/* Read the transcript of the session; there is only one. */
 int
 machine_openat(int directory, const char *name, int flags, ...)
 {
@@ -237,7 +237,7 @@ machine_openat(int directory, const char *name, int flags, ...)
 	return dup(transcript);
 }
 
-/* One line that people can read, whatever the client said. */
+/* Check that it is one printable line, whatever the client has sent. */
 ssize_t
 machine_writev(int fd, const struct iovec *v, int n)
 {
@@ -276,7 +276,7 @@ variable(char *const *environment, const char *name)
 	return NULL;
 }
 
-/* What a client said is in there, as far as it is clean. */
+/* Check that values from the client contain no control characters. */
 static void
 check_environment(char *const *environment)
 {
@@ -295,7 +295,7 @@ check_environment(char *const *environment)
 	}
 }
 
-/* checkpassword: a name, a password and a time; it knows "secret". */
+/* checkpassword: reads a name, a password and a time; accepts "secret". */
 static void
 check_password(struct hook_run *run)
 {
@@ -314,7 +314,7 @@ check_password(struct hook_run *run)
 	    strcmp(password, "broken") == 0 ? 111 : 1;
 }
 
-/* A filter that changes nothing. */
+/* A filter that does not change the message. */
 static void
 pass_on(const struct hook_run *run)
 {

@@ -10,7 +10,7 @@
 #include "lib/text/utf8.h"
 #include "lib/text/xtext.h"
 
-/* The plain way: decimal, octet by octet. */
+/* A plain parser of decimal numbers, byte by byte. */
 static void
 check_number(const struct param *p)
 {

@@ -1,4 +1,4 @@
-/* Message data, read plainly. */
+/* A plain decoder of message data that has all of it at once. */
 #include <string.h>
 
 #include "plain.h"
@@ -9,7 +9,7 @@ find(const char *s, size_t n, const char *what)
 	return n ? memmem(s, n, what, strlen(what)) : NULL;
 }
 
-/* How many octets are before what ends the data. */
+/* The number of bytes before the end of data. */
 static size_t
 text_length(struct plain_data *d, const char *s, size_t n)
 {
@@ -26,7 +26,7 @@ text_length(struct plain_data *d, const char *s, size_t n)
 	return end ? d->used - 3 : n;
 }
 
-/* A line without its CR LF; where it has none, *ended is false. */
+/* Read a line without its CR LF; *ended is false if it has none. */
 static void
 take_line(struct plain_data *d, const char *s, size_t n, bool chunked,
     bool ended)
@@ -34,7 +34,7 @@ take_line(struct plain_data *d, const char *s, size_t n, bool chunked,
 	size_t i;
 
 	if (!ended && n && s[n - 1] == '\r')
-		n--;		/* nobody knows what would follow */
+		n--;		/* what would follow is unknown */
 	if (!chunked && n && *s == '.')
 		s++, n--;
 	for (i = 0; i < n; i++) {

@@ -1,18 +1,18 @@
-/* Message data, read plainly: with all of its octets at hand. */
+/* A plain decoder of message data, which has all of it at once. */
 #ifndef PLAIN_H
 #define PLAIN_H
 
 #include "fuzz.h"
 
 struct plain_data {
-	size_t used;		/* octets, with what ends the data */
-	bool done;		/* that was there */
+	size_t used;		/* bytes, including the end of data */
+	bool done;		/* the end of data was found */
 	bool bare_cr, bare_lf;
-	unsigned long long octets;	/* as RFC 1870 counts */
+	unsigned long long octets;	/* size as RFC 1870 defines it */
 	struct gathered out;
 };
 
-/* The caller frees out. */
+/* Decode the data.  The caller frees out. */
 void plain_decode(struct plain_data *, const char *, size_t n, bool chunked);
 
 #endif

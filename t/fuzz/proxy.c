@@ -1,6 +1,6 @@
 /*
- * PROXY headers: what is known of one from each of its beginnings, what it
- * tells, and that no octet behind it is taken from the socket.
+ * PROXY headers: the result for each prefix of a header and for all of it, and
+ * that no byte after the header is read from the socket.
  */
 #include <arpa/inet.h>
 #include <string.h>
@@ -46,7 +46,7 @@ check_header(const struct proxy_header *h)
 		CHECK(!*h->protocol && !*h->cipher && !*h->subject);
 }
 
-/* Each beginning says nothing, or what all of it says. */
+/* Each prefix gives no result, or the result of the whole header. */
 static long
 find_length(const uint8_t *data, size_t n)
 {
@@ -65,7 +65,7 @@ find_length(const uint8_t *data, size_t n)
 	return all;
 }
 
-/* From a socket with all of it in it. */
+/* Read it from a socket that has all of it. */
 static void
 check_reader(const uint8_t *data, size_t n, long len,
     const struct proxy_header *expected, bool good)

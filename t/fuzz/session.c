@@ -1,7 +1,7 @@
 /*
- * A whole conversation: what the client sends, in one piece and in many, comes
- * to the same replies and the same messages, and to what a plain client sees
- * of it.  The first line of an input says what server it is, a letter each:
+ * A whole session: what the client sends must lead to the same replies and
+ * messages in one segment and in many, and to those that a plain client
+ * expects.  The first line of an input is the server's settings, a letter each:
  *
  *	l LMTP		s --strict	n --bare-newline accept
  *	m --max-size 64	d --dsn		h commands at each event
@@ -21,7 +21,7 @@
 #include "lib/net/stream.h"
 #include "watch.h"
 
-/* A server, once per input. */
+/* The server of this input. */
 struct world {
 	struct proto_options options;
 	struct basic_options basic;
@@ -48,7 +48,7 @@ new_envelope(void *ctx, struct mail *mail, unsigned long long size,
 	return basic_envelope_new(ctx, mail, size, e);
 }
 
-/* The environment is read once. */
+/* The environment is read only once. */
 static struct hooks *
 make_hooks(const char *letters)
 {
@@ -145,7 +145,7 @@ ends_with(const struct gathered *a, const struct gathered *b)
 	    (b->n == 0 || memcmp(a->p + a->n - b->n, b->p, b->n) == 0);
 }
 
-/* Our own Return-Path replaces the message's, which a plain client knows not. */
+/* The server replaces Return-Path, which a plain client does not know. */
 static bool
 has_return_path(const struct gathered *a)
 {
@@ -164,7 +164,7 @@ is_of(const struct gathered *kept, const struct watched *a)
 	    has_return_path(&a->text);
 }
 
-/* What was kept is what was accepted. */
+/* Check that the stored messages are those that were accepted. */
 static void
 check_kept(const struct machine *m, const struct watch *w, bool one)
 {
@@ -211,7 +211,7 @@ check_client(const struct machine *m, const char *sent, size_t n,
 	watch_free(&w);
 }
 
-/* They have the dialogue, whatever the pieces. */
+/* Check that the transcripts do not depend on the segments. */
 static void
 check_transcripts(const struct machine *a, const struct machine *b,
     const char *sent, size_t n)

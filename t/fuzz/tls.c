@@ -1,6 +1,6 @@
 /*
- * What a program that encrypts tells of a handshake, in segments, against a
- * plain reader that has all of it.
+ * The variables that a TLS program reports after a handshake, in segments,
+ * compared with a plain reader that has all of them at once.
  */
 #include <string.h>
 #include <sys/socket.h>
@@ -9,7 +9,7 @@
 #include "fuzz.h"
 #include "lib/net/tls.h"
 
-/* The program's end of the connection, and what it has yet to say. */
+/* The program's end of the connection, and what it has yet to send. */
 struct teller {
 	int fd;
 	const uint8_t *p;
@@ -17,7 +17,7 @@ struct teller {
 	struct cuts cuts;
 };
 
-/* We wait for it: it says a bit more, or hangs up. */
+/* While the server waits, the program sends another segment or closes. */
 static int
 tell(void *ctx, int fd, long long deadline)
 {
@@ -26,7 +26,7 @@ tell(void *ctx, int fd, long long deadline)
 
 	(void)fd, (void)deadline;
 	if (fuzz_chance(&t->cuts, 8) == 1)
-		return -1;	/* a signal came */
+		return -1;	/* as if interrupted by a signal */
 	if (t->n == 0) {
 		shutdown(t->fd, SHUT_WR);
 		return 1;
@@ -52,7 +52,7 @@ is_good(const char *value, bool word)
 	return p - value < TLS_VALUE_MAX;
 }
 
-/* The last value of a name that is there; "" where it is no good. */
+/* The last value of a name; "" if it is invalid. */
 static void
 expect(const char *records, size_t n, const char *name, bool word,
     const char *got)

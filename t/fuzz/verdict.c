@@ -1,6 +1,6 @@
 /*
- * What a hook says: a status, whether it complained, and its output, become a
- * reply that is well formed, whatever that is.
+ * Verdicts: any exit status, stderr and output of a hook must become a
+ * well-formed reply.
  */
 #include <ctype.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "fuzz.h"
 #include "lib/text/verdict.h"
 
-/* "5.7.1 " and text, in the class of the code. */
+/* Check for "5.7.1 " and text, in the class of the code. */
 static void
 check_line(const char *s, size_t len, int code)
 {
@@ -45,7 +45,7 @@ check_reply(const struct reply *r, bool accepted)
 	CHECK(lines <= VERDICT_LINES);
 }
 
-/* As it goes over the wire. */
+/* Check the reply as it is sent. */
 static void
 check_wire(const struct reply *r)
 {
@@ -92,7 +92,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 
 	if (n < 2)
 		return 0;
-	/* as lib/proc/hook.c leaves it: a NUL behind what may have some in it */
+	/* as in lib/proc/hook.c: a NUL follows output that may contain NULs */
 	out = malloc(n - 1);
 	CHECK(out != NULL);
 	memcpy(out, data + 2, n - 2);

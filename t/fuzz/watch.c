@@ -1,4 +1,4 @@
-/* A conversation as its client sees it. */
+/* A session as the client understands it. */
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
@@ -7,7 +7,7 @@
 #include "lib/text/reply.h"
 #include "watch.h"
 
-/* One line of a reply (RFC 5321 4.2); *more: it is not the last. */
+/* Read a reply line (RFC 5321 4.2); *more: it is not the last. */
 static int
 take_reply_line(struct watch *w, bool *more)
 {
@@ -29,7 +29,7 @@ take_reply_line(struct watch *w, bool *more)
 	return code;
 }
 
-/* Returns its code, 0 where there is none any more. */
+/* Read a reply.  Returns its code, or 0 if there are no more. */
 static int
 take_reply(struct watch *w)
 {
@@ -52,7 +52,7 @@ is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* The next line; NULL where the client never ended it. */
+/* The next command line; NULL if the client never ended it. */
 static const char *
 take_line(struct watch *w, size_t *len)
 {
@@ -96,7 +96,7 @@ accept(struct watch *w, const struct plain_data *d, const char *raw, size_t n)
 	gather(&a->raw, raw, n);
 }
 
-/* A message is over: LMTP has a reply for each recipient (RFC 2033 4.2). */
+/* After a message LMTP has a reply for each recipient (RFC 2033 4.2). */
 static bool
 take_verdicts(struct watch *w)
 {
@@ -116,7 +116,7 @@ take_verdicts(struct watch *w)
 	return accepted;
 }
 
-/* After 354.  False where the data has no end. */
+/* Handle the data after 354.  Returns false if it has no end. */
 static bool
 watch_data(struct watch *w)
 {
@@ -131,7 +131,7 @@ watch_data(struct watch *w)
 	return d.done;
 }
 
-/* "86", "86 LAST".  False where nobody can tell. */
+/* Parse "86" or "86 LAST".  Returns false if it is neither. */
 static bool
 parse_chunk(const char *s, size_t len, unsigned long long *size, bool *last)
 {
@@ -197,7 +197,7 @@ watch_chunk(struct watch *w, const char *line, size_t len)
 	return true;
 }
 
-/* Does this reply to the command forget the mail at hand? */
+/* Does this reply to the command end the mail transaction? */
 static bool
 is_reset(const char *line, size_t len, int code)
 {
@@ -206,7 +206,7 @@ is_reset(const char *line, size_t len, int code)
 	};
 	size_t i;
 
-	if (is_verb(line, len, "DATA"))		/* it is dropped */
+	if (is_verb(line, len, "DATA"))		/* the message was rejected */
 		return code >= 400 && code / 10 != 50;
 	for (i = 0; i < sizeof hellos / sizeof *hellos; i++)
 		if (is_verb(line, len, hellos[i]))
@@ -247,7 +247,7 @@ watch_command(struct watch *w, const char *line, size_t len)
 	return true;
 }
 
-/* It said so, or it can't tell what is a chunk. */
+/* The client sent QUIT, or a chunk size that can't be parsed. */
 static void
 check_end(const struct watch *w)
 {
@@ -256,7 +256,7 @@ check_end(const struct watch *w)
 	    (w->last == 501 && strncasecmp(w->answered, "BDAT", 4) == 0));
 }
 
-/* Nothing more is said to a client whose commands have all been answered. */
+/* A client whose commands have all been answered gets no more replies. */
 void
 watch(struct watch *w)
 {
@@ -270,11 +270,11 @@ watch(struct watch *w)
 	    (line = take_line(w, &len)))
 		if (!watch_command(w, line, len))
 			break;
-	if (line && w->n_out == 0 && w->n_in)	/* the server ended it */
+	if (line && w->n_out == 0 && w->n_in)	/* closed by the server */
 		check_end(w);
 	while (take_reply(w))
 		left++;
-	CHECK(left <= 2);	/* to a line without an end; and a farewell */
+	CHECK(left <= 2);	/* for a line without an end, and a 421 */
 	CHECK(left == 0 || w->last >= 400);
 }
 

@@ -1,8 +1,7 @@
 /*
- * A conversation as its client sees it, who knows nothing but SMTP: which of
- * the octets that he sent were commands, which were a message, and what he was
- * told of each.  Who sees something else than the server could be made to say
- * what he never said.
+ * A session as the client understands it, which knows only SMTP: which of the
+ * bytes that it sent were commands, which were a message, and the reply to
+ * each.  A client and a server that disagree about that allow smuggling.
  */
 #ifndef WATCH_H
 #define WATCH_H
@@ -10,24 +9,27 @@
 #include "fuzz.h"
 
 struct watched {		/* a message that was accepted */
-	struct gathered text;	/* as it should be kept */
-	struct gathered raw;	/* as it was sent: BINARYMIME is kept so */
+	struct gathered text;	/* as it should be stored */
+	struct gathered raw;	/* as sent: BINARYMIME is stored unchanged */
 };
 
 struct watch {
-	const char *in, *out;	/* what he has sent; what he was told */
+	const char *in, *out;	/* sent by the client; by the server */
 	size_t n_in, n_out;
 	bool lf_ends, lmtp;
 	int last;		/* code of the last reply */
-	const char *answered;	/* the line that it was for */
+	const char *answered;	/* the line that it replied to */
 
-	size_t recipients;	/* of the mail at hand, that were accepted */
-	struct gathered chunks;	/* of the message at hand */
+	size_t recipients;	/* accepted in this transaction */
+	struct gathered chunks;	/* of this message */
 	struct watched *accepted;
 	size_t n_accepted;
 };
 
-/* Go through it; the caller has set the first three lines, and frees. */
+/*
+ * Match the client's bytes with the replies.  The caller sets the first three
+ * lines of fields, and calls watch_free().
+ */
 void watch(struct watch *);
 void watch_free(struct watch *);
 
