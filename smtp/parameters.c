@@ -174,8 +174,7 @@ set_parameters(struct session *s, const struct parameter *table, const char *p)
 			if (strcmp(row->keyword, param.keyword) == 0)
 				break;
 		if (!row->keyword || !row->is_known(s))
-			return reply_make(555, "5.5.4 Unsupported parameter %s",
-			    param.keyword);
+			return reply_make(555, "5.5.4 Unsupported parameter");
 		bit = 1u << (row - table);
 		if (seen & bit)
 			return reply_make(501, "5.5.4 Duplicate parameter %s",

@@ -179,8 +179,7 @@ set_attribute(struct identity *id, const struct param *p, unsigned *seen)
 		if (strcmp(attributes[i].name, p->keyword) == 0)
 			break;
 	if (i == ATTRIBUTES)
-		return reply_make(501, "5.5.4 Unknown XCLIENT attribute %s",
-		    p->keyword);
+		return reply_make(501, "5.5.4 Unknown XCLIENT attribute");
 	if (*seen & 1u << i)
 		return reply_make(501, "5.5.4 Duplicate XCLIENT attribute %s",
 		    attributes[i].name);
