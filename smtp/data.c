@@ -172,10 +172,11 @@ static struct reply
 finish(struct session *s)
 {
 	const long long timeout = s->options->hooks->dot_timeout;
+	const long long now = clock_ms();
 	struct reply r;
 
 	s->declared_size = s->data.octets;
-	s->dot_deadline = timeout ? clock_ms() + timeout : 0;
+	s->dot_deadline = timeout ? now + timeout : 0;
 	if (s->n_replies) {
 		r = close_for_each(s);
 	} else {
@@ -183,8 +184,11 @@ finish(struct session *s)
 		s->envelope = NULL;
 	}
 	s->dot_deadline = 0;
-	if (!reply_refuses(&r))
+	stream_excuse(s->stream, clock_ms() - now);
+	if (!reply_refuses(&r)) {
+		stream_earn(s->stream);
 		session_log_mail(s, s->data.octets);
+	}
 	return r;
 }
 

@@ -28,9 +28,9 @@ clock() {
 	[[ -f t/fail.so ]]
 }
 
-# send_one ADDRESS: deliver one message there
+# send_one ADDRESS [SECONDS]: deliver one message there
 send_one() {
-	dial -T 100 "$1" "${data_bob[@]}" send:'x\r\n.\r\n' reply:250 \
+	dial -T "${2:-100}" "$1" "${data_bob[@]}" send:'x\r\n.\r\n' reply:250 \
 	    say:QUIT reply:221 eof
 }
 
@@ -69,6 +69,23 @@ refused() {
 		disperse
 	done
 	eventually keeps 2	# some were in the data when they left
+	refused '421 4.3.2' DATA
+}
+
+@test "nor do those that send one command after the other, and no message" {
+	serve --listen 127.0.0.1:0 --workers 16
+	crowd 30 'HELO c.example\r\n|NOOP\r\n'
+	send_one "${addr[0]}" 60	# the crowd has 100
+	keeps 1
+	refused '421 4.3.2' none
+}
+
+@test "nor do those that send data too slowly to be done soon" {
+	local to='MAIL FROM:<a@c.example>\r\nRCPT TO:<b@mx.example>\r\n'
+	serve --listen 127.0.0.1:0 --workers 16 --min-rate 0
+	crowd 20 "HELO c.example\\r\\n${to}DATA\\r\\n|x"
+	send_one "${addr[0]}" 60	# the crowd has 100
+	[[ $(kept) == 1 ]]
 	refused '421 4.3.2' DATA
 }
 

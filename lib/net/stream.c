@@ -19,6 +19,8 @@ enum {
 	PATIENCE = 2 * 1000,		/* ms for a command line, or a reply */
 	DATA_PATIENCE = 5 * 1000,	/* ms of silence in the data, and
 					   before min_rate counts */
+	TENURE = 10 * 1000,		/* ms without a message */
+	DATA_EARNS = 16,		/* octets of data count as one ms */
 	RESPITE = 1000,			/* ms for one that was let stay */
 	LINGER_TIME = 1000,		/* ms */
 	LINGER_OCTETS = 4 * 1024 * 1024,
@@ -87,20 +89,93 @@ end(struct stream *s, enum stream_state why)
 	return false;
 }
 
-/* Do others want the place?  With leave set this client then has to go. */
+/* Do others want the place? */
 static bool
-is_contested(const struct stream *s, bool leave)
+is_contested(const struct stream *s)
 {
 	const struct stream_limits *l = s->limits;
 	struct pollfd rival = { .fd = l->rival_fd, .events = POLLIN };
 
 	return !*l->stop && poll(&rival, 1, 0) > 0 &&
-	    l->contested(l->ctx, leave);
+	    l->contested(l->ctx, false);
+}
+
+void
+stream_earn(struct stream *s)
+{
+	s->earned = clock_ms();
+}
+
+void
+stream_excuse(struct stream *s, long long ms)
+{
+	const long long now = clock_ms();
+
+	s->earned = s->earned + ms < now ? s->earned + ms : now;
+}
+
+/* Has it sent no message for too long, if others want the place? */
+static bool
+is_overdue(const struct stream *s)
+{
+	return s->limits->rival_fd >= 0 &&
+	    clock_ms() >= s->earned + TENURE;
+}
+
+/*
+ * When it has to go that sent no message for so long.  Who is overdue longer
+ * goes sooner, and when enough have gone the others stay.
+ */
+static long long
+end_of_tenure(const struct stream *s, long long now)
+{
+	const long long idle = now - s->earned;
+
+	return idle < TENURE ? s->earned + TENURE :
+	    s->wanted_since + RESPITE * TENURE / idle;
+}
+
+/*
+ * May it stay?  It has to go for others at the time `patient`, or when its
+ * tenure ends.  Returns as stream_contest().
+ */
+static long long
+contest(struct stream *s, long long patient)
+{
+	const struct stream_limits *l = s->limits;
+	struct pollfd rival = { .fd = l->rival_fd, .events = POLLIN };
+	const long long now = clock_ms();
+	long long at;
+
+	if (*l->stop || poll(&rival, 1, 0) <= 0) {
+		s->wanted_since = 0;
+		return 0;
+	}
+	if (!s->wanted_since)
+		s->wanted_since = now;
+	at = end_of_tenure(s, now);
+	if (patient < at)
+		at = patient;
+	if (at > now)
+		return at;
+	if (l->contested(l->ctx, true)) {
+		end(s, STREAM_PRESSED);
+		return -1;
+	}
+	s->wanted_since = 0;
+	return now + RESPITE;
+}
+
+long long
+stream_contest(struct stream *s)
+{
+	return contest(s, LLONG_MAX);
 }
 
 /*
  * As wait_fd for the client's descriptor; but once it has kept us waiting
  * until the time `patient`, it may have to go for others: 0 with that state.
+ * So may one that is overdue, whatever it says.
  */
 static int
 wait_client(struct stream *s, int fd, short events, long long deadline,
@@ -109,28 +184,20 @@ wait_client(struct stream *s, int fd, short events, long long deadline,
 	struct pollfd p[2] = {
 		{ .fd = fd, .events = events }, { .events = POLLIN },
 	};
-	long long until = 0, now;	/* 0: watch for others */
-	bool wanted = false;
+	bool ask = is_overdue(s);
+	long long look;		/* when to ask again; 0: watch for others */
 	int ready;
 
-	for (;;) {
-		p[1].fd = until || *s->limits->stop ? -1 : s->limits->rival_fd;
-		ready = wait_fds(s, p, 2, earlier(deadline, until));
+	for (;; ask = true) {
+		look = ask ? contest(s, patient) : 0;
+		if (look < 0)
+			return 0;
+		p[1].fd = look || *s->limits->stop ? -1 : s->limits->rival_fd;
+		ready = wait_fds(s, p, 2, earlier(deadline, look));
 		if (ready < 0 || p[0].revents)
 			return ready < 0 ? -1 : 1;
-		now = clock_ms();
-		if (ready > 0) {
-			wanted = true;
-			until = patient > now ? patient : now;
-		} else if (deadline && now >= deadline) {
+		if (ready == 0 && deadline && clock_ms() >= deadline)
 			return 0;
-		} else if (wanted && is_contested(s, true)) {
-			end(s, STREAM_PRESSED);
-			return 0;
-		} else {
-			until = wanted ? now + RESPITE : 0;
-			wanted = false;
-		}
 	}
 }
 
@@ -180,7 +247,8 @@ wait_input(struct stream *s)
 			s->stop_deadline = after(clock_ms(), l->stop_timeout);
 		deadline = earlier(earlier(silence, rate),
 		    earlier(s->session_deadline, s->stop_deadline));
-		if (s->eager && (!deadline || clock_ms() < deadline))
+		if (s->eager && !is_overdue(s) &&
+		    (!deadline || clock_ms() < deadline))
 			return true;
 		ready = wait_client(s, s->in_fd, POLLIN, deadline,
 		    patience(s, now));
@@ -248,8 +316,10 @@ receive(struct stream *s, char *buf, size_t n)
 		return 0;
 	}
 	s->received += (unsigned long long)got;
-	if (s->in_data)
+	if (s->in_data) {
 		credit(s, got, 0);
+		stream_excuse(s, got / DATA_EARNS);
+	}
 	return (size_t)got;
 }
 
@@ -362,6 +432,8 @@ stream_open(struct stream *s, int in, int out,
 	s->broken = s->block_mode = s->paused = false;
 	s->suspect = s->secret = false;
 	s->session_deadline = after(clock_ms(), limits->session_timeout);
+	s->earned = clock_ms();
+	s->wanted_since = 0;
 	s->last_words = s->stop_deadline = 0;
 	s->in_data = false;
 	s->credit = 0;
@@ -406,7 +478,7 @@ wait_aside(struct stream *s, struct pollfd peer, long long until)
 			return false;
 		if (ready > 0 && p[0].revents)
 			break;
-		if (ready > 0 && is_contested(s, false))
+		if (ready > 0 && is_contested(s))
 			break;
 		if (ready > 0)
 			p[1].fd = -1;

@@ -61,6 +61,8 @@ struct stream {
 	void *sent_ctx;
 
 	/* private */
+	long long earned;	/* when the client last earned its place */
+	long long wanted_since;	/* others want it; 0: nobody does */
 	bool is_socket;		/* out_fd */
 	bool eager;		/* there is more: the last read got all that
 				   it asked for, from a socket */
@@ -101,6 +103,23 @@ bool stream_speaks(struct stream *, long long ms);
  * if it has gone, the session's time is over, or others want its place.
  */
 void stream_pause(struct stream *, long long ms);
+
+/*
+ * While others want its place, a client that is silent has to go soon, and one
+ * that speaks has ten seconds to earn it: by a message that is accepted, or
+ * while it sends data, 16 kB of which count as a second.  Those that earned it
+ * least recently go first.  It has earned it; and for so many ms it was we who
+ * kept it waiting.
+ */
+void stream_earn(struct stream *);
+void stream_excuse(struct stream *, long long ms);
+
+/*
+ * Has the client to go now, in a wait that is not one for the client?  -1 where
+ * it has, which state tells.  Else when to ask again, by clock_ms(); or 0, when
+ * rival_fd polls readable.
+ */
+long long stream_contest(struct stream *);
 
 /*
  * Wait for a descriptor that will tell of the client, as patiently as for the

@@ -52,6 +52,13 @@ struct hook_run {
 	int peer;		/* its connection's end ends the command;
 				   -1: nothing does */
 	const volatile sig_atomic_t *stop;	/* ends it when set; or NULL */
+	/*
+	 * Others may want the place of its client: ask again when rival polls
+	 * readable if that returned 0, or at that time of clock_ms(); it ends
+	 * the command where it returned -1.  NULL: nobody is asked.
+	 */
+	long long (*contest)(void *ctx);
+	int rival;
 	const sigset_t *wait_mask;	/* signals blocked while it waits */
 	/* A line of its stderr. */
 	void (*complain)(void *ctx, const char *line);

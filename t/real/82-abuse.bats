@@ -20,6 +20,11 @@ endures() {
 		silence commands data deaf sips handshakes
 }
 
+@test "a hundred sessions that speak without sending mail let others in, from 2 or 100 addresses" {
+	endures '100 clients from (2|100) addresses, [1-9][0-9]* times turned away' \
+		chatter-2 chatter-100 upload-2 upload-100
+}
+
 @test "twenty thousand recipients, in one session or several, are all replied to" {
 	endures '221: (1|8) 250: (20041|16040)' recipients recipients-8
 }
