@@ -123,9 +123,10 @@ was_ended(struct session *s, const struct hook_run *run, struct reply *r)
 		*r = reply_make(451, "4.4.2 The connection is lost");
 		return true;
 	}
-	if (!run->failed || !run->stop || !*run->stop)
+	if (run->failed && run->stop && *run->stop)
+		s->stream->state = STREAM_STOPPED;
+	else if (!run->contest || s->stream->state != STREAM_PRESSED)
 		return false;
-	s->stream->state = STREAM_STOPPED;
 	*r = session_farewell(s);
 	return true;
 }
@@ -248,6 +249,14 @@ time_left(const struct session *s)
 	return left > 0 ? left : 1;
 }
 
+static long long
+contest(void *ctx)
+{
+	const struct session *s = ctx;
+
+	return stream_contest(s->stream);
+}
+
 /* What all commands have in common.  Replies that wait are sent. */
 static void
 prepare(struct session *s, enum hook_event event, struct hook_run *run)
@@ -258,6 +267,8 @@ prepare(struct session *s, enum hook_event event, struct hook_run *run)
 	run->input = run->output = run->credentials = -1;
 	run->output_max = 0;
 	run->stop = event <= HOOK_DATA ? s->stream->limits->stop : NULL;
+	run->contest = event <= HOOK_DATA ? contest : NULL;
+	run->rival = s->stream->limits->rival_fd;
 	run->peer = events[event].delivers ? -1 : stream_peer(s->stream);
 	run->wait_mask = s->options->hooks->wait_mask;
 	run->complain = log_complaint;

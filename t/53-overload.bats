@@ -110,6 +110,36 @@ refused() {
 	keeps 1
 }
 
+@test "a check hook that waits, for its client's name server say, keeps nobody out" {
+	clock 100
+	echo 'touch "$tmp/began"; exec sleep 1000' | hook wait
+	serve --listen 127.0.0.1:0 --workers 1 --user "$(id -un)" \
+	    --hook-timeout 0 --on-hello "$tmp/wait"
+	dial "${addr[0]}" reply:220 say:'HELO c.example' \
+	    run:"t/until test -e '$tmp/began'; $later" \
+	    run:"t/smtpc -T 60 -c ${addr[0]} -- reply:220 say:QUIT reply:221 eof" \
+	    reply:'421 4.3.2 ' eof
+	refused '421 4.3.2' HELO
+	lacks event=hook-failed "$log"
+}
+
+@test "so with AUTH, and a hook ends only where somebody waits" {
+	clock 100
+	echo 'touch "$tmp/began"; until [ -e "$tmp/go" ]; do sleep 0.02; done' |
+	    hook wait
+	serve --listen 127.0.0.1:0 --workers 1 --user "$(id -un)" \
+	    --hook-timeout 0 --plain-auth --auth "$tmp/wait"
+	dial "${addr[0]}" reply:220 say:'EHLO c.example' reply:250 \
+	    say:'AUTH PLAIN AGEAYg==' \
+	    run:"t/until test -e '$tmp/began'; $later; touch '$tmp/go'" \
+	    reply:235 run:"rm '$tmp/go' '$tmp/began'" say:QUIT reply:221 eof
+	dial "${addr[0]}" reply:220 say:'EHLO c.example' reply:250 \
+	    say:'AUTH PLAIN AGEAYg==' run:"t/until test -e '$tmp/began'" \
+	    run:"t/smtpc -T 60 -c ${addr[0]} -- reply:220 say:QUIT reply:221 eof" \
+	    reply:'421 4.3.2 ' eof
+	lacks event=hook-failed "$log"
+}
+
 @test "where nobody wants its place, nobody has to go" {
 	clock 100
 	serve --listen 127.0.0.1:0 --workers 1

@@ -298,27 +298,56 @@ take_rest(struct running *r, int *fd,
 		left -= (int)take(r, fd, with);
 }
 
+/* When others may want its client's place; 0: when the rival polls readable. */
+static long long
+look_for_others(struct running *r)
+{
+	struct hook_run *run = r->run;
+	long long at = 0;
+
+	if (!r->terminated && run->contest)
+		at = run->contest(run->ctx);
+	if (at < 0)
+		give_up(r, "others want the place of its client");
+	return at < 0 ? 0 : at;
+}
+
+/* Wait for one of them, to the deadline at most, or until the time `look`. */
+static int
+wait_for(const struct running *r, struct pollfd *p, nfds_t n, long long look)
+{
+	const long long until = look && (!r->deadline || look < r->deadline) ?
+	    look : r->deadline;
+	const long long left = until ? until - clock_ms() : -1;
+
+	return clock_poll(p, n, until && left < 0 ? 0 : left,
+	    r->run->wait_mask);
+}
+
 /* Wait for the next thing to happen, and see to it. */
 static void
 attend(struct running *r)
 {
+	struct hook_run *run = r->run;
+	const long long look = look_for_others(r);
 	struct pollfd p[] = {
 		{ .fd = r->out, .events = POLLIN },
 		{ .fd = r->err, .events = POLLIN },
-		{ .fd = r->terminated ? -1 : r->run->peer },
+		{ .fd = r->terminated ? -1 : run->peer },
+		{ .fd = r->terminated || !run->contest || look ? -1 :
+		    run->rival, .events = POLLIN },
 	};
-	const long long left = r->deadline ? r->deadline - clock_ms() : 0;
 	int ready;
 
-	if (r->deadline && left <= 0) {
+	if (r->deadline && clock_ms() >= r->deadline) {
 		give_up(r, "it took too long");
 		return;
 	}
-	ready = clock_poll(p, 3, r->deadline ? left : -1, r->run->wait_mask);
+	ready = wait_for(r, p, sizeof p / sizeof *p, look);
 	if (ready > 0 && p[2].revents & (POLLHUP | POLLERR)) {
-		r->run->lost = true;
+		run->lost = true;
 		give_up(r, "the connection is gone");
-	} else if (!r->terminated && r->run->stop && *r->run->stop) {
+	} else if (!r->terminated && run->stop && *run->stop) {
 		give_up(r, "the server is shutting down");
 	}
 	take(r, &r->out, take_stdout);

@@ -53,9 +53,9 @@ struct hook_run {
 				   -1: nothing does */
 	const volatile sig_atomic_t *stop;	/* ends it when set; or NULL */
 	/*
-	 * Others may want the place of its client: ask again when rival polls
-	 * readable if that returned 0, or at that time of clock_ms(); it ends
-	 * the command where it returned -1.  NULL: nobody is asked.
+	 * Others may want the place of its client.  Returns -1 to end the
+	 * command, else when to ask again, by clock_ms(), or 0: when rival
+	 * polls readable.  NULL: nobody is asked.
 	 */
 	long long (*contest)(void *ctx);
 	int rival;
