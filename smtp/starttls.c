@@ -126,6 +126,7 @@ starttls_handshake(struct session *s)
 	fflush(s->stream->out);
 	if (s->stream->state != STREAM_OPEN)
 		return;
+	stream_expect_line(s->stream);	/* its patience begins anew */
 	if (tls_handshake(&s->tls, patience && patience < HANDSHAKE_TIMEOUT ?
 	    patience : HANDSHAKE_TIMEOUT) < 0) {
 		give_up(s);

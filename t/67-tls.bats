@@ -214,6 +214,20 @@ all_said() {
 	[[ $(events tls-failed) == *'error="the handshake took too long"'* ]]
 }
 
+@test "the time that a handshake has under pressure begins with it, not with the wait for STARTTLS" {
+	with_tls
+	shim ''
+	environment+=(FAIL_CLOCK=5)
+	disarm
+	serve --listen 127.0.0.1:0 --workers 1 --user "$(id -un)" -v "${options[@]}"
+	dial "${addr[0]}" reply:220 say:'EHLO c.example' reply:250 \
+	    run:"printf 1 1<>'$tmp/armed'" say:STARTTLS reply:220 \
+	    run:"t/smtpc -c ${addr[0]} -- run:'touch $tmp/there' eof >'$tmp/other' &
+	        t/until test -e '$tmp/there'" \
+	    hello:mx.example say:'EHLO c.example' reply:250 say:QUIT reply:221 eof
+	[[ -z $(events tls-failed) ]]
+}
+
 @test "a client that is silent in a handshake makes room for others" {
 	with_tls
 	serve --listen 127.0.0.1:0 --workers 1 -v "${options[@]}"
