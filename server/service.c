@@ -219,33 +219,39 @@ tell_status(struct server *server)
 	notify_send(&server->notify, "STATUS=%s", text);
 }
 
-/* A full pool is healthy; one that has no worker is not. */
-static void
-tick(void *ctx, const struct pool *pool)
+/*
+ * A full pool is healthy; one that has no worker is not.  Returns when the next
+ * sign of life is due, in ms.
+ */
+static long long
+give_sign(struct server *server, const struct pool *pool)
 {
-	struct server *server = ctx;
 	const long long period = server->notify.watchdog;
 	const long long now = clock_ms();
 
-	status_update(&server->status, &server->board);
-	if (server->notify.fd < 0)
-		return;
-	tell_status(server);
-	if (!period || now < server->watchdog_at ||
-	    pool_workers(pool, NULL, 0) == 0)
-		return;
+	if (!period)
+		return TICK;
+	if (now < server->watchdog_at)
+		return server->watchdog_at - now;
+	if (pool_workers(pool, NULL, 0) == 0)
+		return period < TICK ? period : TICK;
 	notify_send(&server->notify, "WATCHDOG=1");
 	server->watchdog_at = now + period;
+	return period;
 }
 
 static long long
-tick_interval(const struct server *server)
+tick(void *ctx, const struct pool *pool)
 {
-	const struct notify *n = &server->notify;
+	struct server *server = ctx;
+	long long sign;
 
-	if (n->fd < 0)
-		return server->status.path ? TICK : 0;
-	return n->watchdog && n->watchdog < TICK ? n->watchdog : TICK;
+	status_update(&server->status, &server->board);
+	if (server->notify.fd < 0)
+		return server->status.path ? TICK : -1;
+	tell_status(server);
+	sign = give_sign(server, pool);
+	return sign < TICK ? sign : TICK;
 }
 
 /* That of a former program, if this one can read it; else a new one. */
@@ -285,7 +291,6 @@ service_run(struct server *server, const struct handover *h)
 		.ended = mend_listeners, .hangup = restart, .child = child_ended,
 		.room = take_place,
 		.report = report, .tick = tick,
-		.tick_interval = tick_interval(server),
 		.ctx = server,
 	};
 	struct log_line l;

@@ -206,6 +206,16 @@ signs() {
 	((${EPOCHREALTIME/[.,]/} - start > 5 * 150000))
 }
 
+@test "half of WATCHDOG_USEC need not be a whole number of seconds" {
+	manage "$tmp/notify"
+	environment+=(WATCHDOG_USEC=2400000)
+	local start=${EPOCHREALTIME/[.,]/}
+	serve --workers 1 --listen 127.0.0.1:0
+	eventually signs 5
+	# 4.8 seconds; on whole ones it would be 8
+	((${EPOCHREALTIME/[.,]/} - start < 7500000))
+}
+
 @test "it does not where another process is watched, or none" {
 	manage "$tmp/notify"
 	local watched

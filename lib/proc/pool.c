@@ -46,7 +46,7 @@ struct pool {
 	long long idle_since;
 	long long leave_since;	/* the idle pool leaves; 0: it does not */
 	bool draining;
-	long long tick_at;
+	long long tick_at;		/* -1: never */
 	long long drain_began;
 	unsigned killed;	/* workers that did not end by themselves */
 	long long kill_at;	/* 0: never */
@@ -473,16 +473,14 @@ wait_signal(const struct pool *p, long long ms)
 static long long
 tick(struct pool *p)
 {
-	const long long interval = p->options->tick_interval;
-	long long now = clock_ms();
+	const long long now = clock_ms();
 
-	if (!interval)
-		return -1;
-	if (p->tick_at <= now) {
-		p->options->tick(p->options->ctx, p);
-		p->tick_at = now + interval;
+	if (p->tick_at >= 0 && p->tick_at <= now) {
+		p->tick_at = p->options->tick(p->options->ctx, p);
+		if (p->tick_at >= 0)
+			p->tick_at += now;
 	}
-	return p->tick_at - now;
+	return p->tick_at < 0 ? -1 : p->tick_at - now;
 }
 
 /* The shorter of two times; -1 is for ever. */

@@ -60,10 +60,10 @@ struct pool_options {
 	void (*child)(void *ctx, struct pool *, pid_t, int status);
 	/* There is room, as pool_claim_room() asked. */
 	void (*room)(void *ctx, const struct pool *);
-	/* SIGUSR1 came; and each tick_interval ms, if that is not 0. */
+	/* SIGUSR1 came. */
 	void (*report)(void *ctx);
-	void (*tick)(void *ctx, const struct pool *);
-	long long tick_interval;
+	/* What is due by the clock; returns in how many ms the next is, or -1. */
+	long long (*tick)(void *ctx, const struct pool *);
 	void *ctx;
 };
 
