@@ -142,6 +142,17 @@ machine_ppoll(struct pollfd *p, nfds_t n, const struct timespec *timeout,
 	return 0;
 }
 
+int
+clock_poll(struct pollfd *p, nfds_t n, long long ms, const sigset_t *mask)
+{
+	const struct timespec t = {
+		.tv_sec = (time_t)(ms / 1000),
+		.tv_nsec = (long)(ms % 1000) * 1000000,
+	};
+
+	return machine_ppoll(p, n, ms < 0 ? NULL : &t, mask);
+}
+
 /* No other client waits for a worker. */
 int
 machine_poll(struct pollfd *p, nfds_t n, int timeout)
