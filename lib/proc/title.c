@@ -19,7 +19,7 @@ static struct {
 
 /* Copy n strings into one allocation.  Returns NULL without memory. */
 static char **
-copy_strings(char **from, size_t n)
+copy_string_array(char **from, size_t n)
 {
 	size_t i, size = (n + 1) * sizeof *from;
 	char **to, *p;
@@ -54,8 +54,8 @@ title_init(int argc, char **argv)
 
 	while (environ[n])
 		n++;
-	title.arguments = copy_strings(argv, (size_t)argc);
-	title.environment = copy_strings(environ, n);
+	title.arguments = copy_string_array(argv, (size_t)argc);
+	title.environment = copy_string_array(environ, n);
 	if (!title.arguments || !title.environment || argc < 1)
 		return argv;
 	title.at = argv[0];
