@@ -282,7 +282,7 @@ verdict_for_all(struct basic *b)
 	return r;
 }
 
-/* Is it a Delivered-To of ours, for a recipient that the message was refused? */
+/* Is it our Delivered-To for a recipient that was rejected? */
 static bool
 is_refused(void *ctx, const char *field)
 {

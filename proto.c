@@ -13,6 +13,7 @@
 #include "smtp/dsn_report.h"
 #include "smtp/hello.h"
 #include "smtp/hooks.h"
+#include "smtp/journal.h"
 #include "smtp/mail.h"
 #include "smtp/starttls.h"
 #include "smtp/transcript.h"
@@ -116,7 +117,7 @@ cmd_proxy(struct session *s, const char *arg)
 	struct log_line l;
 
 	(void)arg;
-	session_log(s, &l, LEVEL_WARNING, "proxy-unexpected");
+	journal_begin(s, &l, LEVEL_WARNING, "proxy-unexpected");
 	log_str(&l, "error", "a PROXY header from a client that --proxy-from "
 	    "does not name");
 	log_end(&l);
@@ -269,9 +270,9 @@ is_error(struct session *s, const struct command *c, const struct reply *r)
 
 	if (c->run == transaction_rcpt && r->code == 550 &&
 	    s->phase == PHASE_RCPT)
-		return ++s->excused > most_excused && most_excused;
+		return ++s->tally.excused > most_excused && most_excused;
 	if (c->run == transaction_rcpt && r->code >= 400 && r->code < 500)
-		return ++s->deferred > EXCESS_RECIPIENTS;
+		return ++s->tally.deferred > EXCESS_RECIPIENTS;
 	return r->code >= 500;
 }
 
@@ -288,21 +289,21 @@ economise(struct session *s, const struct command *c, struct reply *r)
 	const bool deferred = c->run != transaction_rcpt && r->code >= 400 &&
 	    r->code < 500;
 	const bool empty = c->run == transfer_bdat && s->phase == PHASE_BDAT &&
-	    s->envelope && s->chunk == 0;
+	    s->txn.envelope && s->txn.chunk == 0;
 	const bool idle = c->traits & IDLE || stray || deferred || empty;
 
 	if (reply_closes(r))
 		return;
 	if (!stray && is_error(s, c, r)) {
 		s->stream->suspect = true;
-		if (++s->errors >= most && most) {
+		if (++s->tally.errors >= most && most) {
 			*r = reply_make(421, "4.7.0 Too many errors");
 			return;
 		}
 	}
 	if (!idle && r->code < 400)
-		s->idle_commands = 0;
-	if (idle && ++s->idle_commands >= IDLE_COMMANDS)
+		s->tally.idle_commands = 0;
+	if (idle && ++s->tally.idle_commands >= IDLE_COMMANDS)
 		*r = reply_make(421, "4.7.0 Nothing comes of this");
 }
 
@@ -342,11 +343,11 @@ log_refused_line(struct session *s, const struct command *c, const char *line,
 	if (c->run == auth_command || c->run == transfer_data ||
 	    (r->code < 500 && c->run != transaction_rcpt)) {
 		line = NULL;
-	} else if (s->auth_tried && !is_known(c)) {
+	} else if (s->auth.tried && !is_known(c)) {
 		snprintf(length, sizeof length, "%zu octets", strlen(line));
 		line = length;
 	}
-	session_log_refusal(s, c->verb, line, r);
+	journal_refusal(s, c->verb, line, r);
 }
 
 /*
@@ -362,11 +363,11 @@ recognise(struct session *s, const char *line, const char **arg)
 
 	*arg = line + verb + strspn(line + verb, " \t");
 	if (c->run == auth_command) {
-		s->auth_tried = true;
+		s->auth.tried = true;
 		public = (size_t)(*arg - line) + auth_public(*arg);
 	} else if (!is_known(c)) {
-		s->auth_tried |= auth_is_meant(line);
-		public = s->auth_tried ? 0 : SIZE_MAX;
+		s->auth.tried |= auth_is_meant(line);
+		public = s->auth.tried ? 0 : SIZE_MAX;
 	}
 	transcript_line(s, public);
 	return c;
@@ -395,7 +396,7 @@ answer_line(struct session *s, const struct command *c, const char *line,
 	if (len > COMMAND_MAX - 2 && c->run != auth_command)
 		return reply_make(500, "5.5.2 The line is too long");
 	if (len == 0) {
-		s->empty_lines++;
+		s->tally.empty_lines++;
 		return reply_make(500, "5.5.2 An empty line is no command");
 	}
 	return judge_line(s, c, arg);
@@ -409,9 +410,9 @@ run_line(struct session *s, char *line)
 	struct reply r = answer_line(s, c, line, arg);
 
 	economise(s, c, &r);
-	if (reply_refuses(&r) && !s->replies)
+	if (reply_refuses(&r) && !s->txn.replies)
 		log_refused_line(s, c, line, &r);
-	s->mail.error[0] = '\0';
+	s->txn.mail.error[0] = '\0';
 	return r;
 }
 
@@ -431,7 +432,7 @@ refuse_line(struct session *s, const char *line, const char *text)
 	else
 		c = &unknown;
 	economise(s, c, &r);
-	session_log_refusal(s, c->verb, NULL, &r);
+	journal_refusal(s, c->verb, NULL, &r);
 	return r;
 }
 
@@ -443,7 +444,7 @@ hang_up(struct session *s, const char *line, const char *text)
 	const char *arg;
 
 	recognise(s, line, &arg);
-	session_log_refusal(s, unknown.verb, NULL, &r);
+	journal_refusal(s, unknown.verb, NULL, &r);
 	return r;
 }
 
@@ -458,7 +459,7 @@ part(struct session *s, const char *line)
 	r = s->phase == PHASE_BDAT ? transfer_abandon(s) :
 	    session_farewell(s);
 	if (r.code)
-		session_log_refusal(s, "none", NULL, &r);
+		journal_refusal(s, "none", NULL, &r);
 	return r;
 }
 
@@ -470,7 +471,7 @@ static bool
 is_binary_header(const struct session *s)
 {
 	return s->phase == PHASE_NEW && s->reader.octets == 1 &&
-	    s->empty_lines == 2 && s->errors == 2;
+	    s->tally.empty_lines == 2 && s->tally.errors == 2;
 }
 
 static struct reply
@@ -483,7 +484,7 @@ take_line(struct session *s, enum line_status status, char *line)
 		return run_line(s, line);
 	case LINE_MALFORMED:
 		if (s->phase == PHASE_NEW && s->reader.octets == 1 &&
-		    s->errors == 0)	/* a TLS handshake, say */
+		    s->tally.errors == 0)	/* a TLS handshake, say */
 			return hang_up(s, line, "4.7.0 This is SMTP");
 		if (is_binary_header(s)) {
 			recognise(s, line, &arg);
@@ -511,7 +512,7 @@ next_reply(struct session *s)
 	stream_expect_line(s->stream);
 	status = line_read(&s->reader, line, sizeof line);
 	r = take_line(s, status, line);
-	if (s->auth_tried) {
+	if (s->auth.tried) {
 		explicit_bzero(line, sizeof line);
 		s->stream->secret = true;
 	}
@@ -530,13 +531,13 @@ say_one(struct session *s, const struct reply *r)
 static void
 say(struct session *s, const struct reply *r)
 {
-	const long long n = reply_closes(r) ? 0 : s->n_replies;
+	const long long n = reply_closes(r) ? 0 : s->txn.n_replies;
 	long long i;
 
 	if (s->stream->state == STREAM_CLOSED && reply_refuses(r))
 		return;			/* nobody hears it */
 	for (i = 0; i < n; i++)
-		say_one(s, s->replies ? &s->replies[i] : r);
+		say_one(s, s->txn.replies ? &s->txn.replies[i] : r);
 	if (n == 0)
 		say_one(s, r);
 	s->last_reply.code = r->code;
@@ -547,10 +548,10 @@ say(struct session *s, const struct reply *r)
 static void
 end_mail(struct session *s)
 {
-	if (s->envelope || !*s->mail_id)
+	if (s->txn.envelope || !*s->txn.id)
 		return;
-	if (s->mail.kept >= 0) {
-		hooks_tell(s, HOOK_DELIVERED, s->mail.kept);
+	if (s->txn.mail.kept >= 0) {
+		hooks_tell(s, HOOK_DELIVERED, s->txn.mail.kept);
 		dsn_report(s);
 	}
 	session_reset(s);
@@ -566,8 +567,8 @@ show_phase(const struct session *s)
 		[PHASE_RCPT] = "RCPT", [PHASE_BDAT] = "BDAT",
 	};
 
-	session_show(s, names[s->phase], s->phase == PHASE_BDAT ?
-	    s->data.octets : 0);
+	journal_show(s, names[s->phase], s->phase == PHASE_BDAT ?
+	    s->txn.data.octets : 0);
 }
 
 /* Reply and read, until a reply ends the session or the client is gone. */
@@ -613,10 +614,11 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	struct reply r;
 
 	session_begin(&s, options, client, stream);
+	journal_show_client(&s);
 	transcript_begin(&s);
 	scoreboard_count(options->board, COUNT_SESSIONS, 1);
 	show_phase(&s);
-	session_log(&s, &l, LEVEL_DEBUG, "connected");
+	journal_begin(&s, &l, LEVEL_DEBUG, "connected");
 	log_end(&l);
 	r = welcome_judge_number(&s);
 	if (!r.code) {
@@ -625,7 +627,7 @@ proto_serve(const struct proto_options *options, const struct client *client,
 			r = welcome_client(&s);
 	}
 	if (reply_refuses(&r))
-		session_log_refusal(&s, "connect", NULL, &r);
+		journal_refusal(&s, "connect", NULL, &r);
 	else if (r.code)
 		r = converse(&s, r);
 	if (r.code && !session_begins_with_tls(&s))
@@ -636,7 +638,7 @@ proto_serve(const struct proto_options *options, const struct client *client,
 		stream_hang_up(stream);
 	hooks_tell(&s, HOOK_DISCONNECT, -1);
 	count_end(&s);
-	session_log_end(&s);
+	journal_end(&s);
 	/* who said QUIT, or whose place is for others, can go at once */
 	stream_close(stream, r.code != 221 && !s.unwanted &&
 	    stream->state != STREAM_PRESSED);

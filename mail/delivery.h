@@ -73,8 +73,9 @@ int delivery_reader(struct delivery *);
 
 /*
  * Replace the spooled message by what make() writes to a new file, with the
- * old one to read; it sets above_own, too, where that has changed.  Returns
- * what make() did; the message stays as it was unless that is 0; -1, with errno set, where there could be no new file.
+ * old one to read; it sets above_own if that changes.  Returns what make()
+ * did, and the message stays as it was unless that is 0; or -1 with errno set
+ * if the new file could not be created.
  */
 int delivery_replace(struct delivery *, int (*make)(void *ctx, int from,
     int to), void *ctx);

@@ -23,18 +23,27 @@ hash_text(const char *s)
 	return h;
 }
 
-/*
- * Is the canonical address, with a local part of so many bytes, that of the
- * recipient's mailbox?
- */
+/* Is the canonical address, with this hash, that of the mailbox? */
 static bool
-is_mailbox(const struct recipient *r, const char *canonical, size_t local)
+is_mailbox(const struct recipient *r, const char *canonical, unsigned hash)
 {
 	char own[ADDRESS_CANONICAL_MAX];
 
-	return strncmp(r->mailbox, canonical, local) == 0 &&
+	return r->mailbox_hash == hash &&
 	    address_canonical(r->mailbox, own) == 0 &&
 	    strcmp(own, canonical) == 0;
+}
+
+/* Few messages have a Delivered-To, so these wait for the first one. */
+static void
+hash_mailboxes(struct recipients *to)
+{
+	char canonical[ADDRESS_CANONICAL_MAX];
+	struct recipient *r;
+
+	for (r = to->all; r < to->all + to->n; r++)
+		if (address_canonical(r->mailbox, canonical) == 0)
+			r->mailbox_hash = hash_text(canonical);
 }
 
 /* Index of the first recipient with the key of the i-th. */
@@ -197,14 +206,16 @@ note_delivered_to(struct recipients *to, const char *value)
 {
 	char canonical[ADDRESS_CANONICAL_MAX];
 	struct recipient *r;
-	size_t local;
+	unsigned hash;
 
+	if (to->lookups == 0)
+		hash_mailboxes(to);
 	if (++to->lookups > LOOKUPS_MAX ||
 	    address_canonical(value, canonical) < 0)
 		return;
-	local = (size_t)(strchrnul(canonical, '@') - canonical);
+	hash = hash_text(canonical);
 	for (r = to->all; r < to->all + to->n; r++)
-		if (is_mailbox(r, canonical, local)) {
+		if (is_mailbox(r, canonical, hash)) {
 			r->above = true;
 			to->above++;
 		}

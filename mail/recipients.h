@@ -29,6 +29,7 @@ struct recipient {
 	/* private */
 	char *key;		/* the same for all spellings of a mailbox */
 	unsigned hash;		/* of key */
+	unsigned mailbox_hash;
 	bool above;		/* the field above is its Delivered-To */
 };
 

@@ -82,9 +82,9 @@ begin_session(struct rehearsal *x, const struct place *p, bool encrypted)
 	else
 		endpoint_parse(&c.remote, p->local.ip);
 	session_begin(s, &x->server->settings.proto, &c, &x->stream);
-	s->extended = true;
+	s->hello.extended = true;
 	s->phase = PHASE_HELLO;
-	strcpy(s->helo, "client.example");
+	strcpy(s->hello.name, "client.example");
 	session_set_protocol(s);
 }
 
@@ -167,7 +167,7 @@ show_environment(struct rehearsal *x)
 	if (event >= HOOK_DISCONNECT)
 		return;
 	if (event == HOOK_RECIPIENT)	/* it is not in the list yet */
-		recipients_clear(&x->session.recipients);
+		recipients_clear(&x->session.txn.recipients);
 	var = hooks_environment(&x->session, event, event == HOOK_RECIPIENT ||
 	    event == HOOK_MDA ? a : NULL, a);
 	for (; var && *var; var++)
@@ -227,8 +227,8 @@ try_address(struct rehearsal *x, const struct place *p,
 
 	begin_session(x, p, encrypted);
 	if (authenticated) {
-		strcpy(x->session.user, "user");
-		x->session.mechanism = "PLAIN";
+		strcpy(x->session.auth.user, "user");
+		x->session.auth.mechanism = "PLAIN";
 		session_set_protocol(&x->session);
 	}
 	printf("\n%s at %s %s%s%s\n", address, listener_kinds[p->kind].name,

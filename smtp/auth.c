@@ -12,6 +12,7 @@
 #include "lib/text/base64.h"
 #include "smtp/auth.h"
 #include "smtp/hooks.h"
+#include "smtp/journal.h"
 #include "smtp/transcript.h"
 
 enum {
@@ -162,7 +163,7 @@ log_auth_failure(const struct session *s, const struct login *l,
 	char text[REPLY_TEXT_MAX + 8];
 
 	scoreboard_count(s->options->board, COUNT_AUTH_FAILED, 1);
-	session_log(s, &line, LEVEL_INFO, "auth-failed");
+	journal_begin(s, &line, LEVEL_INFO, "auth-failed");
 	snprintf(text, sizeof text, "%d %s", r->code, r->text);
 	log_str(&line, "mechanism", l->mechanism);
 	log_str(&line, "user", l->name);
@@ -208,8 +209,8 @@ verify_login(struct session *s, struct login *l)
 	close(fd);
 	if (r.code != 235)
 		return r;
-	strcpy(s->user, l->name);
-	s->mechanism = l->mechanism;
+	strcpy(s->auth.user, l->name);
+	s->auth.mechanism = l->mechanism;
 	session_set_protocol(s);
 	return r;
 }
@@ -222,10 +223,10 @@ static struct reply
 slow_down(struct session *s, struct reply r)
 {
 	const long long most = s->options->max_auth_errors;
-	const long long n = s->auth_errors++;
+	const long long n = s->auth.errors++;
 
 	stream_pause(s->stream, n < DELAY_DOUBLES ? DELAY << n : DELAY_MAX);
-	if (most && s->auth_errors >= most)
+	if (most && s->auth.errors >= most)
 		return reply_make(421, "4.7.0 Too many failed logins");
 	return r;
 }
@@ -276,7 +277,7 @@ auth_is_meant(const char *line)
 bool
 auth_offered(const struct session *s)
 {
-	return s->options->hooks->auth.command && !*s->user &&
+	return s->options->hooks->auth.command && !*s->auth.user &&
 	    (s->options->plain_auth || s->client.tls.encrypted);
 }
 
@@ -290,9 +291,9 @@ auth_command(struct session *s, const char *arg)
 
 	if (!s->options->hooks->auth.command)
 		return reply_make(502, "5.5.1 AUTH is not enabled");
-	if (!s->extended)
+	if (!s->hello.extended)
 		return reply_make(503, "5.5.1 Send EHLO first");
-	if (*s->user)
+	if (*s->auth.user)
 		return reply_make(503, "5.5.1 Already authenticated");
 	if (!s->options->plain_auth && !s->client.tls.encrypted)
 		return reply_make(538, "5.7.11 Encryption required for "

@@ -3,6 +3,7 @@
 
 #include "smtp/connect.h"
 #include "smtp/hooks.h"
+#include "smtp/journal.h"
 #include "smtp/xclient.h"
 
 /* Not who is of this machine, is trusted, or is one through whom many come. */
@@ -13,7 +14,7 @@ is_counted(const struct session *s)
 
 	return !s->trusted && !s->client.probe &&
 	    !endpoint_is_loopback(remote) &&
-	    !(xclient_offered(s) && strcmp(remote->ip, s->proxy) == 0);
+	    !(xclient_offered(s) && strcmp(remote->ip, s->xclient.proxy) == 0);
 }
 
 /* Take the worker's place on the scoreboard as this client. */
@@ -24,8 +25,8 @@ show_client(const struct session *s, bool counted)
 	unsigned char key[SCOREBOARD_KEY];
 
 	endpoint_key(counted ? &s->client.remote : &nobody, key);
-	scoreboard_serve(s->options->board, session_client(s), key);
-	session_show(s, "connected", 0);
+	scoreboard_serve(s->options->board, client_address(&s->client), key);
+	journal_show(s, "connected", 0);
 }
 
 struct reply
@@ -71,12 +72,12 @@ ask(struct session *s)
 {
 	struct reply r = reply_none();
 
-	session_cut_headers(s, 0);
+	fields_cut(&s->fields, 0);
 	if (!s->client.probe) {
 		find_name(s);
 		r = hooks_ask(s, HOOK_CONNECTION, NULL, NULL);
 	}
-	s->n_connection = s->n_hello = s->n_headers;
+	s->fields.n_connection = s->fields.n_hello = s->fields.n;
 	if (!reply_refuses(&r))
 		return reply_none();
 	if (r.code != 521)

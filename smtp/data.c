@@ -7,6 +7,7 @@
 #include "lib/text/param.h"
 #include "smtp/data.h"
 #include "smtp/hooks.h"
+#include "smtp/journal.h"
 #include "smtp/transcript.h"
 
 struct chunk {
@@ -17,7 +18,7 @@ struct chunk {
 static bool
 is_binary(const struct session *s)
 {
-	return s->body && strcmp(s->body, "BINARYMIME") == 0;
+	return s->txn.body && strcmp(s->txn.body, "BINARYMIME") == 0;
 }
 
 static bool
@@ -38,7 +39,7 @@ static struct reply
 judge_data(const struct session *s)
 {
 	const struct proto_options *o = s->options;
-	const struct data *d = &s->data;
+	const struct data *d = &s->txn.data;
 
 	if (d->bare_cr || (d->bare_lf && !o->accept_bare_newline))
 		return reply_make(550, "5.6.11 Bare CR or LF in the message; "
@@ -56,7 +57,7 @@ static struct reply
 receive_data(struct session *s)
 {
 	char in[STREAM_BUFFER], out[STREAM_BUFFER + 1];
-	struct data *d = &s->data;
+	struct data *d = &s->txn.data;
 	unsigned long long lines;
 	size_t n, used, len;
 
@@ -67,17 +68,17 @@ receive_data(struct session *s)
 		lines = d->lines;
 		used = data_decode(d, in, n, out, &len);
 		transcript_data(s, in, used);
-		session_show(s, "DATA", d->octets);
+		journal_show(s, "DATA", d->octets);
 		if (d->done) {
 			stream_unread(s->stream, in + used, n - used);
 			explicit_bzero(in + used, n - used);	/* AUTH? */
 		}
-		if (!s->envelope)
+		if (!s->txn.envelope)
 			continue;
 		if (judge_data(s).code)
 			session_drop_envelope(s);
 		else
-			s->envelope->ops->write(s->envelope, out, len,
+			s->txn.envelope->ops->write(s->txn.envelope, out, len,
 			    d->lines - lines);
 	}
 	transcript_end_data(s, d);
@@ -87,10 +88,10 @@ receive_data(struct session *s)
 struct reply
 transfer_abandon(struct session *s)
 {
-	if (s->envelope)
+	if (s->txn.envelope)
 		session_drop_envelope(s);
 	if (s->stream->state == STREAM_CLOSED)
-		session_log_lost(s, NULL);
+		journal_lost(s, NULL);
 	return session_farewell(s);
 }
 
@@ -103,10 +104,10 @@ begin(struct session *s, bool chunked)
 	if (s->phase == PHASE_REFUSED)	/* RFC 2033 4.2 */
 		return reply_make(is_lmtp(s) ? 503 : 554,
 		    "5.5.1 No valid recipients");
-	data_init(&s->data, chunked);
+	data_init(&s->txn.data, chunked);
 	r = hooks_ask(s, HOOK_DATA, NULL, NULL);
 	if (!reply_refuses(&r))
-		r = s->envelope->ops->begin_data(s->envelope);
+		r = s->txn.envelope->ops->begin_data(s->txn.envelope);
 	if (!reply_refuses(&r))
 		return reply_none();
 	session_drop_envelope(s);
@@ -117,7 +118,7 @@ begin(struct session *s, bool chunked)
 static void
 expect_replies(struct session *s)
 {
-	s->n_replies = is_lmtp(s) ? (long long)s->recipients.n : 0;
+	s->txn.n_replies = is_lmtp(s) ? (long long)s->txn.recipients.n : 0;
 }
 
 /* Is it one refusal for all? */
@@ -133,6 +134,22 @@ are_alike(const struct reply *each, size_t n)
 	return alike;
 }
 
+/* Mark and log each recipient that its reply rejects. */
+static void
+refuse_recipients(struct session *s, const char *command,
+    const struct reply *each)
+{
+	struct recipient *r = s->txn.recipients.all;
+	size_t i;
+
+	for (i = 0; i < s->txn.recipients.n; i++, r++) {
+		r->refused = reply_refuses(&each[i]);
+		if (r->refused)
+			journal_refused_recipient(s, command, r->email,
+			    &each[i]);
+	}
+}
+
 /*
  * Close the envelope for recipients that have a reply each.  Returns the first
  * that accepts, or else the first.
@@ -140,7 +157,7 @@ are_alike(const struct reply *each, size_t n)
 static struct reply
 close_for_each(struct session *s)
 {
-	const size_t n = (size_t)s->n_replies;
+	const size_t n = (size_t)s->txn.n_replies;
 	struct reply *each = calloc(n, sizeof *each);
 	struct reply r;
 	size_t i;
@@ -149,8 +166,8 @@ close_for_each(struct session *s)
 		session_drop_envelope(s);
 		return reply_make(451, "4.3.0 Out of memory");
 	}
-	s->envelope->ops->close(s->envelope, each, n);
-	s->envelope = NULL;
+	s->txn.envelope->ops->close(s->txn.envelope, each, n);
+	s->txn.envelope = NULL;
 	for (i = 0; n > 1 && i < n; i++)	/* the session goes on */
 		if (each[i].code == 421)
 			each[i].code = 451;
@@ -159,8 +176,8 @@ close_for_each(struct session *s)
 		free(each);
 		return r;
 	}
-	s->replies = each;
-	session_refuse_recipients(s, s->phase == PHASE_BDAT ? "BDAT" : "DATA",
+	s->txn.replies = each;
+	refuse_recipients(s, s->phase == PHASE_BDAT ? "BDAT" : "DATA",
 	    each);
 	for (i = 0; i < n && reply_refuses(&each[i]); i++)
 		;
@@ -175,19 +192,19 @@ finish(struct session *s)
 	const long long now = clock_ms();
 	struct reply r;
 
-	s->declared_size = s->data.octets;
-	s->dot_deadline = timeout ? now + timeout : 0;
-	if (s->n_replies) {
+	s->txn.declared_size = s->txn.data.octets;
+	s->txn.dot_deadline = timeout ? now + timeout : 0;
+	if (s->txn.n_replies) {
 		r = close_for_each(s);
 	} else {
-		s->envelope->ops->close(s->envelope, &r, 1);
-		s->envelope = NULL;
+		s->txn.envelope->ops->close(s->txn.envelope, &r, 1);
+		s->txn.envelope = NULL;
 	}
-	s->dot_deadline = 0;
+	s->txn.dot_deadline = 0;
 	stream_excuse(s->stream, clock_ms() - now);
 	if (!reply_refuses(&r)) {
 		stream_earn(s->stream);
-		session_log_mail(s, s->data.octets);
+		journal_message(s, s->txn.data.octets);
 	}
 	return r;
 }
@@ -205,11 +222,11 @@ transfer_data(struct session *s, const char *arg)
 		return r;
 	r = reply_make(354, "End data with <CR><LF>.<CR><LF>");
 	reply_write(s->stream->out, &r);
-	session_show(s, "DATA", 0);
+	journal_show(s, "DATA", 0);
 	stream_begin_data(s->stream);
 	r = receive_data(s);
 	stream_end_data(s->stream);
-	if (!s->data.done)
+	if (!s->txn.data.done)
 		return transfer_abandon(s);
 	expect_replies(s);
 	return r.code ? r : finish(s);
@@ -237,7 +254,7 @@ receive_chunk(struct session *s, unsigned long long left, bool keep)
 {
 	char in[STREAM_BUFFER], out[STREAM_BUFFER + 1];
 	const bool binary = is_binary(s);
-	struct data *d = &s->data;
+	struct data *d = &s->txn.data;
 	unsigned long long lines;
 	size_t n, len;
 
@@ -255,9 +272,9 @@ receive_chunk(struct session *s, unsigned long long left, bool keep)
 			data_pass(d, in, n);
 		else
 			data_decode(d, in, n, out, &len);
-		s->envelope->ops->write(s->envelope, binary ? in : out, len,
-		    d->lines - lines);
-		session_show(s, "BDAT", d->octets);
+		s->txn.envelope->ops->write(s->txn.envelope,
+		    binary ? in : out, len, d->lines - lines);
+		journal_show(s, "BDAT", d->octets);
 	}
 	transcript_end_data(s, NULL);
 	return left == 0;
@@ -268,7 +285,7 @@ transfer_skip(struct session *s, const char *arg, struct reply refusal)
 {
 	struct chunk c;
 
-	if (s->envelope)
+	if (s->txn.envelope)
 		session_drop_envelope(s);
 	if (s->stream->state != STREAM_OPEN)
 		return refusal;
@@ -289,6 +306,7 @@ judge_chunk(struct session *s, const struct chunk *c)
 {
 	const unsigned long long most =
 	    (unsigned long long)s->options->max_size;
+	const struct data *d = &s->txn.data;
 	struct reply r;
 
 	if (s->phase != PHASE_BDAT) {
@@ -299,7 +317,7 @@ judge_chunk(struct session *s, const struct chunk *c)
 		stream_begin_data(s->stream);
 	}
 	/* a CR LF that chunks divide counts late: it may be too much by now */
-	if (most && (s->data.octets > most || c->size > most - s->data.octets))
+	if (most && (d->octets > most || c->size > most - d->octets))
 		return too_large(s);
 	return reply_none();
 }
@@ -312,7 +330,7 @@ transfer_bdat(struct session *s, const char *arg)
 
 	if (!parse_chunk(arg, &c))
 		return transfer_skip(s, arg, reply_none());
-	s->chunk = c.size;
+	s->txn.chunk = c.size;
 	r = judge_chunk(s, &c);
 	if (r.code)
 		r = transfer_skip(s, arg, r);
@@ -325,7 +343,7 @@ transfer_bdat(struct session *s, const char *arg)
 	if (r.code || s->stream->state != STREAM_OPEN)
 		return r;
 	stream_end_data(s->stream);
-	data_end(&s->data);
+	data_end(&s->txn.data);
 	r = judge_data(s);
 	if (!r.code)
 		return finish(s);

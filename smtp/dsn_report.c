@@ -12,6 +12,7 @@
 #include "mail/trace.h"
 #include "smtp/dsn_report.h"
 #include "smtp/hooks.h"
+#include "smtp/journal.h"
 
 static void
 log_report_failure(const struct session *s)
@@ -19,8 +20,8 @@ log_report_failure(const struct session *s)
 	struct log_line l;
 	int error = errno;
 
-	session_log(s, &l, LEVEL_ERROR, "report-failed");
-	log_str(&l, "id", s->mail_id);
+	journal_begin(s, &l, LEVEL_ERROR, "report-failed");
+	log_str(&l, "id", s->txn.id);
 	log_str(&l, "error", strerror(error));
 	log_end(&l);
 }
@@ -29,7 +30,7 @@ log_report_failure(const struct session *s)
 static size_t
 select_report_recipients(const struct session *s, struct report_recipient *to)
 {
-	const struct recipients *list = &s->recipients;
+	const struct recipients *list = &s->txn.recipients;
 	const struct recipient *r;
 	size_t n = 0;
 
@@ -47,9 +48,9 @@ locate_message(const struct session *s, struct report *r)
 {
 	struct trace_place place;
 
-	if (trace_find(s->mail.kept, s->mail_id, &place) < 0)
+	if (trace_find(s->txn.mail.kept, s->txn.id, &place) < 0)
 		return -1;
-	r->message = s->mail.kept;
+	r->message = s->txn.mail.kept;
 	r->begin = place.below;
 	r->header_end = place.end;
 	return 0;
@@ -76,22 +77,23 @@ send_report(struct session *s, const struct report *r)
 void
 dsn_report(struct session *s)
 {
-	const struct dsn *d = &s->dsn;
+	const struct dsn *d = &s->txn.dsn;
 	struct report r = {
-		.hostname = s->options->hostname, .id = s->mail_id,
-		.sender = s->mail.sender, .utf8 = s->utf8,
+		.hostname = s->options->hostname, .id = s->txn.id,
+		.sender = s->txn.mail.sender, .utf8 = s->txn.utf8,
 		.envelope_id = *d->envelope_id ? d->envelope_id : NULL,
 		.arrival = time(NULL) -
-		    (time_t)((clock_ms() - s->mail_began) / 1000),
+		    (time_t)((clock_ms() - s->txn.began) / 1000),
 		/* commands that read lines can't handle a BINARYMIME message */
 		.whole = d->ret && strcmp(d->ret, "FULL") == 0 &&
-		    !(s->body && strcmp(s->body, "BINARYMIME") == 0),
+		    !(s->txn.body && strcmp(s->txn.body, "BINARYMIME") == 0),
 	};
 	struct report_recipient *to;
 
-	if (!dsn_is_offered(s) || !*s->mail.sender || s->recipients.n == 0)
+	if (!dsn_is_offered(s) || !*s->txn.mail.sender ||
+	    s->txn.recipients.n == 0)
 		return;
-	to = calloc(s->recipients.n, sizeof *to);
+	to = calloc(s->txn.recipients.n, sizeof *to);
 	if (!to) {
 		log_report_failure(s);
 		return;

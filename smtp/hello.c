@@ -19,14 +19,14 @@ keep_helo(struct session *s, const char *name)
 {
 	size_t n = 0;
 
-	if (*s->given.helo)
-		name = s->given.helo;
+	if (*s->xclient.given.helo)
+		name = s->xclient.given.helo;
 	for (; *name && n < HELO_MAX; name++)
 		if (isalnum((unsigned char)*name) || strchr(".:_[]-", *name))
-			s->helo[n++] = *name;
-	s->helo[n] = '\0';
+			s->hello.name[n++] = *name;
+	s->hello.name[n] = '\0';
 	if (n == 0)
-		strcpy(s->helo, "unknown");
+		strcpy(s->hello.name, "unknown");
 }
 
 static struct reply
@@ -38,17 +38,17 @@ greet(struct session *s, const char *name, bool extended)
 	    utf8_is_beyond_ascii(name)))	/* RFC 6531 3.7.1 */
 		return reply_make(501,
 		    "5.5.4 That is no domain and no address literal");
-	s->n_hello = s->n_connection;
+	s->fields.n_hello = s->fields.n_connection;
 	session_reset(s);
 	s->phase = PHASE_NEW;
-	s->extended = extended;
+	s->hello.extended = extended;
 	session_set_protocol(s);
 	xclient_end(s);
 	keep_helo(s, name);
 	r = hooks_ask(s, HOOK_HELLO, NULL, NULL);
 	if (reply_refuses(&r))
 		return r;
-	s->n_hello = s->n_headers;
+	s->fields.n_hello = s->fields.n;
 	s->phase = PHASE_HELLO;
 	return reply_none();
 }

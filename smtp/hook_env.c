@@ -67,10 +67,10 @@ hook_env_set_session(struct environment *e, const struct session *s)
 	    environment_set(e, "SMTP_HOSTNAME", s->options->hostname) |
 	    environment_set(e, "SMTP_LISTENER",
 		listener_kinds[s->client.kind].name) |
-	    set_some(e, "SMTP_HELO", s->helo) |
-	    set_some(e, "SMTP_USER", s->user) |
-	    environment_set(e, "SMTP_AUTH", s->mechanism) |
-	    set_some(e, "SMTP_PROTOCOL", s->protocol);
+	    set_some(e, "SMTP_HELO", s->hello.name) |
+	    set_some(e, "SMTP_USER", s->auth.user) |
+	    environment_set(e, "SMTP_AUTH", s->auth.mechanism) |
+	    set_some(e, "SMTP_PROTOCOL", s->hello.protocol);
 }
 
 /* A line for each of them, if there is any. */
@@ -96,19 +96,20 @@ set_mail(struct environment *e, const struct session *s)
 {
 	char size[24];
 
-	snprintf(size, sizeof size, "%llu", s->declared_size);
-	return environment_set(e, "SMTP_ID", s->mail_id) |
-	    environment_set(e, "SENDER", s->mail.sender) |
-	    set_some(e, "SENDER_DOMAIN", s->mail.sender_domain) |
-	    environment_set(e, "SMTP_SIZE", s->declared_size ? size : NULL) |
-	    environment_set(e, "SMTP_BODY", s->body) |
-	    environment_set(e, "SMTP_UTF8", s->utf8 ? "1" : NULL) |
+	snprintf(size, sizeof size, "%llu", s->txn.declared_size);
+	return environment_set(e, "SMTP_ID", s->txn.id) |
+	    environment_set(e, "SENDER", s->txn.mail.sender) |
+	    set_some(e, "SENDER_DOMAIN", s->txn.mail.sender_domain) |
+	    environment_set(e, "SMTP_SIZE",
+		s->txn.declared_size ? size : NULL) |
+	    environment_set(e, "SMTP_BODY", s->txn.body) |
+	    environment_set(e, "SMTP_UTF8", s->txn.utf8 ? "1" : NULL) |
 	    environment_set(e, "SMTP_REQUIRETLS",
-		s->requiretls ? "1" : NULL) |
-	    environment_set(e, "SMTP_RET", s->dsn.ret) |
+		s->txn.requiretls ? "1" : NULL) |
+	    environment_set(e, "SMTP_RET", s->txn.dsn.ret) |
 	    environment_set(e, "ENVID",
-		*s->dsn.envelope_id ? s->dsn.envelope_id : NULL) |
-	    set_recipients(e, &s->recipients);
+		*s->txn.dsn.envelope_id ? s->txn.dsn.envelope_id : NULL) |
+	    set_recipients(e, &s->txn.recipients);
 }
 
 static int
@@ -121,10 +122,10 @@ set_recipient(struct environment *e, const struct session *s,
 	    mailbox);
 
 	address_mailbox(takes->local, delimiters, mailbox);
-	dsn_format_notify(s->dsn.notify, notify);
+	dsn_format_notify(s->txn.dsn.notify, notify);
 	return environment_set(e, "RECIPIENT", a->email) |
 	    environment_set(e, "ORIGINAL_RECIPIENT",
-		*s->dsn.original ? s->dsn.original : NULL) |
+		*s->txn.dsn.original ? s->txn.dsn.original : NULL) |
 	    environment_set(e, "SMTP_NOTIFY", *notify ? notify : NULL) |
 	    environment_set(e, "LOCAL", a->local) |
 	    environment_set(e, "EXTENSION", *extension ? extension : NULL) |
@@ -150,11 +151,11 @@ hook_env_set(struct environment *e, const struct session *s,
 {
 	if (hook_env_set_session(e, s) < 0)
 		return -1;
-	if (*s->mail_id && set_mail(e, s) < 0)
+	if (*s->txn.id && set_mail(e, s) < 0)
 		return -1;
 	if ((event == HOOK_DELIVERED || event == HOOK_DSN) &&
 	    environment_set(e, "SMTP_FILE",
-		*s->mail.file ? s->mail.file : NULL) < 0)
+		*s->txn.mail.file ? s->txn.mail.file : NULL) < 0)
 		return -1;
 	if (event >= HOOK_DELIVERED && set_reply(e, &s->last_reply) < 0)
 		return -1;

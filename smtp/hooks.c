@@ -6,6 +6,7 @@
 #include "lib/clock.h"
 #include "lib/text/verdict.h"
 #include "smtp/hooks.h"
+#include "smtp/journal.h"
 
 /* What a refusal without words of its own becomes, event by event. */
 static const struct {
@@ -82,10 +83,10 @@ log_complaint(void *ctx, const char *line)
 	const struct session *s = ctx;
 	struct log_line l;
 
-	session_log(s, &l, LEVEL_WARNING, "hook-said");
-	log_str(&l, "hook", s->asked);
-	if (*s->mail_id)
-		log_str(&l, "id", s->mail_id);
+	journal_begin(s, &l, LEVEL_WARNING, "hook-said");
+	log_str(&l, "hook", s->event);
+	if (*s->txn.id)
+		log_str(&l, "id", s->txn.id);
 	log_str(&l, "text", line);
 	log_end(&l);
 }
@@ -98,9 +99,9 @@ log_failure(const struct session *s, const char *name,
 	struct log_line l;
 
 	scoreboard_count(s->options->board, COUNT_HOOK_FAILED, 1);
-	session_log(s, &l, LEVEL_ERROR, "hook-failed");
-	if (*s->mail_id)
-		log_str(&l, "id", s->mail_id);
+	journal_begin(s, &l, LEVEL_ERROR, "hook-failed");
+	if (*s->txn.id)
+		log_str(&l, "id", s->txn.id);
 	log_str(&l, "hook", name);
 	log_str(&l, "command", run->hook->command);
 	if (run->failed)
@@ -119,7 +120,7 @@ was_ended(struct session *s, const struct hook_run *run, struct reply *r)
 {
 	if (run->lost) {
 		s->stream->state = STREAM_CLOSED;
-		session_log_lost(s, s->asked);
+		journal_lost(s, s->event);
 		*r = reply_make(451, "4.4.2 The connection is lost");
 		return true;
 	}
@@ -153,7 +154,7 @@ take_mailbox(const struct session *s, const struct hook_end *end,
 	size_t pos = 0, len;
 
 	while ((value = verdict_line(end, "MAILBOX", &pos, &len))) {
-		if (!parse_email(value, len, &a) || (a.utf8 && !s->utf8))
+		if (!parse_email(value, len, &a) || (a.utf8 && !s->txn.utf8))
 			return false;
 		*mailbox = a;
 	}
@@ -184,8 +185,10 @@ take_headers(struct session *s, const struct hook_end *end)
 	size_t pos = 0, len;
 
 	while ((value = verdict_line(end, "HEADER", &pos, &len)))
-		if (session_add_header(s, value, len) < 0)
+		if (fields_add(&s->fields, value, len) < 0)
 			return false;
+	if (s->fields.text)
+		s->txn.mail.headers = s->fields.text;
 	return true;
 }
 
@@ -243,9 +246,9 @@ time_left(const struct session *s)
 {
 	long long left;
 
-	if (!s->dot_deadline)
+	if (!s->txn.dot_deadline)
 		return s->options->hooks->timeout;
-	left = s->dot_deadline - clock_ms();
+	left = s->txn.dot_deadline - clock_ms();
 	return left > 0 ? left : 1;
 }
 
@@ -262,8 +265,8 @@ static void
 prepare(struct session *s, enum hook_event event, struct hook_run *run)
 {
 	fflush(s->stream->out);
-	s->asked = events[event].name;
-	session_show(s, s->asked, s->declared_size);
+	s->event = events[event].name;
+	journal_show(s, s->event, s->txn.declared_size);
 	run->input = run->output = run->credentials = -1;
 	run->output_max = 0;
 	run->stop = event <= HOOK_DATA ? s->stream->limits->stop : NULL;
@@ -344,11 +347,11 @@ filter(void *ctx, unsigned i, int from, int to)
 	run.input = from;
 	run.output = to;
 	if (most && fstat(from, &st) == 0)	/* our header is none of it */
-		run.output_max = HEADERS_MAX +
+		run.output_max = FIELDS_MAX +
 		    (st.st_size > most ? st.st_size : most);
 	r = ask_one(s, HOOK_FILTER, i, &run, NULL, NULL, &skip);
 	if (skip)
-		s->mail.filters = i;
+		s->txn.mail.filters = i;
 	return r;
 }
 
@@ -370,8 +373,8 @@ hand_to(void *ctx, const struct recipient *r, int message)
 	struct session *s = ctx;
 	struct address recipient, mailbox;
 
-	s->dsn.notify = r->notify;
-	strcpy(s->dsn.original, r->original ? r->original : "");
+	s->txn.dsn.notify = r->notify;
+	strcpy(s->txn.dsn.original, r->original ? r->original : "");
 	if (!parse_email(r->email, strlen(r->email), &recipient) ||
 	    !parse_email(r->mailbox, strlen(r->mailbox), &mailbox))
 		return reply_make(451, "4.3.0 Local error, try again later");
@@ -412,7 +415,7 @@ hooks_authenticate(struct session *s, int credentials)
 	if (hook_env_set_session(&h->environment, s) < 0)
 		return reply_make(454, "4.7.0 Out of memory");
 	prepare(s, HOOK_HELLO, &run);
-	s->asked = "auth";
+	s->event = "auth";
 	run.hook = &h->auth;
 	run.environment = h->environment.vars;
 	run.credentials = credentials;

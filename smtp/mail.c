@@ -37,7 +37,7 @@ static struct reply
 judge_charset(const struct session *s, const struct address *a)
 {
 	/* NOLINTNEXTLINE(*-core.uninitialized.*): without a code it is set */
-	if (!a->utf8 || s->utf8)
+	if (!a->utf8 || s->txn.utf8)
 		return reply_none();
 	return reply_make(553, "5.6.7 An address in UTF-8 needs SMTPUTF8");
 }
@@ -47,20 +47,21 @@ static struct reply
 open_envelope(struct session *s, const struct address *sender)
 {
 	session_set_protocol(s);
-	s->mail_began = clock_ms();
-	snprintf(s->mail_id, sizeof s->mail_id, "%s.%lld", s->id, ++s->mails);
-	s->mail.client = s->client.remote.ip;
-	s->mail.name = s->client.name;
-	s->mail.helo = s->helo;
-	s->mail.protocol = s->protocol;
-	s->mail.hostname = s->options->hostname;
-	s->mail.tls = &s->client.tls;
-	strcpy(s->mail.sender, sender->email);
-	strcpy(s->mail.sender_domain, sender->domain);
-	s->mail.each = listener_kinds[s->client.kind].lmtp;
-	hooks_attach(s, &s->mail);
-	return s->options->new_envelope(s->options->ctx, &s->mail,
-	    s->declared_size, &s->envelope);
+	s->txn.began = clock_ms();
+	snprintf(s->txn.id, sizeof s->txn.id, "%s.%lld", s->id,
+	    ++s->tally.mails);
+	s->txn.mail.client = s->client.remote.ip;
+	s->txn.mail.name = s->client.name;
+	s->txn.mail.helo = s->hello.name;
+	s->txn.mail.protocol = s->hello.protocol;
+	s->txn.mail.hostname = s->options->hostname;
+	s->txn.mail.tls = &s->client.tls;
+	strcpy(s->txn.mail.sender, sender->email);
+	strcpy(s->txn.mail.sender_domain, sender->domain);
+	s->txn.mail.each = listener_kinds[s->client.kind].lmtp;
+	hooks_attach(s, &s->txn.mail);
+	return s->options->new_envelope(s->options->ctx, &s->txn.mail,
+	    s->txn.declared_size, &s->txn.envelope);
 }
 
 struct reply
@@ -70,7 +71,7 @@ transaction_open(struct session *s, const char *arg)
 	struct address sender;
 	struct reply r;
 
-	if (!*s->user && (s->options->require_auth ||
+	if (!*s->auth.user && (s->options->require_auth ||
 	    listener_kinds[s->client.kind].auth))
 		return reply_make(530, "5.7.0 Authentication is required");
 	if (s->client.probe)
@@ -82,7 +83,7 @@ transaction_open(struct session *s, const char *arg)
 		r = judge_charset(s, &sender);
 	if (r.code)
 		return r;
-	if (most && s->mails >= most)
+	if (most && s->tally.mails >= most)
 		return reply_make(421, "4.7.0 Too many mails in one session");
 	return open_envelope(s, &sender);
 }
@@ -148,10 +149,11 @@ transaction_max_recipients(const struct session *s)
 static bool
 has_room(const struct session *s, const char *email)
 {
-	const struct recipients *to = &s->recipients;
+	const struct recipients *to = &s->txn.recipients;
 
 	return to->bytes + strlen(email) + 1 <= RECIPIENT_LIST_MAX &&
-	    to->original_bytes + strlen(s->dsn.original) <= RECIPIENT_LIST_MAX;
+	    to->original_bytes + strlen(s->txn.dsn.original) <=
+	    RECIPIENT_LIST_MAX;
 }
 
 /* Limits and policy first: a command can't overrule them. */
@@ -160,10 +162,10 @@ judge_recipient(struct session *s, const struct address *a)
 {
 	const long long most = transaction_max_recipients(s);
 
-	if ((most && s->recipients.n >= (unsigned long long)most) ||
+	if ((most && s->txn.recipients.n >= (unsigned long long)most) ||
 	    !has_room(s, a->email))
 		return reply_make(452, "4.5.3 Too many recipients");
-	if (!s->trusted && !*s->user && !is_our_domain(s, a->domain))
+	if (!s->trusted && !*s->auth.user && !is_our_domain(s, a->domain))
 		return reply_make(550, "5.7.1 We take no mail for that domain");
 	return reply_none();
 }
@@ -175,34 +177,35 @@ transaction_add(struct session *s, const struct address *recipient,
 	/* a command for delivery may want the extension */
 	const char *delimiters = s->options->hooks->n[HOOK_MDA] ? "" :
 	    s->options->delimiters;
-	struct recipient *r = recipients_add(&s->recipients, recipient,
-	    mailbox, delimiters, s->options->hostname, s->dsn.original,
-	    s->dsn.notify);
+	struct recipient *r = recipients_add(&s->txn.recipients, recipient,
+	    mailbox, delimiters, s->options->hostname, s->txn.dsn.original,
+	    s->txn.dsn.notify);
 	struct reply refusal;
 
 	if (!r)
 		return reply_make(451, "4.3.0 Out of memory");
-	refusal = s->envelope->ops->add_recipient(s->envelope, r, mailbox);
+	refusal = s->txn.envelope->ops->add_recipient(s->txn.envelope, r,
+	    mailbox);
 	if (refusal.code)
-		recipients_drop_last(&s->recipients);
+		recipients_drop_last(&s->txn.recipients);
 	return refusal;
 }
 
 static struct reply
 accept_recipient(struct session *s, const struct address *recipient)
 {
-	const size_t headers = s->n_headers;
+	const size_t headers = s->fields.n;
 	struct address other = { .email = "" };
 	struct reply answer = hooks_ask(s, HOOK_RECIPIENT, recipient, &other);
 	struct reply refusal = reply_refuses(&answer) ? answer :
 	    transaction_add(s, recipient, *other.email ? &other : recipient);
 
 	if (refusal.code) {
-		session_cut_headers(s, headers);
+		fields_cut(&s->fields, headers);
 		return refusal;
 	}
-	if (s->dsn.notify & DSN_SUCCESS)
-		s->mail.keep_open = true;
+	if (s->txn.dsn.notify & DSN_SUCCESS)
+		s->txn.mail.keep_open = true;
 	s->phase = PHASE_RCPT;
 	return answer.code ? answer : reply_make(250, "2.1.5 Ok");
 }

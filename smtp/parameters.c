@@ -42,8 +42,8 @@ set_size(struct session *s, const struct param *p)
 	const unsigned long long limit =
 	    (unsigned long long)s->options->max_size;
 
-	if (param_number(p, &s->declared_size) == 0 &&
-	    (!limit || s->declared_size <= limit))
+	if (param_number(p, &s->txn.declared_size) == 0 &&
+	    (!limit || s->txn.declared_size <= limit))
 		return reply_none();
 	if (errno == EINVAL)
 		return reply_make(501, "5.5.4 Invalid SIZE parameter; use a "
@@ -63,8 +63,8 @@ set_body(struct session *s, const struct param *p)
 
 	for (i = 0; i < sizeof bodies / sizeof *bodies; i++)
 		if (param_is(p, bodies[i]))
-			s->body = bodies[i];
-	if (s->body)
+			s->txn.body = bodies[i];
+	if (s->txn.body)
 		return reply_none();
 	return reply_make(501, "5.5.4 Invalid BODY parameter; use 7BIT, "
 	    "8BITMIME or BINARYMIME");
@@ -84,14 +84,14 @@ set_flag(const struct param *p, bool *flag)
 static struct reply
 set_utf8(struct session *s, const struct param *p)
 {
-	return set_flag(p, &s->utf8);
+	return set_flag(p, &s->txn.utf8);
 }
 
 /* The message may be relayed over TLS only; hooks and delivery are told. */
 static struct reply
 set_requiretls(struct session *s, const struct param *p)
 {
-	return set_flag(p, &s->requiretls);
+	return set_flag(p, &s->txn.requiretls);
 }
 
 /* The client's claim about the author is checked for syntax, but not used. */
@@ -110,7 +110,7 @@ set_auth(struct session *s, const struct param *p)
 static struct reply
 set_ret(struct session *s, const struct param *p)
 {
-	if (dsn_parse_ret(&s->dsn, p))
+	if (dsn_parse_ret(&s->txn.dsn, p))
 		return reply_none();
 	return reply_make(501, "5.5.4 Invalid RET parameter; use FULL or "
 	    "HDRS");
@@ -119,7 +119,7 @@ set_ret(struct session *s, const struct param *p)
 static struct reply
 set_envid(struct session *s, const struct param *p)
 {
-	if (dsn_parse_envid(&s->dsn, p))
+	if (dsn_parse_envid(&s->txn.dsn, p))
 		return reply_none();
 	return reply_make(501, "5.5.4 Invalid ENVID parameter; use at most %d "
 	    "bytes of xtext", ENVID_MAX);
@@ -128,7 +128,7 @@ set_envid(struct session *s, const struct param *p)
 static struct reply
 set_notify(struct session *s, const struct param *p)
 {
-	if (dsn_parse_notify(&s->dsn, p))
+	if (dsn_parse_notify(&s->txn.dsn, p))
 		return reply_none();
 	return reply_make(501, "5.5.4 Invalid NOTIFY parameter; use NEVER, or "
 	    "a list of SUCCESS, FAILURE and DELAY");
@@ -137,7 +137,7 @@ set_notify(struct session *s, const struct param *p)
 static struct reply
 set_orcpt(struct session *s, const struct param *p)
 {
-	if (dsn_parse_orcpt(&s->dsn, p, s->utf8))
+	if (dsn_parse_orcpt(&s->txn.dsn, p, s->txn.utf8))
 		return reply_none();
 	return reply_make(501, "5.5.4 Invalid ORCPT parameter; use "
 	    "TYPE;ADDRESS of at most %d bytes", ORCPT_MAX);
@@ -191,17 +191,17 @@ set_parameters(struct session *s, const struct parameter *table, const char *p)
 struct reply
 parameters_mail(struct session *s, const char *text)
 {
-	s->declared_size = 0;
-	s->body = NULL;
-	s->utf8 = s->requiretls = false;
-	s->dsn = (struct dsn){ .ret = NULL };
+	s->txn.declared_size = 0;
+	s->txn.body = NULL;
+	s->txn.utf8 = s->txn.requiretls = false;
+	s->txn.dsn = (struct dsn){ .ret = NULL };
 	return set_parameters(s, mail_parameters, text);
 }
 
 struct reply
 parameters_rcpt(struct session *s, const char *text)
 {
-	s->dsn.notify = 0;
-	s->dsn.original[0] = '\0';
+	s->txn.dsn.notify = 0;
+	s->txn.dsn.original[0] = '\0';
 	return set_parameters(s, rcpt_parameters, text);
 }

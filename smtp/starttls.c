@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include "smtp/hooks.h"
+#include "smtp/journal.h"
 #include "smtp/starttls.h"
 #include "smtp/transcript.h"
 
@@ -22,7 +23,7 @@ log_said(void *ctx, const char *line)
 {
 	struct log_line l;
 
-	session_log(ctx, &l, LEVEL_WARNING, "tls-said");
+	journal_begin(ctx, &l, LEVEL_WARNING, "tls-said");
 	log_str(&l, "text", line);
 	log_end(&l);
 }
@@ -33,7 +34,7 @@ log_result(const struct session *s)
 	const struct tls_result *tls = &s->client.tls;
 	struct log_line l;
 
-	session_log(s, &l, LEVEL_DEBUG, "encrypted");
+	journal_begin(s, &l, LEVEL_DEBUG, "encrypted");
 	log_str(&l, "protocol", tls->protocol);
 	log_str(&l, "cipher", tls->cipher);
 	if (*tls->server_name)
@@ -48,10 +49,10 @@ log_failure(const struct session *s)
 {
 	struct log_line l;
 
-	session_log(s, &l, LEVEL_INFO, "tls-failed");
-	log_str(&l, "error", s->tls.failed);
+	journal_begin(s, &l, LEVEL_INFO, "tls-failed");
+	log_str(&l, "error", s->tls.run.failed);
 	log_end(&l);
-	transcript_note(s, "not encrypted: %s", s->tls.failed);
+	transcript_note(s, "not encrypted: %s", s->tls.run.failed);
 }
 
 static int
@@ -67,9 +68,10 @@ give_up(struct session *s)
 	struct stream *stream = s->stream;
 
 	if (stream->state == STREAM_PRESSED)
-		s->tls.failed = "others wanted its place";
+		s->tls.run.failed = "others wanted its place";
 	else if (stream->state == STREAM_OPEN)
-		stream->state = *s->tls.stop ? STREAM_STOPPED : STREAM_CLOSED;
+		stream->state = *s->tls.run.stop ? STREAM_STOPPED :
+		    STREAM_CLOSED;
 	log_failure(s);
 }
 
@@ -80,7 +82,7 @@ begin(struct session *s)
 	struct environment *e = &s->options->hooks->environment;
 
 	environment_clear(e);
-	s->tls = (struct tls_run){
+	s->tls.run = (struct tls_run){
 		.means = &s->options->tls, .environment = e->vars,
 		.in = s->stream->in_fd, .out = s->stream->out_fd,
 		.stop = s->stream->limits->stop,
@@ -88,12 +90,12 @@ begin(struct session *s)
 		.wait = wait_for_client, .ctx = s->stream,
 		.stderr_lines = { .report = log_said, .ctx = s },
 	};
-	if (tls_begin(&s->tls) < 0) {
+	if (tls_begin(&s->tls.run) < 0) {
 		log_failure(s);
-		s->tls.failed = NULL;	/* the session can go on */
+		s->tls.run.failed = NULL;	/* the session can go on */
 		return -1;
 	}
-	s->tls_begun = s->tls_due = true;
+	s->tls.begun = s->tls.due = true;
 	return 0;
 }
 
@@ -120,20 +122,21 @@ starttls_handshake(struct session *s)
 {
 	const long long patience = s->stream->limits->read_timeout;
 
-	if (!s->tls_due)
+	if (!s->tls.due)
 		return;
-	s->tls_due = false;
+	s->tls.due = false;
 	fflush(s->stream->out);
 	if (s->stream->state != STREAM_OPEN)
 		return;
 	stream_expect_line(s->stream);	/* its patience begins anew */
-	if (tls_handshake(&s->tls, patience && patience < HANDSHAKE_TIMEOUT ?
-	    patience : HANDSHAKE_TIMEOUT) < 0) {
+	if (tls_handshake(&s->tls.run,
+	    patience && patience < HANDSHAKE_TIMEOUT ? patience :
+	    HANDSHAKE_TIMEOUT) < 0) {
 		give_up(s);
 		return;
 	}
-	stream_switch(s->stream, s->tls.clear_in, s->tls.clear_out);
-	s->client.tls = s->tls.result;
+	stream_switch(s->stream, s->tls.run.clear_in, s->tls.run.clear_out);
+	s->client.tls = s->tls.run.result;
 	session_forget(s);	/* it may be somebody else's, RFC 3207 4.2 */
 	transcript_note(s, "encrypted, %s %s", s->client.tls.protocol,
 	    s->client.tls.cipher);
@@ -150,7 +153,7 @@ starttls_at_once(struct session *s)
 			s->stream->state = STREAM_CLOSED;
 		starttls_handshake(s);
 	} else {
-		s->tls.failed = "the proxy did not encrypt";
+		s->tls.run.failed = "the proxy did not encrypt";
 		log_failure(s);
 		s->stream->state = STREAM_CLOSED;
 	}
@@ -168,9 +171,9 @@ log_ending(const struct session *s, int status)
 	struct log_line l;
 
 	if (broken)
-		session_log(s, &l, LEVEL_WARNING, "tls-ended");
+		journal_begin(s, &l, LEVEL_WARNING, "tls-ended");
 	else
-		session_log(s, &l, LEVEL_DEBUG, "tls-ended");
+		journal_begin(s, &l, LEVEL_DEBUG, "tls-ended");
 	if (WIFSIGNALED(status)) {
 		log_num(&l, "signal", WTERMSIG(status));
 		log_str(&l, "name", strsignal(WTERMSIG(status)));
@@ -183,9 +186,9 @@ log_ending(const struct session *s, int status)
 void
 starttls_end(struct session *s)
 {
-	if (!s->tls_begun)
+	if (!s->tls.begun)
 		return;
-	tls_end(&s->tls);
-	if (s->tls.status)
-		log_ending(s, s->tls.status);
+	tls_end(&s->tls.run);
+	if (s->tls.run.status)
+		log_ending(s, s->tls.run.status);
 }

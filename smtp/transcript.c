@@ -19,6 +19,7 @@
 
 #include "lib/clock.h"
 #include "lib/file.h"
+#include "smtp/journal.h"
 #include "smtp/transcript.h"
 
 enum {
@@ -171,7 +172,7 @@ put_transcript_heading(const struct session *s)
 	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	transcript_note(s, "smtpd %s, session %s, %s", VERSION, s->id, when);
 	transcript_note(s, "client %s%s%s, listener %s %s %u",
-	    session_client(s), *c->via ? " via " : "", c->via,
+	    client_address(&s->client), *c->via ? " via " : "", c->via,
 	    listener_kinds[c->kind].name, *c->local.ip ? c->local.ip :
 	    "local", c->local.port);
 }
@@ -181,7 +182,7 @@ log_transcript_failure(const struct session *s, int error)
 {
 	struct log_line l;
 
-	session_log(s, &l, LEVEL_WARNING, "transcript-failed");
+	journal_begin(s, &l, LEVEL_WARNING, "transcript-failed");
 	log_str(&l, "error", strerror(error));
 	log_end(&l);
 }
@@ -218,7 +219,7 @@ transcript_end(struct session *s)
 
 	if (!t)
 		return;
-	transcript_note(s, "%s", session_end_word(s));
+	transcript_note(s, "%s", journal_end_word(s));
 	if (t->fd >= 0)
 		close(t->fd);
 	if (t->error)

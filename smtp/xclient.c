@@ -11,6 +11,7 @@
 #include "lib/text/param.h"
 #include "lib/text/utf8.h"
 #include "lib/text/xtext.h"
+#include "smtp/journal.h"
 #include "smtp/xclient.h"
 
 /* The client that the attributes describe. */
@@ -207,8 +208,8 @@ drop_stale_values(struct identity *id, unsigned seen)
 void
 xclient_end(struct session *s)
 {
-	if (s->introduced)
-		s->proxy[0] = '\0';
+	if (s->xclient.introduced)
+		s->xclient.proxy[0] = '\0';
 }
 
 /*
@@ -221,17 +222,17 @@ restart_session(struct session *s, const struct identity *id)
 	session_forget(s);
 	s->client = id->client;
 	s->client.probe = s->client.trusted = false;
-	strcpy(s->client.via, s->proxy);
-	s->given = id->given;
-	s->introduced = true;
-	s->errors = s->idle_commands = s->auth_errors = 0;
+	strcpy(s->client.via, s->xclient.proxy);
+	s->xclient.given = id->given;
+	s->xclient.introduced = true;
+	s->tally.errors = s->tally.idle_commands = s->auth.errors = 0;
 	s->stream->suspect = false;
-	session_show_client(s);
-	strcpy(s->user, id->user);
-	s->mechanism = *s->user ? "XCLIENT" : NULL;
+	journal_show_client(s);
+	strcpy(s->auth.user, id->user);
+	s->auth.mechanism = *s->auth.user ? "XCLIENT" : NULL;
 	s->trusted = networks_contain(&s->options->trusted,
 	    &s->client.remote);
-	if (*s->user)
+	if (*s->auth.user)
 		xclient_end(s);
 }
 
@@ -240,23 +241,23 @@ log_identity(const struct session *s)
 {
 	struct log_line l;
 
-	session_log(s, &l, LEVEL_DEBUG, "xclient");
+	journal_begin(s, &l, LEVEL_DEBUG, "xclient");
 	log_str(&l, "name", s->client.name);
-	log_str(&l, "helo", s->given.helo);
-	log_str(&l, "user", s->user);
+	log_str(&l, "helo", s->xclient.given.helo);
+	log_str(&l, "user", s->auth.user);
 	log_end(&l);
 }
 
 bool
 xclient_offered(const struct session *s)
 {
-	return *s->proxy != '\0';
+	return *s->xclient.proxy != '\0';
 }
 
 struct reply
 xclient_command(struct session *s, const char *arg)
 {
-	struct identity id = { .client = s->client, .given = s->given };
+	struct identity id = { .client = s->client, .given = s->xclient.given };
 	char text[PARAM_VALUE_MAX + 1];
 	const char *p = text;
 	struct param param;

@@ -605,7 +605,7 @@ headers() {
 	post_both x
 	[[ $answer == 250* ]]
 	given "$tmp/file" "$(message "$base/bob")"
-	[[ $(events message) == *" file=\"$(message "$base/bob")\"" ]]
+	[[ $(events message) == *" file=\"$(message "$base/bob")\" "* ]]
 	cd "$tmp"
 	dir=mail/{mailbox}
 	ln -s "$OLDPWD/smtpd" "$OLDPWD/t" .

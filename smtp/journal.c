@@ -1,0 +1,222 @@
+/*
+ * The log lines of a session.  Values that the client chose are escaped by
+ * lib/log.c, and come after ours, so that a long one can't push ours out.
+ */
+#include <stdio.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/proc/scoreboard.h"
+#include "lib/proc/title.h"
+#include "smtp/journal.h"
+
+enum {
+	REFUSALS_LOGGED = 200,	/* of a session; more are counted */
+	REFUSALS_BYTES = 65536,	/* of their log lines, at most */
+	REFUSALS_FREE = 1024,	/* of these, whatever the client sends */
+	REFUSALS_FACTOR = 8,	/* of these, for each byte that it sends */
+};
+
+void
+journal_begin(const struct session *s, struct log_line *l, enum log_level level,
+    const char *event)
+{
+	log_begin(l, level, event);
+	log_str(l, "client", client_address(&s->client));
+	log_str(l, "session", s->id);
+	if (*s->client.via)
+		log_str(l, "via", s->client.via);
+}
+
+void
+journal_show_client(const struct session *s)
+{
+	const unsigned worker = scoreboard_worker(s->options->board);
+
+	if (worker)
+		title_set("smtpd: worker %u [%s] ", worker,
+		    client_address(&s->client));
+}
+
+void
+journal_show(const struct session *s, const char *phase,
+    unsigned long long bytes)
+{
+	struct scoreboard *board = s->options->board;
+	char text[SCOREBOARD_PHASE_MAX + 24];
+
+	scoreboard_note(board, phase, (long long)bytes, s->tally.mails,
+	    s->tally.errors);
+	if (!scoreboard_worker(board))
+		return;
+	if (bytes >= 1000) {
+		snprintf(text, sizeof text, "%s %llu kB", phase,
+		    bytes / 1000);
+		phase = text;
+	}
+	title_set_suffix(phase);
+}
+
+static void
+log_recipients(const struct session *s, struct log_line *l)
+{
+	char to[LOG_VALUE_MAX + 2];
+
+	if (recipients_count(&s->txn.recipients) == 0)
+		return;
+	recipients_join(&s->txn.recipients, ',', to, sizeof to);
+	log_str(l, "to", to);
+}
+
+/*
+ * The bytes of log that the refusals of a session may take: about as many as
+ * usual sessions need, and few enough that a client can't cause ten times as
+ * much log as it sends.
+ */
+static unsigned long long
+log_allowance(const struct session *s)
+{
+	const unsigned long long n = REFUSALS_FREE +
+	    REFUSALS_FACTOR * s->stream->received;
+
+	return n < REFUSALS_BYTES ? n : REFUSALS_BYTES;
+}
+
+/* from is logged once a transaction; to, if the refusal is about it. */
+static void
+log_envelope(struct session *s, struct log_line *l, const char *to)
+{
+	if (!s->txn.sender_logged)
+		log_str(l, "from", s->txn.mail.sender);
+	s->txn.sender_logged = true;
+	if (to)
+		log_str(l, "to", to);
+	else if (s->phase >= PHASE_RCPT && !s->txn.envelope)
+		log_recipients(s, l);
+}
+
+/* Log a refusal of one recipient, or of all if to is NULL. */
+static void
+log_refusal(struct session *s, const char *command, const char *line,
+    const struct reply *r, const char *to)
+{
+	char text[REPLY_TEXT_MAX + 8];
+	struct log_line l;
+
+	if (s->stream->state == STREAM_CLOSED)	/* the client is gone */
+		return;
+	s->tally.refusals++;
+	if (s->tally.refusals - s->tally.unlogged > REFUSALS_LOGGED ||
+	    (s->tally.logged && s->tally.logged >= log_allowance(s))) {
+		s->tally.unlogged++;
+		return;
+	}
+	journal_begin(s, &l, LEVEL_INFO, "refused");
+	log_str(&l, "command", command);
+	snprintf(text, sizeof text, "%d %s", r->code, r->text);
+	if (session_begins_with_tls(s))
+		log_str(&l, "unsent", text);
+	else
+		log_str(&l, "reply", text);
+	if (*s->txn.id)
+		log_str(&l, "id", s->txn.id);
+	if (*s->txn.mail.error)
+		log_str(&l, "error", s->txn.mail.error);
+	if (*s->txn.id)
+		log_envelope(s, &l, to);
+	if (line)
+		log_str(&l, "line", line);
+	log_end(&l);
+	s->tally.logged += l.len;
+}
+
+static void
+log_tls(const struct tls_result *tls, struct log_line *l)
+{
+	char text[2 * TLS_VALUE_MAX];
+
+	if (!tls->encrypted)
+		return;
+	snprintf(text, sizeof text, "%s%s%s", tls->protocol,
+	    *tls->cipher ? " " : "", tls->cipher);
+	log_str(l, "tls", text);
+}
+
+void
+journal_refusal(struct session *s, const char *command,
+    const char *line, const struct reply *r)
+{
+	log_refusal(s, command, line, r, NULL);
+}
+
+void
+journal_refused_recipient(struct session *s, const char *command,
+    const char *recipient, const struct reply *r)
+{
+	log_refusal(s, command, NULL, r, recipient);
+}
+
+void
+journal_message(const struct session *s, unsigned long long size)
+{
+	struct log_line l;
+
+	scoreboard_count(s->options->board, COUNT_MESSAGES, 1);
+	scoreboard_count(s->options->board, COUNT_OCTETS, size);
+	journal_begin(s, &l, LEVEL_INFO, "message");
+	log_str(&l, "id", s->txn.id);
+	log_num(&l, "recipients",
+	    (long long)recipients_count(&s->txn.recipients));
+	log_num(&l, "size", (long long)size);
+	log_num(&l, "took_ms", clock_ms() - s->txn.began);
+	log_str(&l, "protocol", s->hello.protocol);
+	log_tls(&s->client.tls, &l);
+	if (*s->txn.mail.file)
+		log_str(&l, "file", s->txn.mail.file);
+	log_str(&l, "helo", s->hello.name);	/* of the client, as below */
+	log_str(&l, "from", s->txn.mail.sender);
+	log_recipients(s, &l);
+	log_end(&l);
+}
+
+void
+journal_lost(const struct session *s, const char *hook)
+{
+	struct log_line l;
+
+	if (!*s->txn.id)
+		return;
+	journal_begin(s, &l, LEVEL_INFO, "lost");
+	log_str(&l, "id", s->txn.id);
+	log_str(&l, "from", s->txn.mail.sender);
+	if (hook)
+		log_str(&l, "hook", hook);
+	log_end(&l);
+}
+
+const char *
+journal_end_word(const struct session *s)
+{
+	static const char *const words[] = {
+		[STREAM_OPEN] = "closed", [STREAM_CLOSED] = "lost",
+		[STREAM_TIMEOUT] = "timeout", [STREAM_EXPIRED] = "expired",
+		[STREAM_SLOW] = "slow", [STREAM_STOPPED] = "stopped",
+		[STREAM_PRESSED] = "pressure",
+	};
+
+	return words[s->stream->state];
+}
+
+void
+journal_end(const struct session *s)
+{
+	struct log_line l;
+
+	journal_begin(s, &l, s->tally.unlogged ? LEVEL_INFO : LEVEL_DEBUG,
+	    "disconnected");
+	log_str(&l, "how", journal_end_word(s));
+	log_num(&l, "mails", s->tally.mails);
+	log_num(&l, "errors", s->tally.errors);
+	log_num(&l, "refused", s->tally.refusals);
+	log_end(&l);
+}
