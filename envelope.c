@@ -589,7 +589,7 @@ basic_envelope_new(const struct basic_options *options, struct mail *mail,
 	b->header.dropped = "Return-Path";
 	if (size < (unsigned long long)options->min_free)
 		size = (unsigned long long)options->min_free;
-	if (store_room(options->store, size) == 0) {
+	if (store_check_room(options->store, size) == 0) {
 		*e = &b->envelope;
 		return reply_none();
 	}

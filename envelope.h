@@ -74,7 +74,7 @@ struct envelope_ops {
 	struct reply (*begin_data)(struct envelope *);
 	/*
 	 * The next octets of the message; lines of text end with LF.  In them
-	 * end so many lines, as file_count_lines() counts.
+	 * end so many lines, as line_count() counts.
 	 */
 	void (*write)(struct envelope *, const char *, size_t,
 	    unsigned long long lines);

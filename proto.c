@@ -595,7 +595,7 @@ count_end(const struct session *s)
 	case STREAM_SLOW:
 		scoreboard_count(s->options->board, COUNT_TIMED_OUT, 1);
 		break;
-	case STREAM_PRESSED:
+	case STREAM_PRESSURE:
 		scoreboard_count(s->options->board, COUNT_PRESSED, 1);
 		break;
 	case STREAM_OPEN:
@@ -641,7 +641,7 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	journal_end(&s);
 	/* who said QUIT, or whose place is for others, can go at once */
 	stream_close(stream, r.code != 221 && !s.unwanted &&
-	    stream->state != STREAM_PRESSED);
+	    stream->state != STREAM_PRESSURE);
 	starttls_end(&s);
 	transcript_end(&s);
 	session_end(&s);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/file.h"
+#include "lib/text/line.h"
 
 enum {
 	COPY_CHUNK = 1 << 30,	/* octets asked of the kernel at a time */
@@ -99,7 +100,7 @@ outfile_begin(struct outfile *o, int fd, char *buf)
 }
 
 int
-file_room(int fd, unsigned long long octets)
+file_check_room(int fd, unsigned long long octets)
 {
 	struct statvfs vfs;
 
@@ -111,19 +112,6 @@ file_room(int fd, unsigned long long octets)
 		return -1;
 	}
 	return 0;
-}
-
-unsigned long long
-file_count_lines(const char *s, size_t n, char *last)
-{
-	const char *p = s, *end = s + n;
-	unsigned long long lines = 0;
-
-	for (; (p = memchr(p, '\n', (size_t)(end - p))); p++)
-		lines += (p == s ? *last : p[-1]) != '\r';
-	if (n)
-		*last = end[-1];
-	return lines;
 }
 
 /* Write to the file; what has a rescue goes to another one. */
@@ -166,7 +154,7 @@ outfile_put(struct outfile *o, const char *s, size_t n)
 {
 	char last = o->last;
 
-	outfile_put_lines(o, s, n, file_count_lines(s, n, &last));
+	outfile_put_lines(o, s, n, line_count(s, n, &last));
 }
 
 void

@@ -27,13 +27,7 @@ void file_begin_sync(int fd);
  * Is there room for that many octets, and for a file, where fd is?  Returns 0,
  * or -1 with errno set: ENOSPC.
  */
-int file_room(int fd, unsigned long long octets);
-
-/*
- * How many of n octets are LF without a CR before them?  *last is the octet
- * that came before, and becomes the last one.
- */
-unsigned long long file_count_lines(const char *, size_t n, char *last);
+int file_check_room(int fd, unsigned long long octets);
 
 /*
  * A file that is written through a large buffer.  Writing never blames: the

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/text/line.h"
 #include "mail/delivery.h"
 
 enum { BATCH = 16 };	/* copies whose files or directories are open at once */
@@ -233,7 +234,7 @@ measure(struct delivery *d)
 
 	d->size = d->lines = 0;
 	while ((n = pread(d->fd, buf, OUTFILE_BUFFER, (off_t)d->size)) > 0) {
-		d->lines += file_count_lines(buf, (size_t)n, &last);
+		d->lines += line_count(buf, (size_t)n, &last);
 		d->size += (unsigned long long)n;
 	}
 	return (int)n;

@@ -308,7 +308,7 @@ store_prefix(const struct store *s)
 }
 
 int
-store_room(const struct store *s, unsigned long long octets)
+store_check_room(const struct store *s, unsigned long long octets)
 {
-	return file_room(store_is_one(s) ? s->one.tmp : s->base, octets);
+	return file_check_room(store_is_one(s) ? s->one.tmp : s->base, octets);
 }

@@ -103,6 +103,6 @@ const char *store_prefix(const struct store *);
  * Is there room for that many octets, and for a file?  Returns 0, or -1 with
  * errno set: ENOSPC.
  */
-int store_room(const struct store *, unsigned long long octets);
+int store_check_room(const struct store *, unsigned long long octets);
 
 #endif

@@ -217,7 +217,7 @@ static void
 explain_confinement(const struct settings *s)
 {
 	const char *command = settings_command(s);
-	const unsigned means = confine_means();
+	const unsigned means = confine_support();
 
 	page_title("Confinement");
 	if (command)
@@ -415,7 +415,7 @@ explain_risks(const struct rehearsal *x)
 	warn(!x->server->storeless && store_is_exposed(store), "everybody on "
 	    "this machine may put mail into the Maildir, or take it away; "
 	    "chmod o-w");
-	warn(!x->server->storeless && store_room(store, room) < 0, "there is "
+	warn(!x->server->storeless && store_check_room(store, room) < 0, "there is "
 	    "less room than --min-free: MAIL would get 452 now");
 	warn(public && !strchr(s->hostname, '.'), "the hostname has no dot, "
 	    "and others know no such host; give --hostname");

@@ -28,11 +28,11 @@ take_handshake(struct tls_result *tls)
 	const char *protocol = getenv("SSL_PROTOCOL");
 
 	tls->encrypted = protocol && *protocol;
-	tls_take(tls, "SSL_PROTOCOL", protocol);
-	tls_take(tls, "SSL_CIPHER", getenv("SSL_CIPHER"));
-	tls_take(tls, "SSL_PEER_CERT_SUBJECT",
+	tls_set_variable(tls, "SSL_PROTOCOL", protocol);
+	tls_set_variable(tls, "SSL_CIPHER", getenv("SSL_CIPHER"));
+	tls_set_variable(tls, "SSL_PEER_CERT_SUBJECT",
 	    getenv("SSL_PEER_CERT_SUBJECT"));
-	tls_take(tls, "SSL_TLS_SNI_SERVERNAME",
+	tls_set_variable(tls, "SSL_TLS_SNI_SERVERNAME",
 	    getenv("SSL_TLS_SNI_SERVERNAME"));
 }
 
@@ -52,7 +52,7 @@ descriptor_from(const char *variable)
 
 /* It may have somebody standing by who encrypts (UCSPI-TLS). */
 static void
-take_tls_means(struct tls_means *m)
+take_tls_means(struct tls_config *m)
 {
 	m->control = descriptor_from("SSLCTLFD");
 	m->in = descriptor_from("SSLREADFD");

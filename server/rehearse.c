@@ -287,7 +287,7 @@ rehearse_handshake(struct rehearsal *x)
 	struct server *server = x->server;
 	int ends[2];
 	struct tls_run run = {
-		.means = &server->settings.proto.tls, .wait_mask = &waiting,
+		.config = &server->settings.proto.tls, .wait_mask = &waiting,
 		.stderr_lines = { .report = keep_line, .ctx = x },
 	};
 	bool begun, good;

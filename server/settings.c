@@ -175,7 +175,7 @@ set_defaults(struct settings *s)
 			.read_timeout = 5 * 60 * 1000,
 			.write_timeout = 5 * 60 * 1000,
 			.session_timeout = 60 * 60 * 1000,
-			.min_rate = 500, .rival_fd = -1,
+			.min_rate = 500, .pressure_fd = -1,
 		},
 	};
 }

@@ -50,10 +50,10 @@ take_header(struct client *client, const struct proxy_header *h)
 	client->remote_unknown = h->source.family == AF_UNSPEC;
 	client->trusted = false;
 	client->tls.encrypted = h->encrypted;
-	tls_take(&client->tls, "SSL_PROTOCOL", h->protocol);
-	tls_take(&client->tls, "SSL_CIPHER", h->cipher);
-	tls_take(&client->tls, "SSL_PEER_CERT_SUBJECT", h->subject);
-	tls_take(&client->tls, "SSL_TLS_SNI_SERVERNAME", h->authority);
+	tls_set_variable(&client->tls, "SSL_PROTOCOL", h->protocol);
+	tls_set_variable(&client->tls, "SSL_CIPHER", h->cipher);
+	tls_set_variable(&client->tls, "SSL_PEER_CERT_SUBJECT", h->subject);
+	tls_set_variable(&client->tls, "SSL_TLS_SNI_SERVERNAME", h->authority);
 }
 
 static bool
@@ -109,7 +109,7 @@ leave_listeners(void)
 {
 	if (!serving)
 		return;
-	serving->settings.limits.rival_fd = -1;
+	serving->settings.limits.pressure_fd = -1;
 	listeners_close(&serving->listeners);
 }
 
@@ -300,11 +300,11 @@ watch_rivals(struct server *server, int epoll)
 {
 	struct stream_limits *l = &server->settings.limits;
 
-	l->contested = is_contested;
+	l->is_under_pressure = is_contested;
 	l->ctx = server;
-	l->rival_fd = scoreboard_pressure_fd(&server->board);
-	if (l->rival_fd < 0)
-		l->rival_fd = epoll < 0 ? server->listeners.all[0].fd : epoll;
+	l->pressure_fd = scoreboard_pressure_fd(&server->board);
+	if (l->pressure_fd < 0)
+		l->pressure_fd = epoll < 0 ? server->listeners.all[0].fd : epoll;
 }
 
 static void

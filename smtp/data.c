@@ -201,9 +201,9 @@ finish(struct session *s)
 		s->txn.envelope = NULL;
 	}
 	s->txn.dot_deadline = 0;
-	stream_excuse(s->stream, clock_ms() - now);
+	stream_add_progress(s->stream, clock_ms() - now);
 	if (!reply_refuses(&r)) {
-		stream_earn(s->stream);
+		stream_note_progress(s->stream);
 		journal_message(s, s->txn.data.octets);
 	}
 	return r;

@@ -126,7 +126,7 @@ was_ended(struct session *s, const struct hook_run *run, struct reply *r)
 	}
 	if (run->failed && run->stop && *run->stop)
 		s->stream->state = STREAM_STOPPED;
-	else if (!run->contest || s->stream->state != STREAM_PRESSED)
+	else if (!run->check_pressure || s->stream->state != STREAM_PRESSURE)
 		return false;
 	*r = session_farewell(s);
 	return true;
@@ -257,7 +257,7 @@ contest(void *ctx)
 {
 	const struct session *s = ctx;
 
-	return stream_contest(s->stream);
+	return stream_check_pressure(s->stream);
 }
 
 /* What all commands have in common.  Replies that wait are sent. */
@@ -270,8 +270,8 @@ prepare(struct session *s, enum hook_event event, struct hook_run *run)
 	run->input = run->output = run->credentials = -1;
 	run->output_max = 0;
 	run->stop = event <= HOOK_DATA ? s->stream->limits->stop : NULL;
-	run->contest = event <= HOOK_DATA ? contest : NULL;
-	run->rival = s->stream->limits->rival_fd;
+	run->check_pressure = event <= HOOK_DATA ? contest : NULL;
+	run->pressure_fd = s->stream->limits->pressure_fd;
 	run->peer = events[event].delivers ? -1 : stream_peer(s->stream);
 	run->wait_mask = s->options->hooks->wait_mask;
 	run->complain = log_complaint;

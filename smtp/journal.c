@@ -201,7 +201,7 @@ journal_end_word(const struct session *s)
 		[STREAM_OPEN] = "closed", [STREAM_CLOSED] = "lost",
 		[STREAM_TIMEOUT] = "timeout", [STREAM_EXPIRED] = "expired",
 		[STREAM_SLOW] = "slow", [STREAM_STOPPED] = "stopped",
-		[STREAM_PRESSED] = "pressure",
+		[STREAM_PRESSURE] = "pressure",
 	};
 
 	return words[s->stream->state];

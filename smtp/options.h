@@ -31,7 +31,7 @@ struct proto_options {
 	bool strict;
 	bool require_auth;
 	bool plain_auth;		/* AUTH without encryption */
-	struct tls_means tls;		/* how connections are encrypted */
+	struct tls_config tls;		/* how connections are encrypted */
 	bool require_tls;		/* except for local clients */
 	int transcripts;		/* their directory; -1: none */
 	long long transcript_room;	/* bytes that must stay free there */

@@ -116,7 +116,7 @@ session_farewell(const struct session *s)
 		return reply_make(421, "4.4.2 The data came too slowly");
 	case STREAM_STOPPED:
 		return reply_make(421, "4.3.2 Shutting down, try again later");
-	case STREAM_PRESSED:
+	case STREAM_PRESSURE:
 		return reply_make(421, "4.3.2 Too busy to wait for you, try "
 		    "again later");
 	case STREAM_OPEN:

@@ -67,7 +67,7 @@ give_up(struct session *s)
 {
 	struct stream *stream = s->stream;
 
-	if (stream->state == STREAM_PRESSED)
+	if (stream->state == STREAM_PRESSURE)
 		s->tls.run.failed = "others wanted its place";
 	else if (stream->state == STREAM_OPEN)
 		stream->state = *s->tls.run.stop ? STREAM_STOPPED :
@@ -83,7 +83,7 @@ begin(struct session *s)
 
 	environment_clear(e);
 	s->tls.run = (struct tls_run){
-		.means = &s->options->tls, .environment = e->vars,
+		.config = &s->options->tls, .environment = e->vars,
 		.in = s->stream->in_fd, .out = s->stream->out_fd,
 		.stop = s->stream->limits->stop,
 		.wait_mask = s->stream->limits->wait_mask,

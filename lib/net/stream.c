@@ -94,20 +94,20 @@ static bool
 is_contested(const struct stream *s)
 {
 	const struct stream_limits *l = s->limits;
-	struct pollfd rival = { .fd = l->rival_fd, .events = POLLIN };
+	struct pollfd rival = { .fd = l->pressure_fd, .events = POLLIN };
 
 	return !*l->stop && poll(&rival, 1, 0) > 0 &&
-	    l->contested(l->ctx, false);
+	    l->is_under_pressure(l->ctx, false);
 }
 
 void
-stream_earn(struct stream *s)
+stream_note_progress(struct stream *s)
 {
 	s->earned = clock_ms();
 }
 
 void
-stream_excuse(struct stream *s, long long ms)
+stream_add_progress(struct stream *s, long long ms)
 {
 	const long long now = clock_ms();
 
@@ -118,7 +118,7 @@ stream_excuse(struct stream *s, long long ms)
 static bool
 is_overdue(const struct stream *s)
 {
-	return s->limits->rival_fd >= 0 &&
+	return s->limits->pressure_fd >= 0 &&
 	    clock_ms() >= s->earned + TENURE;
 }
 
@@ -137,13 +137,13 @@ end_of_tenure(const struct stream *s, long long now)
 
 /*
  * May it stay?  It has to go for others at the time `patient`, or when its
- * tenure ends.  Returns as stream_contest().
+ * tenure ends.  Returns as stream_check_pressure().
  */
 static long long
 contest(struct stream *s, long long patient)
 {
 	const struct stream_limits *l = s->limits;
-	struct pollfd rival = { .fd = l->rival_fd, .events = POLLIN };
+	struct pollfd rival = { .fd = l->pressure_fd, .events = POLLIN };
 	const long long now = clock_ms();
 	long long at;
 
@@ -158,8 +158,8 @@ contest(struct stream *s, long long patient)
 		at = patient;
 	if (at > now)
 		return at;
-	if (l->contested(l->ctx, true)) {
-		end(s, STREAM_PRESSED);
+	if (l->is_under_pressure(l->ctx, true)) {
+		end(s, STREAM_PRESSURE);
 		return -1;
 	}
 	s->wanted_since = 0;
@@ -167,7 +167,7 @@ contest(struct stream *s, long long patient)
 }
 
 long long
-stream_contest(struct stream *s)
+stream_check_pressure(struct stream *s)
 {
 	return contest(s, LLONG_MAX);
 }
@@ -192,7 +192,7 @@ wait_client(struct stream *s, int fd, short events, long long deadline,
 		look = ask ? contest(s, patient) : 0;
 		if (look < 0)
 			return 0;
-		p[1].fd = look || *s->limits->stop ? -1 : s->limits->rival_fd;
+		p[1].fd = look || *s->limits->stop ? -1 : s->limits->pressure_fd;
 		ready = wait_fds(s, p, 2, earlier(deadline, look));
 		if (ready < 0 || p[0].revents)
 			return ready < 0 ? -1 : 1;
@@ -261,7 +261,7 @@ wait_input(struct stream *s)
 		if (errno != EINTR)
 			return end(s, STREAM_CLOSED);
 	}
-	if (s->state == STREAM_PRESSED)
+	if (s->state == STREAM_PRESSURE)
 		return false;
 	if (deadline == s->stop_deadline)
 		return end(s, STREAM_STOPPED);
@@ -318,7 +318,7 @@ receive(struct stream *s, char *buf, size_t n)
 	s->received += (unsigned long long)got;
 	if (s->in_data) {
 		credit(s, got, 0);
-		stream_excuse(s, got / DATA_EARNS);
+		stream_add_progress(s, got / DATA_EARNS);
 	}
 	return (size_t)got;
 }
@@ -468,7 +468,7 @@ static bool
 wait_aside(struct stream *s, struct pollfd peer, long long until)
 {
 	struct pollfd p[2] = {
-		peer, { .fd = s->limits->rival_fd, .events = POLLIN },
+		peer, { .fd = s->limits->pressure_fd, .events = POLLIN },
 	};
 	int ready;
 

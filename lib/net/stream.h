@@ -25,7 +25,7 @@ enum stream_state {
 	STREAM_EXPIRED,		/* session_timeout is over */
 	STREAM_SLOW,		/* message data slower than min_rate */
 	STREAM_STOPPED,		/* *stop was set */
-	STREAM_PRESSED,		/* others wanted its place */
+	STREAM_PRESSURE,		/* others wanted its place */
 };
 
 struct stream_limits {		/* milliseconds; 0 is none */
@@ -38,12 +38,12 @@ struct stream_limits {		/* milliseconds; 0 is none */
 	const sigset_t *wait_mask;	/* signals blocked while it waits */
 	/*
 	 * A descriptor that polls readable when others may want the place of
-	 * this client; -1: nobody ever does.  Then contested() says whether
+	 * this client; -1: nobody ever does.  Then is_under_pressure() says whether
 	 * they do; if it is asked with leave set, and they do, the client has
 	 * to go, and may be counted as gone.
 	 */
-	int rival_fd;
-	bool (*contested)(void *ctx, bool leave);
+	int pressure_fd;
+	bool (*is_under_pressure)(void *ctx, bool leave);
 	void *ctx;
 };
 
@@ -111,15 +111,15 @@ void stream_pause(struct stream *, long long ms);
  * least recently go first.  It has earned it; and for so many ms it was we who
  * kept it waiting.
  */
-void stream_earn(struct stream *);
-void stream_excuse(struct stream *, long long ms);
+void stream_note_progress(struct stream *);
+void stream_add_progress(struct stream *, long long ms);
 
 /*
  * Has the client to go now, in a wait that is not one for the client?  -1 where
  * it has, which state tells.  Else when to ask again, by clock_ms(); or 0, when
- * rival_fd polls readable.
+ * pressure_fd polls readable.
  */
-long long stream_contest(struct stream *);
+long long stream_check_pressure(struct stream *);
 
 /*
  * Wait for a descriptor that will tell of the client, as patiently as for the

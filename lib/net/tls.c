@@ -45,7 +45,7 @@ is_clean(const char *value, bool word)
 }
 
 void
-tls_take(struct tls_result *result, const char *name, const char *value)
+tls_set_variable(struct tls_result *result, const char *name, const char *value)
 {
 	size_t i;
 	char *field;
@@ -74,7 +74,7 @@ parse(struct tls_result *result, char *p, const char *end)
 		value = strchr(p, '=');
 		if (value)
 			*value++ = '\0';
-		tls_take(result, p, value);
+		tls_set_variable(result, p, value);
 	}
 }
 
@@ -130,7 +130,7 @@ begin_command(struct tls_run *r)
 		};
 
 		set_nodelay(r->out);
-		error = process_start(&r->pid, r->means->argv,
+		error = process_start(&r->pid, r->config->argv,
 		    r->environment, fds, 6);
 	}
 	close_if_open(&to[1]);
@@ -152,7 +152,7 @@ begin_command(struct tls_run *r)
 int
 tls_begin(struct tls_run *r)
 {
-	const struct tls_means *m = r->means;
+	const struct tls_config *m = r->config;
 
 	r->failed = NULL;
 	r->status = 0;

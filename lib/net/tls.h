@@ -33,16 +33,16 @@ struct tls_result {
  * (SSL_CIPHER ...); NULL, a value that is too long, and one with octets that
  * don't belong there count as absent.
  */
-void tls_take(struct tls_result *, const char *name, const char *value);
+void tls_set_variable(struct tls_result *, const char *name, const char *value);
 
 /* How it is done; by neither where argv is NULL and control is -1. */
-struct tls_means {
+struct tls_config {
 	char **argv;		/* the command */
 	int control, in, out;	/* descriptors of UCSPI-TLS */
 };
 
 struct tls_run {
-	const struct tls_means *means;
+	const struct tls_config *config;
 	char **environment;	/* of the command */
 	int in, out;		/* the connection; may be the same */
 	const volatile sig_atomic_t *stop;	/* ends a handshake when set */

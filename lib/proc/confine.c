@@ -282,7 +282,7 @@ limit_files(const struct confine_options *o)
 }
 
 unsigned
-confine_means(void)
+confine_support(void)
 {
 	const unsigned kill = SECCOMP_RET_KILL_PROCESS;
 	unsigned means = 0;
@@ -297,7 +297,7 @@ confine_means(void)
 int
 confine_self(const struct confine_options *o)
 {
-	const unsigned means = confine_means();
+	const unsigned means = confine_support();
 
 	tzset();	/* libc reads the time zone now, or never */
 	if (means && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -312,7 +312,7 @@ confine_self(const struct confine_options *o)
 #else
 
 unsigned
-confine_means(void)
+confine_support(void)
 {
 	return 0;
 }

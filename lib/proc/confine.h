@@ -26,7 +26,7 @@ struct confine_options {
  * What is to be had from this kernel, where this build can use it: bits of
  * those above.
  */
-unsigned confine_means(void);
+unsigned confine_support(void);
 
 /*
  * Do with what is to be had.  The process has one thread; descriptors that it

@@ -305,8 +305,8 @@ look_for_others(struct running *r)
 	struct hook_run *run = r->run;
 	long long at = 0;
 
-	if (!r->terminated && run->contest)
-		at = run->contest(run->ctx);
+	if (!r->terminated && run->check_pressure)
+		at = run->check_pressure(run->ctx);
 	if (at < 0)
 		give_up(r, "others want the place of its client");
 	return at < 0 ? 0 : at;
@@ -334,8 +334,8 @@ attend(struct running *r)
 		{ .fd = r->out, .events = POLLIN },
 		{ .fd = r->err, .events = POLLIN },
 		{ .fd = r->terminated ? -1 : run->peer },
-		{ .fd = r->terminated || !run->contest || look ? -1 :
-		    run->rival, .events = POLLIN },
+		{ .fd = r->terminated || !run->check_pressure || look ? -1 :
+		    run->pressure_fd, .events = POLLIN },
 	};
 	int ready;
 

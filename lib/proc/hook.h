@@ -54,11 +54,11 @@ struct hook_run {
 	const volatile sig_atomic_t *stop;	/* ends it when set; or NULL */
 	/*
 	 * Others may want the place of its client.  Returns -1 to end the
-	 * command, else when to ask again, by clock_ms(), or 0: when rival
+	 * command, else when to ask again, by clock_ms(), or 0: when pressure_fd
 	 * polls readable.  NULL: nobody is asked.
 	 */
-	long long (*contest)(void *ctx);
-	int rival;
+	long long (*check_pressure)(void *ctx);
+	int pressure_fd;
 	const sigset_t *wait_mask;	/* signals blocked while it waits */
 	/* A line of its stderr. */
 	void (*complain)(void *ctx, const char *line);

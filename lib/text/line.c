@@ -8,7 +8,6 @@
 #include <emmintrin.h>
 #endif
 
-#include "lib/file.h"
 #include "lib/text/line.h"
 
 void
@@ -124,6 +123,19 @@ line_read(struct line_reader *l, char *buf, size_t size)
 	}
 	buf[n] = '\0';
 	return LINE_END;
+}
+
+unsigned long long
+line_count(const char *s, size_t n, char *last)
+{
+	const char *p = s, *end = s + n;
+	unsigned long long lines = 0;
+
+	for (; (p = memchr(p, '\n', (size_t)(end - p))); p++)
+		lines += (p == s ? *last : p[-1]) != '\r';
+	if (n)
+		*last = end[-1];
+	return lines;
 }
 
 void
@@ -277,5 +289,5 @@ void
 data_pass(struct data *d, const char *in, size_t n)
 {
 	d->octets += n;
-	d->lines += file_count_lines(in, n, &d->last);
+	d->lines += line_count(in, n, &d->last);
 }

@@ -58,6 +58,12 @@ void line_init(struct line_reader *, FILE *, bool lf_ends);
  */
 enum line_status line_read(struct line_reader *, char *buf, size_t size);
 
+/*
+ * Count the LF among n bytes that have no CR before them.  *last is the byte
+ * before the first one, and is set to the last one.
+ */
+unsigned long long line_count(const char *, size_t n, char *last);
+
 /* The decoder of message data, from the wire to the stored form. */
 struct data {
 	enum data_state {

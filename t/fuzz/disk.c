@@ -264,7 +264,7 @@ store_prefix(const struct store *s)
 }
 
 int
-store_room(const struct store *s, unsigned long long octets)
+store_check_room(const struct store *s, unsigned long long octets)
 {
 	(void)s, (void)octets;
 	return fails() ? -1 : 0;

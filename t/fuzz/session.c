@@ -105,7 +105,7 @@ make_world(struct world *w, const char *letters)
 	w->limits = (struct stream_limits){
 		.read_timeout = 300000, .write_timeout = 300000,
 		.session_timeout = 3600000, .min_rate = 500,
-		.stop = &never, .rival_fd = -1, .contested = nobody_wants_it,
+		.stop = &never, .pressure_fd = -1, .is_under_pressure = nobody_wants_it,
 	};
 	w->options = (struct proto_options){
 		.hostname = "mx.example", .delimiters = "+",

@@ -87,8 +87,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static const char nuls[2];
 	const uint8_t *end = n ? memmem(data, n, nuls, 2) : NULL;
-	struct tls_means means = { .argv = NULL };
-	struct tls_run run = { .means = &means, .wait = tell };
+	struct tls_config config = { .argv = NULL };
+	struct tls_run run = { .config = &config, .wait = tell };
 	struct teller teller = { .p = data, .n = n,
 	    .cuts = fuzz_cuts(data, n) };
 	int fds[2];
@@ -97,8 +97,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
 	teller.fd = fds[1];
 	run.ctx = &teller;
-	means.control = fds[0];
-	means.in = means.out = -1;
+	config.control = fds[0];
+	config.in = config.out = -1;
 	CHECK(tls_begin(&run) == 0);
 	good = tls_handshake(&run, 60000) == 0;
 	CHECK(good == (run.failed == NULL));
