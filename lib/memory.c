@@ -1,18 +1,21 @@
 /* Arrays that grow. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/memory.h"
 
 void *
 memory_grow(void *array, size_t *n, size_t size)
 {
-	char *more, **base = array;
+	char *base;
 
+	/* a pointer to a struct must not be read as one to char */
+	memcpy(&base, array, sizeof base);
 	if ((*n & (*n - 1)) == 0) {	/* a power of two: it is full */
-		more = realloc(*base, (*n ? 2 * *n : 1) * size);
-		if (!more)
+		base = realloc(base, (*n ? 2 * *n : 1) * size);
+		if (!base)
 			return NULL;
-		*base = more;
+		memcpy(array, &base, sizeof base);
 	}
-	return *base + (*n)++ * size;
+	return base + (*n)++ * size;
 }
