@@ -116,8 +116,16 @@ board() {
 	done
 }
 
+# busy N: N words of the state of a worker that is busy
+busy() {
+	local i word='\3\0\0\0'
+	[[ $(printf '\1\0' | od -An -d) -eq 1 ]] || word='\0\0\0\3'
+	# shellcheck disable=SC2059 # they are escapes
+	for ((i = 0; i < $1; i++)); do printf "$word"; done
+}
+
 @test "a worker that was taken over can't mislead the master" {
-	local at file i old
+	local at file i old size slots=32
 	((EUID == 0)) || skip 'only root may write there'
 	elsewhere=$(mktemp -d)
 	file=$elsewhere/status
@@ -126,11 +134,16 @@ board() {
 	at=$(board)
 	[[ -w $at ]]
 	run ! truncate -s 0 "$at"
+	size=$(stat -Lc %s "$at")
 	for i in 1 2 3; do
-		# at the third time most octets are 3, the state of who is busy
-		head -c "$(stat -Lc %s "$at")" /dev/urandom |
-		    if ((i == 3)); then tr '\010-\377' '\003'; else cat; fi |
-		    dd of="$at" conv=notrunc status=none
+		# at the third time most octets are 3, and all workers are busy
+		if ((i == 3)); then
+			head -c $((size - 4 * slots)) /dev/urandom |
+			    tr '\010-\377' '\003'
+			busy "$slots"
+		else
+			head -c "$size" /dev/urandom
+		fi | dd of="$at" conv=notrunc status=none
 		kill -USR1 "$master"
 		eventually eval "((\$(events status | wc -l) == $i))"
 	done
@@ -156,9 +169,9 @@ forge() {
 	size=$(stat -Lc %s "$at")
 	for ((i = $1; i < slots; i++)); do
 		dd if="$tmp/key" of="$at" bs=1 conv=notrunc status=none \
-		    seek=$((size - 17 * slots + 16 * i))
-		printf '\3' | dd of="$at" bs=1 conv=notrunc status=none \
-		    seek=$((size - slots + i))
+		    seek=$((size - 20 * slots + 16 * i))
+		busy 1 | dd of="$at" bs=1 conv=notrunc status=none \
+		    seek=$((size - 4 * slots + 4 * i))
 	done
 }
 
@@ -175,7 +188,7 @@ counted=(send:'PROXY TCP4 192.0.2.1 192.0.2.9 1000 25\r\n')
 	dial "${addr[0]}" "${counted[@]}" reply:220 \
 	    run:"cat '$at' >'$tmp/board'" say:QUIT reply:221 eof
 	# the only key that is not zero
-	tail -c $((17 * (2 * workers + 8))) "$tmp/board" |
+	tail -c $((20 * (2 * workers + 8))) "$tmp/board" |
 	    head -c $((16 * (2 * workers + 8))) | od -An -v -tx1 -w16 |
 	    grep -v '^\( 00\)*$' >"$tmp/hex"
 	(($(wc -l <"$tmp/hex") == 1))
