@@ -108,7 +108,7 @@ client_expect(struct connection *c, const char *line, int code)
 }
 
 static int
-encrypt(struct connection *c)
+use_tls(struct connection *c)
 {
 	char line[64];
 
@@ -129,7 +129,7 @@ client_greet(struct connection *c, const struct scenario *s)
 
 	if (read_reply(c) != 220 || !client_expect(c, hello, 250))
 		return 0;
-	return !s->tls || (encrypt(c) && client_expect(c, hello, 250));
+	return !s->tls || (use_tls(c) && client_expect(c, hello, 250));
 }
 
 /* The message as it is sent, n bytes in all. */
