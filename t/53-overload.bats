@@ -39,14 +39,10 @@ refused() {
 	events refused | grep -F " command=$2 reply=\"$1 "
 }
 
-@test "200 idle clients on a pool of 32 keep a real one out for seconds only" {
-	local start
+@test "200 idle clients on a pool of 32 don't keep a real one out" {
 	serve --listen 127.0.0.1:0 --workers 32 -v
 	crowd 200 '|'
-	start=$SECONDS
 	send_one "${addr[0]}"
-	echo "$((SECONDS - start)) seconds"
-	((SECONDS - start < 60))	# 12 where nothing else runs
 	refused '421 4.3.2' none
 	events disconnected | grep -F ' how=pressure '
 	keeps 1

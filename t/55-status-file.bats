@@ -72,9 +72,16 @@ shown() {
 	[[ $(ls -A "$elsewhere/run") == smtpd.prom ]]
 }
 
+# watched_more N: the manager has been told N times that all is well
+watched_more() {
+	(($(grep -cx "$master WATCHDOG=1" "$told") >= $1))
+}
+
 @test "it is replaced as a whole, and only when something changed" {
-	local inode
+	local inode watched
 	file
+	manage "$tmp/notify"
+	environment+=(WATCHDOG_USEC=3000000)
 	serve --listen 127.0.0.1:0 --workers 2 --status "$file"
 	inode=$(stat -c %i "$file")
 	exec {old}<"$file"
@@ -85,7 +92,9 @@ shown() {
 	exec {old}<&-
 	eventually shows smtpd_workers_busy 0
 	inode=$(stat -c %i "$file")
-	sleep 1.5	# the next time that it looks
+	# it has looked again, twice, when the manager has been told twice more
+	watched=$(grep -cx "$master WATCHDOG=1" "$told") || true
+	eventually watched_more $((watched + 2))
 	[[ $(stat -c %i "$file") == "$inode" ]]
 }
 

@@ -632,9 +632,13 @@ headers() {
 }
 
 @test "--hook-timeout is for all that is asked after the dot together" {
+	# the filter puts the clock forward, so that ten seconds are left for the rest
 	mkfifo "$tmp/never"
-	options=(--hook-timeout 1 --filter 'sleep 0.7; cat' --on-message 'sleep 0.7;'
-	    --deliver "echo >$tmp/handed;")
+	printf 0 >"$tmp/armed"
+	environment=(LD_PRELOAD="$PWD/t/fail.so" FAIL_CLOCK=590
+	    FAIL_WHEN="$tmp/armed")
+	options=(--hook-timeout 10m --filter "printf 1 1<>$tmp/armed; exec cat"
+	    --on-message "read x <>$tmp/never;" --deliver "echo >$tmp/handed;")
 	post x
 	refused "$broken"
 	[[ $(events hook-failed) == *' hook=on-message '*' error="it took too long"' ]]
