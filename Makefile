@@ -38,7 +38,7 @@ MAIL = delivery header maildir recipients report store trace
 LIB = clock file log memory option path
 TEXT = address base64 idna line param reply utf8 verdict words xtext
 NET = activation listener net notify proxy resolve stream tls
-PROC = confine environment hook pool process scoreboard title user
+PROC = confine descriptors environment hook pool process scoreboard title user
 OBJECTS = smtpd.o $(SERVER:%=server/%.o) proto.o $(SMTP:%=smtp/%.o) envelope.o \
 	$(MAIL:%=mail/%.o) $(LIB:%=lib/%.o) $(TEXT:%=lib/text/%.o) \
 	$(NET:%=lib/net/%.o) $(PROC:%=lib/proc/%.o)
@@ -104,7 +104,9 @@ format:
 objects:
 	@echo $(OBJECTS)
 
-# installed files name the directories where they are; no unit is enabled
+# A user who can't read a program can't trace its processes, not even between
+# exec and the call by which they forbid it: hence mode 711.
+# Installed files name the directories where they are; no unit is enabled
 PLACES = -e 's|/usr/local/sbin/|$(SBINDIR)/|g' \
 	-e 's|/usr/local/libexec/smtpd|$(HOOKDIR)|g' \
 	-e 's|/usr/local/lib/systemd/system|$(UNITDIR)|g' \
@@ -114,7 +116,7 @@ install: smtpd
 	    $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
 	    $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR) \
 	    $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
-	install -m 755 smtpd $(DESTDIR)$(SBINDIR)/smtpd
+	install -m 711 smtpd $(DESTDIR)$(SBINDIR)/smtpd
 	install -m 755 contrib/hooks/* $(DESTDIR)$(HOOKDIR)
 	install -m 644 contrib/completion/smtpd $(DESTDIR)$(BASHDIR)
 	install -m 644 contrib/completion/_smtpd $(DESTDIR)$(ZSHDIR)

@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/net/activation.h"
+#include "lib/proc/descriptors.h"
 #include "lib/proc/title.h"
 #include "lib/proc/user.h"
 #include "server/explain.h"
@@ -241,7 +243,7 @@ connect_parts(struct server *server)
 
 /* Who waits for it was told by the program that this one succeeds. */
 static void
-settle_ready_fd(struct settings *s, bool succeeds)
+settle_ready_fd(struct settings *s, bool succeeds, int filled)
 {
 	if (succeeds)
 		s->ready_fd = -1;
@@ -250,23 +252,41 @@ settle_ready_fd(struct settings *s, bool succeeds)
 	if (s->ready_fd == STDIN_FILENO || s->ready_fd == STDERR_FILENO)
 		fatal(EX_USAGE, "--ready-fd %lld: that is standard input, or "
 		    "the log; take 1, or 3 and up", s->ready_fd);
-	if (s->ready_fd > INT_MAX ||
+	if (s->ready_fd > INT_MAX || (s->ready_fd == STDOUT_FILENO &&
+	    filled & 1 << STDOUT_FILENO) ||
 	    fcntl((int)s->ready_fd, F_SETFD, FD_CLOEXEC) < 0)
 		fatal(EX_USAGE, "--ready-fd %lld: that descriptor is not "
 		    "open", s->ready_fd);
 }
 
-/* Else a socket of ours could become descriptor 2, and read the log. */
+/*
+ * What the program that started this one left open would be there in each
+ * worker.  A program that takes the place of another one has what it needs.
+ */
 static void
-open_standard_descriptors(bool inetd)
+close_inherited(const struct settings *s)
 {
-	int fd;
+	const int keep[] = {
+		(int)s->ready_fd,
+		inetd_descriptor("SSLCTLFD"),
+		inetd_descriptor("SSLREADFD"),
+		inetd_descriptor("SSLWRITEFD"),
+	};
 
-	if (inetd && fcntl(STDIN_FILENO, F_GETFD) < 0)
-		fatal(EX_USAGE, "--inetd: descriptor 0 is not open");
-	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
-			fatal(EX_OSERR, "/dev/null: %s", strerror(errno));
+	if (!getenv("SMTPD_STATE"))
+		descriptors_close(ACTIVATION_FIRST + activation_count(), keep,
+		    sizeof keep / sizeof *keep);
+}
+
+/* A pool reads nothing there: it is not to share a file with the starter. */
+static void
+leave_standard_input(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+		fatal(EX_OSERR, "/dev/null: %s", strerror(errno));
+	close(null);
 }
 
 /* What to serve: listeners for a pool, or one client; false for that. */
@@ -297,7 +317,10 @@ main(int argc, char **argv)
 	static struct handover h;
 	const struct user *become;
 	bool pool;
+	const int filled = descriptors_fill_standard();
 
+	if (filled < 0)
+		fatal(EX_OSERR, "/dev/null: %s", strerror(errno));
 	argv = title_init(argc, argv);
 	restart_prepare(&server.restart, argv);
 	settings_read(s, argc, argv);
@@ -306,9 +329,12 @@ main(int argc, char **argv)
 		settings_flush();
 		return EX_OK;
 	}
+	close_inherited(s);
+	settings_check(s);
 	handover_read(&h, &server);
-	settle_ready_fd(s, h.present);
-	open_standard_descriptors(s->inetd);
+	settle_ready_fd(s, h.present, filled);
+	if (s->inetd && filled & 1 << STDIN_FILENO)
+		fatal(EX_USAGE, "--inetd: descriptor 0 is not open");
 	connect_parts(&server);
 	umask((mode_t)s->mask);
 	signal(SIGPIPE, SIG_IGN);
@@ -317,7 +343,9 @@ main(int argc, char **argv)
 		explain_settings(s);
 	become = find_user(s, &user) ? &user : NULL;
 	pool = open_sockets(&server, become, &h);
-	if (!pool)
+	if (pool)
+		leave_standard_input();
+	else
 		settings_take_limits(s);
 	open_store(&server, become, &h);
 	drop_privileges(s, become);

@@ -1,5 +1,6 @@
 /* The log: one line an event. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,10 @@ find_sink(bool want_syslog)
 	sink.to_journal = known && is_journal(&st);
 	sink.to_stranger = known && S_ISSOCK(st.st_mode) && !sink.to_journal;
 	sink.to_syslog = want_syslog || sink.to_stranger;
+	/* a worker that is taken over could write over what is there */
+	if (known && S_ISREG(st.st_mode))
+		fcntl(STDERR_FILENO, F_SETFL,
+		    fcntl(STDERR_FILENO, F_GETFL) | O_APPEND);
 	if (sink.to_syslog)
 		openlog("smtpd", LOG_PID | LOG_NDELAY, LOG_MAIL);
 }

@@ -37,8 +37,8 @@ take_handshake(struct tls_result *tls)
 }
 
 /* A descriptor in a super-server's variable; -1 where there is none. */
-static int
-descriptor_from(const char *variable)
+int
+inetd_descriptor(const char *variable)
 {
 	const char *text = getenv(variable);
 	char *end;
@@ -54,9 +54,9 @@ descriptor_from(const char *variable)
 static void
 take_tls_means(struct tls_config *m)
 {
-	m->control = descriptor_from("SSLCTLFD");
-	m->in = descriptor_from("SSLREADFD");
-	m->out = descriptor_from("SSLWRITEFD");
+	m->control = inetd_descriptor("SSLCTLFD");
+	m->in = inetd_descriptor("SSLREADFD");
+	m->out = inetd_descriptor("SSLWRITEFD");
 	if (m->in < 0 || m->out < 0 || m->control == m->in ||
 	    m->control == m->out)
 		m->control = -1;

@@ -4,6 +4,9 @@
 
 #include "server/server.h"
 
+/* The descriptor above 2 that a variable names, if it is open; else -1. */
+int inetd_descriptor(const char *variable);
+
 /* Serve it: a socket, or two pipes.  Returns the exit status. */
 int inetd_run(struct server *);
 

@@ -464,8 +464,11 @@ settings_read(struct settings *s, int argc, char **argv)
 {
 	set_defaults(s);
 	parse(s, argc, argv);
-	if (s->show)
-		return;
+}
+
+void
+settings_check(struct settings *s)
+{
 	s->log_options.json = choose("log", s->log, "text", "json");
 	log_open(&s->log_options);
 	s->proto.accept_bare_newline = choose("bare-newline", s->bare_newline,

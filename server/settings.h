@@ -43,6 +43,9 @@ struct settings {
  */
 void settings_read(struct settings *, int argc, char **argv);
 
+/* Open the log as they say, and check what they hold. */
+void settings_check(struct settings *);
+
 /*
  * Take the limits that tcpserver's rules set for the one client to serve, from
  * DATABYTES and MAXRCPTS; exits by fatal() if they are not numbers.

@@ -367,6 +367,7 @@ worker_run(void *ctx)
 	int fd, epoll = -1;
 
 	worker_close_ready_fd(s);
+	notify_close(&server->notify);
 	serving = server;
 	worker_prepare_signals(server, &waiting);
 	if (server->listeners.n > 1 &&

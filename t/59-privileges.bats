@@ -226,3 +226,37 @@ leads() {
 	run -73 timeout 60 ./smtpd -m "$tmp/$(printf '%0300d' 0)/Maildir" "${nobody[@]}" --listen 127.0.0.1:0
 	[[ ${#lines[@]} == 1 && $output == *"File name too long"* ]]
 }
+
+# links PID: what its descriptors lead to, without those that have no name
+links() {
+	find /proc/"$1"/fd -mindepth 1 -printf '%l\n' | sort
+}
+
+@test "workers have no descriptor of the starter's, no standard input, no manager's socket" {
+	local pid
+	((EUID == 0)) || skip 'only root sees what a process has open'
+	manage "$tmp/notify"
+	echo secret >"$tmp/secret"
+	exec 7<"$tmp/secret" 1007<"$tmp/secret"
+	# shellcheck disable=SC2016 # the other shell's
+	environment+=(sh -c 'exec "$0" "$@" <"$secret"')
+	secret=$tmp/secret serve --workers 1 --listen 127.0.0.1:0
+	exec 7<&- 1007<&-
+	pid=$(children "$master")
+	links "$pid" >"$tmp/open"
+	cat "$tmp/open"
+	lacks -F "$tmp/secret" "$tmp/open"
+	(($(grep -c '^socket:' "$tmp/open") == 1))	# the listener
+	[[ $(readlink "/proc/$pid/fd/0") == /dev/null ]]
+	(($(links "$master" | grep -c '^socket:') == 2))
+}
+
+@test "the log is appended to, wherever a process might move in its file" {
+	local flags
+	exec 8>"$tmp/file"
+	printf 'QUIT\r\n' | ./smtpd -i -m "$dir" -H mx.example "${user[@]}" 2>&8 >/dev/null
+	flags=0$(sed -n "s/^flags:[[:space:]]*0*//p" /proc/$BASHPID/fdinfo/8)
+	exec 8>&-
+	echo "flags $flags"
+	((flags & 02000))
+}

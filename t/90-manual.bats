@@ -200,7 +200,7 @@ sources() {
 }
 
 @test "the variables that the program reads are those of the page" {
-	grep -ohE '(getenv|take_limit|descriptor_from)\("[A-Z_]+"' ./*.c {server,smtp,mail,lib,lib/*}/*.c |
+	grep -ohE '(getenv|take_limit|inetd_descriptor)\("[A-Z_]+"' ./*.c {server,smtp,mail,lib,lib/*}/*.c |
 	    sed -E 's/.*"(.*)"/\1/' | sort -u >"$tmp/code"
 	echo TZ >>"$tmp/code"	# localtime_r does
 	section ENVIRONMENT | grep '^\.It Ev ' | grep -oE '[A-Z_]{2,}' |

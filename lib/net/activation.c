@@ -43,6 +43,15 @@ adopt_descriptors(struct activation *a, const char *fds, const char *names)
 }
 
 int
+activation_count(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	const long n = pid && fds && parse_decimal(pid) == getpid() ? parse_decimal(fds) : 0;
+
+	return n < 0 || n > INT_MAX - ACTIVATION_FIRST ? 0 : (int)n;
+}
+
+int
 activation_take(struct activation *a)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");

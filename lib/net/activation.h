@@ -22,6 +22,9 @@ struct activation {
  */
 int activation_take(struct activation *);
 
+/* The number of descriptors from ACTIVATION_FIRST on; before activation_take(). */
+int activation_count(void);
+
 /*
  * The name of the i-th descriptor, not NUL-terminated, and its length in *len;
  * "" if it has none.

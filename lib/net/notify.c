@@ -87,6 +87,14 @@ notify_open(struct notify *n, int connected)
 }
 
 void
+notify_close(struct notify *n)
+{
+	if (n->fd >= 0)
+		close(n->fd);
+	n->fd = -1;
+}
+
+void
 notify_send(struct notify *n, const char *fmt, ...)
 {
 	char text[NOTIFY_MAX];

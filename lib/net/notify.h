@@ -22,6 +22,9 @@ struct notify {
  */
 void notify_open(struct notify *, int connected);
 
+/* Nobody is told anything from now on: in a child. */
+void notify_close(struct notify *);
+
 /*
  * Send a message, for example "READY=1\nSTATUS=...".  Blocks for at most one
  * second.  A message that can't be sent is dropped; the first of several

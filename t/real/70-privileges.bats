@@ -168,3 +168,19 @@ runs_as() {
 	refuse
 	await 60 grep -q "^$worker .*event=refused" told.2
 }
+
+@test "with --syslog and descriptor 0 closed, the log does not become descriptor 0" {
+	mkdir dev
+	touch dev/null
+	"$root/t/manager" notify "$PWD/dev/log" "$PWD/told" </dev/null \
+		>/dev/null 3>&- 4>&- &
+	others+=($!)
+	timeout 60 sh -c 'until [ -S dev/log ]; do sleep 0.02; done'
+	# shellcheck disable=SC2016 # the other shell's
+	within=(unshare -m sh -c 'mount --bind /dev/null dev/null &&
+		mount --bind dev /dev && exec "$0" "$@" <&-')
+	start --syslog
+	[[ $(readlink "/proc/$pid/fd/0") == /dev/null ]]
+	grep -q 'event=listening' told
+	stop
+}

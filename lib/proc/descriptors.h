@@ -1,0 +1,17 @@
+/* Descriptors that a process was left by the program that started it. */
+#ifndef DESCRIPTORS_H
+#define DESCRIPTORS_H
+
+#include <stddef.h>
+
+/* Close each descriptor from first on, except those in keep. */
+void descriptors_close(int first, const int *keep, size_t n);
+
+/*
+ * Open /dev/null on each standard descriptor that is closed, so that no other
+ * file becomes one.  Returns those that were, as bits from 1 << 0 on, or -1
+ * with errno set.
+ */
+int descriptors_fill_standard(void);
+
+#endif
