@@ -11,7 +11,7 @@ STATIC_CC = musl-gcc -idirafter /usr/include \
 STATIC_CFLAGS = -Os -flto=auto -fPIE -fno-asynchronous-unwind-tables \
 	-fstack-protector-strong
 # musl-gcc's specs don't support -static-pie
-MUSL = /usr/lib/$$(uname -m)-linux-musl
+MUSL = $$(musl-gcc -v 2>&1 | sed -n "s,^Reading specs from \\(.*\\)/[^/]*$$,\\1,p")
 STATIC_PIE = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text \
 	$(MUSL)/rcrt1.o $(MUSL)/crti.o $(MUSL)/crtn.o
 
