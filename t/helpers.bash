@@ -7,7 +7,7 @@
 bats_require_minimum_version 1.5.0
 
 setup() {
-	cd "${SMTPD_TREE:-$BATS_TEST_DIRNAME/..}" || return
+	cd "${SUITE_TREE:-$BATS_TEST_DIRNAME/..}" || return
 	tmp=$BATS_TEST_TMPDIR
 	dir=$tmp/Maildir	# what --maildir is given
 	log=$tmp/log		# what the server said on standard error

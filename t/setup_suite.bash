@@ -15,14 +15,14 @@ setup_suite() {
 	local top
 	top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P) || return
 	if ((EUID == 0)) && ! searchable "$top"; then
-		SMTPD_TREE=$(mktemp -d /tmp/smtpd.XXXXXX) || return
-		chmod 755 "$SMTPD_TREE"
+		SUITE_TREE=$(mktemp -d /tmp/smtpd.XXXXXX) || return
+		chmod 755 "$SUITE_TREE"
 		tar c -C "$top" --exclude=./t/real/cache --exclude=./t/fuzz/found . |
-			tar x -C "$SMTPD_TREE" --no-overwrite-dir || return
-		export SMTPD_TREE
+			tar x -C "$SUITE_TREE" --no-overwrite-dir || return
+		export SUITE_TREE
 	fi
 }
 
 teardown_suite() {
-	[[ ! ${SMTPD_TREE:-} ]] || rm -rf "$SMTPD_TREE"
+	[[ ! ${SUITE_TREE:-} ]] || rm -rf "$SUITE_TREE"
 }
