@@ -14,6 +14,7 @@ HOOKDIR = $(PREFIX)/libexec/smtpd
 MANDIR = $(PREFIX)/share/man
 DOCDIR = $(PREFIX)/share/doc/smtpd
 UNITDIR = $(PREFIX)/lib/systemd/system
+SYSUSERSDIR = $(PREFIX)/lib/sysusers.d
 BASHDIR = $(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(PREFIX)/share/zsh/site-functions
 
@@ -115,7 +116,7 @@ install: smtpd
 	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(HOOKDIR) \
 	    $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
 	    $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR) \
-	    $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
+	    $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
 	install -m 711 smtpd $(DESTDIR)$(SBINDIR)/smtpd
 	install -m 755 contrib/hooks/* $(DESTDIR)$(HOOKDIR)
 	install -m 644 contrib/completion/smtpd $(DESTDIR)$(BASHDIR)
@@ -128,6 +129,8 @@ install: smtpd
 	    sed $(PLACES) $$page >$$to && chmod 644 $$to || exit; done
 	install -m 644 $(DESTDIR)$(DOCDIR)/contrib/systemd/smtpd.s*[et] \
 	    $(DESTDIR)$(UNITDIR)
+	install -m 644 contrib/systemd/sysusers.conf \
+	    $(DESTDIR)$(SYSUSERSDIR)/smtpd.conf
 	test ! -x contrib/tls/smtpd-tls || $(MAKE) install-tls
 
 uninstall:
@@ -139,6 +142,7 @@ uninstall:
 	    $(DESTDIR)$(MANDIR)/man8/smtpd-tls.8 \
 	    $(DESTDIR)$(UNITDIR)/smtpd.service \
 	    $(DESTDIR)$(UNITDIR)/smtpd.socket \
+	    $(DESTDIR)$(SYSUSERSDIR)/smtpd.conf \
 	    $(DESTDIR)$(BASHDIR)/smtpd $(DESTDIR)$(ZSHDIR)/_smtpd
 	rm -rf $(DESTDIR)$(DOCDIR)
 	rmdir $(DESTDIR)$(HOOKDIR) 2>/dev/null || true

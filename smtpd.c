@@ -41,14 +41,15 @@ find_user(const struct settings *s, struct user *u)
 	const char *missing;
 
 	if (!s->user && geteuid() == 0)
-		fatal(EX_USAGE, "started as root: say with --user as whom to "
-		    "run (--user root, if that is really meant)");
+		fatal(EX_USAGE, "started as root: give --user and the user to "
+		    "run as, such as smtpd; useradd --system creates one");
 	if (!s->user)
 		return false;
 	missing = user_find(u, s->user);
 	if (missing)
-		fatal(EX_NOUSER, "--user %s: there is no such %s", s->user,
-		    missing);
+		fatal(EX_NOUSER, "--user %s: there is no such %s%s", s->user,
+		    missing, strcmp(missing, "user") == 0 ?
+		    "; useradd --system creates one" : "");
 	setenv("HOME", u->home, 1);
 	setenv("USER", u->name, 1);
 	setenv("LOGNAME", u->name, 1);

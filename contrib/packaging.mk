@@ -26,8 +26,8 @@ contrib/tls/smtpd-tls: contrib/tls/smtpd-tls.c contrib/tls/confine.c \
 install-tls: tls
 	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
 	install -m 711 contrib/tls/smtpd-tls $(DESTDIR)$(SBINDIR)/smtpd-tls
-	install -m 644 contrib/tls/smtpd-tls.8 \
-	    $(DESTDIR)$(MANDIR)/man8/smtpd-tls.8
+	to=$(DESTDIR)$(MANDIR)/man8/smtpd-tls.8 && \
+	    sed $(PLACES) contrib/tls/smtpd-tls.8 >$$to && chmod 644 $$to
 
 # the committed files, byte for byte the same each time
 dist:

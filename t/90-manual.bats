@@ -308,9 +308,10 @@ example() {
 adapt() {
 	local line=$1
 	line=${line//\/srv\//"$tmp/srv/"}
-	((EUID == 0)) || line=${line//--user mail/}
-	((EUID == 0)) || line=${line//-iu mail/-i}
-	((EUID == 0)) || line=${line//-o mail/}
+	line=$(sed -E 's/(--user|-iu|-o) smtpd/\1 nobody/g' <<<"$line")
+	((EUID == 0)) || line=${line//--user nobody/}
+	((EUID == 0)) || line=${line//-iu nobody/-i}
+	((EUID == 0)) || line=${line//-o nobody/}
 	if [[ $line == smtpd\ *' --listen '* ]]; then
 		line=$(sed -E 's/ --listen [^ ]+/ --listen 127.0.0.1:0/' <<<"$line")
 	elif [[ $line == smtpd\ * ]]; then

@@ -108,8 +108,8 @@ from() {
 	local args
 	mkdir -p "$tmp/srv/mail"
 	args=$(example 1 | sed -e 's/^# //')
-	[[ $args == 'smtpd --user mail '* ]]
-	args=${args#smtpd --user mail}
+	[[ $args == 'smtpd --user smtpd '* ]]
+	args=${args#smtpd --user smtpd}
 	eval "options=(${args//$'\\\n'/ })"
 	[[ ${#options[@]} == 6 ]]
 	printf '%s\n' 'Alice@example.org' '-e@example.org' >"$tmp/srv/mail/addresses"

@@ -26,6 +26,7 @@ tls() {
 	make_it install
 	{
 		printf '%s\n' sbin/smtpd lib/systemd/system/smtpd.{service,socket} \
+		    lib/sysusers.d/smtpd.conf \
 		    share/bash-completion/completions/smtpd \
 		    share/zsh/site-functions/_smtpd \
 		    share/doc/smtpd/{README.md,CHANGELOG.md,SECURITY.md,LICENSE}
@@ -129,4 +130,19 @@ complete_words() {
 	[[ $(complete_words --status LICEN) == LICENSE ]]
 	# numbers and times are for you to say
 	[[ ! $(complete_words --workers '') ]]
+}
+
+@test "nothing runs as mail, whose group may read the mail of all users" {
+	lacks -rnE -e '(--user|-i?u|-[og]|chgrp|User=|[ug]id=) ?mail( |:|$)' README.md \
+	    CONTRIBUTING.md man contrib
+	lacks -rnE '(--user|-i?u|-o|User=|uid=) ?nobody( |:|$)' contrib
+}
+
+@test "each unit runs as smtpd, and sees nothing of /var/mail" {
+	local unit
+	for unit in contrib/systemd/{smtpd,smtpd-bind,inetd/smtpd@}.service; do
+		grep -qx User=smtpd "$unit"
+		grep -qx InaccessiblePaths=-/var/mail "$unit"
+	done
+	grep -q '^u smtpd ' contrib/systemd/sysusers.conf
 }

@@ -490,8 +490,8 @@ killed() {
 # run_line LINE: a server by a line of the pages, on free ports of loopback
 run_line() {
 	local address line=$1
-	line=$(sed -E -e "s#(^| )(\./)?smtpd #\1$smtpd #" -e 's# -u mail# -u nobody#' \
-		-e 's# --user mail# --user nobody#' -e "s#/srv/mail#$PWD/Maildir#" \
+	line=$(sed -E -e "s#(^| )(\./)?smtpd #\1$smtpd #" -e 's# -u smtpd# -u nobody#' \
+		-e 's# --user smtpd# --user nobody#' -e "s#/srv/mail#$PWD/Maildir#" \
 		-e 's#(-l|--listen) (([a-z]+@)?):[0-9]+#\1 \2127.0.0.1:0#g' \
 		-e "s#(contrib/tls/)?smtpd-tls#$root/contrib/tls/smtpd-tls#" <<<"$line")
 	echo "$line"

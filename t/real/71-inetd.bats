@@ -11,7 +11,7 @@ setup() {
 	cache=$root/t/real/cache
 	within=(unshare --net sh -c 'ip link set lo up; exec "$@"' sh)
 	mkdir mail
-	chown mail mail
+	chown nobody mail
 	: >log
 }
 
@@ -28,6 +28,7 @@ teardown() {
 # adapted FILE: a file of contrib/inetd for this machine
 adapted() {
 	sed -e "s#/usr/local/sbin/smtpd#$smtpd#" -e "s#/srv/mail#$PWD/mail#" \
+		-e 's#--user smtpd#--user nobody#' \
 		-e "s#/etc/tcp\.smtp#$PWD/rules#" "$root/contrib/inetd/$1"
 }
 
@@ -153,7 +154,7 @@ activate() {
 
 @test "systemd-socket-activate: two named sockets are a pool's, of two kinds" {
 	activate --listen 127.0.0.1:25 --listen 127.0.0.1:587 \
-		--fdname=smtp:submission "$smtpd" --user mail --maildir mail \
+		--fdname=smtp:submission "$smtpd" --user nobody --maildir mail \
 		--workers 5 --auth /bin/false --plain-auth
 	sessions 5
 	run ! send_inside --port 587
@@ -166,7 +167,7 @@ activate() {
 
 @test "systemd-socket-activate: SIGHUP keeps the sockets and their kinds" {
 	activate --listen 127.0.0.1:25 --listen 127.0.0.1:587 \
-		--fdname=smtp:submission "$smtpd" --user mail --maildir mail \
+		--fdname=smtp:submission "$smtpd" --user nobody --maildir mail \
 		--workers 5 --auth /bin/false --plain-auth
 	send_inside
 	kill -HUP "$super"
@@ -179,14 +180,14 @@ activate() {
 
 @test "systemd-socket-activate --accept --inetd: a process for each connection" {
 	activate --accept --inetd --listen 127.0.0.1:25 "$smtpd" --inetd \
-		--user mail --maildir mail
+		--user nobody --maildir mail
 	sessions 5
 	kept 10 mail
 	grep -q '(\[127\.0\.0\.1\])' mail/new/*
 }
 
 @test "systemd-socket-activate --accept: the connection is descriptor 3" {
-	activate --accept --listen 127.0.0.1:25 "$smtpd" --user mail --maildir mail
+	activate --accept --listen 127.0.0.1:25 "$smtpd" --user nobody --maildir mail
 	sessions 5
 	kept 10 mail
 	grep -q '(\[127\.0\.0\.1\])' mail/new/*

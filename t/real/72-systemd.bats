@@ -39,6 +39,19 @@ exposure() {
 	done
 }
 
+@test "sysusers.conf creates the user of the units, once, and nothing else" {
+	local i file=$root/contrib/systemd/sysusers.conf
+	grep -q '^User=smtpd$' "$root/contrib/systemd/smtpd.service"
+	mkdir -p there/etc
+	for i in 1 2; do
+		systemd-sysusers --root="$PWD/there" - <"$file"
+	done
+	(($(grep -c '' there/etc/passwd) == 1))
+	grep -Eq '^smtpd:[!x*]:[0-9]{1,3}:[0-9]{1,3}:SMTP server:/var/lib/smtpd:/usr/sbin/nologin$' \
+		there/etc/passwd
+	(($(grep -c '^smtpd:' there/etc/group) == 1))
+}
+
 @test "no unit or drop-in is missing from these tests" {
 	(cd "$root/contrib/systemd" && find . -type f -name '*.*' | sort) >there
 	while read -r file; do
@@ -109,13 +122,13 @@ called() {
 
 @test "the filters of the units let through all that the server calls" {
 	local unit
-	install -d -o mail mail
+	install -d -o nobody mail
 	"$root/t/manager" notify "$PWD/notify" told </dev/null 3>&- 4>&- &
 	others+=($!)
 	await 60 test -S notify
 	# as systemd starts it: as the user, with the limits of the units
 	within=(env NOTIFY_SOCKET="$PWD/notify" WATCHDOG_USEC=200000
-		setpriv --reuid mail --regid mail --clear-groups
+		setpriv --reuid nobody --regid nogroup --clear-groups
 		--inh-caps +net_bind_service --ambient-caps +net_bind_service
 		prlimit --core=0 --nofile=1024 strace -f -qq -o mail/trace)
 	mkfifo ready
@@ -137,7 +150,7 @@ called() {
 	unset pid
 	kept 2 mail/Maildir
 	# with no command, it confines itself
-	printf 'QUIT\r\n' | setpriv --reuid mail --regid mail --clear-groups \
+	printf 'QUIT\r\n' | setpriv --reuid nobody --regid nogroup --clear-groups \
 		prlimit --core=0 --nofile=1024 strace -qq -o mail/confined \
 		"$smtpd" --inetd --maildir mail/Maildir >>log 2>&1
 	called mail/trace mail/confined >called

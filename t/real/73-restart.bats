@@ -36,7 +36,7 @@ unharmed() {
 
 @test "fifty times under smtp-source, on several listeners and with lasting connections" {
 	start --workers 16 --listen 127.0.0.2:0
-	other=$(sed -n 's/.*address=\(127.0.0.2:[0-9]*\) .*/\1/p' log)
+	other=$(sed -n 's/.*event=listening address=\(127.0.0.2:[0-9]*\) .*/\1/p' log)
 	timeout 200 smtp-source -d -s 4 -m 1500 -l 20000 -f a@c.example \
 		-t b@d.example "127.0.0.1:$port" 3>&- &
 	others+=($!)
@@ -70,11 +70,11 @@ unharmed() {
 
 @test "a user with the capability for it binds port 25, and gives it up" {
 	mkdir mail
-	chown mail mail
+	chown nobody:nogroup mail
 	within=(unshare --net sh -c 'ip link set lo up; exec "$@"' sh
-		setpriv --reuid mail --regid mail --clear-groups
+		setpriv --reuid nobody --regid nogroup --clear-groups
 		--inh-caps +net_bind_service --ambient-caps +net_bind_service)
-	user=mail
+	user=nobody:nogroup
 	start --listen 127.0.0.1:25 --maildir mail
 	grep -Eq '^CapPrm:[[:space:]]*0+$' "/proc/$pid/status"
 	grep -Eq '^CapAmb:[[:space:]]*0+$' "/proc/$pid/status"

@@ -30,7 +30,12 @@ boot() {
 			"$root/contrib/systemd/$file" >"units/${name/-bind/}"
 	done
 	cp "$smtpd" units/smtpd
-	power_on "" "$wanted" 'mv /run/units/smtpd /run'
+	mkdir -p etc
+	cp /etc/{passwd,group,shadow,gshadow} etc
+	systemd-sysusers --root="$PWD" - <"$root/contrib/systemd/sysusers.conf"
+	power_on "" "$wanted" 'mv /run/units/smtpd /run
+		mount --bind etc/passwd /etc/passwd
+		mount --bind etc/group /etc/group'
 }
 
 # shows PROPERTY VALUE: of smtpd.service; VALUE is a pattern
@@ -222,7 +227,7 @@ with_hooks() {
 	EOT
 	chmod 755 units/needy
 	boot smtpd.service smtpd.service smtpd.socket
-	inside install -d -o mail /var/lib/here
+	inside install -d -o smtpd /var/lib/here
 	inside install -g daemon -m 640 /dev/null /run/shared
 	send_inside
 	[[ $(inside cat /var/lib/smtpd/needs | paste -sd ' ') == 'x x x x x' ]]

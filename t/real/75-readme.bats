@@ -77,8 +77,12 @@ shape() {
 	local install_line start_line
 	install_line=$(line_with 'install -d')
 	start_line=$(line_with --status)
+	mkdir etc
+	cp /etc/{passwd,group,shadow,gshadow} etc
 	cat >script <<-EOT
 		ip link set lo up
+		mount --bind etc /etc
+		$(line_with 'useradd')
 		mount -t tmpfs none /run
 		$install_line
 		$start_line --explain

@@ -67,6 +67,7 @@ machine() {
 	# shellcheck disable=SC2094
 	unshare --net --mount --pid --fork --kill-child --mount-proc sh -euc '
 		mount --bind etc /etc
+		useradd --system smtpd
 		mount --bind there/usr/local /usr/local
 		mount -t tmpfs tmpfs /srv
 		mount -t tmpfs tmpfs /run
@@ -287,12 +288,21 @@ has() {
 @test "Stand behind HAProxy" {
 	place "$BATS_TEST_DESCRIPTION" 1
 	machine
-	carry_out "$BATS_TEST_DESCRIPTION" 2 2525
+	commands "$BATS_TEST_DESCRIPTION" 2 >script
+	on bash -eu script </dev/null >>log 2>&1 3>&- 4>&- &
+	others+=("$!")
+	await 60 on test -S /run/smtpd.sock
 	daemon 25 haproxy -db -f /etc/haproxy/haproxy.cfg
 	client 192.0.2.7 you@example.org
 	has 1 /srv/mail
 	on grep -rq 'from c\.example (\[192\.0\.2\.7\])' /srv/mail/new
-	run ! client 192.0.2.7 you@example.org --port 2525
+	run ! logged ' event=(refused|proxy-failed|proxy-unexpected) ' log
+	# another user can't say that it is the proxy
+	connect=(python3 -Ic 'import socket
+socket.socket(socket.AF_UNIX).connect("/run/smtpd.sock")')
+	on setpriv --reuid haproxy --regid haproxy --clear-groups "${connect[@]}"
+	run ! on setpriv --reuid nobody --regid nogroup --clear-groups "${connect[@]}"
+	[[ $output == *PermissionError* ]]
 }
 
 @test "Hand mail to Redis" {
@@ -307,7 +317,7 @@ has() {
 
 @test "Upgrade without losing a connection" {
 	machine "mount --bind '$root' /mnt"
-	on sh -c 'cd /run && exec smtpd --user mail --listen 127.0.0.1:2525' \
+	on sh -c 'cd /run && exec smtpd --user smtpd --listen 127.0.0.1:2525' \
 		>>log 2>&1 3>&- 4>&- &
 	others+=("$!")
 	await 60 listens 2525

@@ -65,7 +65,7 @@ package() {
 # nothing else
 dpkg_there() {
 	[[ -d there ]] || {
-		mkdir -p there/var/lib/dpkg/{info,updates} there/var/log
+		mkdir -p there/var/lib/dpkg/{info,updates} there/{etc,var/log}
 		touch there/var/lib/dpkg/{status,available}
 	}
 	dpkg --root="$PWD/there" --log=there/var/log/dpkg.log \
@@ -79,17 +79,21 @@ dpkg_there() {
 # start_unit: the installed units, as far as systemd-socket-activate goes:
 # their port, program, user and directory, in a network of their own
 start_unit() {
-	local units=there/usr/lib/systemd/system port command
+	local units=there/usr/lib/systemd/system port command ids uid gid
 	port=$(sed -n 's/^ListenStream=//p' "$units/smtpd.socket")
 	read -ra command < <(sed -n 's/^ExecStart=//p' "$units/smtpd.service")
 	command[0]=$PWD/there${command[0]}
-	grep -qx User=mail "$units/smtpd.service"
-	install -d -o mail -m 700 state
+	grep -qx User=smtpd "$units/smtpd.service"
+	# the package created it
+	ids=$(awk -F: '$1 == "smtpd" { print $3, $4 }' there/etc/passwd)
+	uid=${ids% *} gid=${ids#* }
+	((uid > 0 && gid > 0))
+	install -d -o "$uid" -g "$gid" -m 700 state
 	unshare --net sh -c 'ip link set lo up; exec "$@"' sh \
 		systemd-socket-activate --listen "$port" \
 		--fdname="$(sed -n 's/^FileDescriptorName=//p' "$units/smtpd.socket")" \
 		-E STATE_DIRECTORY="$PWD/state" \
-		setpriv --reuid mail --regid mail --init-groups \
+		setpriv --reuid "$uid" --regid "$gid" --clear-groups \
 		"${command[@]}" </dev/null >>log 2>&1 3>&- 4>&- &
 	super=$!
 	await 60 nsenter --net --target "$super" \
@@ -110,7 +114,7 @@ send_there() {
 	[[ $(there/usr/sbin/smtpd --version) == "smtpd $version" ]]
 	(cd there && md5sum --quiet -c var/lib/dpkg/info/smtpd.md5sums)
 	# nothing is enabled
-	[[ ! -e there/etc ]]
+	[[ ! -e there/etc/systemd ]]
 	start_unit
 	send_there
 	kept 1 state/Maildir
@@ -130,7 +134,9 @@ send_there() {
 	unset super
 	dpkg_there --purge smtpd
 	[[ ! $(find there -path there/var/lib/dpkg -prune -o -path \
-		there/var/log -prune -o ! -type d -print) ]]
+		there/var/log -prune -o -path there/etc -prune -o ! -type d -print) ]]
+	# but for the user, who may own mail
+	(($(grep -c '' there/etc/passwd) == 1))
 	[[ ! -e there/usr/sbin ]]
 	kept 2 state/Maildir
 }
