@@ -130,7 +130,7 @@ cmd_xclient(struct session *s, const char *arg)
 {
 	struct reply r = xclient_command(s, arg);
 
-	return r.code ? r : welcome_proxied(s);
+	return r.code ? r : connect_greet_proxied(s);
 }
 
 static const struct command commands[] = {
@@ -140,12 +140,12 @@ static const struct command commands[] = {
 	{ "STARTTLS", starttls_command, ANY, NO_ARG, IDLE },
 	{ "AUTH", auth_command, IN(PHASE_HELLO), ARG, 0 },
 	{ "XCLIENT", cmd_xclient, IN(PHASE_NEW) | IN(PHASE_HELLO), ARG, 0 },
-	{ "MAIL", transaction_mail, IN(PHASE_HELLO), ARG, 0 },
-	{ "RCPT", transaction_rcpt, IN(PHASE_MAIL) | IN(PHASE_REFUSED) |
+	{ "MAIL", mail_command, IN(PHASE_HELLO), ARG, 0 },
+	{ "RCPT", rcpt_command, IN(PHASE_MAIL) | IN(PHASE_REFUSED) |
 	    IN(PHASE_RCPT), ARG, 0 },
-	{ "DATA", transfer_data, IN(PHASE_REFUSED) | IN(PHASE_RCPT),
+	{ "DATA", data_command, IN(PHASE_REFUSED) | IN(PHASE_RCPT),
 	    NO_ARG, 0 },
-	{ "BDAT", transfer_bdat, IN(PHASE_REFUSED) | IN(PHASE_RCPT) |
+	{ "BDAT", bdat_command, IN(PHASE_REFUSED) | IN(PHASE_RCPT) |
 	    IN(PHASE_BDAT), OPT_ARG, 0 },
 	{ "RSET", cmd_rset, ANY, NO_ARG, IDLE },
 	{ "NOOP", cmd_noop, ANY, OPT_ARG, IDLE },
@@ -189,7 +189,7 @@ is_mistyped(const char *line, size_t len)
 		return true;
 	for (i = 0; i < sizeof commands / sizeof *commands; i++)
 		if (is_word(commands[i].verb, line, n))
-			return commands[i].run != transfer_bdat;
+			return commands[i].run != bdat_command;
 	return false;
 }
 
@@ -254,7 +254,7 @@ out_of_order(struct session *s, const struct command *c, const char *arg)
 	else
 		r = reply_make(503, "5.5.1 %s is out of order here", c->verb);
 
-	return c->run == transfer_bdat ? transfer_skip(s, arg, r) : r;
+	return c->run == bdat_command ? bdat_skip(s, arg, r) : r;
 }
 
 /*
@@ -268,10 +268,10 @@ is_error(struct session *s, const struct command *c, const struct reply *r)
 {
 	const long long most_excused = s->options->max_recipients;
 
-	if (c->run == transaction_rcpt && r->code == 550 &&
+	if (c->run == rcpt_command && r->code == 550 &&
 	    s->phase == PHASE_RCPT)
 		return ++s->tally.excused > most_excused && most_excused;
-	if (c->run == transaction_rcpt && r->code >= 400 && r->code < 500)
+	if (c->run == rcpt_command && r->code >= 400 && r->code < 500)
 		return ++s->tally.deferred > EXCESS_RECIPIENTS;
 	return r->code >= 500;
 }
@@ -285,10 +285,10 @@ static void
 economise(struct session *s, const struct command *c, struct reply *r)
 {
 	const long long most = s->options->max_errors;
-	const bool stray = c->run == transfer_bdat && r->code == 503;
-	const bool deferred = c->run != transaction_rcpt && r->code >= 400 &&
+	const bool stray = c->run == bdat_command && r->code == 503;
+	const bool deferred = c->run != rcpt_command && r->code >= 400 &&
 	    r->code < 500;
-	const bool empty = c->run == transfer_bdat && s->phase == PHASE_BDAT &&
+	const bool empty = c->run == bdat_command && s->phase == PHASE_BDAT &&
 	    s->txn.envelope && s->txn.chunk == 0;
 	const bool idle = c->traits & IDLE || stray || deferred || empty;
 
@@ -340,8 +340,8 @@ log_refused_line(struct session *s, const struct command *c, const char *line,
 
 	if (c->run == cmd_proxy)	/* it has a line of its own */
 		return;
-	if (c->run == auth_command || c->run == transfer_data ||
-	    (r->code < 500 && c->run != transaction_rcpt)) {
+	if (c->run == auth_command || c->run == data_command ||
+	    (r->code < 500 && c->run != rcpt_command)) {
 		line = NULL;
 	} else if (s->auth.tried && !is_known(c)) {
 		snprintf(length, sizeof length, "%zu octets", strlen(line));
@@ -391,8 +391,8 @@ answer_line(struct session *s, const struct command *c, const char *line,
 {
 	const size_t len = strlen(line);
 
-	if (len > COMMAND_MAX - 2 && c->run == transfer_bdat)
-		return transfer_skip(s, "", reply_none());
+	if (len > COMMAND_MAX - 2 && c->run == bdat_command)
+		return bdat_skip(s, "", reply_none());
 	if (len > COMMAND_MAX - 2 && c->run != auth_command)
 		return reply_make(500, "5.5.2 The line is too long");
 	if (len == 0) {
@@ -427,8 +427,8 @@ refuse_line(struct session *s, const char *line, const char *text)
 	const char *arg;
 	const struct command *c = recognise(s, line, &arg);
 
-	if (c->run == transfer_bdat)
-		r = transfer_skip(s, "", r);
+	if (c->run == bdat_command)
+		r = bdat_skip(s, "", r);
 	else
 		c = &unknown;
 	economise(s, c, &r);
@@ -456,7 +456,7 @@ part(struct session *s, const char *line)
 	const char *arg;
 
 	recognise(s, line, &arg);
-	r = s->phase == PHASE_BDAT ? transfer_abandon(s) :
+	r = s->phase == PHASE_BDAT ? data_abandon(s) :
 	    session_farewell(s);
 	if (r.code)
 		journal_refusal(s, "none", NULL, &r);
@@ -620,11 +620,11 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	show_phase(&s);
 	journal_begin(&s, &l, LEVEL_DEBUG, "connected");
 	log_end(&l);
-	r = welcome_judge_number(&s);
+	r = connect_check_limit(&s);
 	if (!r.code) {
 		starttls_at_once(&s);
 		if (stream->state == STREAM_OPEN)
-			r = welcome_client(&s);
+			r = connect_greet(&s);
 	}
 	if (reply_refuses(&r))
 		journal_refusal(&s, "connect", NULL, &r);

@@ -184,17 +184,17 @@ try_mail(struct rehearsal *x, const char *address)
 	struct session *s = &x->session;
 	const char *verb = "MAIL";
 	char path[ADDRESS_MAX + 16];
-	struct reply r = transaction_open(s, "FROM:<>");
+	struct reply r = mail_open(s, "FROM:<>");
 	bool ours;
 
 	if (!r.code) {
 		verb = "RCPT";
 		snprintf(path, sizeof path, "TO:<%s>", address);
-		r = transaction_judge(s, path, &x->recipient);
+		r = rcpt_check(s, path, &x->recipient);
 	}
 	ours = !r.code;
 	if (ours)
-		r = transaction_add(s, &x->recipient, &x->recipient);
+		r = rcpt_add(s, &x->recipient, &x->recipient);
 	if (!r.code)
 		r = reply_make(250, "2.1.5 Ok");
 	page_field(verb, "%d %s", r.code, r.text);

@@ -30,7 +30,7 @@ show_client(const struct session *s, bool counted)
 }
 
 struct reply
-welcome_judge_number(struct session *s)
+connect_check_limit(struct session *s)
 {
 	const long long most = s->options->max_per_client;
 
@@ -96,15 +96,15 @@ finish(struct session *s, struct reply r)
 }
 
 struct reply
-welcome_proxied(struct session *s)
+connect_greet_proxied(struct session *s)
 {
-	struct reply r = welcome_judge_number(s);
+	struct reply r = connect_check_limit(s);
 
 	return finish(s, r.code ? r : ask(s));
 }
 
 struct reply
-welcome_client(struct session *s)
+connect_greet(struct session *s)
 {
 	struct reply r = judge_patience(s, s->options->greet_delay);
 

@@ -3,8 +3,8 @@
  * have too many sessions and those that can't wait are sent away; of the
  * others a command may think what it likes.
  */
-#ifndef WELCOME_H
-#define WELCOME_H
+#ifndef CONNECT_H
+#define CONNECT_H
 
 #include "smtp/session.h"
 
@@ -12,12 +12,12 @@
  * A client has connected: it counts from here on.  Returns 421 if there are too
  * many of it, or none.
  */
-struct reply welcome_judge_number(struct session *);
+struct reply connect_check_limit(struct session *);
 
 /* It may be spoken with.  Returns the banner, or 421, 521 or 554. */
-struct reply welcome_client(struct session *);
+struct reply connect_greet(struct session *);
 
 /* A proxy has brought one: both, but it need not wait once more. */
-struct reply welcome_proxied(struct session *);
+struct reply connect_greet_proxied(struct session *);
 
 #endif

@@ -86,7 +86,7 @@ receive_data(struct session *s)
 }
 
 struct reply
-transfer_abandon(struct session *s)
+data_abandon(struct session *s)
 {
 	if (s->txn.envelope)
 		session_drop_envelope(s);
@@ -210,7 +210,7 @@ finish(struct session *s)
 }
 
 struct reply
-transfer_data(struct session *s, const char *arg)
+data_command(struct session *s, const char *arg)
 {
 	struct reply r;
 
@@ -227,7 +227,7 @@ transfer_data(struct session *s, const char *arg)
 	r = receive_data(s);
 	stream_end_data(s->stream);
 	if (!s->txn.data.done)
-		return transfer_abandon(s);
+		return data_abandon(s);
 	expect_replies(s);
 	return r.code ? r : finish(s);
 }
@@ -281,7 +281,7 @@ receive_chunk(struct session *s, unsigned long long left, bool keep)
 }
 
 struct reply
-transfer_skip(struct session *s, const char *arg, struct reply refusal)
+bdat_skip(struct session *s, const char *arg, struct reply refusal)
 {
 	struct chunk c;
 
@@ -295,7 +295,7 @@ transfer_skip(struct session *s, const char *arg, struct reply refusal)
 	}
 	stream_begin_data(s->stream);
 	if (!receive_chunk(s, c.size, false))
-		return transfer_abandon(s);
+		return data_abandon(s);
 	stream_end_data(s->stream);
 	return refusal;
 }
@@ -323,19 +323,19 @@ judge_chunk(struct session *s, const struct chunk *c)
 }
 
 struct reply
-transfer_bdat(struct session *s, const char *arg)
+bdat_command(struct session *s, const char *arg)
 {
 	struct chunk c;
 	struct reply r;
 
 	if (!parse_chunk(arg, &c))
-		return transfer_skip(s, arg, reply_none());
+		return bdat_skip(s, arg, reply_none());
 	s->txn.chunk = c.size;
 	r = judge_chunk(s, &c);
 	if (r.code)
-		r = transfer_skip(s, arg, r);
+		r = bdat_skip(s, arg, r);
 	else if (!receive_chunk(s, c.size, true))
-		r = transfer_abandon(s);
+		r = data_abandon(s);
 	else if (!c.last)
 		r = reply_make(250, "2.0.0 %llu octets received", c.size);
 	if (c.last)

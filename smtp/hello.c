@@ -92,13 +92,13 @@ say_limits(const struct session *s, char *value, size_t n)
 	    s->options->max_mails);
 
 	say_limit(value + len, n - (size_t)len, "RCPTMAX",
-	    transaction_max_recipients(s));
+	    rcpt_limit(s));
 }
 
 static bool
 is_limited(const struct session *s)
 {
-	return s->options->max_mails || transaction_max_recipients(s);
+	return s->options->max_mails || rcpt_limit(s);
 }
 
 static bool

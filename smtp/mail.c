@@ -65,7 +65,7 @@ open_envelope(struct session *s, const struct address *sender)
 }
 
 struct reply
-transaction_open(struct session *s, const char *arg)
+mail_open(struct session *s, const char *arg)
 {
 	const long long most = s->options->max_mails;
 	struct address sender;
@@ -89,9 +89,9 @@ transaction_open(struct session *s, const char *arg)
 }
 
 struct reply
-transaction_mail(struct session *s, const char *arg)
+mail_command(struct session *s, const char *arg)
 {
-	struct reply r = transaction_open(s, arg);
+	struct reply r = mail_open(s, arg);
 
 	if (r.code)
 		return r;
@@ -138,7 +138,7 @@ is_our_domain(const struct session *s, const char *domain)
 
 /* One verdict of SMTP can't tell what became of two recipients' commands. */
 long long
-transaction_max_recipients(const struct session *s)
+rcpt_limit(const struct session *s)
 {
 	if (s->options->hooks->n[HOOK_MDA] &&
 	    !listener_kinds[s->client.kind].lmtp)
@@ -160,7 +160,7 @@ has_room(const struct session *s, const char *email)
 static struct reply
 judge_recipient(struct session *s, const struct address *a)
 {
-	const long long most = transaction_max_recipients(s);
+	const long long most = rcpt_limit(s);
 
 	if ((most && s->txn.recipients.n >= (unsigned long long)most) ||
 	    !has_room(s, a->email))
@@ -171,7 +171,7 @@ judge_recipient(struct session *s, const struct address *a)
 }
 
 struct reply
-transaction_add(struct session *s, const struct address *recipient,
+rcpt_add(struct session *s, const struct address *recipient,
     const struct address *mailbox)
 {
 	/* a command for delivery may want the extension */
@@ -198,7 +198,7 @@ accept_recipient(struct session *s, const struct address *recipient)
 	struct address other = { .email = "" };
 	struct reply answer = hooks_ask(s, HOOK_RECIPIENT, recipient, &other);
 	struct reply refusal = reply_refuses(&answer) ? answer :
-	    transaction_add(s, recipient, *other.email ? &other : recipient);
+	    rcpt_add(s, recipient, *other.email ? &other : recipient);
 
 	if (refusal.code) {
 		fields_cut(&s->fields, headers);
@@ -211,7 +211,7 @@ accept_recipient(struct session *s, const struct address *recipient)
 }
 
 struct reply
-transaction_judge(struct session *s, const char *arg,
+rcpt_check(struct session *s, const char *arg,
     struct address *recipient)
 {
 	struct reply r;
@@ -228,13 +228,13 @@ static struct reply
 try_recipient(struct session *s, const char *arg)
 {
 	struct address recipient;
-	struct reply refusal = transaction_judge(s, arg, &recipient);
+	struct reply refusal = rcpt_check(s, arg, &recipient);
 
 	return refusal.code ? refusal : accept_recipient(s, &recipient);
 }
 
 struct reply
-transaction_rcpt(struct session *s, const char *arg)
+rcpt_command(struct session *s, const char *arg)
 {
 	struct reply r = try_recipient(s, arg);
 
