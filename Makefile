@@ -32,7 +32,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
 # by layer, the topmost first; what a line lists may call what is below it
 SERVER = explain failure handover inetd page rehearse restart service settings \
-	show sockets status worker
+	show sockets startup status worker
 SMTP = auth client connect data dsn dsn_report fields hello hook_env hooks \
 	journal mail parameters session starttls transcript xclient
 MAIL = delivery header maildir recipients report store trace

@@ -83,16 +83,17 @@ explain_option(const struct settings *s, const struct option *o)
 }
 
 void
-explain_settings(struct settings *s)
+explain_settings(const struct settings *s)
 {
+	struct settings effective = *s;
 	const struct option *o;
 
 	if (s->inetd)
-		settings_take_limits(s);
+		settings_read_limits(&effective.proto);
 	printf("Settings\n");
 	for (o = settings_options(); o->name; o++)
 		if (!is_apart(o))
-			explain_option(s, o);
+			explain_option(&effective, o);
 	fflush(stdout);
 }
 
@@ -138,7 +139,7 @@ add_place(struct rehearsal *x, int kind, const char *address,
 	*p = (struct place){ (enum listener_kind)kind, address, source, state,
 	    { .family = AF_UNSPEC }, false };
 	parse_local(&p->local, address);
-	p->any_domain = settings_any_domain(&x->server->settings, p->kind,
+	p->any_domain = settings_any_domain(x->server->settings, p->kind,
 	    &p->local);
 	set_local(p);
 }
@@ -147,7 +148,7 @@ static void
 find_places(struct rehearsal *x, bool pool)
 {
 	const struct server *server = x->server;
-	const struct settings *s = &server->settings;
+	const struct settings *s = server->settings;
 	const struct listener *l = server->listeners.all;
 	const char *own = s->listen.n ? "option" : "default";
 	unsigned i;
@@ -157,11 +158,11 @@ find_places(struct rehearsal *x, bool pool)
 	if (!x->places)
 		fatal(EX_OSERR, "out of memory");
 	if (!pool)
-		add_place(x, (int)s->kinds[0], "descriptor 0", "option",
+		add_place(x, (int)server->inetd_kind, "descriptor 0", "option",
 		    "one connection");
 	for (i = 0; i < server->listeners.n; i++, l++)
 		add_place(x, l->kind, l->address, !l->inherited ? own :
-		    s->inetd ? "inetd" : "systemd", "can be had");
+		    server->inetd ? "inetd" : "systemd", "can be had");
 	for (i = 0; i < server->n_unopened; i++)
 		add_place(x, server->unopened[i].kind,
 		    server->unopened[i].spec, own,
@@ -194,7 +195,7 @@ explain_command(const char *event, const char *command, char *const *argv)
 static void
 explain_commands(const struct server *server)
 {
-	const struct settings *s = &server->settings;
+	const struct settings *s = server->settings;
 	const struct hooks *h = &server->hooks;
 	unsigned event, i, n = 0;
 
@@ -207,7 +208,7 @@ explain_commands(const struct server *server)
 	if (s->auth)
 		n += explain_command("auth", s->auth, h->auth.argv);
 	if (s->tls)
-		n += explain_command("tls", s->tls, s->proto.tls.argv);
+		n += explain_command("tls", s->tls, server->options.tls.argv);
 	if (n == 0)
 		printf("  none\n");
 }
@@ -264,7 +265,7 @@ explain_directory(int fd)
 static void
 explain_store(const struct server *server)
 {
-	const struct settings *s = &server->settings;
+	const struct settings *s = server->settings;
 	const struct store *store = &server->store;
 
 	page_title("Mail");
@@ -359,7 +360,7 @@ warn_of_postmaster(const struct server *server, const char *domain)
 static void
 explain_postmasters(const struct server *server)
 {
-	const struct settings *s = &server->settings;
+	const struct settings *s = server->settings;
 	unsigned i;
 
 	if (server->storeless || !server->store.per_user ||
@@ -372,9 +373,9 @@ explain_postmasters(const struct server *server)
 }
 
 static bool
-can_encrypt(const struct settings *s)
+can_encrypt(const struct server *server)
 {
-	char *const *argv = s->proto.tls.argv;
+	char *const *argv = server->options.tls.argv;
 
 	return argv && access(argv[0], X_OK) == 0;
 }
@@ -383,7 +384,7 @@ can_encrypt(const struct settings *s)
 static void
 explain_risks(const struct rehearsal *x)
 {
-	const struct settings *s = &x->server->settings;
+	const struct settings *s = x->server->settings;
 	const struct store *store = &x->server->store;
 	const bool public = is_public(x), root = geteuid() == 0;
 	const bool tls = s->tls || s->proxy_from.n;
@@ -443,7 +444,7 @@ explain_server(struct server *server, bool pool)
 	explain_listeners(&x);
 	rehearse_offers(&x);
 	explain_commands(server);
-	explain_confinement(&server->settings);
+	explain_confinement(server->settings);
 	explain_store(server);
 	if (!server->storeless)
 		rehearse_addresses(&x);
@@ -451,7 +452,7 @@ explain_server(struct server *server, bool pool)
 	explain_postmasters(server);
 	if (pool)
 		explain_restart(&server->restart);
-	if (can_encrypt(&server->settings) && !rehearse_handshake(&x))
+	if (can_encrypt(server) && !rehearse_handshake(&x))
 		printf("warning: --tls encrypts nothing: %s\n", *x.complaint ?
 		    x.complaint : "it does not answer a client");
 	free(x.places);

@@ -9,7 +9,7 @@
 #include "server/server.h"
 
 /* Print what is in force, and where it comes from. */
-void explain_settings(struct settings *);
+void explain_settings(const struct settings *);
 
 /*
  * Print the rest: listeners, if it is a pool that would serve, what they offer,

@@ -17,7 +17,7 @@ failure_report(struct server *server, int status, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	if (!server->settings.explain)
+	if (!server->settings->explain)
 		fatal(status, "%s", text);
 	more = realloc(server->failures,
 	    (server->n_failures + 1) * sizeof *more);

@@ -47,7 +47,7 @@ read_listener_line(struct server *server, char *text)
 
 	if (words_split(text, word, 3) != 3)
 		reject_state("malformed listener");
-	options.kind = (int)settings_kind(&server->settings, "SMTPD_STATE",
+	options.kind = (int)settings_kind(server->settings, "SMTPD_STATE",
 	    word[1], strlen(word[1]));
 	if (options.kind == KINDS)
 		reject_state("unknown kind of listener");

@@ -107,15 +107,14 @@ identify_client(struct client *client, bool is_socket)
 int
 inetd_run(struct server *server)
 {
-	struct settings *s = &server->settings;
-	struct client client = { .kind = s->kinds[0] };
+	struct client client = { .kind = server->inetd_kind };
 	struct stat st;
 	sigset_t waiting;
 	bool is_socket;
 
 	is_socket = fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode);
 	identify_client(&client, is_socket);
-	take_tls_means(&s->proto.tls);
+	take_tls_means(&server->options.tls);
 	worker_prepare_signals(server, &waiting);
 	worker_sweep(server);
 	if (worker_settle(server) < 0)

@@ -58,7 +58,7 @@ print_reply(const struct reply *r)
 static bool
 is_proxied(const struct rehearsal *x, const struct place *p)
 {
-	const struct settings *s = &x->server->settings;
+	const struct settings *s = x->server->settings;
 
 	if (p->local.family == AF_UNSPEC)
 		return s->unix_proxies;
@@ -81,7 +81,7 @@ begin_session(struct rehearsal *x, const struct place *p, bool encrypted)
 		endpoint_parse(&c.remote, CLIENT_IP);
 	else
 		endpoint_parse(&c.remote, p->local.ip);
-	session_begin(s, &x->server->settings.proto, &c, &x->stream);
+	session_begin(s, &x->server->options, &c, &x->stream);
 	s->hello.extended = true;
 	s->phase = PHASE_HELLO;
 	strcpy(s->hello.name, "client.example");
@@ -220,7 +220,7 @@ static bool
 try_address(struct rehearsal *x, const struct place *p,
     const char *address, bool authenticated)
 {
-	const struct proto_options *o = &x->server->settings.proto;
+	const struct proto_options *o = &x->server->options;
 	const bool encrypted = listener_kinds[p->kind].tls ||
 	    o->require_tls || (authenticated && !o->plain_auth);
 	bool accepted;
@@ -236,7 +236,7 @@ try_address(struct rehearsal *x, const struct place *p,
 	    authenticated ? ", authenticated" : "");
 	accepted = try_mail(x, address);
 	if (accepted) {
-		show_questions(&x->server->settings);
+		show_questions(x->server->settings);
 		show_environment(x);
 	}
 	session_end(&x->session);
@@ -246,7 +246,7 @@ try_address(struct rehearsal *x, const struct place *p,
 void
 rehearse_addresses(struct rehearsal *x)
 {
-	const struct settings *s = &x->server->settings;
+	const struct settings *s = x->server->settings;
 	const struct option_list *list = &s->given.operands;
 	const struct place *p;
 	unsigned i;
@@ -287,7 +287,7 @@ rehearse_handshake(struct rehearsal *x)
 	struct server *server = x->server;
 	int ends[2];
 	struct tls_run run = {
-		.config = &server->settings.proto.tls, .wait_mask = &waiting,
+		.config = &server->options.tls, .wait_mask = &waiting,
 		.stderr_lines = { .report = keep_line, .ctx = x },
 	};
 	bool begun, good;

@@ -1,4 +1,7 @@
-/* What the process is made of once the command line was read. */
+/*
+ * The parts of a running process.  The settings do not change once they are
+ * read; what start-up completes, or a signal handler changes, is here.
+ */
 #ifndef SERVER_H
 #define SERVER_H
 
@@ -23,7 +26,14 @@ struct failure {
 };
 
 struct server {
-	struct settings settings;
+	const struct settings *settings;
+	struct proto_options options;	/* the settings', completed */
+	struct stream_limits limits;	/* the settings', completed */
+	bool inetd;			/* --inetd, or systemd's Accept=yes */
+	enum listener_kind inetd_kind;	/* of descriptor 0 */
+	int filled;			/* standard descriptors that were
+					   closed, as bits from 1 << 0 on */
+	int ready_fd;			/* --ready-fd; -1: none */
 	struct store store;
 	struct store spool;		/* with --dsn */
 	struct basic_options basic;

@@ -36,7 +36,7 @@ print_url(const char *address)
 static const struct listener *
 find_plain(const struct server *server)
 {
-	const struct settings *s = &server->settings;
+	const struct settings *s = server->settings;
 	const struct listener *l = server->listeners.all;
 	unsigned i;
 
@@ -53,7 +53,7 @@ find_plain(const struct server *server)
 static void
 greet(const struct server *server)
 {
-	const struct settings *s = &server->settings;
+	const struct settings *s = server->settings;
 	const struct listener *l = server->listeners.all;
 	const struct listener *plain = find_plain(server);
 	const char *domain = s->domains.n && *s->domains.values[0] != '*' ?
@@ -108,7 +108,7 @@ static void
 announce(void *ctx)
 {
 	struct server *server = ctx;
-	const struct settings *s = &server->settings;
+	const struct settings *s = server->settings;
 	unsigned i;
 
 	status_update(&server->status, &server->board);
@@ -118,11 +118,11 @@ announce(void *ctx)
 		if (!log_is_for_eyes())
 			log_listener(s, &server->listeners.all[i]);
 		warn_of_domain(s, &server->listeners.all[i]);
-		if (s->ready_fd >= 0)
-			dprintf((int)s->ready_fd, "%s\n",
+		if (server->ready_fd >= 0)
+			dprintf(server->ready_fd, "%s\n",
 			    server->listeners.all[i].address);
 	}
-	worker_close_ready_fd(s);
+	worker_close_ready_fd(server);
 	notify_send(&server->notify, "READY=1\nMAINPID=%ld", (long)getpid());
 }
 
@@ -144,7 +144,7 @@ stop(void *ctx)
 static void
 mend_listener(struct server *server, const struct listener *listener)
 {
-	const int backlog = (int)server->settings.backlog;
+	const int backlog = (int)server->settings->backlog;
 	struct log_line l;
 
 	if (listener_reopen(listener, backlog) == 0) {
@@ -209,7 +209,7 @@ tell_status(struct server *server)
 
 	snprintf(text, sizeof text, "%u of %lld workers busy; "
 	    "%llu sessions, %llu messages%s%s",
-	    scoreboard_busy(&server->board), server->settings.workers,
+	    scoreboard_busy(&server->board), server->settings->workers,
 	    scoreboard_total(&server->board, COUNT_SESSIONS),
 	    scoreboard_total(&server->board, COUNT_MESSAGES),
 	    *failure ? "; the last restart failed: " : "", failure);
@@ -258,7 +258,7 @@ tick(void *ctx, const struct pool *pool)
 static void
 open_scoreboard(struct server *server, const struct handover *h)
 {
-	const unsigned workers = (unsigned)server->settings.workers;
+	const unsigned workers = (unsigned)server->settings->workers;
 	const bool adopted = h->board >= 0 &&
 	    scoreboard_adopt(&server->board, h->board, workers) == 0;
 	unsigned i;
@@ -279,13 +279,13 @@ open_scoreboard(struct server *server, const struct handover *h)
 int
 service_run(struct server *server, const struct handover *h)
 {
-	const struct settings *s = &server->settings;
+	const struct settings *s = server->settings;
 	const struct pool_options options = {
 		.workers = (unsigned)s->workers,
 		.drain_timeout = s->drain_timeout,
 		.board = &server->board,
 		.former = h->workers, .n_former = h->n_workers,
-		.idle_exit = s->inetd ? IDLE_EXIT : 0,
+		.idle_exit = server->inetd ? IDLE_EXIT : 0,
 		.sessions = COUNT_SESSIONS,
 		.work = worker_run, .ready = announce, .drain = stop,
 		.ended = mend_listeners, .hangup = restart, .child = child_ended,

@@ -425,7 +425,7 @@ settle_domains(struct settings *s)
 
 /* A limit that tcpserver's rules set for this client. */
 static void
-take_limit(const char *variable, long long *limit)
+read_limit(const char *variable, long long *limit)
 {
 	const char *text = getenv(variable);
 	char *end;
@@ -440,10 +440,10 @@ take_limit(const char *variable, long long *limit)
 }
 
 void
-settings_take_limits(struct settings *s)
+settings_read_limits(struct proto_options *o)
 {
-	take_limit("DATABYTES", &s->proto.max_size);
-	take_limit("MAXRCPTS", &s->proto.max_recipients);
+	read_limit("DATABYTES", &o->max_size);
+	read_limit("MAXRCPTS", &o->max_recipients);
 }
 
 /* In a Maildir's path, a brace begins one of two words. */

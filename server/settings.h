@@ -47,10 +47,11 @@ void settings_read(struct settings *, int argc, char **argv);
 void settings_check(struct settings *);
 
 /*
- * Take the limits that tcpserver's rules set for the one client to serve, from
- * DATABYTES and MAXRCPTS; exits by fatal() if they are not numbers.
+ * Replace max_size and max_recipients by DATABYTES and MAXRCPTS, if they are
+ * set, as tcpserver's rules do for one client.  Exits by fatal() if they are
+ * not numbers.
  */
-void settings_take_limits(struct settings *);
+void settings_read_limits(struct proto_options *);
 
 /* What was printed has gone to standard output, or else to fatal(). */
 void settings_flush(void);

@@ -13,6 +13,7 @@
 
 #include "lib/log.h"
 #include "lib/text/words.h"
+#include "server/settings.h"
 #include "server/show.h"
 #include "server/status.h"
 
@@ -174,7 +175,7 @@ show_worker(const struct table *t, char *line, bool first)
 	    client);
 }
 
-void
+int
 show_print(const char *path)
 {
 	struct table t = { .counters = 0 };
@@ -194,4 +195,6 @@ show_print(const char *path)
 	if (rows == STATUS_ROWS)
 		printf("(and perhaps more)\n");
 	fclose(t.file);
+	settings_flush();
+	return EX_OK;
 }

@@ -4,8 +4,9 @@
 
 /*
  * Print the file to standard output, in 80 columns.  Colours are used on a
- * terminal, unless NO_COLOR is set.  Calls fatal() if it is not a status file.
+ * terminal, unless NO_COLOR is set.  Returns the exit status; calls fatal() if it is not a
+ * status file.
  */
-void show_print(const char *path);
+int show_print(const char *path);
 
 #endif

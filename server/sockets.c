@@ -24,14 +24,16 @@ is_connection(int fd)
 
 /* It is served as one that inetd gave us. */
 static void
-take_connection(struct settings *s, enum listener_kind kind)
+take_connection(struct server *server, enum listener_kind kind)
 {
+	const struct settings *s = server->settings;
+
 	if (s->listen.n > 0 && !s->inetd)
 		fatal(EX_USAGE, "--listen: descriptor 3 is a connection, and "
 		    "this process serves nothing else");
-	s->inetd = true;
+	server->inetd = true;
 	if (kind != KINDS)
-		s->kinds[0] = kind;
+		server->inetd_kind = kind;
 	if (dup2(ACTIVATION_FIRST, STDIN_FILENO) < 0)
 		fatal(EX_OSERR, "descriptor 0: %s", strerror(errno));
 	close(ACTIVATION_FIRST);
@@ -45,7 +47,7 @@ static void
 take_listener(struct server *server)
 {
 	struct listener_options options = {
-		.kind = (int)server->settings.kinds[0],
+		.kind = (int)server->inetd_kind,
 	};
 	struct listener_error error;
 	int null, fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
@@ -64,7 +66,7 @@ take_listener(struct server *server)
 void
 sockets_take(struct server *server)
 {
-	struct settings *s = &server->settings;
+	const struct settings *s = server->settings;
 	struct listener_options options = { .backlog = 0 };
 	struct listener_error error;
 	struct activation a;
@@ -76,18 +78,18 @@ sockets_take(struct server *server)
 	if (activation_take(&a) < 0)
 		fatal(EX_USAGE, "LISTEN_FDS does not say which sockets were "
 		    "opened for us: %s", strerror(errno));
-	if (s->ready_fd >= ACTIVATION_FIRST &&
-	    s->ready_fd < ACTIVATION_FIRST + a.n)
-		fatal(EX_USAGE, "--ready-fd %lld: that is a socket of "
-		    "LISTEN_FDS", s->ready_fd);
+	if (server->ready_fd >= ACTIVATION_FIRST &&
+	    server->ready_fd < ACTIVATION_FIRST + a.n)
+		fatal(EX_USAGE, "--ready-fd %d: that is a socket of "
+		    "LISTEN_FDS", server->ready_fd);
 	for (i = 0; i < a.n; i++) {
 		name = activation_name(&a, i, &len);
 		kind = settings_kind(s, "LISTEN_FDNAMES", name, len);
 		if (a.n == 1 && is_connection(ACTIVATION_FIRST)) {
-			take_connection(s, kind);
+			take_connection(server, kind);
 			break;
 		}
-		if (s->inetd)
+		if (server->inetd)
 			fatal(EX_USAGE, "--inetd serves descriptor 0, but "
 			    "LISTEN_FDS has listeners");
 		options.kind = kind == KINDS ? KIND_SMTP : (int)kind;
@@ -96,7 +98,7 @@ sockets_take(struct server *server)
 			fatal(error.status, "LISTEN_FDS: %s", error.text);
 	}
 	free(a.names);
-	if (s->inetd && listener_is_open(STDIN_FILENO))
+	if (server->inetd && listener_is_open(STDIN_FILENO))
 		take_listener(server);
 }
 
@@ -121,7 +123,7 @@ open_one(struct server *server, const char *spec,
 void
 sockets_open(struct server *server, const struct user *u)
 {
-	const struct settings *s = &server->settings;
+	const struct settings *s = server->settings;
 	struct listeners *l = &server->listeners;
 	struct listener_options options = {
 		.backlog = (int)s->backlog,

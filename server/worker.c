@@ -59,7 +59,7 @@ take_header(struct client *client, const struct proxy_header *h)
 static bool
 is_proxy(const struct server *server, const struct client *client)
 {
-	const struct settings *s = &server->settings;
+	const struct settings *s = server->settings;
 
 	if (client->remote.family == AF_UNSPEC)
 		return s->unix_proxies && !client->remote_unknown;
@@ -76,7 +76,7 @@ ask_proxy(struct server *server, struct client *client, int fd)
 	if (!is_proxy(server, client))
 		return true;
 	failed = proxy_read(&header, fd, PROXY_TIMEOUT, &worker_stop,
-	    server->settings.limits.wait_mask);
+	    server->limits.wait_mask);
 	if (failed) {
 		log_proxy_failure(client, failed);
 		return false;
@@ -96,11 +96,11 @@ worker_serve(struct server *server, struct client *client, int in, int out)
 	if (!ask_proxy(server, client, in))
 		return;
 	/* here we know whom we speak with */
-	if (stream_open(&stream, in, out, &server->settings.limits) < 0) {
+	if (stream_open(&stream, in, out, &server->limits) < 0) {
 		log_errno("session-failed", "what", "stream");
 		return;
 	}
-	proto_serve(&server->settings.proto, client, &stream);
+	proto_serve(&server->options, client, &stream);
 }
 
 /* Nobody else wants to be served here any more, either. */
@@ -109,7 +109,7 @@ leave_listeners(void)
 {
 	if (!serving)
 		return;
-	serving->settings.limits.pressure_fd = -1;
+	serving->limits.pressure_fd = -1;
 	listeners_close(&serving->listeners);
 }
 
@@ -160,7 +160,7 @@ worker_prepare_signals(struct server *server, sigset_t *waiting)
 	sigdelset(waiting, SIGINT);
 	sigdelset(waiting, SIGHUP);
 	sigdelset(waiting, SIGCHLD);
-	server->settings.limits.wait_mask = waiting;
+	server->limits.wait_mask = waiting;
 	server->hooks.wait_mask = waiting;
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
@@ -206,13 +206,13 @@ int
 worker_settle(struct server *server)
 {
 	const struct store *store = &server->store;
-	const int transcripts = server->settings.proto.transcripts;
+	const int transcripts = server->options.transcripts;
 	int dirs[4];
 	struct confine_options options = { .dirs = dirs,
 	    .syslog = log_is_syslog() };
 
 	find_maildir(&server->store);
-	if (settings_command(&server->settings))
+	if (settings_command(server->settings))
 		return 0;
 	if (store_is_one(store)) {
 		dirs[options.n_dirs++] = store->one.dir;
@@ -298,7 +298,7 @@ is_contested(void *ctx, bool leave)
 static void
 watch_rivals(struct server *server, int epoll)
 {
-	struct stream_limits *l = &server->settings.limits;
+	struct stream_limits *l = &server->limits;
 
 	l->is_under_pressure = is_contested;
 	l->ctx = server;
@@ -338,19 +338,19 @@ accept_failed(void)
 
 /* Its reader waits for the end.  Descriptor 1 must not become a client's. */
 void
-worker_close_ready_fd(const struct settings *s)
+worker_close_ready_fd(const struct server *server)
 {
-	if (s->ready_fd == STDOUT_FILENO)
+	if (server->ready_fd == STDOUT_FILENO)
 		dup2(STDIN_FILENO, STDOUT_FILENO);
-	else if (s->ready_fd >= 0)
-		close((int)s->ready_fd);
+	else if (server->ready_fd >= 0)
+		close(server->ready_fd);
 }
 
 /* Its successor may find a Maildir that it can't reach; or none, either. */
 static bool
 is_spent(const struct server *server, long long served)
 {
-	const long long most = server->settings.recycle_after;
+	const long long most = server->settings->recycle_after;
 
 	return (most && served >= most) ||
 	    (served && store_is_gone(&server->store));
@@ -360,13 +360,13 @@ int
 worker_run(void *ctx)
 {
 	struct server *server = ctx;
-	const struct settings *s = &server->settings;
+	const long long limit = server->settings->recycle_after;
 	struct client client;
 	sigset_t waiting;
 	long long served = 0;
 	int fd, epoll = -1;
 
-	worker_close_ready_fd(s);
+	worker_close_ready_fd(server);
 	notify_close(&server->notify);
 	serving = server;
 	worker_prepare_signals(server, &waiting);
@@ -389,7 +389,7 @@ worker_run(void *ctx)
 		close(fd);
 		served++;
 	}
-	if (s->recycle_after && served >= s->recycle_after)
+	if (limit && served >= limit)
 		worker_sweep(server);
 	return EX_OK;
 }

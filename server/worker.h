@@ -38,7 +38,7 @@ int worker_settle(struct server *);
 void worker_serve(struct server *, struct client *, int in, int out);
 
 /* The end of --ready-fd: it is closed, once in each process. */
-void worker_close_ready_fd(const struct settings *);
+void worker_close_ready_fd(const struct server *);
 
 /* A worker's life (pool.h); ctx is the server. */
 int worker_run(void *ctx);
