@@ -1,4 +1,7 @@
-/* Whole writes and copies. */
+/*
+ * Complete writes and copies.  Short writes and interrupted calls are handled
+ * here, so that callers see success or an error only.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -12,15 +15,15 @@
 #include "lib/text/line.h"
 
 enum {
-	COPY_CHUNK = 1 << 30,	/* octets asked of the kernel at a time */
-	COPY_BUFFER = 32768,
+	COPY_CHUNK = 1 << 30,	/* bytes of one copy_file_range(2) */
+	COPY_BUFFER = 32768,	/* bytes */
 };
 
 static const off_t FILE_END = 1LL << 62;	/* beyond the end of any file */
 
 /*
- * Where off_t had 32 bits, FILE_END would be 0, and copies empty; where time_t
- * has, dates end in 2038.  The Makefile asks for 64 bits of both.
+ * With an off_t of 32 bits FILE_END would be 0 and copies would be empty; with
+ * a time_t of 32 bits dates end in 2038.  The Makefile sets both macros.
  */
 _Static_assert(sizeof(off_t) == 8, "compile with -D_FILE_OFFSET_BITS=64");
 _Static_assert(sizeof(time_t) == 8, "compile with -D_TIME_BITS=64");
@@ -47,7 +50,7 @@ file_write(int fd, const void *buf, size_t n)
 }
 
 static int
-copy_by_hand(int to, int from, off_t offset, off_t end)
+copy_with_buffer(int to, int from, off_t offset, off_t end)
 {
 	char buf[COPY_BUFFER];
 	off_t left;
@@ -77,8 +80,8 @@ file_append_part(int to, int from, off_t offset, off_t end)
 		copied = left <= 0 ? 0 : copy_file_range(from, &offset, to,
 		    NULL, left < COPY_CHUNK ? (size_t)left : COPY_CHUNK, 0);
 	} while (copied > 0 || (copied < 0 && errno == EINTR));
-	/* not every kernel can, and some say 0 where there is more to copy */
-	return copy_by_hand(to, from, offset, end);
+	/* it may be unsupported, or return 0 before the end of the file */
+	return copy_with_buffer(to, from, offset, end);
 }
 
 int
@@ -100,13 +103,13 @@ outfile_begin(struct outfile *o, int fd, char *buf)
 }
 
 int
-file_check_room(int fd, unsigned long long octets)
+file_check_room(int fd, unsigned long long bytes)
 {
 	struct statvfs vfs;
 
 	if (fstatvfs(fd, &vfs) < 0)
 		return -1;
-	if ((unsigned long long)vfs.f_bavail * vfs.f_frsize < octets ||
+	if ((unsigned long long)vfs.f_bavail * vfs.f_frsize < bytes ||
 	    (vfs.f_files && vfs.f_favail == 0)) {
 		errno = ENOSPC;
 		return -1;
@@ -114,12 +117,12 @@ file_check_room(int fd, unsigned long long octets)
 	return 0;
 }
 
-/* Write to the file; what has a rescue goes to another one. */
+/* Write to the file, or to the one that replaces it after an error. */
 static void
-write_out(struct outfile *o, const char *s, size_t n)
+write_to_file(struct outfile *o, const char *s, size_t n)
 {
 	while (!o->error && file_write(o->fd, s, n) < 0)
-		if (!o->rescue || o->rescue(o) < 0)
+		if (!o->replace_file || o->replace_file(o) < 0)
 			o->error = errno;
 	o->written += n;
 }
@@ -136,7 +139,7 @@ outfile_put_lines(struct outfile *o, const char *s, size_t n,
 		o->last = s[n - 1];
 	for (; n > 0; s += part, n -= part) {
 		if (o->n == 0 && n >= OUTFILE_DIRECT) {
-			write_out(o, s, n);
+			write_to_file(o, s, n);
 			return;
 		}
 		part = OUTFILE_BUFFER - o->n;
@@ -197,7 +200,7 @@ outfile_printf(struct outfile *o, const char *fmt, ...)
 int
 outfile_flush(struct outfile *o)
 {
-	write_out(o, o->buf, o->n);
+	write_to_file(o, o->buf, o->n);
 	o->n = 0;
 	errno = o->error;
 	return o->error ? -1 : 0;

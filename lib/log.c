@@ -1,4 +1,7 @@
-/* The log: one line an event. */
+/*
+ * The log: one line for each event.  This file decides where lines go and how
+ * they are escaped; it does not decide what is logged.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -16,20 +19,20 @@
 #include "lib/log.h"
 #include "lib/text/utf8.h"
 
-#define CUT	"..."	/* behind a value of which more was there */
+#define CUT	"..."	/* follows a truncated value */
 
 enum {
 	LINE_ROOM = LOG_LINE_MAX - 4,	/* "}\n", the NUL, a quote */
-	CUT_ROOM = 5,			/* that, and quotes */
-	ESCAPED_MAX = 8,		/* bytes of a character, with the NUL */
-	REPLACEMENT = 0xfffd,		/* of what is no UTF-8 */
+	CUT_ROOM = 5,			/* CUT and quotes */
+	ESCAPED_MAX = 8,		/* bytes of an escaped character and NUL */
+	REPLACEMENT = 0xfffd,		/* U+FFFD, for bytes that are not UTF-8 */
 };
 
 static struct {		/* set once, at start-up */
 	struct log_options options;
 	bool to_syslog;
 	bool to_journal;
-	bool to_stranger;	/* descriptor 2 may be the client's */
+	bool to_client;	/* descriptor 2 may be the client's */
 	bool to_terminal;
 	bool in_colour;
 } sink;
@@ -45,15 +48,15 @@ is_journal(const struct stat *st)
 }
 
 static void
-find_sink(bool want_syslog)
+choose_destination(bool want_syslog)
 {
 	struct stat st;
 	bool known = fstat(STDERR_FILENO, &st) == 0;
 
 	sink.to_journal = known && is_journal(&st);
-	sink.to_stranger = known && S_ISSOCK(st.st_mode) && !sink.to_journal;
-	sink.to_syslog = want_syslog || sink.to_stranger;
-	/* a worker that is taken over could write over what is there */
+	sink.to_client = known && S_ISSOCK(st.st_mode) && !sink.to_journal;
+	sink.to_syslog = want_syslog || sink.to_client;
+	/* a compromised worker must not overwrite earlier lines */
 	if (known && S_ISREG(st.st_mode))
 		fcntl(STDERR_FILENO, F_SETFL,
 		    fcntl(STDERR_FILENO, F_GETFL) | O_APPEND);
@@ -62,11 +65,11 @@ find_sink(bool want_syslog)
 }
 
 /*
- * libc writes there, too, before it aborts.  A socket of nobody's takes the
- * place of the client's: one, so that a program that takes ours sees the same.
+ * libc writes to descriptor 2, too, before it aborts.  The replacement is a
+ * socket, so that the program that a restart executes makes the same decision.
  */
 static void
-leave_stranger(void)
+replace_client_socket(void)
 {
 	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 
@@ -79,19 +82,19 @@ leave_stranger(void)
 void
 log_open(const struct log_options *options)
 {
-	const char *unwanted = getenv("NO_COLOR");
+	const char *no_color = getenv("NO_COLOR");
 
 	sink.options = *options;
-	find_sink(options->syslog);
-	if (sink.to_stranger)
-		leave_stranger();
+	choose_destination(options->syslog);
+	if (sink.to_client)
+		replace_client_socket();
 	sink.to_terminal = !sink.to_syslog && !options->json &&
 	    isatty(STDERR_FILENO);
-	sink.in_colour = sink.to_terminal && !(unwanted && *unwanted);
+	sink.in_colour = sink.to_terminal && !(no_color && *no_color);
 }
 
 bool
-log_is_for_eyes(void)
+log_is_terminal(void)
 {
 	return sink.to_terminal;
 }
@@ -103,7 +106,7 @@ log_is_syslog(void)
 }
 
 static void
-put(struct log_line *l, const char *s, size_t n)
+append_bytes(struct log_line *l, const char *s, size_t n)
 {
 	if (l->full || n > LINE_ROOM - l->len) {
 		l->full = true;
@@ -113,7 +116,7 @@ put(struct log_line *l, const char *s, size_t n)
 	l->len += n;
 }
 
-/* Does it stand for itself within quotes? */
+/* Is the byte unchanged within quotes? */
 static bool
 is_plain(unsigned char c)
 {
@@ -121,12 +124,11 @@ is_plain(unsigned char c)
 }
 
 /*
- * A character that does not stand for itself, escaped, with a NUL.  Returns how
- * many bytes of s it is.  JSON is UTF-8; in text, bytes beyond ASCII are shown
- * one by one.
+ * Escape the first character of s into out, with a NUL.  Returns the bytes of s
+ * that were used.  JSON is UTF-8; in text, each byte outside ASCII is escaped.
  */
 static size_t
-escape(const char *s, char *out)
+escape_character(const char *s, char *out)
 {
 	const char *next = s;
 	const unsigned char byte = (unsigned char)*s;
@@ -163,51 +165,52 @@ needs_quotes(const char *s)
 	return false;
 }
 
-/* How much of s, of at most so many bytes, stands for itself? */
+/* Count the bytes at the beginning of s that need no escape, up to max. */
 static size_t
-plain_length(const char *s, size_t most)
+count_plain_bytes(const char *s, size_t max)
 {
 	size_t n = 0;
 
-	while (n < most && is_plain((unsigned char)s[n]))
+	while (n < max && is_plain((unsigned char)s[n]))
 		n++;
 	return n;
 }
 
-/* At most so many bytes of it, as it is written, and a mark if it is cut. */
+/* Append a value, escaped; one of more than max bytes is truncated. */
 static void
-put_value(struct log_line *l, const char *s, bool quoted, size_t most)
+append_value(struct log_line *l, const char *s, bool quoted, size_t max)
 {
-	const size_t end = l->len + quoted + most;
+	const size_t end = l->len + quoted + max;
 	char escaped[ESCAPED_MAX];
 	size_t n;
 
 	if (quoted)
-		put(l, "\"", 1);
+		append_bytes(l, "\"", 1);
 	while (*s) {
-		n = plain_length(s, end - l->len);
-		put(l, s, n);
+		n = count_plain_bytes(s, end - l->len);
+		append_bytes(l, s, n);
 		s += n;
 		if (!*s)
 			break;
-		n = escape(s, escaped);
+		n = escape_character(s, escaped);
 		if (l->len + strlen(escaped) > end) {
-			put(l, CUT, strlen(CUT));
+			append_bytes(l, CUT, strlen(CUT));
 			break;
 		}
-		put(l, escaped, strlen(escaped));
+		append_bytes(l, escaped, strlen(escaped));
 		s += n;
 	}
 	if (quoted)
-		put(l, "\"", 1);
+		append_bytes(l, "\"", 1);
 }
 
 /*
- * Where a line has too little room for a value it is cut more than others are;
- * a number, and all pairs where there is none, are left out.
+ * Append a pair.  If the line has no space for LOG_VALUE_MAX bytes, a value
+ * that may be cut is truncated to what fits.  A pair that does not fit is
+ * omitted, as are all that follow.
  */
 static void
-put_pair(struct log_line *l, const char *key, const char *value, bool quoted,
+append_pair(struct log_line *l, const char *key, const char *value, bool quoted,
     bool may_be_cut)
 {
 	const size_t before = l->len;
@@ -216,21 +219,21 @@ put_pair(struct log_line *l, const char *key, const char *value, bool quoted,
 	if (l->off || l->full)
 		return;
 	if (sink.options.json) {
-		put(l, before > 1 ? ",\"" : "\"", before > 1 ? 2 : 1);
-		put(l, key, strlen(key));
-		put(l, "\":", 2);
+		append_bytes(l, before > 1 ? ",\"" : "\"", before > 1 ? 2 : 1);
+		append_bytes(l, key, strlen(key));
+		append_bytes(l, "\":", 2);
 	} else {
 		if (before)
-			put(l, " ", 1);
-		put(l, key, strlen(key));
-		put(l, "=", 1);
+			append_bytes(l, " ", 1);
+		append_bytes(l, key, strlen(key));
+		append_bytes(l, "=", 1);
 	}
 	room = LINE_ROOM - l->len;
 	if (may_be_cut && room < LOG_VALUE_MAX + CUT_ROOM)
-		put_value(l, value, quoted, room > CUT_ROOM ?
+		append_value(l, value, quoted, room > CUT_ROOM ?
 		    room - CUT_ROOM : 0);
 	else
-		put_value(l, value, quoted, LOG_VALUE_MAX);
+		append_value(l, value, quoted, LOG_VALUE_MAX);
 	if (l->full)
 		l->len = before;
 }
@@ -238,7 +241,7 @@ put_pair(struct log_line *l, const char *key, const char *value, bool quoted,
 void
 log_str(struct log_line *l, const char *key, const char *value)
 {
-	put_pair(l, key, value, sink.options.json || needs_quotes(value),
+	append_pair(l, key, value, sink.options.json || needs_quotes(value),
 	    true);
 }
 
@@ -255,15 +258,12 @@ log_num(struct log_line *l, const char *key, long long value)
 	while (n /= 10);
 	if (value < 0)
 		*--p = '-';
-	put_pair(l, key, p, false, false);
+	append_pair(l, key, p, false, false);
 }
 
-/*
- * The journal and syslog have the time already.  What a second is called is
- * found once.
- */
+/* The text of a second is kept for the lines that follow in it. */
 static void
-put_time(struct log_line *l)
+append_time(struct log_line *l)
 {
 	static time_t last = -1;
 	static char text[] = "2026-01-01T00:00:00.000Z";
@@ -285,9 +285,9 @@ put_time(struct log_line *l)
 	log_str(l, "time", text);
 }
 
-/* The event, and when it was, in columns. */
+/* Append the local time and the event, in columns. */
 static void
-put_columns(struct log_line *l, const char *event)
+append_columns(struct log_line *l, const char *event)
 {
 	static const char *const colour[] = {
 		[LEVEL_ERROR] = "\033[31m", [LEVEL_WARNING] = "\033[33m",
@@ -303,7 +303,7 @@ put_columns(struct log_line *l, const char *event)
 	n = snprintf(text, sizeof text, "%s %s%-16s%s", at,
 	    sink.in_colour ? colour[l->level] : "", event,
 	    sink.in_colour ? "\033[0m" : "");
-	put(l, text, (size_t)n);
+	append_bytes(l, text, (size_t)n);
 }
 
 void
@@ -316,17 +316,17 @@ log_begin(struct log_line *l, enum log_level level, const char *event)
 	if (l->off)
 		return;
 	if (sink.to_terminal) {
-		put_columns(l, event);
+		append_columns(l, event);
 		return;
 	}
 	if (sink.options.json)
-		put(l, "{", 1);
+		append_bytes(l, "{", 1);
 	if (!sink.to_syslog && !sink.to_journal)
-		put_time(l);
+		append_time(l);
 	log_str(l, "event", event);
 }
 
-/* One write; the journal takes a priority in front of the line for its own. */
+/* Write a line at once.  The journal reads a priority before it: <N>. */
 static void
 write_line(char *text, size_t len, int priority)
 {
@@ -384,10 +384,10 @@ fatal(int status, const char *fmt, ...)
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
 	if (!sink.to_syslog)
-		find_sink(false);
+		choose_destination(false);
 	if (sink.to_syslog)
 		syslog(LOG_ERR, "%s", text);
-	if (!sink.to_stranger)
+	if (!sink.to_client)
 		dprintf(STDERR_FILENO, "%ssmtpd: %s\n",
 		    sink.to_journal ? "<3>" : "", text);
 	exit(status);

@@ -1,7 +1,8 @@
 /*
- * The log: one line an event, KEY=value or JSON, written with one write(2) of
- * at most LOG_LINE_MAX octets, so that the lines of many workers don't mix.
- * Values are escaped here, once; callers pass what the client sent as it is.
+ * The log: one line for each event, as KEY=value pairs or JSON.  A line is at
+ * most LOG_LINE_MAX bytes and is written by one write(2), so that the lines of
+ * several workers don't mix.  Values are escaped here; callers pass what the
+ * client sent unchanged.
  */
 #ifndef LOG_H
 #define LOG_H
@@ -11,55 +12,64 @@
 
 enum {
 	LOG_LINE_MAX = 4096,	/* bytes; PIPE_BUF on Linux */
-	LOG_VALUE_MAX = 1000,	/* bytes of a value, as it is written */
+	LOG_VALUE_MAX = 1000,	/* bytes of an escaped value */
 };
 
 enum log_level { LEVEL_ERROR, LEVEL_WARNING, LEVEL_INFO, LEVEL_DEBUG };
 
 struct log_options {
 	bool json;
-	bool verbose;	/* LEVEL_DEBUG too */
-	bool syslog;	/* instead of descriptor 2 */
+	bool verbose;	/* log LEVEL_DEBUG, too */
+	bool syslog;	/* log to syslog(3) instead of standard error */
 };
 
 /*
- * Where descriptor 2 is a socket it may be the client's, and is never written
- * to (that of the journal aside): everything goes to syslog then, and
- * log_open() puts a socket of nobody's in its place.  Until that is called, the
- * log is plain text.
+ * Configure the log.  Until this is called it is plain text on standard error.
+ * If standard error is a socket other than the journal's, it may be the
+ * client's connection and is never written to: the log goes to syslog(3), and
+ * an unconnected socket replaces descriptor 2.
  */
 void log_open(const struct log_options *);
 
 /*
- * Do the lines go to a terminal, as text?  Then they are for eyes: a short
- * time, the event in its column, and in colour (unless NO_COLOR is set), then
- * KEY=value as ever.
+ * Is the log text on a terminal?  Lines then begin with columns for the local
+ * time and the event, which is coloured unless NO_COLOR is set.
  */
-bool log_is_for_eyes(void);
+bool log_is_terminal(void);
 
-/* Do they go to syslog? */
+/* Does the log go to syslog(3)? */
 bool log_is_syslog(void);
 
-/* One event.  A line that is not wanted costs nothing. */
+/*
+ * One event, built in memory: log_begin(), any number of pairs, log_end().
+ * Lines of a level that is not logged are not built.
+ */
 struct log_line {
-	bool off;
-	bool full;
+	bool off;		/* this level is not logged */
+	bool full;		/* further pairs are omitted */
 	enum log_level level;
-	size_t len;
+	size_t len;		/* bytes in buf */
 	char buf[LOG_LINE_MAX];
 };
 
+/* Start a line with the time, the level and the event. */
 void log_begin(struct log_line *, enum log_level, const char *event);
+
+/* Append a pair, whose value is escaped, and truncated if it is too long. */
 void log_str(struct log_line *, const char *key, const char *value);
+
+/* Append a pair with a number, which is never truncated. */
 void log_num(struct log_line *, const char *key, long long value);
+
+/* Write the line.  Blocks as standard error does; errors are ignored. */
 void log_end(struct log_line *);
 
-/* An event with an error: KEY=what error=strerror(errno). */
+/* Log an error: KEY=what error=strerror(errno). */
 void log_errno(const char *event, const char *key, const char *what);
 
 /*
- * Say "smtpd: ..." where errors go, and exit with a status of sysexits(3).
- * For start-up only.
+ * Write "smtpd: ..." to the log as plain text, and exit with a status of
+ * sysexits(3).  For errors at start-up only.
  */
 __attribute__((noreturn, format(printf, 2, 3)))
 void fatal(int status, const char *fmt, ...);

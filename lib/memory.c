@@ -1,4 +1,7 @@
-/* Arrays that grow. */
+/*
+ * Arrays that grow.  Their size is doubled when the number of elements is a
+ * power of two, so no capacity is stored.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,9 +12,9 @@ memory_grow(void *array, size_t *n, size_t size)
 {
 	char *base;
 
-	/* a pointer to a struct must not be read as one to char */
+	/* a pointer to a struct must not be read as a char pointer */
 	memcpy(&base, array, sizeof base);
-	if ((*n & (*n - 1)) == 0) {	/* a power of two: it is full */
+	if ((*n & (*n - 1)) == 0) {	/* a power of two: full */
 		base = realloc(base, (*n ? 2 * *n : 1) * size);
 		if (!base)
 			return NULL;

@@ -1,13 +1,14 @@
-/* Arrays that grow. */
+/* Arrays that grow, one element at a time. */
 #ifndef MEMORY_H
 #define MEMORY_H
 
 #include <stddef.h>
 
 /*
- * Add an element to an array of *n elements of this size each; array points to
- * the pointer to it, which is NULL at first.  Returns it, not set, with *n one
- * more, or NULL with errno set.
+ * Append an element of size bytes to an array of *n elements.  array is the
+ * address of the pointer to the array, which is NULL at first; the caller
+ * frees it.  Returns the new element, uninitialized, and increments *n; or
+ * returns NULL with errno set, and the array is as before.
  */
 void *memory_grow(void *array, size_t *n, size_t size);
 

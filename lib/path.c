@@ -1,6 +1,6 @@
 /*
- * The directory that a path leads to.  Each component is opened by itself, and
- * what was opened is looked at, so that nobody can change it in between.
+ * Open a directory by its path, one component at a time.  Each component is
+ * checked after it was opened, so it can't be replaced between check and use.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,24 +12,24 @@
 
 #include "lib/path.h"
 
-enum { LINKS_MAX = 40 };	/* as the kernel has it: path_resolution(7) */
+enum { LINKS_MAX = 40 };	/* the limit of Linux: path_resolution(7) */
 
 struct walk {
-	int at;			/* the directory so far; -1: the root's */
-	char left[PATH_MAX];	/* of the path */
-	unsigned links;
-	bool foreign;
+	int at;			/* the directory reached, or -1 */
+	char left[PATH_MAX];	/* components still to be opened */
+	unsigned links;		/* symbolic links followed */
+	bool foreign;		/* one of them was another user's */
 };
 
 static int
-begin(const char *path)
+open_start(const char *path)
 {
 	return open(*path == '/' ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Put what a link says in place of its name. */
+/* Continue with the target of a symbolic link. */
 static int
-follow(struct walk *w, int link, const struct stat *st)
+follow_link(struct walk *w, int link, const struct stat *st)
 {
 	char path[PATH_MAX];
 	ssize_t n = readlinkat(link, "", path, sizeof path);
@@ -52,13 +52,16 @@ follow(struct walk *w, int link, const struct stat *st)
 	if (*w->left != '/')
 		return 0;
 	close(w->at);
-	w->at = begin(w->left);
+	w->at = open_start(w->left);
 	return w->at < 0 ? -1 : 0;
 }
 
-/* Go on to the next component: 1, 0 where there is none, or -1. */
+/*
+ * Open the next component.  Returns 1, 0 if there is none, or -1 with errno
+ * set.
+ */
 static int
-step(struct walk *w)
+open_component(struct walk *w)
 {
 	char *name = w->left + strspn(w->left, "/");
 	const size_t len = strcspn(name, "/");
@@ -79,7 +82,7 @@ step(struct walk *w)
 		return -1;
 	failed = fstat(fd, &st);
 	if (!failed && S_ISLNK(st.st_mode)) {
-		failed = follow(w, fd, &st);
+		failed = follow_link(w, fd, &st);
 		close(fd);
 		return failed ? -1 : 1;
 	}
@@ -95,12 +98,12 @@ step(struct walk *w)
 int
 path_open_dir(const char *path, bool *foreign)
 {
-	struct walk w = { .at = begin(path) };
+	struct walk w = { .at = open_start(path) };
 	int more = -1, error;
 
 	if (strlen(path) < sizeof w.left) {
 		strcpy(w.left, path);
-		while (w.at >= 0 && (more = step(&w)) > 0)
+		while (w.at >= 0 && (more = open_component(&w)) > 0)
 			;
 	} else {
 		errno = ENAMETOOLONG;

@@ -1,6 +1,6 @@
 /*
- * The directory that a path leads to, for root, which must know whose symbolic
- * links it follows: their owner chooses where root ends up.
+ * Open a directory by its path and report symbolic links of other users in it.
+ * For root, which must not act on a directory that another user has chosen.
  */
 #ifndef PATH_H
 #define PATH_H
@@ -8,10 +8,9 @@
 #include <stdbool.h>
 
 /*
- * Open a directory, for its descriptor to be used in place of the path:
- * O_PATH.  *foreign: on the way was a symbolic link that belongs neither to
- * root nor to the user of this process.  Returns the descriptor, which is the
- * caller's, or -1 with errno set.
+ * Open a directory with O_PATH.  Sets *foreign if the path led through a
+ * symbolic link that is owned neither by root nor by the user of this process.
+ * Returns the descriptor, which the caller closes, or -1 with errno set.
  */
 int path_open_dir(const char *path, bool *foreign);
 

@@ -202,7 +202,7 @@ delivery_begin(struct delivery *d, char *buf)
 	if (find_home(d) < 0)
 		return -1;
 	outfile_begin(&d->out, d->fd, buf);
-	d->out.rescue = change_home;
+	d->out.replace_file = change_home;
 	d->out.ctx = d;
 	return 0;
 }

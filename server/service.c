@@ -112,10 +112,10 @@ announce(void *ctx)
 	unsigned i;
 
 	status_update(&server->status, &server->board);
-	if (log_is_for_eyes())
+	if (log_is_terminal())
 		greet(server);
 	for (i = 0; i < server->listeners.n; i++) {
-		if (!log_is_for_eyes())
+		if (!log_is_terminal())
 			log_listener(s, &server->listeners.all[i]);
 		warn_of_domain(s, &server->listeners.all[i]);
 		if (server->ready_fd >= 0)
