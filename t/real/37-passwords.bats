@@ -218,3 +218,69 @@ matched() {
 		"$root/contrib/fail2ban/smtpd.conf")
 	journalctl --directory "$PWD" "${match[@]}" >journal 2>&1
 }
+
+@test "a password is in no memory of smtpd once the client has its reply" {
+	local verdict
+	for verdict in 0 1; do
+		rm -f go
+		printf '#!/bin/sh\nuntil [ -e %s/go ]; do sleep 0.05; done\nexit %s\n' \
+			"$PWD" "$verdict" >check
+		chmod 755 check
+		start --workers 1 --hostname mx.example --plain-auth --auth "$PWD/check"
+		/usr/bin/python3 - "$pid" "$port" "$verdict" <<-'EOT'
+			import base64, re, socket, sys
+			master, port, verdict = sys.argv[1:]
+			with open(f"/proc/{master}/task/{master}/children") as f:
+			    worker = f.read().split()[0]
+			word = b"Zx9Passw0rdQq"
+			plain = base64.b64encode(b"\0alice\0" + word)
+			# what base64 makes of it anywhere behind the name, too
+			words = [word, word[:8], plain, plain[9:20]]
+			def found():
+			    n = 0
+			    for pid in (master, worker):
+			        with open(f"/proc/{pid}/maps") as maps, \
+			             open(f"/proc/{pid}/mem", "rb", 0) as mem:
+			            for line in maps:
+			                m = re.match(r"(\w+)-(\w+) r.* \d+ *(\S*)$", line)
+			                if not m or m[3].startswith("[v"):
+			                    continue
+			                mem.seek(int(m[1], 16))
+			                text = mem.read(int(m[2], 16) - int(m[1], 16))
+			                n += sum(text.count(w) for w in words)
+			    return n
+			s = socket.create_connection(("127.0.0.1", int(port)))
+			f = s.makefile("rwb", 0)
+			def reply():
+			    while (line := f.readline())[3:4] != b" ":
+			        assert line
+			    return line[:3]
+			reply()
+			f.write(b"EHLO c.example\r\n")
+			reply()
+			f.write(b"AUTH PLAIN " + plain + b"\r\n")
+			for _ in range(600):	# this look can find it
+			    if found():
+			        break
+			else:
+			    sys.exit("it was never there")
+			open("go", "w").close()
+			assert reply() == (b"235", b"535")[int(verdict)]
+			f.write(b"NOOP\r\n")
+			reply()
+			assert not found(), "after its reply"
+			f.write(b"AUTHPLAIN " + plain + b"\r\n")
+			reply()
+			f.write(b"NOOP\r\n")
+			reply()
+			assert not found(), "misspelled"
+			f.write(b"QUIT\r\n")
+			f.read()
+			s = socket.create_connection(("127.0.0.1", int(port)))
+			f = s.makefile("rwb", 0)
+			reply()
+			assert not found(), "in the next session"
+		EOT
+		stop
+	done
+}
