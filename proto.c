@@ -522,8 +522,8 @@ next_reply(struct session *s)
 static void
 say_one(struct session *s, const struct reply *r)
 {
-	scoreboard_count(s->options->board, r->code < 400 ? COUNT_2YZ :
-	    r->code < 500 ? COUNT_4YZ : COUNT_5YZ, 1);
+	scoreboard_count(s->options->board, r->code < 400 ? COUNT_2XX :
+	    r->code < 500 ? COUNT_4XX : COUNT_5XX, 1);
 	reply_write(s->stream->out, r);
 }
 
@@ -593,10 +593,10 @@ count_end(const struct session *s)
 	case STREAM_TIMEOUT:
 	case STREAM_EXPIRED:
 	case STREAM_SLOW:
-		scoreboard_count(s->options->board, COUNT_TIMED_OUT, 1);
+		scoreboard_count(s->options->board, COUNT_TIMEOUTS, 1);
 		break;
 	case STREAM_PRESSURE:
-		scoreboard_count(s->options->board, COUNT_PRESSED, 1);
+		scoreboard_count(s->options->board, COUNT_PRESSURE, 1);
 		break;
 	case STREAM_OPEN:
 	case STREAM_CLOSED:

@@ -120,7 +120,7 @@ static const struct option options[] = {
 	{ 0, "hook-timeout", OPTION_TIME, AT(hook_timeout), "TIME",
 	    "for a hook; 5m for all after the dot (60s)" },
 	{ 0, "soft-bounce", OPTION_FLAG, AT(soft_bounce), NULL,
-	    "a hook's 5yz becomes 4yz" },
+	    "a hook's 5xx becomes 4xx" },
 	{ 0, "allow-setuid", OPTION_FLAG, AT(allow_setuid), NULL,
 	    "let hooks gain privileges by set-user-id" },
 	{ 0, "log", OPTION_STRING, AT(log), "FORM",

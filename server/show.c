@@ -97,7 +97,7 @@ replace_unprintable(char *s)
 			*s = '?';
 }
 
-/* Print smtpd_replies_total{class="2yz"} as "replies 2yz". */
+/* Print smtpd_replies_total{class="2xx"} as "replies 2xx". */
 static void
 print_counter(struct table *t, char *name, unsigned long long value)
 {
@@ -155,7 +155,7 @@ show_value(struct table *t, char *line)
 static void
 show_worker(const struct table *t, char *line, bool first)
 {
-	/* "#", "worker", its number, pid, phase, client, since, octets */
+	/* "#", "worker", its number, pid, phase, client, since, bytes */
 	char *word[8], *phase, *client, seconds[24], size[24];
 
 	if (words_split(line, word, 8) != 8)

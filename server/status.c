@@ -1,4 +1,7 @@
-/* What the pool counts and does, for people and for their monitoring. */
+/*
+ * The totals of a pool and the state of its workers.  A reader of the file
+ * always finds a whole one: each update writes a new file and renames it.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,7 +15,7 @@
 #include "lib/log.h"
 #include "server/status.h"
 
-/* In the order of the file, where those of one name stand together. */
+/* In the order of the file.  Counters of one name must be adjacent. */
 static const struct counted {
 	enum count count;
 	const char *key;		/* in the log */
@@ -20,27 +23,28 @@ static const struct counted {
 	const char *help;
 } counted[] = {
 	{ COUNT_SESSIONS, "sessions", "sessions", "",
-	    "Connections that were served, or refused before the banner." },
+	    "Connections served, or refused before the banner." },
 	{ COUNT_MESSAGES, "messages", "messages", "",
-	    "Messages that were kept." },
-	{ COUNT_OCTETS, "octets", "message_bytes", "",
-	    "Size of the messages that were kept, as RFC 1870 counts." },
-	{ COUNT_2YZ, "replies_2yz", "replies", "{class=\"2yz\"}",
+	    "Messages accepted." },
+	{ COUNT_BYTES, "bytes", "message_bytes", "",
+	    "Size of the messages accepted, as RFC 1870 counts it." },
+	{ COUNT_2XX, "replies_2xx", "replies", "{class=\"2xx\"}",
 	    "Replies by the first digit of their code." },
-	{ COUNT_4YZ, "replies_4yz", "replies", "{class=\"4yz\"}", "" },
-	{ COUNT_5YZ, "replies_5yz", "replies", "{class=\"5yz\"}", "" },
-	{ COUNT_PRESSED, "pressed", "refused", "{why=\"pressure\"}",
-	    "Clients that were sent away for what they are or do." },
-	{ COUNT_CROWDED, "crowded", "refused", "{why=\"per-client\"}", "" },
-	{ COUNT_EARLY, "early", "refused", "{why=\"early\"}", "" },
-	{ COUNT_AUTH_FAILED, "auth_failed", "auth_failures", "",
-	    "Names and passwords that were refused." },
-	{ COUNT_HOOK_FAILED, "hook_failed", "hook_failures", "",
-	    "Commands that gave no verdict." },
-	{ COUNT_TIMED_OUT, "timed_out", "timeouts", "",
-	    "Sessions that took too long." },
+	{ COUNT_4XX, "replies_4xx", "replies", "{class=\"4xx\"}", "" },
+	{ COUNT_5XX, "replies_5xx", "replies", "{class=\"5xx\"}", "" },
+	{ COUNT_PRESSURE, "pressure", "refused", "{reason=\"pressure\"}",
+	    "Clients refused or dropped, by reason." },
+	{ COUNT_PER_CLIENT, "per_client", "refused",
+	    "{reason=\"per-client\"}", "" },
+	{ COUNT_EARLY, "early", "refused", "{reason=\"early\"}", "" },
+	{ COUNT_AUTH_FAILURES, "auth_failures", "auth_failures", "",
+	    "Logins rejected." },
+	{ COUNT_HOOK_FAILURES, "hook_failures", "hook_failures", "",
+	    "Hooks that failed without a verdict." },
+	{ COUNT_TIMEOUTS, "timeouts", "timeouts", "",
+	    "Sessions that timed out." },
 	{ (enum count)SCOREBOARD_DIED, "died", "workers_died", "",
-	    "Workers that ended other than they should." },
+	    "Workers that crashed, were killed, or failed." },
 	{ (enum count)SCOREBOARD_RESTARTS, "restarts", "restarts", "",
 	    "Restarts by SIGHUP." },
 };
@@ -48,7 +52,7 @@ static const struct counted {
 enum { N_COUNTED = sizeof counted / sizeof *counted };
 
 static bool
-is_serving(const struct scoreboard_row *row)
+has_client(const struct scoreboard_row *row)
 {
 	return row->state == SLOT_BUSY || row->state == SLOT_LEAVING ||
 	    (row->state == SLOT_RETIRED && *row->client);
@@ -65,7 +69,7 @@ log_worker(const struct scoreboard_row *row, long long now)
 	log_str(&l, "phase", row->phase);
 	log_str(&l, "client", row->client);
 	log_num(&l, "seconds", now < row->since ? 0 : now - row->since);
-	log_num(&l, "octets", row->octets);
+	log_num(&l, "bytes", row->bytes);
 	log_num(&l, "mails", row->done);
 	log_num(&l, "errors", row->errors);
 	log_end(&l);
@@ -87,19 +91,19 @@ status_log(const struct scoreboard *board)
 		    (long long)scoreboard_total(board, counted[i].count));
 	log_end(&l);
 	for (i = 0; i < scoreboard_slots(board); i++)
-		if (scoreboard_read(board, i, &row) && is_serving(&row))
+		if (scoreboard_read(board, i, &row) && has_client(&row))
 			log_worker(&row, now);
 }
 
 static void
-put_gauge(FILE *f, const char *name, const char *help, long long value)
+write_gauge(FILE *f, const char *name, const char *help, long long value)
 {
 	fprintf(f, "# HELP smtpd_%s %s\n# TYPE smtpd_%s gauge\n"
 	    "smtpd_%s %lld\n", name, help, name, name, value);
 }
 
 static void
-put_counters(FILE *f, const struct scoreboard *board)
+write_counters(FILE *f, const struct scoreboard *board)
 {
 	const struct counted *c;
 
@@ -114,30 +118,30 @@ put_counters(FILE *f, const struct scoreboard *board)
 }
 
 static const char *
-word(const char *s)
+or_dash(const char *s)
 {
 	return *s ? s : "-";
 }
 
 static void
-put_workers(FILE *f, const struct scoreboard *board)
+write_worker_lines(FILE *f, const struct scoreboard *board)
 {
 	struct scoreboard_row r;
 	unsigned i, n = 0;
 
 	for (i = 0; i < scoreboard_slots(board) && n < STATUS_ROWS; i++)
-		if (scoreboard_read(board, i, &r) && is_serving(&r)) {
+		if (scoreboard_read(board, i, &r) && has_client(&r)) {
 			fprintf(f, "# worker %u %ld %s %s %lld %lld %lld "
-			    "%lld\n", r.worker, (long)r.pid, word(r.phase),
-			    word(r.client), r.since, r.octets, r.done,
+			    "%lld\n", r.worker, (long)r.pid, or_dash(r.phase),
+			    or_dash(r.client), r.since, r.bytes, r.done,
 			    r.errors);
 			n++;
 		}
 }
 
-/* The whole text, to be freed; NULL where there is no memory. */
+/* Returns the text of the file, which the caller frees; NULL: no memory. */
 static char *
-compose(const struct status_file *s, const struct scoreboard *board)
+compose_status(const struct status_file *s, const struct scoreboard *board)
 {
 	char *text = NULL;
 	size_t n;
@@ -146,22 +150,25 @@ compose(const struct status_file *s, const struct scoreboard *board)
 	if (!f)
 		return NULL;
 	fputs(STATUS_MAGIC, f);
-	put_gauge(f, "start_time_seconds", "When the server was started, or "
-	    "restarted, in seconds since 1970.", s->start);
-	put_gauge(f, "workers", "Size of the pool.", board->workers);
-	put_gauge(f, "workers_busy", "Workers that serve a client.",
+	write_gauge(f, "start_time_seconds", "Time of the start, or of the "
+	    "last restart, in seconds since 1970.", s->start);
+	write_gauge(f, "workers", "Size of the pool.", board->workers);
+	write_gauge(f, "workers_busy", "Workers that serve a client.",
 	    scoreboard_busy(board));
-	put_counters(f, board);
-	put_workers(f, board);
+	write_counters(f, board);
+	write_worker_lines(f, board);
 	if (fclose(f) == 0)
 		return text;
 	free(text);
 	return NULL;
 }
 
-/* A file beside it; with this process in its name, for there may be two. */
+/*
+ * Create a file in the same directory.  Its name has the pid, because a former
+ * master may still write its own.
+ */
 static int
-open_new(const char *path, char **name)
+open_temporary(const char *path, char **name)
 {
 	int fd, error;
 
@@ -169,7 +176,7 @@ open_new(const char *path, char **name)
 		return -1;
 	unlink(*name);
 	fd = open(*name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (fd >= 0 && fchmod(fd, 0644) == 0)	/* whatever the umask */
+	if (fd >= 0 && fchmod(fd, 0644) == 0)	/* not the umask */
 		return fd;
 	error = errno;
 	if (fd >= 0) {
@@ -182,10 +189,10 @@ open_new(const char *path, char **name)
 }
 
 static int
-replace(const char *path, const char *text)
+replace_status(const char *path, const char *text)
 {
 	char *name;
-	int fd = open_new(path, &name), failed, error;
+	int fd = open_temporary(path, &name), failed, error;
 
 	if (fd < 0)
 		return -1;
@@ -218,7 +225,7 @@ status_open(struct status_file *s, const char *path)
 		errno = S_ISDIR(st.st_mode) ? EISDIR : EEXIST;
 		return -1;
 	}
-	fd = open_new(path, &name);
+	fd = open_temporary(path, &name);
 	if (fd < 0)
 		return -1;
 	close(fd);
@@ -234,12 +241,12 @@ status_update(struct status_file *s, const struct scoreboard *board)
 
 	if (!s->path)
 		return;
-	text = compose(s, board);
+	text = compose_status(s, board);
 	if (text && s->last && strcmp(text, s->last) == 0) {
 		free(text);
 		return;
 	}
-	if (text && replace(s->path, text) == 0) {
+	if (text && replace_status(s->path, text) == 0) {
 		free(s->last);
 		s->last = text;
 		s->failed = false;

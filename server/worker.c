@@ -288,7 +288,7 @@ is_contested(void *ctx, bool leave)
 	struct server *server = ctx;
 
 	return leave ? scoreboard_yield(&server->board) :
-	    scoreboard_is_pressed(&server->board);
+	    scoreboard_is_under_pressure(&server->board);
 }
 
 /*

@@ -162,7 +162,7 @@ log_auth_failure(const struct session *s, const struct login *l,
 	struct log_line line;
 	char text[REPLY_TEXT_MAX + 8];
 
-	scoreboard_count(s->options->board, COUNT_AUTH_FAILED, 1);
+	scoreboard_count(s->options->board, COUNT_AUTH_FAILURES, 1);
 	journal_begin(s, &line, LEVEL_INFO, "auth-failed");
 	snprintf(text, sizeof text, "%d %s", r->code, r->text);
 	log_str(&line, "mechanism", l->mechanism);

@@ -38,7 +38,7 @@ connect_check_limit(struct session *s)
 	if (!most || scoreboard_same(s->options->board) <= most)
 		return reply_none();
 	show_client(s, false);	/* it is none of those that are served */
-	scoreboard_count(s->options->board, COUNT_CROWDED, 1);
+	scoreboard_count(s->options->board, COUNT_PER_CLIENT, 1);
 	s->unwanted = true;
 	return reply_make(421, "4.7.0 Too many connections from your address");
 }

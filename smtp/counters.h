@@ -8,17 +8,17 @@
 enum count {
 	COUNT_SESSIONS = SCOREBOARD_OWN,
 	COUNT_MESSAGES,		/* stored */
-	COUNT_OCTETS,		/* of them, in bytes as RFC 1870 counts them */
-	COUNT_2YZ,		/* 2xx replies */
-	COUNT_4YZ,
-	COUNT_5YZ,
-	COUNT_PRESSED,		/* idle clients dropped because the pool was
+	COUNT_BYTES,		/* of them, in bytes as RFC 1870 counts them */
+	COUNT_2XX,		/* 2xx replies */
+	COUNT_4XX,
+	COUNT_5XX,
+	COUNT_PRESSURE,		/* idle clients dropped because the pool was
 				   busy */
-	COUNT_CROWDED,		/* connections above max_per_client */
+	COUNT_PER_CLIENT,	/* connections above max_per_client */
 	COUNT_EARLY,		/* clients that sent data before the banner */
-	COUNT_AUTH_FAILED,
-	COUNT_HOOK_FAILED,
-	COUNT_TIMED_OUT,
+	COUNT_AUTH_FAILURES,
+	COUNT_HOOK_FAILURES,
+	COUNT_TIMEOUTS,
 	COUNTS
 };
 

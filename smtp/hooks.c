@@ -98,7 +98,7 @@ log_failure(const struct session *s, const char *name,
 {
 	struct log_line l;
 
-	scoreboard_count(s->options->board, COUNT_HOOK_FAILED, 1);
+	scoreboard_count(s->options->board, COUNT_HOOK_FAILURES, 1);
 	journal_begin(s, &l, LEVEL_ERROR, "hook-failed");
 	if (*s->txn.id)
 		log_str(&l, "id", s->txn.id);

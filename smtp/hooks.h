@@ -13,7 +13,7 @@ struct hooks {
 	unsigned n[HOOK_EVENTS];
 	long long timeout;		/* ms, of each command */
 	long long dot_timeout;		/* of all of those after the dot */
-	bool soft_bounce;		/* 5yz becomes 4yz */
+	bool soft_bounce;		/* 5xx becomes 4xx */
 	struct hook auth;		/* no command: there is no AUTH */
 	struct environment environment;
 	const sigset_t *wait_mask;

@@ -162,7 +162,7 @@ journal_message(const struct session *s, unsigned long long size)
 	struct log_line l;
 
 	scoreboard_count(s->options->board, COUNT_MESSAGES, 1);
-	scoreboard_count(s->options->board, COUNT_OCTETS, size);
+	scoreboard_count(s->options->board, COUNT_BYTES, size);
 	journal_begin(s, &l, LEVEL_INFO, "message");
 	log_str(&l, "id", s->txn.id);
 	log_num(&l, "recipients",

@@ -22,9 +22,9 @@ told() {
 	    run:"kill -USR1 $master" \
 	    run:"t/until grep -q event=worker '$log'" \
 	    say:. reply:250 say:QUIT reply:221 eof
-	told status workers=3 busy=1 sessions=2 messages=1 octets=3 \
-	    replies_4yz=0 replies_5yz=1 died=0
-	told worker client=127.0.0.1 phase=DATA octets=10 mails=1 errors=0
+	told status workers=3 busy=1 sessions=2 messages=1 bytes=3 \
+	    replies_4xx=0 replies_5xx=1 died=0
+	told worker client=127.0.0.1 phase=DATA bytes=10 mails=1 errors=0
 	(($(events worker | wc -l) == 1))
 }
 

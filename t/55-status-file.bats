@@ -45,7 +45,7 @@ shown() {
 	eventually shows smtpd_workers_busy 0
 	shows smtpd_sessions_total 2
 	shows smtpd_message_bytes_total 13
-	shows 'smtpd_replies_total{class="5yz"}' 1
+	shows 'smtpd_replies_total{class="5xx"}' 1
 	lacks '# worker' "$file"
 	(($(value smtpd_start_time_seconds) <= $(date +%s)))
 }

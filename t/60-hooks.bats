@@ -414,7 +414,7 @@ gone_at() {
 	    say:'MAIL FROM:<a@c.example>' run:"$wait_pid" reset
 	ended "$tmp/pid"
 	eventually counted busy=0
-	counted sessions=1 hook_failed=0 replies_4yz=0
+	counted sessions=1 hook_failures=0 replies_4xx=0
 }
 
 @test "a client that only closed its sending side is served (RFC 5321 4.1.1.10)" {

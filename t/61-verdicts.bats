@@ -554,7 +554,7 @@ refusal() {
 	[[ $(events refused) == *' command=RCPT reply="550 5.1.6 Moved \"away\""'* ]]
 }
 
-@test "--soft-bounce makes each 5yz of a command a 4yz, with its enhanced codes" {
+@test "--soft-bounce makes each 5xx of a command a 4xx, with its enhanced codes" {
 	soft=(--soft-bounce)
 	verdict 1 ''
 	is '450 4.1.1 No such user here'
@@ -570,7 +570,7 @@ refusal() {
 	is "$broken"
 }
 
-@test "--soft-bounce turns a refusal at connect into 421, and leaves our own 5yz alone" {
+@test "--soft-bounce turns a refusal at connect into 421, and leaves our own 5xx alone" {
 	refusal new-connection false
 	options=(--soft-bounce --on-new-connection false)
 	talk reply:'421 4.7.1 ' eof exit:0

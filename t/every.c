@@ -207,7 +207,7 @@ check_recipient(int rcpt, int verdict, int copies)
 	else if (verdict == 250 && copies == 0)
 		blame("250, and the message is not there");
 	else if (verdict >= 400 && copies && !server.scenario->nowhere)
-		blame("4yz, and the message is there");
+		blame("4xx, and the message is there");
 	else if (rcpt != 250 && rcpt != 0 && copies)
 		blame("no recipient, and he has the message");
 }
@@ -226,7 +226,7 @@ check_kept(const struct outcome *o)
 	if (s->hands_on && promised && mail_handed(messages) != 1)
 		blame("250, and the command does not have the message");
 	if (o->bounced)
-		blame("5yz, for what is a failure of this machine");
+		blame("5xx, for what is a failure of this machine");
 }
 
 /* Without failures, the next message must be stored. */

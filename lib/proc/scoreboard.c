@@ -28,7 +28,7 @@ static const char magic[8] = "smtpd-sb";
 struct slot {
 	_Atomic int pid;
 	_Atomic unsigned worker;
-	_Alignas(8) _Atomic long long since, octets, done, errors;
+	_Alignas(8) _Atomic long long since, bytes, done, errors;
 	char phase[SCOREBOARD_PHASE_MAX];
 	char client[SCOREBOARD_CLIENT_MAX];
 };
@@ -333,7 +333,7 @@ scoreboard_serve(struct scoreboard *s, const char *client,
 }
 
 void
-scoreboard_note(struct scoreboard *s, const char *phase, long long octets,
+scoreboard_note(struct scoreboard *s, const char *phase, long long bytes,
     long long done, long long errors)
 {
 	struct slot *slot;
@@ -342,7 +342,7 @@ scoreboard_note(struct scoreboard *s, const char *phase, long long octets,
 		return;
 	slot = slot_of(s, (unsigned)s->mine);
 	copy_word(slot->phase, phase, sizeof slot->phase);
-	atomic_store_explicit(&slot->octets, octets, memory_order_relaxed);
+	atomic_store_explicit(&slot->bytes, bytes, memory_order_relaxed);
 	atomic_store_explicit(&slot->done, done, memory_order_relaxed);
 	atomic_store_explicit(&slot->errors, errors, memory_order_relaxed);
 }
@@ -380,7 +380,7 @@ scoreboard_pressure_fd(const struct scoreboard *s)
 }
 
 bool
-scoreboard_is_pressed(const struct scoreboard *s)
+scoreboard_is_under_pressure(const struct scoreboard *s)
 {
 	return s->board && !is_low(s, scoreboard_busy(s));
 }
@@ -392,7 +392,7 @@ scoreboard_is_pressed(const struct scoreboard *s)
 bool
 scoreboard_yield(struct scoreboard *s)
 {
-	if (s->mine < 0 || !scoreboard_is_pressed(s))
+	if (s->mine < 0 || !scoreboard_is_under_pressure(s))
 		return false;
 	if (atomic_load(state_of(s, (unsigned)s->mine)) != SLOT_BUSY)
 		return false;
@@ -428,7 +428,7 @@ scoreboard_slots(const struct scoreboard *s)
 }
 
 /*
- * A word of n octets at most, whatever stands there.  Each is read once, for
+ * A word of n bytes at most, whatever stands there.  Each is read once, for
  * its worker can change it between two looks.
  */
 static void
@@ -469,7 +469,7 @@ scoreboard_read(const struct scoreboard *s, unsigned i,
 	read_word(row->phase, slot->phase, sizeof row->phase);
 	read_word(row->client, slot->client, sizeof row->client);
 	row->since = read_number(&slot->since);
-	row->octets = read_number(&slot->octets);
+	row->bytes = read_number(&slot->bytes);
 	row->done = read_number(&slot->done);
 	row->errors = read_number(&slot->errors);
 	return true;

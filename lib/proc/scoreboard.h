@@ -53,7 +53,7 @@ struct scoreboard_row {
 	char client[SCOREBOARD_CLIENT_MAX];
 	long long since;		/* when the session began: seconds
 					   since 1970 */
-	long long octets, done, errors;	/* as in scoreboard_note() */
+	long long bytes, done, errors;	/* as in scoreboard_note() */
 };
 
 /*
@@ -96,10 +96,10 @@ void scoreboard_serve(struct scoreboard *, const char *client,
     const unsigned char key[SCOREBOARD_KEY]);
 
 /*
- * It is in that phase of the session, with so many octets of what is being
+ * It is in that phase of the session, with so many bytes of what is being
  * received, so many things done, and so many errors.
  */
-void scoreboard_note(struct scoreboard *, const char *phase, long long octets,
+void scoreboard_note(struct scoreboard *, const char *phase, long long bytes,
     long long done, long long errors);
 
 /* How many workers serve who counts as the same, this one included? */
@@ -111,7 +111,7 @@ unsigned scoreboard_same(const struct scoreboard *);
  * busy and somebody waits, which the caller has to see by itself.
  */
 int scoreboard_pressure_fd(const struct scoreboard *);
-bool scoreboard_is_pressed(const struct scoreboard *);
+bool scoreboard_is_under_pressure(const struct scoreboard *);
 
 /*
  * May the client of this worker be sent away for others?  If true it is

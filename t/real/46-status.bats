@@ -49,7 +49,7 @@ shows() {
 	await 60 address
 	curl -sS "http://$at/metrics" >metrics
 	grep -x 'smtpd_messages_total 1' metrics
-	grep -x 'smtpd_replies_total{class="5yz"} 0' metrics
+	grep -x 'smtpd_replies_total{class="5xx"} 0' metrics
 	grep -F '# HELP smtpd_workers Size of the pool.' metrics
 	grep -x 'node_textfile_scrape_error 0' metrics
 	# what it shows of us is what we wrote
