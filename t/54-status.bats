@@ -164,7 +164,7 @@ busy() {
 # forge FROM: what a worker that was taken over writes into the scoreboard: all
 # slots from that one on are busy with the client whose key is in $tmp/key
 forge() {
-	local at slots=$((2 * workers + 8)) size i
+	local at slots=$((3 * workers + 8)) size i
 	at=$(board)
 	size=$(stat -Lc %s "$at")
 	for ((i = $1; i < slots; i++)); do
@@ -188,8 +188,8 @@ counted=(send:'PROXY TCP4 192.0.2.1 192.0.2.9 1000 25\r\n')
 	dial "${addr[0]}" "${counted[@]}" reply:220 \
 	    run:"cat '$at' >'$tmp/board'" say:QUIT reply:221 eof
 	# the only key that is not zero
-	tail -c $((20 * (2 * workers + 8))) "$tmp/board" |
-	    head -c $((16 * (2 * workers + 8))) | od -An -v -tx1 -w16 |
+	tail -c $((20 * (3 * workers + 8))) "$tmp/board" |
+	    head -c $((16 * (3 * workers + 8))) | od -An -v -tx1 -w16 |
 	    grep -v '^\( 00\)*$' >"$tmp/hex"
 	(($(wc -l <"$tmp/hex") == 1))
 	# shellcheck disable=SC2059 # they are escapes

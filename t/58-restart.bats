@@ -475,11 +475,11 @@ drippers() {
 		drippers 4 "$n"
 	done
 	# the oldest made room, and the log says so
-	(($(children "$master" | wc -l) <= 16))
+	(($(children "$master" | wc -l) <= 20))
 	events worker-stopping |
 	    grep -E ' worker=[1-4] pid=[0-9]+ client=127.0.0.1 reason="room for a restart"$'
 	# and no more of them than it takes
-	logged 12 worker-stopping
+	logged 8 worker-stopping
 }
 
 @test "idle workers make room before those that serve a session" {
@@ -493,6 +493,18 @@ drippers() {
 	send_one "${addr[0]}"
 	logged 0 worker-stopping
 	eventually only 8
+}
+
+@test "sessions that are no more than the workers of a pool are not ended by any restart" {
+	local n
+	serve --workers 12 --listen 127.0.0.1:0 --drain-timeout 0 --min-rate 0
+	drippers 10 0		# with more of them there is pressure
+	for n in 1 2 3 4; do
+		kill -HUP "$master"
+		eventually logged "$n" restarting
+	done
+	send_one "${addr[0]}"
+	logged 0 worker-stopping
 }
 
 @test "a session that ends at --drain-timeout is logged with the reason" {

@@ -63,6 +63,12 @@ state_of(const struct scoreboard *s, unsigned i)
 	return (_Atomic unsigned *)(void *)key_of(s, s->slots) + i;
 }
 
+static unsigned
+slots_for(unsigned workers)
+{
+	return 3 * workers + SPARE_SLOTS;
+}
+
 static size_t
 size_of(unsigned slots)
 {
@@ -84,7 +90,7 @@ map(struct scoreboard *s, int fd, unsigned workers)
 	void *p;
 
 	*s = (struct scoreboard){ .fd = fd, .event = -1, .workers = workers,
-	    .slots = 2 * workers + SPARE_SLOTS, .mine = -1 };
+	    .slots = slots_for(workers), .mine = -1 };
 	p = mmap(NULL, size_of(s->slots), PROT_READ | PROT_WRITE, MAP_SHARED,
 	    fd, 0);
 	if (p == MAP_FAILED)
@@ -110,7 +116,7 @@ scoreboard_create(struct scoreboard *s, unsigned workers)
 
 	if (fd < 0)
 		return -1;
-	if (ftruncate(fd, (off_t)size_of(2 * workers + SPARE_SLOTS)) == 0 &&
+	if (ftruncate(fd, (off_t)size_of(slots_for(workers))) == 0 &&
 	    fcntl(fd, F_ADD_SEALS, seals) == 0 && map(s, fd, workers) == 0) {
 		memcpy(s->board->magic, magic, sizeof magic);
 		s->board->layout = LAYOUT;
@@ -129,7 +135,7 @@ scoreboard_adopt(struct scoreboard *s, int fd, unsigned workers)
 
 	if (fstat(fd, &st) < 0 ||
 	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
-	    st.st_size != (off_t)size_of(2 * workers + SPARE_SLOTS) ||
+	    st.st_size != (off_t)size_of(slots_for(workers)) ||
 	    map(s, fd, workers) < 0)
 		return -1;
 	if (memcmp(s->board->magic, magic, sizeof magic) != 0 ||

@@ -57,8 +57,9 @@ struct scoreboard_row {
 };
 
 /*
- * Make one for a pool of so many workers.  It has more than twice as many
- * slots, for a pool that replaces another one while that still serves.
+ * Make one for a pool of so many workers.  It has more than three times as
+ * many slots, for a pool that replaces another one while that, and as many
+ * workers of former ones, still serve.
  * Returns 0, or -1 with errno set.
  */
 int scoreboard_create(struct scoreboard *, unsigned workers);
