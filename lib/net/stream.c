@@ -1,4 +1,7 @@
-/* A connection as a pair of stdio streams. */
+/*
+ * A connection as a pair of stdio streams.  All waits for the client are here,
+ * and each has a deadline; the meaning of what it sends is not known here.
+ */
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -13,20 +16,19 @@
 
 enum {
 	RATE_GRACE = 60 * 1000,		/* ms before min_rate counts */
-	RATE_CREDIT = 5 * 60 * 1000,	/* ms that data may have come before
-					   it is due */
-	/* While others want the place: */
+	RATE_CREDIT = 5 * 60 * 1000,	/* ms of data at min_rate, at most */
+	/* under pressure: */
 	PATIENCE = 2 * 1000,		/* ms for a command line, or a reply */
 	DATA_PATIENCE = 5 * 1000,	/* ms of silence in the data, and
 					   before min_rate counts */
-	TENURE = 10 * 1000,		/* ms without a message */
-	DATA_EARNS = 16,		/* octets of data count as one ms */
-	RESPITE = 1000,			/* ms for one that was let stay */
+	PROGRESS_TIME = 10 * 1000,	/* ms without an accepted message */
+	DATA_PER_MS = 16,		/* bytes of data that count as 1 ms */
+	RECHECK_TIME = 1000,		/* ms until the next check */
 	LINGER_TIME = 1000,		/* ms */
-	LINGER_OCTETS = 4 * 1024 * 1024,
+	LINGER_BYTES = 4 * 1024 * 1024,
 };
 
-/* The earlier of two deadlines; 0 is none. */
+/* The earlier of two deadlines; 0: no deadline. */
 static long long
 earlier(long long a, long long b)
 {
@@ -36,32 +38,32 @@ earlier(long long a, long long b)
 }
 
 static long long
-after(long long now, long long timeout)
+deadline_after(long long now, long long timeout)
 {
 	return timeout ? now + timeout : 0;
 }
 
-/* Data came, after a wait. */
+/* Account for data that was received, and for time spent waiting for it. */
 static void
-credit(struct stream *s, long long octets, long long waited)
+add_credit(struct stream *s, long long bytes, long long waited)
 {
-	const long long most = RATE_CREDIT * s->limits->min_rate;
+	const long long max = RATE_CREDIT * s->limits->min_rate;
 
-	s->credit += octets * 1000 - waited * s->limits->min_rate;
-	if (s->credit > most)
-		s->credit = most;
+	s->credit += bytes * 1000 - waited * s->limits->min_rate;
+	if (s->credit > max)
+		s->credit = max;
 }
 
-/* When the data that came so far is too little, in a wait that begins now. */
+/* When the data so far is below min_rate, if the wait begins now. */
 static long long
-rate_deadline(const struct stream *s, long long now, long long grace)
+compute_rate_deadline(const struct stream *s, long long now, long long grace)
 {
 	if (!s->in_data || !s->limits->min_rate)
 		return 0;
 	return now + s->credit / s->limits->min_rate - RATE_GRACE + grace;
 }
 
-/* Wait until one is ready, at most to the deadline.  1, 0 at it, or -1. */
+/* Wait for one of them.  Returns 1, 0 at the deadline, or -1 with errno set. */
 static int
 wait_fds(const struct stream *s, struct pollfd *p, nfds_t n,
     long long deadline)
@@ -82,28 +84,27 @@ wait_fd(const struct stream *s, int fd, short events, long long deadline)
 }
 
 static bool
-end(struct stream *s, enum stream_state why)
+end_stream(struct stream *s, enum stream_state why)
 {
 	if (s->state == STREAM_OPEN)
 		s->state = why;
 	return false;
 }
 
-/* Do others want the place? */
 static bool
-is_contested(const struct stream *s)
+is_under_pressure(const struct stream *s)
 {
 	const struct stream_limits *l = s->limits;
-	struct pollfd rival = { .fd = l->pressure_fd, .events = POLLIN };
+	struct pollfd pressure = { .fd = l->pressure_fd, .events = POLLIN };
 
-	return !*l->stop && poll(&rival, 1, 0) > 0 &&
+	return !*l->stop && poll(&pressure, 1, 0) > 0 &&
 	    l->is_under_pressure(l->ctx, false);
 }
 
 void
 stream_note_progress(struct stream *s)
 {
-	s->earned = clock_ms();
+	s->progress_at = clock_ms();
 }
 
 void
@@ -111,71 +112,72 @@ stream_add_progress(struct stream *s, long long ms)
 {
 	const long long now = clock_ms();
 
-	s->earned = s->earned + ms < now ? s->earned + ms : now;
+	s->progress_at = s->progress_at + ms < now ? s->progress_at + ms : now;
 }
 
-/* Has it sent no message for too long, if others want the place? */
+/* Has the client made no progress for too long, should there be pressure? */
 static bool
 is_overdue(const struct stream *s)
 {
 	return s->limits->pressure_fd >= 0 &&
-	    clock_ms() >= s->earned + TENURE;
+	    clock_ms() >= s->progress_at + PROGRESS_TIME;
 }
 
 /*
- * When it has to go that sent no message for so long.  Who is overdue longer
- * goes sooner, and when enough have gone the others stay.
+ * When to disconnect a client without progress.  Clients that have been overdue
+ * for longer go sooner, and as soon as enough have gone the others stay.
  */
 static long long
-end_of_tenure(const struct stream *s, long long now)
+compute_progress_deadline(const struct stream *s, long long now)
 {
-	const long long idle = now - s->earned;
+	const long long idle = now - s->progress_at;
 
-	return idle < TENURE ? s->earned + TENURE :
-	    s->wanted_since + RESPITE * TENURE / idle;
+	return idle < PROGRESS_TIME ? s->progress_at + PROGRESS_TIME :
+	    s->pressure_since + RECHECK_TIME * PROGRESS_TIME / idle;
 }
 
 /*
- * May it stay?  It has to go for others at the time `patient`, or when its
- * tenure ends.  Returns as stream_check_pressure().
+ * Check whether the client must be disconnected, which it is, under pressure,
+ * at the time `patient` or at its progress deadline.  Returns as
+ * stream_check_pressure().
  */
 static long long
-contest(struct stream *s, long long patient)
+check_pressure(struct stream *s, long long patient)
 {
 	const struct stream_limits *l = s->limits;
-	struct pollfd rival = { .fd = l->pressure_fd, .events = POLLIN };
+	struct pollfd pressure = { .fd = l->pressure_fd, .events = POLLIN };
 	const long long now = clock_ms();
 	long long at;
 
-	if (*l->stop || poll(&rival, 1, 0) <= 0) {
-		s->wanted_since = 0;
+	if (*l->stop || poll(&pressure, 1, 0) <= 0) {
+		s->pressure_since = 0;
 		return 0;
 	}
-	if (!s->wanted_since)
-		s->wanted_since = now;
-	at = end_of_tenure(s, now);
+	if (!s->pressure_since)
+		s->pressure_since = now;
+	at = compute_progress_deadline(s, now);
 	if (patient < at)
 		at = patient;
 	if (at > now)
 		return at;
 	if (l->is_under_pressure(l->ctx, true)) {
-		end(s, STREAM_PRESSURE);
+		end_stream(s, STREAM_PRESSURE);
 		return -1;
 	}
-	s->wanted_since = 0;
-	return now + RESPITE;
+	s->pressure_since = 0;
+	return now + RECHECK_TIME;
 }
 
 long long
 stream_check_pressure(struct stream *s)
 {
-	return contest(s, LLONG_MAX);
+	return check_pressure(s, LLONG_MAX);
 }
 
 /*
- * As wait_fd for the client's descriptor; but once it has kept us waiting
- * until the time `patient`, it may have to go for others: 0 with that state.
- * So may one that is overdue, whatever it says.
+ * As wait_fd(), for a descriptor of the client.  Under pressure it returns 0
+ * with the state STREAM_PRESSURE at the time `patient`, or at any time if the
+ * client has made no progress for too long.
  */
 static int
 wait_client(struct stream *s, int fd, short events, long long deadline,
@@ -184,16 +186,17 @@ wait_client(struct stream *s, int fd, short events, long long deadline,
 	struct pollfd p[2] = {
 		{ .fd = fd, .events = events }, { .events = POLLIN },
 	};
-	bool ask = is_overdue(s);
-	long long look;		/* when to ask again; 0: watch for others */
+	bool check = is_overdue(s);
+	long long recheck;	/* time, or 0: when pressure_fd is readable */
 	int ready;
 
-	for (;; ask = true) {
-		look = ask ? contest(s, patient) : 0;
-		if (look < 0)
+	for (;; check = true) {
+		recheck = check ? check_pressure(s, patient) : 0;
+		if (recheck < 0)
 			return 0;
-		p[1].fd = look || *s->limits->stop ? -1 : s->limits->pressure_fd;
-		ready = wait_fds(s, p, 2, earlier(deadline, look));
+		p[1].fd = recheck || *s->limits->stop ? -1 :
+		    s->limits->pressure_fd;
+		ready = wait_fds(s, p, 2, earlier(deadline, recheck));
 		if (ready < 0 || p[0].revents)
 			return ready < 0 ? -1 : 1;
 		if (ready == 0 && deadline && clock_ms() >= deadline)
@@ -201,32 +204,35 @@ wait_client(struct stream *s, int fd, short events, long long deadline,
 	}
 }
 
-/* A command line that is already here takes no time. */
+/*
+ * The time for a command line starts with the first wait for it; a line that
+ * was received with the one before needs none.
+ */
 static void
-begin_line(struct stream *s, long long now)
+start_line_timer(struct stream *s, long long now)
 {
 	if (!s->line_due)
 		return;
 	s->line_due = false;
 	s->line_start = now;
-	s->line_deadline = after(now, s->limits->read_timeout);
+	s->line_deadline = deadline_after(now, s->limits->read_timeout);
 }
 
-/* Until when a client may be silent, from now, though others want its place. */
+/* Until when the client may be silent under pressure. */
 static long long
-patience(const struct stream *s, long long now)
+compute_patience(const struct stream *s, long long now)
 {
 	if (s->suspect)
 		return now;
 	if (!s->in_data)
 		return s->line_start + PATIENCE;
 	return earlier(now + DATA_PATIENCE,
-	    rate_deadline(s, now, DATA_PATIENCE));
+	    compute_rate_deadline(s, now, DATA_PATIENCE));
 }
 
 /*
- * Wait for the client to send something.  False when it did not: s->state
- * says why.
+ * Wait for input from the client.  Returns false if none came; s->state says
+ * why.
  */
 static bool
 wait_input(struct stream *s)
@@ -236,51 +242,51 @@ wait_input(struct stream *s)
 	long long rate, silence, deadline;
 	int ready;
 
-	begin_line(s, now);
-	silence = s->block_mode ? after(now, l->read_timeout) :
+	start_line_timer(s, now);
+	silence = s->block_mode ? deadline_after(now, l->read_timeout) :
 	    s->line_deadline;
-	rate = rate_deadline(s, now, RATE_GRACE);
+	rate = compute_rate_deadline(s, now, RATE_GRACE);
 	for (;;) {
 		if (*l->stop && !s->in_data)
-			return end(s, STREAM_STOPPED);
+			return end_stream(s, STREAM_STOPPED);
 		if (*l->stop && !s->stop_deadline)
-			s->stop_deadline = after(clock_ms(), l->stop_timeout);
+			s->stop_deadline = deadline_after(clock_ms(), l->stop_timeout);
 		deadline = earlier(earlier(silence, rate),
 		    earlier(s->session_deadline, s->stop_deadline));
-		if (s->eager && !is_overdue(s) &&
+		if (s->more_expected && !is_overdue(s) &&
 		    (!deadline || clock_ms() < deadline))
 			return true;
 		ready = wait_client(s, s->in_fd, POLLIN, deadline,
-		    patience(s, now));
+		    compute_patience(s, now));
 		if (ready > 0 && s->in_data)
-			credit(s, 0, clock_ms() - now);
+			add_credit(s, 0, clock_ms() - now);
 		if (ready > 0)
 			return true;
 		if (ready == 0)
 			break;
 		if (errno != EINTR)
-			return end(s, STREAM_CLOSED);
+			return end_stream(s, STREAM_CLOSED);
 	}
 	if (s->state == STREAM_PRESSURE)
 		return false;
 	if (deadline == s->stop_deadline)
-		return end(s, STREAM_STOPPED);
+		return end_stream(s, STREAM_STOPPED);
 	if (deadline == s->session_deadline)
-		return end(s, STREAM_EXPIRED);
-	return end(s, deadline == rate ? STREAM_SLOW : STREAM_TIMEOUT);
+		return end_stream(s, STREAM_EXPIRED);
+	return end_stream(s, deadline == rate ? STREAM_SLOW : STREAM_TIMEOUT);
 }
 
 /*
- * Read what wait_input() said is there.  Where it only guessed so, behind a
- * read that got all that it asked for, it is not to wait: -1 with EAGAIN then.
+ * Read input.  If more was only expected, wait_input() has not polled; the
+ * call must not block then, and returns -1 with EAGAIN if there is none.
  */
 static ssize_t
 read_input(struct stream *s, char *buf, size_t n)
 {
-	ssize_t got = s->eager ? recv(s->in_fd, buf, n, MSG_DONTWAIT) :
+	ssize_t got = s->more_expected ? recv(s->in_fd, buf, n, MSG_DONTWAIT) :
 	    read(s->in_fd, buf, n);
 
-	s->eager = s->is_socket && s->in_fd == s->out_fd &&
+	s->more_expected = s->is_socket && s->in_fd == s->out_fd &&
 	    got == (ssize_t)n;
 	return got;
 }
@@ -297,9 +303,9 @@ stream_wipe(struct stream *s)
 	s->secret = false;
 }
 
-/* Flush, wait, read.  0 when reading ended. */
+/* Send the replies, wait, and read.  Returns 0 if reading ended. */
 static size_t
-receive(struct stream *s, char *buf, size_t n)
+receive_input(struct stream *s, char *buf, size_t n)
 {
 	ssize_t got;
 
@@ -312,20 +318,20 @@ receive(struct stream *s, char *buf, size_t n)
 		got = read_input(s, buf, n);
 	} while (got < 0 && (errno == EINTR || errno == EAGAIN));
 	if (got <= 0) {
-		end(s, STREAM_CLOSED);
+		end_stream(s, STREAM_CLOSED);
 		return 0;
 	}
 	s->received += (unsigned long long)got;
 	if (s->in_data) {
-		credit(s, got, 0);
-		stream_add_progress(s, got / DATA_EARNS);
+		add_credit(s, got, 0);
+		stream_add_progress(s, got / DATA_PER_MS);
 	}
 	return (size_t)got;
 }
 
 /*
- * The cookie stream's read function.  In block mode it reports end of file
- * rather than wait a second time, so that fread(3) returns what there is.
+ * The cookie stream's read function.  In block mode it returns end of file
+ * instead of waiting a second time, so that fread(3) returns what is available.
  */
 static ssize_t
 cookie_read(void *cookie, char *buf, size_t n)
@@ -336,7 +342,7 @@ cookie_read(void *cookie, char *buf, size_t n)
 		return 0;
 	s->paused = true;
 	if (s->pos == s->end)
-		return (ssize_t)receive(s, buf, n);
+		return (ssize_t)receive_input(s, buf, n);
 	if (n > s->end - s->pos)
 		n = s->end - s->pos;
 	memcpy(buf, s->back + s->pos, n);
@@ -344,7 +350,7 @@ cookie_read(void *cookie, char *buf, size_t n)
 	return (ssize_t)n;
 }
 
-/* As wait_client, but a session that is over waits for LINGER_TIME at most. */
+/* As wait_client(), but for at most LINGER_TIME after the session's end. */
 static int
 wait_output(struct stream *s, long long deadline, long long patient)
 {
@@ -354,18 +360,18 @@ wait_output(struct stream *s, long long deadline, long long patient)
 	if (*s->limits->stop && !s->in_data)
 		over = now;
 	if (over && over < now + LINGER_TIME)
-		over = s->last_words = earlier(s->last_words,
+		over = s->final_deadline = earlier(s->final_deadline,
 		    now + LINGER_TIME);
 	return wait_client(s, s->out_fd, POLLOUT, earlier(deadline, over),
 	    patient);
 }
 
-/* Send all of it, or the stream is broken.  Returns how much was sent. */
+/* Send n bytes; if that fails the stream is broken.  Returns the bytes sent. */
 static size_t
 send_all(struct stream *s, const char *buf, size_t n)
 {
 	const long long start = clock_ms(), patient = start + PATIENCE;
-	const long long deadline = after(start, s->limits->write_timeout);
+	const long long deadline = deadline_after(start, s->limits->write_timeout);
 	ssize_t sent;
 	size_t done = 0;
 	int ready = 1;
@@ -390,7 +396,8 @@ send_all(struct stream *s, const char *buf, size_t n)
 		if (ready == 0 || ready == -2 ||
 		    (ready < 0 && errno != EINTR)) {
 			s->broken = true;
-			end(s, ready == 0 ? STREAM_TIMEOUT : STREAM_CLOSED);
+			end_stream(s, ready == 0 ? STREAM_TIMEOUT :
+			    STREAM_CLOSED);
 			break;
 		}
 	}
@@ -417,7 +424,7 @@ stream_switch(struct stream *s, int in, int out)
 	s->in_fd = in;
 	s->out_fd = out;
 	s->is_socket = fstat(out, &st) == 0 && S_ISSOCK(st.st_mode);
-	s->eager = false;
+	s->more_expected = false;
 }
 
 int
@@ -431,10 +438,10 @@ stream_open(struct stream *s, int in, int out,
 	stream_switch(s, in, out);
 	s->broken = s->block_mode = s->paused = false;
 	s->suspect = s->secret = false;
-	s->session_deadline = after(clock_ms(), limits->session_timeout);
-	s->earned = clock_ms();
-	s->wanted_since = 0;
-	s->last_words = s->stop_deadline = 0;
+	s->session_deadline = deadline_after(clock_ms(), limits->session_timeout);
+	s->progress_at = clock_ms();
+	s->pressure_since = 0;
+	s->final_deadline = s->stop_deadline = 0;
 	s->in_data = false;
 	s->credit = 0;
 	s->pos = s->end = s->back_used = 0;
@@ -461,11 +468,12 @@ stream_peer(const struct stream *s)
 }
 
 /*
- * Wait to a time, or until something of the peer's polls ready, or others want
- * its place; whether they do is asked once.  False where the time is over.
+ * Wait until a time, until the peer's descriptor is ready, until there is
+ * pressure, which is checked once, or until *stop is set.  Returns false if the
+ * time has passed.
  */
 static bool
-wait_aside(struct stream *s, struct pollfd peer, long long until)
+wait_for_peer(struct stream *s, struct pollfd peer, long long until)
 {
 	struct pollfd p[2] = {
 		peer, { .fd = s->limits->pressure_fd, .events = POLLIN },
@@ -478,7 +486,7 @@ wait_aside(struct stream *s, struct pollfd peer, long long until)
 			return false;
 		if (ready > 0 && p[0].revents)
 			break;
-		if (ready > 0 && is_contested(s))
+		if (ready > 0 && is_under_pressure(s))
 			break;
 		if (ready > 0)
 			p[1].fd = -1;
@@ -492,22 +500,22 @@ stream_speaks(struct stream *s, long long ms)
 	const struct pollfd peer = { .fd = s->in_fd, .events = POLLIN };
 	int n = 0;
 
-	wait_aside(s, peer, clock_ms() + (ms ? ms : 1));
+	wait_for_peer(s, peer, clock_ms() + (ms ? ms : 1));
 	return ioctl(s->in_fd, FIONREAD, &n) == 0 && n > 0;
 }
 
 void
 stream_pause(struct stream *s, long long ms)
 {
-	const struct pollfd peer = { .fd = stream_peer(s) };	/* its end */
+	const struct pollfd peer = { .fd = stream_peer(s) };	/* POLLHUP */
 	const long long now = clock_ms();
 	const long long end = earlier(now + ms, s->session_deadline);
 	long long until = now;
 
 	fflush(s->out);
 	do
-		until = earlier(until + RESPITE, end);
-	while (!wait_aside(s, peer, until) && until < end);
+		until = earlier(until + RECHECK_TIME, end);
+	while (!wait_for_peer(s, peer, until) && until < end);
 }
 
 void
@@ -530,8 +538,8 @@ stream_end_data(struct stream *s)
 }
 
 /*
- * What stdio holds comes first, then what was put back: it may be all that the
- * client will send.  The rest need not go through stdio's buffer.
+ * Input in stdio's buffer comes first, then what was put back; only then may
+ * the client be waited for.  Further input bypasses stdio's buffer.
  */
 size_t
 stream_read_block(struct stream *s, char *buf, size_t size)
@@ -555,14 +563,14 @@ stream_wait(struct stream *s, int fd, long long deadline)
 	const long long now = clock_ms();
 	int ready;
 
-	begin_line(s, now);
-	ready = wait_client(s, fd, POLLIN, deadline, patience(s, now));
+	start_line_timer(s, now);
+	ready = wait_client(s, fd, POLLIN, deadline, compute_patience(s, now));
 	if (ready == 0)
-		end(s, STREAM_TIMEOUT);
+		end_stream(s, STREAM_TIMEOUT);
 	return ready;
 }
 
-/* In the buffers, or, as far as can be told, in the kernel's. */
+/* Look in the buffers, then in the kernel. */
 bool
 stream_has_input(struct stream *s)
 {
@@ -580,7 +588,7 @@ stream_has_input(struct stream *s)
 	    (ioctl(s->in_fd, FIONREAD, &waiting) == 0 && waiting > 0);
 }
 
-/* Nothing is left in stdio's own buffer after a block: this comes next. */
+/* stdio's buffer is empty after a block, so these bytes are read next. */
 void
 stream_unread(struct stream *s, const char *p, size_t n)
 {
@@ -602,15 +610,15 @@ stream_hang_up(struct stream *s)
 		shutdown(s->out_fd, SHUT_WR);
 }
 
-/* A peer that is sent something unread sends a reset, if we close at once. */
+/* Closing a socket with unread input would send a reset to the client. */
 static void
-linger(struct stream *s)
+discard_input(struct stream *s)
 {
 	long long deadline = clock_ms() + LINGER_TIME;
 	ssize_t got;
 	size_t total = 0;
 
-	while (total < LINGER_OCTETS &&
+	while (total < LINGER_BYTES &&
 	    wait_fd(s, s->in_fd, POLLIN, deadline) > 0) {
 		got = read(s->in_fd, s->buf, sizeof s->buf);
 		if (got <= 0)
@@ -624,7 +632,7 @@ stream_close(struct stream *s, bool lingering)
 {
 	if (lingering && !s->broken && s->is_socket) {
 		stream_hang_up(s);
-		linger(s);
+		discard_input(s);
 	}
 	fclose(s->in);
 	fclose(s->out);
