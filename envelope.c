@@ -1,6 +1,7 @@
 /*
- * BasicEnvelope: a message with its trace header, written once, and durable
- * in the Maildir of each recipient before anybody hears 250.
+ * BasicEnvelope: writes a message with its trace header once, and makes it
+ * durable in the Maildir of each recipient before the client gets 250.  It
+ * never stores a part of a message.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,13 +23,13 @@ struct basic {
 	const struct basic_options *options;
 	struct mail *mail;
 
-	struct recipients *to;	/* the list of the mail */
+	struct recipients *to;	/* mail->info.recipients */
 	struct delivery delivery;
-	char *buf;		/* of OUTFILE_BUFFER octets */
-	size_t n_headers;	/* of mail->headers, that are in the file */
-	unsigned filter;	/* that is at work */
-	struct reply *handed;	/* by hand_to, one a recipient; or NULL */
-	struct reply answer;	/* of who was asked last */
+	char *buf;		/* OUTFILE_BUFFER bytes */
+	size_t n_headers;	/* bytes of info.headers in the file */
+	unsigned filter;	/* index of the current one */
+	struct reply *mda_replies;	/* one for each recipient; or NULL */
+	struct reply answer;	/* of the hook that was called last */
 	struct header header;
 };
 
@@ -38,11 +39,13 @@ basic(struct envelope *e)
 	return (struct basic *)(void *)e;
 }
 
-/* The reply to a failure of this machine; the log gets the reason. */
+/* The reply for a failure of this host.  Sets result.error for the log. */
 static struct reply
 local_error(struct basic *b, const char *what, int error)
 {
-	snprintf(b->mail->error, sizeof b->mail->error, "%s: %s", what,
+	struct mail_result *result = &b->mail->result;
+
+	snprintf(result->error, sizeof result->error, "%s: %s", what,
 	    strerror(error));
 	if (error == EDQUOT)
 		return reply_make(452, "4.2.2 Mailbox full");
@@ -52,20 +55,20 @@ local_error(struct basic *b, const char *what, int error)
 }
 
 static void
-release(struct basic *b)
+free_envelope(struct basic *b)
 {
 	delivery_end(&b->delivery);
-	free(b->handed);
+	free(b->mda_replies);
 	free(b->delivery.copies);
 	free(b->buf);
 	free(b);
 }
 
-/* Find the Maildir of a recipient.  Returns a refusal, or none. */
+/* Find the Maildir of a recipient.  Returns an error reply, or code 0. */
 static struct reply
-find_maildir(struct basic *b, const struct address *a, char *path)
+find_recipient_maildir(struct basic *b, const struct address *a, char *path)
 {
-	const char *domain = *a->domain ? a->domain : b->mail->hostname;
+	const char *domain = *a->domain ? a->domain : b->mail->info.hostname;
 
 	switch (store_find(b->options->store, a->local, domain, path)) {
 	case STORE_UNKNOWN:
@@ -88,7 +91,7 @@ add_recipient(struct envelope *e, struct recipient *r,
 
 	*path = '\0';
 	if (b->options->store->per_user && recipients_first(b->to, r) == r) {
-		refusal = find_maildir(b, mailbox, path);
+		refusal = find_recipient_maildir(b, mailbox, path);
 		if (refusal.code)
 			return refusal;
 	}
@@ -98,18 +101,18 @@ add_recipient(struct envelope *e, struct recipient *r,
 }
 
 static void
-look_for_loop(void *ctx, const char *field)
+check_field_for_loop(void *ctx, const char *field)
 {
 	struct basic *b = ctx;
 
-	recipients_check_field(b->to, field, b->mail->hostname);
+	recipients_check_field(b->to, field, b->mail->info.hostname);
 }
 
 /* RFC 5321 4.4 */
 static void
-put_received(const struct basic *b, struct outfile *out)
+write_received(const struct basic *b, struct outfile *out)
 {
-	const struct mail *m = b->mail;
+	const struct mail_info *m = &b->mail->info;
 	char date[CLOCK_DATE_MAX];
 
 	outfile_printf(out, "Received: from %s", m->helo);
@@ -131,11 +134,12 @@ put_received(const struct basic *b, struct outfile *out)
 }
 
 /*
- * Delivered-To, between Return-Path and our Received (RFC 5321 4.4): in a
- * Maildir of its own a recipient's, in the one Maildir all of them.
+ * Write Delivered-To between Return-Path and our Received (RFC 5321 4.4).  A
+ * copy in a recipient's Maildir names the recipients of that Maildir; a copy
+ * in the one Maildir names all recipients.
  */
 static void
-put_delivered_to(void *ctx, const struct copy *c, struct outfile *out)
+write_delivered_to(void *ctx, const struct copy *c, struct outfile *out)
 {
 	const struct basic *b = ctx;
 	const struct delivery *d = &b->delivery;
@@ -173,17 +177,17 @@ begin_data(struct envelope *e)
 			d->copies[r->copy].path = r->path;
 	if (delivery_begin(d, b->buf) < 0)
 		return local_error(b, "tmp", errno);
-	outfile_printf(&d->out, "Return-Path: <%s>\n", b->mail->sender);
+	outfile_printf(&d->out, "Return-Path: <%s>\n", b->mail->info.sender);
 	d->above_own = d->out.size;
-	put_delivered_to(b, d->n == 1 ? d->copies : NULL, &d->out);
-	put_received(b, &d->out);
-	b->n_headers = strlen(b->mail->headers);
-	outfile_put(&d->out, b->mail->headers, b->n_headers);
+	write_delivered_to(b, d->n == 1 ? d->copies : NULL, &d->out);
+	write_received(b, &d->out);
+	b->n_headers = strlen(b->mail->info.headers);
+	outfile_put(&d->out, b->mail->info.headers, b->n_headers);
 	return reply_none();
 }
 
 static void
-put_message(void *ctx, const char *s, size_t n)
+write_after_header(void *ctx, const char *s, size_t n)
 {
 	struct basic *b = ctx;
 
@@ -202,9 +206,9 @@ write_data(struct envelope *e, const char *s, size_t n,
 		header_scan(&b->header, s, n);
 }
 
-/* The session wants to know what was kept, and may want to read it. */
+/* Set the path of the stored message, and its descriptor if it is wanted. */
 static void
-note_file(struct basic *b)
+set_result(struct basic *b)
 {
 	const struct delivery *d = &b->delivery;
 	struct mail *m = b->mail;
@@ -215,76 +219,81 @@ note_file(struct basic *b)
 		;
 	own = i < d->n ? d->copies[i].path : NULL;
 	if (i < d->n)
-		snprintf(m->file, sizeof m->file, "%s%s/new/%s",
+		snprintf(m->result.file, sizeof m->result.file, "%s%s/new/%s",
 		    own ? store_prefix(d->store) : "",
 		    own ? own : d->store->path, d->copies[i].file.name);
-	if (m->keep_open)
-		m->kept = fcntl(delivery_reader(&b->delivery),
+	if (m->info.keep_open)
+		m->result.fd = fcntl(delivery_reader(&b->delivery),
 		    F_DUPFD_CLOEXEC, 0);
 }
 
 static struct reply
-looped(void)
+loop_reply(const struct basic *b)
 {
-	return reply_make(554, "5.4.6 This mail is going in circles");
+	const long long limit = b->options->max_hops;
+
+	if (limit && b->to->hops > limit)
+		return reply_make(554, "5.4.6 Too many hops, the limit is %lld",
+		    limit);
+	return reply_make(554, "5.4.6 Mail loop detected");
 }
 
 static struct reply
-accepted(const struct basic *b)
+stored_reply(const struct basic *b)
 {
 	if (b->answer.code == 250)
 		return b->answer;
-	return reply_make(250, "2.0.0 Ok: kept as %s", b->mail->id);
+	return reply_make(250, "2.0.0 Ok: kept as %s", b->mail->info.id);
 }
 
-/* The copy of a recipient; NULL in a store that keeps nothing. */
+/* The copy of a recipient; NULL if the store keeps no copies. */
 static struct copy *
-copy_of(const struct basic *b, const struct recipient *r)
+find_copy(const struct basic *b, const struct recipient *r)
 {
 	return b->delivery.n ? &b->delivery.copies[r->copy] : NULL;
 }
 
-/* Did a command reject the message for this recipient, or is it a loop? */
+/* Did a hook reject the message for this recipient, or is it a mail loop? */
 static bool
 is_rejected(const struct basic *b, const struct recipient *r)
 {
 	const size_t i = (size_t)(r - b->to->all);
 
-	return r->looped || (b->handed && reply_refuses(&b->handed[i]));
+	return r->looped || (b->mda_replies && reply_refuses(&b->mda_replies[i]));
 }
 
 static struct reply
-verdict_for(struct basic *b, size_t recipient)
+reply_for(struct basic *b, size_t recipient)
 {
 	const size_t first = b->to->all[recipient].first;
 	const struct recipient *r = &b->to->all[first];
-	const struct copy *c = copy_of(b, r);
-	const struct reply *said = b->handed ? &b->handed[first] : NULL;
+	const struct copy *c = find_copy(b, r);
+	const struct reply *mda = b->mda_replies ? &b->mda_replies[first] : NULL;
 
 	if (r->looped)
-		return looped();
-	if (said && reply_refuses(said))
-		return *said;
+		return loop_reply(b);
+	if (mda && reply_refuses(mda))
+		return *mda;
 	if (c && c->failed)
 		return local_error(b, c->failed, c->error);
-	return said && said->code ? *said : accepted(b);
+	return mda && mda->code ? *mda : stored_reply(b);
 }
 
-/* One for all: the first that is not 250. */
+/* One reply for all recipients: the first that is not 250. */
 static struct reply
-verdict_for_all(struct basic *b)
+reply_for_all(struct basic *b)
 {
 	struct reply r = reply_none();
 	size_t i;
 
 	for (i = 0; i < b->to->n && !reply_refuses(&r); i++)
-		r = verdict_for(b, i);
+		r = reply_for(b, i);
 	return r;
 }
 
 /* Is it our Delivered-To for a recipient that was rejected? */
 static bool
-is_refused(void *ctx, const char *field)
+is_rejected_field(void *ctx, const char *field)
 {
 	const struct basic *b = ctx;
 	const char *value = header_value(field, "Delivered-To");
@@ -296,22 +305,22 @@ is_refused(void *ctx, const char *field)
 	return false;
 }
 
-/* The message without these (delivery_replace). */
+/* Copy the message without these fields (delivery_replace). */
 static int
-make_without_refused(void *ctx, int from, int to)
+copy_without_rejected(void *ctx, int from, int to)
 {
 	struct basic *b = ctx;
 
-	return trace_copy(to, from, b->mail->id, is_refused, b);
+	return trace_copy(to, from, b->mail->info.id, is_rejected_field, b);
 }
 
 /*
- * The one Maildir's file names the recipients that it is for, and over LMTP
- * some of them may be refused the message that others get.  Returns 1 where
- * the file was made anew for that, 0, or -1 with errno set.
+ * Remove rejected recipients from the Delivered-To fields of the file in the
+ * one Maildir; in LMTP others may get the message.  Returns 1 if the file was
+ * replaced, 0 if it is unchanged, or -1 with errno set.
  */
 static int
-drop_refused(struct basic *b)
+drop_rejected_fields(struct basic *b)
 {
 	size_t i, refused = 0;
 
@@ -321,13 +330,16 @@ drop_refused(struct basic *b)
 		refused += is_rejected(b, &b->to->all[i]);
 	if (refused == 0 || b->delivery.copies[0].refused)
 		return 0;
-	return delivery_replace(&b->delivery, make_without_refused, b) < 0 ?
+	return delivery_replace(&b->delivery, copy_without_rejected, b) < 0 ?
 	    -1 : 1;
 }
 
-/* Is there anybody left who can have it; if together, all of them? */
+/*
+ * Can the message be delivered to any recipient, or, if together is set, to
+ * all?
+ */
 static bool
-is_wanted(const struct basic *b, bool together)
+is_deliverable(const struct basic *b, bool together)
 {
 	const struct recipient *r;
 	const struct copy *c;
@@ -335,15 +347,15 @@ is_wanted(const struct basic *b, bool together)
 
 	for (i = 0; i < b->to->n; i++) {
 		r = recipients_first(b->to, &b->to->all[i]);
-		c = copy_of(b, r);
+		c = find_copy(b, r);
 		lost += r->looped || (c && (c->failed || c->refused));
 	}
 	return lost == 0 || (!together && lost < b->to->n);
 }
 
-/* A copy is not delivered if none of its recipients is left. */
+/* Mark the copies whose recipients were all rejected; they are not stored. */
 static void
-refuse_copies(struct basic *b)
+reject_copies(struct basic *b)
 {
 	struct delivery *d = &b->delivery;
 	const struct recipient *r;
@@ -359,44 +371,49 @@ refuse_copies(struct basic *b)
 }
 
 static void
-refuse_loops(struct basic *b)
+reject_loops(struct basic *b)
 {
 	const long long most = b->options->max_hops;
 	size_t i;
 
 	for (i = 0; most && b->to->hops > most && i < b->to->n; i++)
 		b->to->all[i].looped = true;
-	refuse_copies(b);
+	reject_copies(b);
 }
 
-/* A filter makes a new message of the old one (delivery_replace). */
+/*
+ * Replace the message by the output of the current filter (delivery_replace).
+ */
 static int
-make_filtered(void *ctx, int from, int to)
+filter_message(void *ctx, int from, int to)
 {
 	struct basic *b = ctx;
 	struct trace_place place;
 
-	b->answer = b->mail->filter(b->mail->ctx, b->filter, from, to);
-	if (reply_refuses(&b->answer) || b->mail->filters <= b->filter)
+	b->answer = b->mail->hooks.filter(b->mail->hooks.ctx, b->filter, from, to);
+	if (reply_refuses(&b->answer) || b->mail->hooks.n_filters <= b->filter)
 		return 1;
-	if (trace_find(to, b->mail->id, &place) > 0) {
+	if (trace_find(to, b->mail->info.id, &place) > 0) {
 		b->delivery.above_own = (unsigned long long)place.above;
 		return 0;
 	}
-	b->answer = local_error(b, "filter: its output is not the message",
+	b->answer = local_error(b, "filter: its output lacks our Received field",
 	    EBADMSG);
 	return 1;
 }
 
-/* The message with the headers that came late (delivery_replace). */
+/*
+ * Copy the message, with the header fields that hooks added after the data
+ * (delivery_replace).
+ */
 static int
-make_with_headers(void *ctx, int from, int to)
+copy_with_headers(void *ctx, int from, int to)
 {
 	const struct basic *b = ctx;
-	const char *late = b->mail->headers + b->n_headers;
+	const char *late = b->mail->info.headers + b->n_headers;
 	struct trace_place place;
 
-	if (trace_find(from, b->mail->id, &place) <= 0) {
+	if (trace_find(from, b->mail->info.id, &place) <= 0) {
 		errno = EBADMSG;
 		return -1;
 	}
@@ -405,101 +422,107 @@ make_with_headers(void *ctx, int from, int to)
 	    file_append(to, from, place.below) < 0 ? -1 : 0;
 }
 
-/* Ask the filters, and then the inspectors, of the message. */
+/* Run the filters and check hooks.  Returns an error reply, or code 0. */
 static struct reply
-examine(struct basic *b)
+run_checks(struct basic *b)
 {
 	struct delivery *d = &b->delivery;
 	struct mail *m = b->mail;
 	struct reply r;
 	int made, fd;
 
-	for (b->filter = 0; b->filter < m->filters; b->filter++) {
-		made = delivery_replace(d, make_filtered, b);
+	for (b->filter = 0; b->filter < m->hooks.n_filters; b->filter++) {
+		made = delivery_replace(d, filter_message, b);
 		if (made < 0)
 			return local_error(b, "filter", errno);
 		if (made > 0 && reply_refuses(&b->answer))
 			return b->answer;
 	}
-	if (m->inspect) {
+	if (m->hooks.inspect) {
 		fd = delivery_reader(d);
 		if (fd < 0)
 			return local_error(b, "open", errno);
-		r = m->inspect(m->ctx, fd);
+		r = m->hooks.inspect(m->hooks.ctx, fd);
 		if (reply_refuses(&r))
 			return r;
 		if (r.code)
 			b->answer = r;
 	}
-	if (m->headers[b->n_headers] &&
-	    delivery_replace(d, make_with_headers, b) < 0)
+	if (m->info.headers[b->n_headers] &&
+	    delivery_replace(d, copy_with_headers, b) < 0)
 		return local_error(b, "headers", errno);
 	return reply_none();
 }
 
-/* Run the commands of --mda, once for each mailbox. */
+/* Run the --mda hooks once for each mailbox. */
 static struct reply
-hand_to_each(struct basic *b, int fd)
+run_mda(struct basic *b, int fd)
 {
 	const struct mail *m = b->mail;
 	const struct recipient *r;
 	const struct copy *c;
 	size_t i;
 
-	b->handed = calloc(b->to->n, sizeof *b->handed);
-	if (!b->handed)
+	b->mda_replies = calloc(b->to->n, sizeof *b->mda_replies);
+	if (!b->mda_replies)
 		return local_error(b, "recipients", errno);
 	for (i = 0; i < b->to->n; i++) {
 		r = &b->to->all[i];
-		c = copy_of(b, r);
+		c = find_copy(b, r);
 		if (r->first == i && !r->looped && !(c && c->failed))
-			b->handed[i] = m->hand_to(m->ctx, r, fd);
+			b->mda_replies[i] = m->hooks.mda(m->hooks.ctx, r, fd);
 	}
-	refuse_copies(b);
+	reject_copies(b);
 	return reply_none();
 }
 
-/* The message is on the disk: others may have it.  A refusal, or none. */
+/*
+ * Run the delivery hooks; the message is on disk.  Returns an error reply, or
+ * code 0.
+ */
 static struct reply
-hand_on(struct basic *b)
+run_delivery(struct basic *b)
 {
 	struct mail *m = b->mail;
 	struct reply r;
 	int fd;
 
-	if (!m->hand_on && !m->hand_to && !m->keep_open)
+	if (!m->hooks.deliver && !m->hooks.mda && !m->info.keep_open)
 		return reply_none();
 	fd = delivery_reader(&b->delivery);
 	if (fd < 0)
 		return local_error(b, "open", errno);
-	if (m->hand_on) {
-		r = m->hand_on(m->ctx, fd);
+	if (m->hooks.deliver) {
+		r = m->hooks.deliver(m->hooks.ctx, fd);
 		if (reply_refuses(&r))
 			return r;
 		if (r.code)
 			b->answer = r;
 	}
-	return m->hand_to ? hand_to_each(b, fd) : reply_none();
+	return m->hooks.mda ? run_mda(b, fd) : reply_none();
 }
 
-/* What commands refused for some is brought to the disk without their names. */
+/* Fsync again if the --mda hooks rejected recipients that the file names. */
 static struct reply
-settle(struct basic *b)
+sync_after_delivery(struct basic *b)
 {
-	const int dropped = b->handed ? drop_refused(b) : 0;
+	const int dropped = b->mda_replies ? drop_rejected_fields(b) : 0;
 
 	if (dropped < 0)
 		return local_error(b, "headers", errno);
 	if (dropped && delivery_sync(&b->delivery) < 0)
 		return local_error(b, "fsync", errno);
-	if (b->mail->keep_open && delivery_reader(&b->delivery) < 0)
+	if (b->mail->info.keep_open && delivery_reader(&b->delivery) < 0)
 		return local_error(b, "open", errno);
 	return reply_none();
 }
 
-/* From the final dot to the disk.  Returns a refusal for all, or none. */
+/*
+ * Store the message, which is complete.  Returns an error reply for all
+ * recipients, or code 0.
+ */
 static struct reply
-finish(struct basic *b, bool together)
+store_message(struct basic *b, bool together)
 {
 	struct delivery *d = &b->delivery;
 	struct reply r;
@@ -507,20 +530,20 @@ finish(struct basic *b, bool together)
 	header_finish(&b->header);
 	if (delivery_flush(d) < 0)
 		return local_error(b, "write", errno);
-	refuse_loops(b);
-	if (!is_wanted(b, together))
-		return looped();
-	if (drop_refused(b) < 0)
+	reject_loops(b);
+	if (!is_deliverable(b, together))
+		return loop_reply(b);
+	if (drop_rejected_fields(b) < 0)
 		return local_error(b, "headers", errno);
-	r = examine(b);
+	r = run_checks(b);
 	if (reply_refuses(&r))
 		return r;
 	if (delivery_sync(d) < 0)
 		return local_error(b, "fsync", errno);
-	if (is_wanted(b, together)) {
-		r = hand_on(b);
+	if (is_deliverable(b, together)) {
+		r = run_delivery(b);
 		if (!reply_refuses(&r))
-			r = settle(b);
+			r = sync_after_delivery(b);
 		if (reply_refuses(&r))
 			return r;
 	}
@@ -533,24 +556,24 @@ close_basic(struct envelope *e, struct reply *each, size_t n)
 {
 	struct basic *b = basic(e);
 	const bool together = n == 1;
-	struct reply r = finish(b, together);
+	struct reply r = store_message(b, together);
 	bool kept = false;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
 		each[i] = reply_refuses(&r) ? r : together ?
-		    verdict_for_all(b) : verdict_for(b, i);
+		    reply_for_all(b) : reply_for(b, i);
 		kept = kept || !reply_refuses(&each[i]);
 	}
 	if (kept)
-		note_file(b);
-	release(b);
+		set_result(b);
+	free_envelope(b);
 }
 
 static void
 abort_basic(struct envelope *e)
 {
-	release(basic(e));
+	free_envelope(basic(e));
 }
 
 struct reply
@@ -574,18 +597,18 @@ basic_envelope_new(const struct basic_options *options, struct mail *mail,
 	b->envelope.ops = &ops;
 	b->options = options;
 	b->mail = mail;
-	b->to = mail->recipients;
+	b->to = mail->info.recipients;
 	b->delivery = (struct delivery){
-		.store = options->store, .hostname = mail->hostname,
-		.id = mail->id,
-		.hardlink = options->hardlink, .each = mail->each,
-		.put_own = put_delivered_to,
+		.store = options->store, .hostname = mail->info.hostname,
+		.id = mail->info.id,
+		.hardlink = options->hardlink, .each = mail->info.reply_each,
+		.put_own = write_delivered_to,
 		.ctx = b,
 	};
 	delivery_init(&b->delivery);
 	header_init(&b->header, b);
-	b->header.field = look_for_loop;
-	b->header.put = put_message;
+	b->header.field = check_field_for_loop;
+	b->header.put = write_after_header;
 	b->header.dropped = "Return-Path";
 	if (size < (unsigned long long)options->min_free)
 		size = (unsigned long long)options->min_free;
@@ -594,6 +617,6 @@ basic_envelope_new(const struct basic_options *options, struct mail *mail,
 		return reply_none();
 	}
 	r = local_error(b, "room", errno);
-	release(b);
+	free_envelope(b);
 	return r;
 }

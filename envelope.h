@@ -1,6 +1,6 @@
 /*
- * One message in flight: the Envelope interface, which the conversation
- * speaks to, and BasicEnvelope, which keeps the message in Maildirs.
+ * One message in flight: the Envelope interface, which the conversation uses,
+ * and BasicEnvelope, which stores the message in Maildirs.
  */
 #ifndef ENVELOPE_H
 #define ENVELOPE_H
@@ -14,45 +14,58 @@
 #include "mail/recipients.h"
 #include "mail/store.h"
 
-/* What is known of a message from MAIL on.  It outlives the envelope. */
-struct mail {
+/* What the session knows about the message. */
+struct mail_info {
 	const char *id;
-	const char *client;	/* IP address, "" where there is none */
-	const char *name;	/* of the client; "" where it has none */
-	const char *helo;	/* as it may stand in a header */
-	const char *protocol;	/* ESMTP, RFC 3848 */
-	const char *hostname;	/* ours */
+	const char *client;	/* IP address; "": none */
+	const char *name;	/* host name of the client; "": none */
+	const char *helo;	/* name in HELO, safe in a header */
+	const char *protocol;	/* ESMTP and the like, RFC 3848 */
+	const char *hostname;	/* of this server */
 	const struct tls_result *tls;
 	char sender[ADDRESS_MAX + 1];
-	char sender_domain[IDNA_MAX];	/* as of struct address */
+	char sender_domain[IDNA_MAX];	/* as in struct address */
+	struct recipients *recipients;	/* owned by the session */
+	const char *headers;	/* fields to put above the message */
+	bool keep_open;		/* set result.fd */
+	bool reply_each;	/* LMTP: a reply for each recipient */
+};
 
-	struct recipients *recipients;	/* the session's */
-	const char *headers;	/* that go above the message, as text */
-
+/*
+ * Callbacks for the whole message, called in this order; NULL: none.  Each
+ * gets a descriptor to read the message from, and blocks.  Each returns a 4xx
+ * or 5xx reply, 250 with a text, or code 0.
+ */
+struct mail_hooks {
 	/*
-	 * Who is asked of the whole message, in this order; NULL: nobody.
-	 * Each returns a refusal, or 250 with a text, or none.  All get a
-	 * descriptor to read it from.  filter is called `filters' times, and
-	 * writes to `to' what the message becomes; it sets `filters' to i to
-	 * leave the message as it is and be the last one; inspect may add to
-	 * headers; hand_on is called when the message is on the disk, and
-	 * before it has a name there, and then hand_to for each mailbox.
+	 * Called n_filters times, with i from 0.  It writes the new message to
+	 * `to'.  To keep the message as it is and skip later filters, it sets
+	 * n_filters to i.
 	 */
 	struct reply (*filter)(void *ctx, unsigned i, int from, int to);
-	unsigned filters;
+	unsigned n_filters;
+	/* May add to info.headers. */
 	struct reply (*inspect)(void *ctx, int message);
-	struct reply (*hand_on)(void *ctx, int message);
-	struct reply (*hand_to)(void *ctx, const struct recipient *,
-	    int message);
+	/* Called once the message is on disk, before it has a name there. */
+	struct reply (*deliver)(void *ctx, int message);
+	/* The same, once for each mailbox. */
+	struct reply (*mda)(void *ctx, const struct recipient *, int message);
 	void *ctx;
-	bool keep_open;		/* set kept */
-	bool each;		/* there is a verdict for each recipient */
+};
 
-	/* set by the envelope, for the log; "" where there is nothing to say */
-	char file[1024];	/* that was kept: the first one */
-	char error[256];	/* what failed on this machine */
-	int kept;		/* a descriptor of what was kept, which is
-				   the session's; -1: none */
+/* Set by the envelope. */
+struct mail_result {
+	char file[1024];	/* path of the first file stored; "": none */
+	char error[256];	/* a failure of this host, for the log; or "" */
+	int fd;			/* the stored message, to be closed by the
+				   session; -1: none */
+};
+
+/* A message from MAIL on.  It outlives the envelope. */
+struct mail {
+	struct mail_info info;
+	struct mail_hooks hooks;
+	struct mail_result result;
 };
 
 struct envelope {
@@ -60,45 +73,50 @@ struct envelope {
 };
 
 /*
- * write() never blames: a failed write sticks, and close() reports it.
- * close() and abort() both free the envelope; exactly one is called, once.
+ * The operations of an envelope.  write() reports no error: close() does, if a
+ * write failed.  close() and abort() both free the envelope; exactly one of
+ * them is called, once.
  */
 struct envelope_ops {
 	/*
-	 * The recipient, whose mail goes to mailbox, was just added to the
-	 * list of the mail.  Returns a reply that rejects it, or none.
+	 * Add a recipient, which is the last one in the list of the mail, and
+	 * whose mail goes to mailbox.  Returns a 4xx or 5xx reply, or code 0.
 	 */
 	struct reply (*add_recipient)(struct envelope *, struct recipient *,
 	    const struct address *mailbox);
-	/* All recipients are there.  A reply that refuses, or none. */
+	/*
+	 * Start the data, after the last recipient.  Returns a 4xx or 5xx
+	 * reply, or code 0.
+	 */
 	struct reply (*begin_data)(struct envelope *);
 	/*
-	 * The next octets of the message; lines of text end with LF.  In them
-	 * end so many lines, as line_count() counts.
+	 * Write the next n bytes of the message, in which this many lines end,
+	 * as line_count() counts.  Lines of text end with LF.
 	 */
 	void (*write)(struct envelope *, const char *, size_t,
 	    unsigned long long lines);
 	/*
-	 * Keep the message: 250 means that it is on disk, content and name.
-	 * With n == 1 there is one verdict for all recipients: all have the
-	 * message, or none.  Else n is the number of recipients that were
-	 * accepted, and each has its own verdict, in the order of the list.
+	 * Store the message and set n replies.  250 means that its content and
+	 * its name are on disk.  With n == 1 the reply is for all recipients:
+	 * all get the message, or none.  Otherwise n is the number of
+	 * recipients in the list, and each[i] is the reply for the i-th.
+	 * Blocks on the disk and the callbacks.
 	 */
 	void (*close)(struct envelope *, struct reply *each, size_t n);
-	/* Drop it; nothing of it stays. */
+	/* Discard the message; nothing of it remains on disk. */
 	void (*abort)(struct envelope *);
 };
 
 struct basic_options {
 	struct store *store;
-	bool hardlink;			/* one file with many names */
+	bool hardlink;			/* one file with a name in each Maildir */
 	long long max_hops;		/* Received fields; 0: no limit */
-	long long min_free;		/* octets, that must stay free */
+	long long min_free;		/* bytes that must stay free on the disk */
 };
 
 /*
- * A BasicEnvelope for a message of size octets (0: unknown).  options and
- * mail must outlive it.  Returns a reply that refuses, or none and *e.
+ * Make a BasicEnvelope for a message of size bytes (0: unknown).  options and
+ * mail must outlive it.  Returns code 0 and *e, or a 4xx reply.
  */
 struct reply basic_envelope_new(const struct basic_options *, struct mail *,
     unsigned long long size, struct envelope **e);

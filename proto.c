@@ -412,7 +412,7 @@ run_line(struct session *s, char *line)
 	economise(s, c, &r);
 	if (reply_refuses(&r) && !s->txn.replies)
 		log_refused_line(s, c, line, &r);
-	s->txn.mail.error[0] = '\0';
+	s->txn.mail.result.error[0] = '\0';
 	return r;
 }
 
@@ -550,8 +550,8 @@ end_mail(struct session *s)
 {
 	if (s->txn.envelope || !*s->txn.id)
 		return;
-	if (s->txn.mail.kept >= 0) {
-		hooks_tell(s, HOOK_DELIVERED, s->txn.mail.kept);
+	if (s->txn.mail.result.fd >= 0) {
+		hooks_tell(s, HOOK_DELIVERED, s->txn.mail.result.fd);
 		dsn_report(s);
 	}
 	session_reset(s);

@@ -48,9 +48,9 @@ locate_message(const struct session *s, struct report *r)
 {
 	struct trace_place place;
 
-	if (trace_find(s->txn.mail.kept, s->txn.id, &place) < 0)
+	if (trace_find(s->txn.mail.result.fd, s->txn.id, &place) < 0)
 		return -1;
-	r->message = s->txn.mail.kept;
+	r->message = s->txn.mail.result.fd;
 	r->begin = place.below;
 	r->header_end = place.end;
 	return 0;
@@ -80,7 +80,7 @@ dsn_report(struct session *s)
 	const struct dsn *d = &s->txn.dsn;
 	struct report r = {
 		.hostname = s->options->hostname, .id = s->txn.id,
-		.sender = s->txn.mail.sender, .utf8 = s->txn.utf8,
+		.sender = s->txn.mail.info.sender, .utf8 = s->txn.utf8,
 		.envelope_id = *d->envelope_id ? d->envelope_id : NULL,
 		.arrival = time(NULL) -
 		    (time_t)((clock_ms() - s->txn.began) / 1000),
@@ -90,7 +90,7 @@ dsn_report(struct session *s)
 	};
 	struct report_recipient *to;
 
-	if (!dsn_is_offered(s) || !*s->txn.mail.sender ||
+	if (!dsn_is_offered(s) || !*s->txn.mail.info.sender ||
 	    s->txn.recipients.n == 0)
 		return;
 	to = calloc(s->txn.recipients.n, sizeof *to);

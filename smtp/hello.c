@@ -19,8 +19,8 @@ keep_helo(struct session *s, const char *name)
 {
 	size_t n = 0;
 
-	if (*s->xclient.given.helo)
-		name = s->xclient.given.helo;
+	if (*s->xclient.helo.name)
+		name = s->xclient.helo.name;
 	for (; *name && n < HELO_MAX; name++)
 		if (isalnum((unsigned char)*name) || strchr(".:_[]-", *name))
 			s->hello.name[n++] = *name;

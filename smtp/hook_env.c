@@ -98,8 +98,8 @@ set_mail(struct environment *e, const struct session *s)
 
 	snprintf(size, sizeof size, "%llu", s->txn.declared_size);
 	return environment_set(e, "SMTP_ID", s->txn.id) |
-	    environment_set(e, "SENDER", s->txn.mail.sender) |
-	    set_some(e, "SENDER_DOMAIN", s->txn.mail.sender_domain) |
+	    environment_set(e, "SENDER", s->txn.mail.info.sender) |
+	    set_some(e, "SENDER_DOMAIN", s->txn.mail.info.sender_domain) |
 	    environment_set(e, "SMTP_SIZE",
 		s->txn.declared_size ? size : NULL) |
 	    environment_set(e, "SMTP_BODY", s->txn.body) |
@@ -155,7 +155,7 @@ hook_env_set(struct environment *e, const struct session *s,
 		return -1;
 	if ((event == HOOK_DELIVERED || event == HOOK_DSN) &&
 	    environment_set(e, "SMTP_FILE",
-		*s->txn.mail.file ? s->txn.mail.file : NULL) < 0)
+		*s->txn.mail.result.file ? s->txn.mail.result.file : NULL) < 0)
 		return -1;
 	if (event >= HOOK_DELIVERED && set_reply(e, &s->last_reply) < 0)
 		return -1;

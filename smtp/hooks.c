@@ -188,7 +188,7 @@ take_headers(struct session *s, const struct hook_end *end)
 		if (fields_add(&s->fields, value, len) < 0)
 			return false;
 	if (s->fields.text)
-		s->txn.mail.headers = s->fields.text;
+		s->txn.mail.info.headers = s->fields.text;
 	return true;
 }
 
@@ -351,7 +351,7 @@ filter(void *ctx, unsigned i, int from, int to)
 		    (st.st_size > most ? st.st_size : most);
 	r = ask_one(s, HOOK_FILTER, i, &run, NULL, NULL, &skip);
 	if (skip)
-		s->txn.mail.filters = i;
+		s->txn.mail.hooks.n_filters = i;
 	return r;
 }
 
@@ -386,16 +386,16 @@ hooks_attach(struct session *s, struct mail *mail)
 {
 	const struct hooks *h = s->options->hooks;
 
-	mail->ctx = s;
-	mail->filters = h->n[HOOK_FILTER];
-	mail->filter = filter;
+	mail->hooks.ctx = s;
+	mail->hooks.n_filters = h->n[HOOK_FILTER];
+	mail->hooks.filter = filter;
 	if (h->n[HOOK_MESSAGE])
-		mail->inspect = inspect;
+		mail->hooks.inspect = inspect;
 	if (h->n[HOOK_DELIVER])
-		mail->hand_on = hand_on;
+		mail->hooks.deliver = hand_on;
 	if (h->n[HOOK_MDA])
-		mail->hand_to = hand_to;
-	mail->keep_open = h->n[HOOK_DELIVERED] > 0;
+		mail->hooks.mda = hand_to;
+	mail->info.keep_open = h->n[HOOK_DELIVERED] > 0;
 }
 
 const char *

@@ -87,7 +87,7 @@ static void
 log_envelope(struct session *s, struct log_line *l, const char *to)
 {
 	if (!s->txn.sender_logged)
-		log_str(l, "from", s->txn.mail.sender);
+		log_str(l, "from", s->txn.mail.info.sender);
 	s->txn.sender_logged = true;
 	if (to)
 		log_str(l, "to", to);
@@ -120,8 +120,8 @@ log_refusal(struct session *s, const char *command, const char *line,
 		log_str(&l, "reply", text);
 	if (*s->txn.id)
 		log_str(&l, "id", s->txn.id);
-	if (*s->txn.mail.error)
-		log_str(&l, "error", s->txn.mail.error);
+	if (*s->txn.mail.result.error)
+		log_str(&l, "error", s->txn.mail.result.error);
 	if (*s->txn.id)
 		log_envelope(s, &l, to);
 	if (line)
@@ -171,10 +171,10 @@ journal_message(const struct session *s, unsigned long long size)
 	log_num(&l, "took_ms", clock_ms() - s->txn.began);
 	log_str(&l, "protocol", s->hello.protocol);
 	log_tls(&s->client.tls, &l);
-	if (*s->txn.mail.file)
-		log_str(&l, "file", s->txn.mail.file);
+	if (*s->txn.mail.result.file)
+		log_str(&l, "file", s->txn.mail.result.file);
 	log_str(&l, "helo", s->hello.name);	/* of the client, as below */
-	log_str(&l, "from", s->txn.mail.sender);
+	log_str(&l, "from", s->txn.mail.info.sender);
 	log_recipients(s, &l);
 	log_end(&l);
 }
@@ -188,7 +188,7 @@ journal_lost(const struct session *s, const char *hook)
 		return;
 	journal_begin(s, &l, LEVEL_INFO, "lost");
 	log_str(&l, "id", s->txn.id);
-	log_str(&l, "from", s->txn.mail.sender);
+	log_str(&l, "from", s->txn.mail.info.sender);
 	if (hook)
 		log_str(&l, "hook", hook);
 	log_end(&l);

@@ -50,15 +50,15 @@ open_envelope(struct session *s, const struct address *sender)
 	s->txn.began = clock_ms();
 	snprintf(s->txn.id, sizeof s->txn.id, "%s.%lld", s->id,
 	    ++s->tally.mails);
-	s->txn.mail.client = s->client.remote.ip;
-	s->txn.mail.name = s->client.name;
-	s->txn.mail.helo = s->hello.name;
-	s->txn.mail.protocol = s->hello.protocol;
-	s->txn.mail.hostname = s->options->hostname;
-	s->txn.mail.tls = &s->client.tls;
-	strcpy(s->txn.mail.sender, sender->email);
-	strcpy(s->txn.mail.sender_domain, sender->domain);
-	s->txn.mail.each = listener_kinds[s->client.kind].lmtp;
+	s->txn.mail.info.client = s->client.remote.ip;
+	s->txn.mail.info.name = s->client.name;
+	s->txn.mail.info.helo = s->hello.name;
+	s->txn.mail.info.protocol = s->hello.protocol;
+	s->txn.mail.info.hostname = s->options->hostname;
+	s->txn.mail.info.tls = &s->client.tls;
+	strcpy(s->txn.mail.info.sender, sender->email);
+	strcpy(s->txn.mail.info.sender_domain, sender->domain);
+	s->txn.mail.info.reply_each = listener_kinds[s->client.kind].lmtp;
 	hooks_attach(s, &s->txn.mail);
 	return s->options->new_envelope(s->options->ctx, &s->txn.mail,
 	    s->txn.declared_size, &s->txn.envelope);
@@ -205,7 +205,7 @@ accept_recipient(struct session *s, const struct address *recipient)
 		return refusal;
 	}
 	if (s->txn.dsn.notify & DSN_SUCCESS)
-		s->txn.mail.keep_open = true;
+		s->txn.mail.info.keep_open = true;
 	s->phase = PHASE_RCPT;
 	return answer.code ? answer : reply_make(250, "2.1.5 Ok");
 }

@@ -1,4 +1,7 @@
-/* The beginning and the end of a session and of its transactions. */
+/*
+ * The beginning and the end of a session and of its transactions.  It reads
+ * and sends nothing.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -6,9 +9,9 @@
 #include "lib/clock.h"
 #include "smtp/session.h"
 
-/* Eleven digits of time and five of the pid: no two sessions share it. */
+/* A unique id: eleven digits of the time in microseconds, five of the pid. */
 static void
-make_id(char *id)
+make_session_id(char *id)
 {
 	static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 	unsigned long long us = (unsigned long long)clock_us();
@@ -48,8 +51,8 @@ void
 session_set_protocol(struct session *s)
 {
 	const bool lmtp = listener_kinds[s->client.kind].lmtp;
-	const bool extended = s->xclient.given.protocol ?
-	    *s->xclient.given.protocol == 'E' : s->hello.extended;
+	const bool extended = s->xclient.helo.protocol ?
+	    *s->xclient.helo.protocol == 'E' : s->hello.extended;
 
 	stpcpy(stpcpy(stpcpy(stpcpy(s->hello.protocol,
 	    s->txn.utf8 ? "UTF8" : extended && !lmtp ? "E" : ""),
@@ -72,16 +75,17 @@ session_reset(struct session *s)
 
 	if (txn->envelope)
 		session_drop_envelope(s);
-	if (txn->mail.kept >= 0)
-		close(txn->mail.kept);
+	if (txn->mail.result.fd >= 0)
+		close(txn->mail.result.fd);
 	recipients_clear(&txn->recipients);
 	free(txn->replies);
 	fields_cut(&s->fields, s->fields.n_hello);
 	*txn = (struct transaction){
 		.mail = {
-			.id = txn->id, .kept = -1,
-			.headers = s->fields.text ? s->fields.text : "",
-			.recipients = &txn->recipients,
+			.info.id = txn->id,
+			.info.headers = s->fields.text ? s->fields.text : "",
+			.info.recipients = &txn->recipients,
+			.result.fd = -1,
 		},
 	};
 	stream_end_data(s->stream);
@@ -105,20 +109,20 @@ session_forget(struct session *s)
 struct reply
 session_farewell(const struct session *s)
 {
-	if (s->tls.run.failed)		/* it would be in clear */
+	if (s->tls.run.failed)		/* it would not be encrypted */
 		return reply_none();
 	switch (s->stream->state) {
 	case STREAM_TIMEOUT:
-		return reply_make(421, "4.4.2 Timed out, closing");
+		return reply_make(421, "4.4.2 Timeout exceeded");
 	case STREAM_EXPIRED:
-		return reply_make(421, "4.4.2 The session took too long");
+		return reply_make(421, "4.4.2 Session time limit exceeded");
 	case STREAM_SLOW:
-		return reply_make(421, "4.4.2 The data came too slowly");
+		return reply_make(421, "4.4.2 Data rate is too low");
 	case STREAM_STOPPED:
-		return reply_make(421, "4.3.2 Shutting down, try again later");
+		return reply_make(421, "4.3.2 Server shutting down, try again "
+		    "later");
 	case STREAM_PRESSURE:
-		return reply_make(421, "4.3.2 Too busy to wait for you, try "
-		    "again later");
+		return reply_make(421, "4.3.2 Server too busy, try again later");
 	case STREAM_OPEN:
 	case STREAM_CLOSED:
 		break;
@@ -134,8 +138,8 @@ session_begin(struct session *s, const struct proto_options *options,
 		.options = options, .client = *client, .stream = stream,
 	};
 	line_init(&s->reader, stream->in, options->accept_bare_newline);
-	make_id(s->id);
-	s->txn.mail.kept = -1;
+	make_session_id(s->id);
+	s->txn.mail.result.fd = -1;
 	session_reset(s);
 	s->trusted = client->trusted ||
 	    networks_contain(&options->trusted, &client->remote);

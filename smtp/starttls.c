@@ -95,7 +95,7 @@ begin(struct session *s)
 		s->tls.run.failed = NULL;	/* the session can go on */
 		return -1;
 	}
-	s->tls.begun = s->tls.due = true;
+	s->tls.begun = s->tls.handshake_due = true;
 	return 0;
 }
 
@@ -122,9 +122,9 @@ starttls_handshake(struct session *s)
 {
 	const long long patience = s->stream->limits->read_timeout;
 
-	if (!s->tls.due)
+	if (!s->tls.handshake_due)
 		return;
-	s->tls.due = false;
+	s->tls.handshake_due = false;
 	fflush(s->stream->out);
 	if (s->stream->state != STREAM_OPEN)
 		return;

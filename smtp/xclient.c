@@ -17,7 +17,7 @@
 /* The client that the attributes describe. */
 struct identity {
 	struct client client;
-	struct given given;
+	struct xclient_helo helo;
 	char user[USER_MAX + 1];
 };
 
@@ -101,9 +101,9 @@ set_server_port(struct identity *i, const char *value)
 static bool
 set_client_protocol(struct identity *i, const char *value)
 {
-	i->given.protocol = strcasecmp(value, "SMTP") == 0 ? "SMTP" :
+	i->helo.protocol = strcasecmp(value, "SMTP") == 0 ? "SMTP" :
 	    strcasecmp(value, "ESMTP") == 0 ? "ESMTP" : NULL;
-	return i->given.protocol || *value == '\0';
+	return i->helo.protocol || *value == '\0';
 }
 
 static bool
@@ -111,7 +111,7 @@ set_client_helo(struct identity *i, const char *value)
 {
 	if (strlen(value) > HELO_MAX)
 		return false;
-	strcpy(i->given.helo, value);
+	strcpy(i->helo.name, value);
 	return true;
 }
 
@@ -208,7 +208,7 @@ drop_stale_values(struct identity *id, unsigned seen)
 void
 xclient_end(struct session *s)
 {
-	if (s->xclient.introduced)
+	if (s->xclient.used)
 		s->xclient.proxy[0] = '\0';
 }
 
@@ -223,8 +223,8 @@ restart_session(struct session *s, const struct identity *id)
 	s->client = id->client;
 	s->client.probe = s->client.trusted = false;
 	strcpy(s->client.via, s->xclient.proxy);
-	s->xclient.given = id->given;
-	s->xclient.introduced = true;
+	s->xclient.helo = id->helo;
+	s->xclient.used = true;
 	s->tally.errors = s->tally.idle_commands = s->auth.errors = 0;
 	s->stream->suspect = false;
 	journal_show_client(s);
@@ -243,7 +243,7 @@ log_identity(const struct session *s)
 
 	journal_begin(s, &l, LEVEL_DEBUG, "xclient");
 	log_str(&l, "name", s->client.name);
-	log_str(&l, "helo", s->xclient.given.helo);
+	log_str(&l, "helo", s->xclient.helo.name);
 	log_str(&l, "user", s->auth.user);
 	log_end(&l);
 }
@@ -257,7 +257,7 @@ xclient_offered(const struct session *s)
 struct reply
 xclient_command(struct session *s, const char *arg)
 {
-	struct identity id = { .client = s->client, .given = s->xclient.given };
+	struct identity id = { .client = s->client, .helo = s->xclient.helo };
 	char text[PARAM_VALUE_MAX + 1];
 	const char *p = text;
 	struct param param;

@@ -280,7 +280,7 @@ raw() {
 	    FAIL_WHEN="$tmp/armed")
 	talk "${to_b[@]}" say:'BDAT 4' send:'A: b' reply:250 \
 	    run:"$asleep && printf 1 1<>'$tmp/armed'" drip:50:'BDAT 1\r\nx' \
-	    reply:'421 4.4.2 The data came too slowly' eof
+	    reply:'421 4.4.2 Data rate is too low' eof
 	keeps 0
 }
 
