@@ -221,6 +221,10 @@ status_open(struct status_file *s, const char *path)
 	*s = (struct status_file){ .path = path, .start = time(NULL) };
 	if (!path)
 		return 0;
+	if (!*path) {
+		errno = ENOENT;
+		return -1;
+	}
 	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
 		errno = S_ISDIR(st.st_mode) ? EISDIR : EEXIST;
 		return -1;

@@ -351,7 +351,8 @@ tls() {
 		((${#lines[@]} == 0))
 	done
 	(($(events tls-failed | grep -c ' client=203\.0\.113\.9 ') == 2))
-	[[ $(readlink "/proc/$worker/fd/0") == /dev/null ]]
+	# only root sees what a process that is not dumpable has open
+	((EUID != 0)) || [[ $(readlink "/proc/$worker/fd/0") == /dev/null ]]
 	[[ $(children "$master") == "$worker" ]]
 }
 
