@@ -476,7 +476,7 @@ holds() {
 @test "the page's command reports to those who are trusted, and to no one else" {
 	mkdir "$tmp/bin"
 	hook bin/sendmail <<<'cat >$tmp/report; echo "$*" >$tmp/sendmail'
-	sed -n '/^\.Sh DELIVERY STATUS/,/^\.Sh AUTH/p' man/smtpd.8 |
+	sed -n '/^\.Ss A command for --dsn/,/^\.S[hs] A/p' man/smtpd-hooks.7 |
 	    sed -n '/^#!/,/^\.Ed/p' | sed '$d' >"$tmp/command"
 	grep -q '^exec sendmail' "$tmp/command"
 	chmod 755 "$tmp/command"

@@ -19,7 +19,7 @@ same() {
 @test "the events of the page are the options of --help" {
 	./smtpd --help | sed -nE 's/^ .* --([a-z-]+) CMD .*/\1/p' |
 	    grep -vxE 'auth|tls' | sort >"$tmp/help"
-	part Events | sed -nE 's/^\.It Fl -([a-z-]+)$/\1/p' | sort >"$tmp/page"
+	part Events | sed -nE 's/^\.It Fl -([a-z-]+) Ta .*/\1/p' | sort >"$tmp/page"
 	same "$tmp/help" "$tmp/page"
 }
 
@@ -46,32 +46,50 @@ same() {
 	done <"$tmp/options"
 }
 
+# documented NUMBER CONSTANT FILE: the page has it, as the constant of the code
+documented() {
+	echo "$*"
+	local value=${1%% *}
+	grep -qE "\\b$2 = $((${value//,/} + ${4-0}))[ ,]" "$3"
+	tr '\n' ' ' <"$page" | grep -qwF "$1"
+}
+
 @test "the page's metacharacters, numbers and replies are those of the code" {
-	local c
 	part 'How a command is run' | sed -n '/^\.Bd/,/^\.Ed/p' | sed '1d;$d' |
 	    tr -d ' \n' >"$tmp/page"
 	sed -nE 's/.*strpbrk\(command, "(.*)\\n\\r"\).*/\1/p' lib/proc/hook.c |
 	    tr -d '\n' >"$tmp/code"
 	same "$tmp/code" "$tmp/page"
-	grep -q 'HOOK_OUTPUT_MAX = 16384,' lib/proc/hook.h
-	part 'Standard output and standard error' | grep -q 'first 16,384 bytes'
-	grep -q 'STDERR_LINES_MAX = 100,' lib/proc/process.h
-	part 'Standard output and standard error' | grep -q 'and 100 lines'
-	grep -q 'STDERR_LINE_MAX = 1000,' lib/proc/process.h
-	part 'Standard output and standard error' | grep -q '1,000 octets of a line'
-	grep -q 'HOOK_GRACE = 2000,' lib/proc/hook.h
-	part Time-outs | grep -q '^two seconds later'
-	grep -q 'VERDICT_LINES = 10,' lib/text/verdict.h
-	grep -q 'REPLY_TEXT_MAX = 1024,' lib/text/reply.h
-	part Replies | grep -q 'ten lines or 1,023 octets'
-	# a command that only delivers refuses by a status of its own meaning
-	part 'Exit status' | sed -nE 's/^\.It Fl -([a-z-]+) Ta (.*)/\1 \2/p' |
+	documented '16,384 bytes' HOOK_OUTPUT_MAX lib/proc/hook.h
+	documented '100 lines' STDERR_LINES_MAX lib/proc/process.h
+	documented '1,000 bytes' STDERR_LINE_MAX lib/proc/process.h
+	documented '8,192 bytes' FIELDS_MAX smtp/fields.h
+	documented '1,023 bytes' REPLY_TEXT_MAX lib/text/reply.h 1
+	# a command that only delivers rejects by a status of its own meaning
+	part Events | sed -nE 's/^\.It Fl -([a-z-]+) Ta .* Ta ([0-9. ]+)$/\1 \2/p' |
 	    sort >"$tmp/page"
 	tr -s ' \t\n' ' ' <smtp/hooks.c |
 	    grep -oE '"[a-z-]+", "[0-9]+ [0-9.]+ [A-Za-z ]+", (true|false)' |
 	    sed -E 's/"([a-z-]+)", "([0-9]+)( [0-9.]+) .*false/\1 \2\3/; s/"([a-z-]+)", "([0-9]+) .*true/\1 \2/' |
 	    grep -v -e disconnect -e on-delivered -e '^dsn ' | sort >"$tmp/code"
 	same "$tmp/code" "$tmp/page"
+}
+
+@test "the page's first program works when it is pasted" {
+	command -v python3 >/dev/null || skip 'python3 is not installed; make check-real has it'
+	mkdir -p "$tmp/srv/mail"
+	part DESCRIPTION | sed -n '/^\.Bd/,/^\.Ed/p' | sed '1d;$d' |
+	    sed -e 's/\\e/\\/g' -e "s,/srv/,$tmp/srv/,g" >"$tmp/script"
+	[[ $(sed -n 2p "$tmp/script") == '# usage: smtpd '* ]]
+	read -ra options <<<"$(sed -n '2s/^# usage: smtpd //p' "$tmp/script")"
+	install -m 755 "$tmp/script" "${options[-1]}"
+	say "${hello[@]}" 'MAIL FROM:<a@c.example>' 'RCPT TO:<b@mx.example>' \
+	    'RCPT TO:<"c d"@mx.example>' DATA 'Subject: =?utf-8?q?caf=C3=A9?=' '' \
+	    x . QUIT
+	[[ ${lines[-2]} == '250 2.0.0 '* ]]
+	[[ $(python3 -c 'import json, sys; print(*json.load(sys.stdin).values())' \
+	    <"$tmp/srv/mail/mail.json") == \
+	    "a@c.example ['b@mx.example', '\"c d\"@mx.example'] café" ]]
 }
 
 # example N: what the Nth display of the page's examples holds, its macros

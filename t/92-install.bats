@@ -71,8 +71,8 @@ tls() {
 	    "$root"/usr/share/man/man[578]/smtpd* | sort -u >"$tmp/paths"
 	[[ -s $tmp/paths ]]
 	while read -r path; do
-		# one that the reader makes
-		[[ $path == /usr/local/libexec/report || -e $root$path ]]
+		echo "$path"
+		[[ -e $root$path ]]
 	done <"$tmp/paths"
 	[[ $(grep -c "^/usr/libexec/smtpd" "$tmp/paths") -gt 5 ]]
 }

@@ -36,6 +36,24 @@ words() {
 	done <"$tmp/names"
 }
 
+@test "what the Go package's names are here is an option, or in a header" {
+	local word
+	section 'The names of the Go package' | sed -n 's/^| `[A-Z].*| \(.*\) |$/\1/p' \
+	    >"$tmp/here"
+	words "$(cat "$tmp/here")" | grep -vx smtpd >"$tmp/names"
+	(($(wc -l <"$tmp/names") > 20))
+	./smtpd --help >"$tmp/help"
+	while read -r word; do
+		echo "$word"
+		if [[ $word == --* ]]; then
+			grep -qwe "$word" "$tmp/help"
+		else
+			grep -qw "${word#struct }" proto.h smtp/*.h envelope.h \
+			    lib/text/address.h lib/text/reply.h
+		fi
+	done <"$tmp/names"
+}
+
 @test "each call that is not POSIX is in the files that are named for it" {
 	local call files file rest
 	section Portability | grep '^| `' >"$tmp/rows"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The tasks of EXAMPLES in smtpd(8), done to the letter: the lines of the page
+# The set-ups of smtpd-examples(7), done to the letter: the lines of the page
 # are run, and its files are put where it says, in namespaces of each test's
 # own that look like a machine on which smtpd was installed and nothing else
 # runs.  What else a machine has to have, a test brings along.
@@ -8,7 +8,7 @@
 load helpers
 load booted
 
-page=$root/man/smtpd.8
+page=$root/man/smtpd-examples.7
 
 setup_file() {
 	# both would be built by several tests at once
@@ -143,6 +143,21 @@ has() {
 	kept 1
 }
 
+@test "Catch the mail of a test suite" {
+	machine
+	example "$BATS_TEST_DESCRIPTION" 1 >script
+	grep -q '^import ' script
+	on setpriv --reuid nobody --regid nogroup --clear-groups \
+		env --chdir=/tmp python3 - \
+		<script >>log 2>&1
+	# with the assertion wrong, it fails
+	sed 's/== \["hello"\]/== ["other"]/' script >wrong
+	run ! on setpriv --reuid nobody --regid nogroup --clear-groups \
+		env --chdir=/tmp python3 - <wrong
+	[[ $output == *AssertionError* ]]
+	on pkill -f -- --ready-fd
+}
+
 @test "Run under systemd on port 25" {
 	power_on :/etc/systemd/system:/usr/local/lib/systemd/system \
 		sockets.target 'mount --bind etc /etc
@@ -150,12 +165,28 @@ has() {
 	commands "$BATS_TEST_DESCRIPTION" 1 | inside sh -eux
 	send_inside --to "you@$(hostname)"
 	inside find /var/lib/smtpd/Maildir/new -type f | grep .
-	place "$BATS_TEST_DESCRIPTION" 2
 	commands "$BATS_TEST_DESCRIPTION" 3 | inside sh -eux
+	place "$BATS_TEST_DESCRIPTION" 2
+	commands "$BATS_TEST_DESCRIPTION" 4 | inside sh -eux
+	inside grep -q '^smtpd_workers ' /run/smtpd/smtpd.prom
 	run ! send_inside --to you@example.net
 	[[ $output == *'<** 550 5.7.1 '* ]]
 	send_inside --to you@example.org
 	(($(inside find /var/lib/smtpd/Maildir/new -type f | wc -l) == 2))
+}
+
+@test "Write the log to a file, and rotate it" {
+	place "$BATS_TEST_DESCRIPTION" 1
+	machine 'chmod 755 /var/log'
+	on sh -c 'smtpd --user mail --maildir /srv/mail 2>>/var/log/smtpd.log' \
+		</dev/null 3>&- 4>&- &
+	others+=("$!")
+	await 60 on grep -q event=listening /var/log/smtpd.log
+	client 192.0.2.7 "postmaster@$(hostname)"
+	on logrotate --force --state /run/logrotate /etc/logrotate.d/smtpd
+	client 192.0.2.7 "postmaster@$(hostname)"
+	(($(on zgrep -c event=message /var/log/smtpd.log.1.gz) == 1))
+	(($(on grep -c event=message /var/log/smtpd.log) == 1))
 }
 
 @test "Run under inetd" {
@@ -165,6 +196,14 @@ has() {
 		/etc/inetd.conf
 	client 192.0.2.7 "postmaster@$(hostname)"
 	has 1 /srv/mail
+	# more than inetd lets in by itself
+	on python3 - <<-'EOT'
+		import socket
+		for _ in range(300):
+		    with socket.create_connection(("127.0.0.1", 25), 60) as client:
+		        client.shutdown(socket.SHUT_WR)
+		        assert client.makefile().readline().startswith("220 ")
+	EOT
 }
 
 @test "Keep a mailbox for each user, for Dovecot to read" {
@@ -173,25 +212,27 @@ has() {
 	carry_out "$BATS_TEST_DESCRIPTION" 1 25
 	daemon 143 dovecot -F
 	client 192.0.2.7 Alice+news@example.org
+	client 192.0.2.7 postmaster
 	run ! client 192.0.2.7 bob@example.org
 	[[ $output == *'<** 550 5.1.1 '* ]]
 	carry_out "$BATS_TEST_DESCRIPTION" 3 >said
 	tr -d '\r' <said | grep -qx 'Subject: hello'
 }
 
-@test "Refuse unknown recipients from a list" {
+@test "Reject unknown recipients from a list" {
 	place "$BATS_TEST_DESCRIPTION" 1
 	machine
 	carry_out "$BATS_TEST_DESCRIPTION" 2 25
-	for to in alice@example.org Alice+x@example.org any@lists.example.org; do
+	for to in alice@example.org Alice+x@example.org any@lists.example.org \
+		postmaster; do
 		client 192.0.2.7 "$to"
 	done
 	run ! client 192.0.2.7 bob@example.org
 	[[ $output == *'<** 550 5.1.1 '* ]]
-	has 3 /srv/mail
+	has 4 /srv/mail
 }
 
-@test "Block at connect by a DNS list" {
+@test "Reject clients by a DNS list" {
 	echo 7.2.0.192.zen.spamhaus.org. A 127.0.0.2 >zone
 	rm etc/resolv.conf
 	echo 'nameserver 127.0.0.1' >etc/resolv.conf
@@ -203,6 +244,20 @@ has() {
 	run ! client 192.0.2.7 you@example.org
 	[[ $output == *'<** 554 5.7.1 192.0.2.7 is listed by zen.spamhaus.org'* ]]
 	client 192.0.2.9 you@example.org
+	has 1 /srv/mail
+}
+
+@test "Greylist unknown senders" {
+	machine
+	carry_out "$BATS_TEST_DESCRIPTION" 1 25
+	run ! client 192.0.2.7 you@example.org
+	[[ $output == *'<** 451 4.7.1 '* ]]
+	run ! client 192.0.2.7 you@example.org
+	# five minutes later
+	on sh -c 'for file in /var/lib/smtpd/greylist/*; do
+		first=$(cat "$file") && echo "$((first - 300))" >"$file"; done'
+	client 192.0.2.7 you@example.org
+	run ! client 192.0.2.7 other@example.org
 	has 1 /srv/mail
 }
 
@@ -261,7 +316,36 @@ has() {
 	[[ $output == *'<** 554 5.7.1 '* ]]
 }
 
-@test "Take mail from users with a password, over TLS" {
+@test "Tag with SpamAssassin" {
+	echo '192.0.2.7 client.example' >>etc/hosts
+	place "$BATS_TEST_DESCRIPTION" 1
+	cat >>etc/spamassassin/local.cf <<-'EOT'
+		body BUY /buy spam/
+		score BUY 20
+		use_bayes 0
+	EOT
+	machine 'mkdir -p /var/lib/spamassassin'
+	daemon 783 spamd --local --max-children=1 --min-children=1 \
+		--nouser-config --helper-home-dir=/run --username=nobody
+	carry_out "$BATS_TEST_DESCRIPTION" 2 25
+	printf '%s\n' 'From: <me@example.org>' 'To: <you@example.org>' \
+		"Date: $(date -R)" 'Message-ID: <1@example.org>' \
+		'Subject: hello' '' 'Hello, how are you?' >mail
+	client 192.0.2.7 you@example.org
+	on grep -r '^X-Spam-' -A 3 /srv/mail/new
+	run ! on grep -r 'X-Spam-Flag: YES' /srv/mail/new
+	on grep -rq '^X-Spam-Status: ' /srv/mail/new
+	# it knows the client by its name
+	run ! on grep -r RDNS_NONE /srv/mail/new
+	client 192.0.2.9 you@example.org
+	on grep -rq RDNS_NONE /srv/mail/new
+	echo 'buy spam' >>mail
+	client 192.0.2.7 you@example.org
+	(($(on grep -rx 'X-Spam-Flag: YES' /srv/mail/new | wc -l) == 1))
+	has 3 /srv/mail
+}
+
+@test "Accept mail from users with a password, over TLS" {
 	rmdir etc/smtpd
 	machine
 	# it would ask a terminal for the password
@@ -285,6 +369,60 @@ has() {
 	has 3 /srv/mail
 }
 
+@test "Receive from printers and other devices" {
+	machine
+	carry_out "$BATS_TEST_DESCRIPTION" 1 25
+	on python3 - <<-'EOT'
+		import socket
+		device = socket.create_connection(("192.0.2.9", 25), 60, ("192.0.2.7", 0))
+		replies = device.makefile()
+		def say(line, code):
+		    device.sendall(line.encode() + b"\n")
+		    assert replies.readline().startswith(code)
+		assert replies.readline().startswith("220 ")
+		say("HELO printer", "250 ")
+		say("MAIL FROM:<printer@example.org>", "250 ")
+		say("RCPT TO:<you@example.net>", "250 ")
+		say("DATA", "354 ")
+		say("Subject: scan\n\nA page.\r\n.\r", "250 ")
+		say("QUIT", "221 ")
+	EOT
+	has 1 /srv/mail
+	on grep -rqx 'A page.' /srv/mail/new
+}
+
+@test "Post each message to a web server" {
+	machine
+	cat >web <<-'EOT'
+		import http.server
+		class Handler(http.server.BaseHTTPRequestHandler):
+		    def do_PUT(self):
+		        open("got", "ab").write(self.path.encode() + b"\n" +
+		            self.rfile.read(int(self.headers["Content-Length"])))
+		        self.send_response(204)
+		        self.end_headers()
+		http.server.HTTPServer(("127.0.0.1", 8080), Handler).serve_forever()
+	EOT
+	carry_out "$BATS_TEST_DESCRIPTION" 1 25
+	run ! client 192.0.2.7 you@example.org
+	[[ $output == *'<** 451 '* ]]
+	daemon 8080 python3 web
+	client 192.0.2.7 you@example.org
+	grep -q '^/mail/[0-9A-Za-z.]*$' got
+	grep -qx 'Subject: hello' got
+	grep -qx 'Delivered-To: you@example.org' got
+}
+
+@test "Hand mail to Redis" {
+	machine
+	daemon 6379 redis-server --save '' --dir /run
+	carry_out "$BATS_TEST_DESCRIPTION" 1 25
+	client 192.0.2.7 you@example.org
+	carry_out "$BATS_TEST_DESCRIPTION" 2 >said
+	grep -q '^Subject: hello' said
+	grep -qx you@example.org said
+}
+
 @test "Stand behind HAProxy" {
 	place "$BATS_TEST_DESCRIPTION" 1
 	machine
@@ -305,14 +443,33 @@ socket.socket(socket.AF_UNIX).connect("/run/smtpd.sock")')
 	[[ $output == *PermissionError* ]]
 }
 
-@test "Hand mail to Redis" {
-	machine
-	daemon 6379 redis-server --save '' --dir /run
-	carry_out "$BATS_TEST_DESCRIPTION" 1 25
-	client 192.0.2.7 you@example.org
-	carry_out "$BATS_TEST_DESCRIPTION" 2 >said
-	grep -q '^Subject: hello' said
-	grep -qx you@example.org said
+@test "Stand behind Postfix" {
+	mkdir -p etc/postfix
+	cat >etc/postfix/main.cf <<-'EOT'
+		compatibility_level = 3.6
+		myhostname = mta.example
+		maillog_file = /var/log/postfix
+		inet_protocols = ipv4
+		mydestination =
+		alias_maps =
+		alias_database =
+	EOT
+	example "$BATS_TEST_DESCRIPTION" 1 >>etc/postfix/main.cf
+	(load postfix && postfix_daemons) >etc/postfix/master.cf
+	printf '%s\n' 'smtp inet n - n - - smtpd' 'lmtp unix - - n - - lmtp' \
+		'pickup unix n - n 1 1 pickup' 'showq unix n - n - 0 showq' \
+		'flush unix n - n - 0 flush' >>etc/postfix/master.cf
+	machine 'mount -t tmpfs tmpfs /var/spool
+		mkdir -p /var/spool/postfix'
+	on postfix start >>log 2>&1 3>&- 4>&-
+	carry_out "$BATS_TEST_DESCRIPTION" 2 >>log 2>&1 3>&- 4>&- &
+	others+=("$!")
+	await 60 on test -S /var/spool/postfix/private/smtpd
+	client 192.0.2.7 alice@example.org
+	run ! client 192.0.2.7 bob@example.org
+	[[ $output == *'<** 550 5.1.1 '* ]]
+	await 60 has 1 /srv/mail/alice
+	on postfix stop >>log 2>&1
 }
 
 @test "Upgrade without losing a connection" {
@@ -345,5 +502,5 @@ socket.socket(socket.AF_UNIX).connect("/run/smtpd.sock")')
 	sed -n '/^\.Sh EXAMPLES$/,/^\.Sh /p' "$page" | sed -n 's/^\.Ss //p' >tasks
 	sed -n 's/^@test "\([^a-z].*\)" {$/\1/p' "$BATS_TEST_FILENAME" |
 		diff tasks -
-	(($(wc -l <tasks) == 12))
+	(($(wc -l <tasks) > 15))
 }
