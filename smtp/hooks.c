@@ -416,6 +416,7 @@ hooks_authenticate(struct session *s, int credentials)
 		return reply_make(454, "4.7.0 Out of memory");
 	prepare(s, HOOK_HELLO, &run);
 	s->event = "auth";
+	journal_show(s, s->event, 0);
 	run.hook = &h->auth;
 	run.environment = h->environment.vars;
 	run.credentials = credentials;

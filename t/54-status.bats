@@ -28,6 +28,21 @@ told() {
 	(($(events worker | wc -l) == 1))
 }
 
+@test "SIGUSR1 and ps show the phase auth while the command of --auth runs" {
+	# its user can read there, and search what is above
+	nobody=("${user[@]}")
+	hook check <<-EOT
+		kill -USR1 \$(cat $tmp/master)
+		exec $PWD/t/until grep -q event=worker $log
+	EOT
+	serve --listen 127.0.0.1:0 --workers 1 --plain-auth --auth "$tmp/check"
+	echo "$master" >"$tmp/master"
+	dial "${addr[0]}" reply say:'EHLO c.example' reply \
+	    say:"AUTH PLAIN $(printf '\0bob\0x' | base64)" reply:235 \
+	    say:QUIT reply:221 eof
+	told worker client=127.0.0.1 phase=auth
+}
+
 @test "SIGUSR1 to all processes of the server ends none" {
 	local pids
 	serve --listen 127.0.0.1:0 --workers 2
