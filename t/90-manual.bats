@@ -426,6 +426,38 @@ shape() {
 	[[ $line == "$(readme 'make check$')" ]]
 }
 
+@test "a section that another file names is in that page" {
+	local file title name
+	grep -rhoE '("[^"]+"|[A-Z][A-Z ]+) in smtpd(-[a-z]+)?\([578]\)' ./*.md \
+	    ./*.[ch] server smtp mail lib contrib | sort -u >"$tmp/named"
+	(($(wc -l <"$tmp/named") > 3))
+	while IFS= read -r name; do
+		echo "$name"
+		title=${name% in smtpd*}
+		title=${title//\"/}
+		file=${name##* in }
+		file=${file//[()]/.}
+		grep -qxE "\\.S[hs] $title" "man/${file%.}"
+	done <"$tmp/named"
+}
+
+@test "no page is longer than a reader can bear (this test needs mandoc)" {
+	local page lines
+	command -v mandoc >/dev/null || skip 'mandoc is not installed; make check-real has it'
+	while read -r page lines; do
+		mandoc -T utf8 "man/$page" >"$tmp/rendered" 2>"$tmp/said" || true
+		echo "$page: $(wc -l <"$tmp/rendered") of $lines lines"
+		(($(wc -l <"$tmp/rendered") <= lines))
+	done <<-'EOT'
+		smtpd.8 650
+		smtpd-hooks.7 450
+		smtpd-examples.7 450
+		smtpd-log.5 350
+		smtpd-protocol.7 300
+	EOT
+	(($(printf '%s\n' man/*.[578] | wc -l) == 5))
+}
+
 @test "mandoc has nothing to say about any page (this test needs mandoc)" {
 	local each pages=(man/*.[578] contrib/tls/*.8)
 	command -v mandoc >/dev/null || skip 'mandoc is not installed; make check-real has it'
