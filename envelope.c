@@ -259,7 +259,8 @@ is_rejected(const struct basic *b, const struct recipient *r)
 {
 	const size_t i = (size_t)(r - b->to->all);
 
-	return r->looped || (b->mda_replies && reply_refuses(&b->mda_replies[i]));
+	return r->looped ||
+	    (b->mda_replies && reply_refuses(&b->mda_replies[i]));
 }
 
 static struct reply
@@ -268,7 +269,8 @@ reply_for(struct basic *b, size_t recipient)
 	const size_t first = b->to->all[recipient].first;
 	const struct recipient *r = &b->to->all[first];
 	const struct copy *c = find_copy(b, r);
-	const struct reply *mda = b->mda_replies ? &b->mda_replies[first] : NULL;
+	const struct reply *mda = b->mda_replies ? &b->mda_replies[first] :
+	    NULL;
 
 	if (r->looped)
 		return loop_reply(b);
@@ -388,17 +390,18 @@ static int
 filter_message(void *ctx, int from, int to)
 {
 	struct basic *b = ctx;
+	const struct mail_hooks *hooks = &b->mail->hooks;
 	struct trace_place place;
 
-	b->answer = b->mail->hooks.filter(b->mail->hooks.ctx, b->filter, from, to);
-	if (reply_refuses(&b->answer) || b->mail->hooks.n_filters <= b->filter)
+	b->answer = hooks->filter(hooks->ctx, b->filter, from, to);
+	if (reply_refuses(&b->answer) || hooks->n_filters <= b->filter)
 		return 1;
 	if (trace_find(to, b->mail->info.id, &place) > 0) {
 		b->delivery.above_own = (unsigned long long)place.above;
 		return 0;
 	}
-	b->answer = local_error(b, "filter: its output lacks our Received field",
-	    EBADMSG);
+	b->answer = local_error(b, "filter: its output lacks our Received "
+	    "field", EBADMSG);
 	return 1;
 }
 

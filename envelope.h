@@ -109,9 +109,9 @@ struct envelope_ops {
 
 struct basic_options {
 	struct store *store;
-	bool hardlink;			/* one file with a name in each Maildir */
+	bool hardlink;			/* one file, linked to all Maildirs */
 	long long max_hops;		/* Received fields; 0: no limit */
-	long long min_free;		/* bytes that must stay free on the disk */
+	long long min_free;		/* bytes that must stay free */
 };
 
 /*

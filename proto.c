@@ -1,6 +1,7 @@
 /*
- * The conversation: a table of commands, and one loop that reads a line, lets
- * its row judge it, and sends what the handler returned.
+ * The conversation: a table of commands, and one loop that reads a line, finds
+ * its row in the table and sends the reply of its handler.  What a command
+ * does is in smtp/.
  */
 #include <stdint.h>
 #include <string.h>
@@ -20,29 +21,31 @@
 #include "smtp/xclient.h"
 
 enum {
-	COMMAND_MAX = 2048,	/* octets with CR LF; RFC 5321 4.5.3.1.4 asks
-				   for 512 and room for extensions */
-	IDLE_COMMANDS = 100,	/* in a row, that do nothing */
-	EXCESS_RECIPIENTS = 1000,	/* of a session, refused for now */
+	COMMAND_MAX = 2048,	/* bytes with CR LF; RFC 5321 4.5.3.1.4
+				   requires 512 and room for extensions */
+	IDLE_COMMANDS = 100,	/* consecutive commands that do nothing */
+	DEFERRED_RECIPIENTS = 1000,	/* 4xx replies to RCPT in a session */
 };
 
 #define IN(phase) (1u << (phase))
 #define ANY (~0u)
 
+static const char not_smtp[] =
+    "4.7.0 Not an SMTP command, closing connection";
+
 struct command {
 	const char *verb;
 	struct reply (*run)(struct session *, const char *arg);
-	unsigned phases;	/* IN() bits; elsewhere the loop says 503 */
-	enum { NO_ARG, OPT_ARG, ARG } arg;	/* mismatch: it says 501 */
+	unsigned phases;	/* IN() bits; in others the reply is 503 */
+	enum { NO_ARG, OPT_ARG, ARG } arg;	/* mismatch: 501 */
 	enum { IDLE = 1, SMTP_ONLY = 2, LMTP_ONLY = 4 } traits;
-				/* IDLE: it does nothing */
+				/* IDLE: it makes no progress to a message */
 };
 
-/* How a session begins. */
 static const char *
-hello(const struct session *s)
+hello_name(const struct session *s)
 {
-	return listener_kinds[s->client.kind].lmtp ? "LHLO" : "HELO or EHLO";
+	return listener_kinds[s->client.kind].lmtp ? "LHLO" : "EHLO or HELO";
 }
 
 static struct reply
@@ -64,41 +67,44 @@ static struct reply
 cmd_quit(struct session *s, const char *arg)
 {
 	(void)arg;
-	return reply_make(221, "2.0.0 %s closing", s->options->hostname);
+	return reply_make(221, "2.0.0 %s closing connection",
+	    s->options->hostname);
 }
 
-/* RFC 5321 3.5.3: neither yes nor no. */
+/* RFC 5321 3.5.3: 252 reveals no mailboxes. */
 static struct reply
 cmd_vrfy(struct session *s, const char *arg)
 {
 	(void)s, (void)arg;
-	return reply_make(252, "2.5.0 Send a mail and see");
+	return reply_make(252, "2.5.0 Cannot VRFY user, but will accept "
+	    "message and attempt delivery");
 }
 
 static struct reply
 cmd_expn(struct session *s, const char *arg)
 {
 	(void)s, (void)arg;
-	return reply_make(502, "5.5.1 There are no lists here");
+	return reply_make(502, "5.5.1 EXPN is not implemented");
 }
 
 static struct reply
 cmd_help(struct session *s, const char *arg)
 {
 	(void)arg;
-	return reply_make(214, "2.0.0 %s, MAIL RCPT DATA BDAT RSET NOOP VRFY "
-	    "HELP QUIT; see RFC 5321", hello(s));
+	return reply_make(214, "2.0.0 Commands: %s MAIL RCPT DATA BDAT RSET "
+	    "NOOP VRFY HELP QUIT", listener_kinds[s->client.kind].lmtp ?
+	    "LHLO" : "EHLO HELO");
 }
 
-/* Someone speaks another protocol, or sends a message as commands. */
+/* The client uses another protocol, or sends a message as commands. */
 static struct reply
 cmd_foreign(struct session *s, const char *arg)
 {
 	(void)s, (void)arg;
-	return reply_make(421, "4.7.0 This is SMTP");
+	return reply_make(421, "%s", not_smtp);
 }
 
-/* A colon stands for the space: a slip of the finger, not another protocol. */
+/* A colon in place of the space is a typing error, not another protocol. */
 static struct reply
 cmd_mistyped(struct session *s, const char *arg)
 {
@@ -108,8 +114,8 @@ cmd_mistyped(struct session *s, const char *arg)
 }
 
 /*
- * A PROXY header, of a proxy that we don't expect: it believes that its client
- * is known now, while we would take that client for the proxy.
+ * A PROXY header from a proxy that is not configured.  To go on would treat
+ * its clients as the proxy itself.
  */
 static struct reply
 cmd_proxy(struct session *s, const char *arg)
@@ -118,13 +124,13 @@ cmd_proxy(struct session *s, const char *arg)
 
 	(void)arg;
 	journal_begin(s, &l, LEVEL_WARNING, "proxy-unexpected");
-	log_str(&l, "error", "a PROXY header from a client that --proxy-from "
-	    "does not name");
+	log_str(&l, "error", "PROXY header from a client that is not in "
+	    "--proxy-from");
 	log_end(&l);
-	return reply_make(421, "4.3.5 A PROXY header is not expected here");
+	return reply_make(421, "4.3.5 PROXY header not expected");
 }
 
-/* A proxy brings a client, who is welcomed as one that connects. */
+/* The client that XCLIENT describes gets a new banner. */
 static struct reply
 cmd_xclient(struct session *s, const char *arg)
 {
@@ -175,8 +181,8 @@ is_word(const char *word, const char *line, size_t len)
 }
 
 /*
- * "MAILFROM:", "RCPTTO:", or a command with a colon behind it; but a chunk
- * would follow BDAT.
+ * Is it "MAILFROM:", "RCPTTO:", or a command with a colon after it?  "BDAT:" is
+ * not: a chunk of unknown size may follow it.
  */
 static bool
 is_mistyped(const char *line, size_t len)
@@ -194,12 +200,12 @@ is_mistyped(const char *line, size_t len)
 }
 
 /*
- * A method of HTTP, a field of its header or of a message's; or a client that
- * begins with what is no word at all, as Redis and JSON do.  (A dot is what
- * comes behind a DATA that was refused.)
+ * Is it an HTTP method, or a field of the header of HTTP or a message?  Or does
+ * the client begin with a punctuation character, as Redis and JSON do?  A dot
+ * is not meant: it follows a DATA that was refused.
  */
 static bool
-is_foreign(const struct session *s, const char *line, size_t len)
+is_foreign_command(const struct session *s, const char *line, size_t len)
 {
 	static const char *const methods[] = {
 		"GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH",
@@ -230,12 +236,12 @@ find_command(const struct session *s, const char *line, size_t len)
 		return &proxy_header;
 	if (is_mistyped(line, len))
 		return &mistyped;
-	return is_foreign(s, line, len) ? &foreign : &unknown;
+	return is_foreign_command(s, line, len) ? &foreign : &unknown;
 }
 
-/* RFC 3207 4: some commands are all there is for who must encrypt. */
+/* With --require-tls few commands are allowed before STARTTLS (RFC 3207 4). */
 static bool
-is_too_clear(const struct session *s, const struct command *c)
+is_before_tls(const struct session *s, const struct command *c)
 {
 	return session_must_encrypt(s) && c->run != starttls_command &&
 	    c->run != hello_ehlo && c->run != cmd_noop && c->run != cmd_quit &&
@@ -243,48 +249,51 @@ is_too_clear(const struct session *s, const struct command *c)
 }
 
 static struct reply
-out_of_order(struct session *s, const struct command *c, const char *arg)
+reject_sequence(struct session *s, const struct command *c, const char *arg)
 {
 	struct reply r;
 
-	if (is_too_clear(s, c))
-		r = reply_make(530, "5.7.0 Say STARTTLS first");
+	if (is_before_tls(s, c))
+		r = reply_make(530, "5.7.0 Must issue a STARTTLS command "
+		    "first");
 	else if (s->phase == PHASE_NEW)
-		r = reply_make(503, "5.5.1 Say %s first", hello(s));
+		r = reply_make(503, "5.5.1 Send %s first", hello_name(s));
 	else
-		r = reply_make(503, "5.5.1 %s is out of order here", c->verb);
+		r = reply_make(503, "5.5.1 Bad sequence of commands: %s not "
+		    "allowed now", c->verb);
 
 	return c->run == bdat_command ? bdat_skip(s, arg, r) : r;
 }
 
 /*
- * Unknown recipients are errors until there is a good one, for mailing lists
- * age, and behind a good one when there are more than a list of ours can have.
- * Those refused for now are errors when there are more than anybody sends in
- * vain (RFC 5321 4.5.3.1.10).
+ * Does this reply count as an error?  Unknown recipients do until one is
+ * accepted.  After that max_recipients of them do not, because mailing lists
+ * have outdated members.  Deferred recipients do once they exceed
+ * DEFERRED_RECIPIENTS (RFC 5321 4.5.3.1.10).
  */
 static bool
-is_error(struct session *s, const struct command *c, const struct reply *r)
+counts_as_error(struct session *s, const struct command *c,
+    const struct reply *r)
 {
-	const long long most_excused = s->options->max_recipients;
+	const long long limit = s->options->max_recipients;
 
 	if (c->run == rcpt_command && r->code == 550 &&
 	    s->phase == PHASE_RCPT)
-		return ++s->tally.excused > most_excused && most_excused;
+		return ++s->tally.excused > limit && limit;
 	if (c->run == rcpt_command && r->code >= 400 && r->code < 500)
-		return ++s->tally.deferred > EXCESS_RECIPIENTS;
+		return ++s->tally.deferred > DEFERRED_RECIPIENTS;
 	return r->code >= 500;
 }
 
 /*
- * Too many errors, or commands that do nothing, end the session.  What is
- * refused for now does nothing, and so does a chunk out of order: more of them
- * are under way when one is refused (RFC 3030 2).
+ * End the session after too many errors, or too many idle commands.  A
+ * deferred command is idle, and so is a chunk out of sequence: a client that
+ * pipelines has sent more chunks when the first is refused (RFC 3030 2).
  */
 static void
-economise(struct session *s, const struct command *c, struct reply *r)
+apply_limits(struct session *s, const struct command *c, struct reply *r)
 {
-	const long long most = s->options->max_errors;
+	const long long limit = s->options->max_errors;
 	const bool stray = c->run == bdat_command && r->code == 503;
 	const bool deferred = c->run != rcpt_command && r->code >= 400 &&
 	    r->code < 500;
@@ -294,9 +303,9 @@ economise(struct session *s, const struct command *c, struct reply *r)
 
 	if (reply_closes(r))
 		return;
-	if (!stray && is_error(s, c, r)) {
+	if (!stray && counts_as_error(s, c, r)) {
 		s->stream->suspect = true;
-		if (++s->tally.errors >= most && most) {
+		if (++s->tally.errors >= limit && limit) {
 			*r = reply_make(421, "4.7.0 Too many errors");
 			return;
 		}
@@ -304,58 +313,58 @@ economise(struct session *s, const struct command *c, struct reply *r)
 	if (!idle && r->code < 400)
 		s->tally.idle_commands = 0;
 	if (idle && ++s->tally.idle_commands >= IDLE_COMMANDS)
-		*r = reply_make(421, "4.7.0 Nothing comes of this");
+		*r = reply_make(421, "4.7.0 Too many commands without a mail "
+		    "transaction");
 }
 
-/* Is it a command of ours, as it ought to be written? */
+/* Is it a supported command in the right syntax? */
 static bool
-is_known(const struct command *c)
+is_known_command(const struct command *c)
 {
 	return c->run && c != &foreign && c != &mistyped;
 }
 
 static struct reply
-judge_line(struct session *s, const struct command *c, const char *arg)
+run_command(struct session *s, const struct command *c, const char *arg)
 {
 	if (!c->run)
 		return reply_make(500, "5.5.1 Unknown command");
-	if (!(c->phases & IN(s->phase)) || is_too_clear(s, c))
-		return out_of_order(s, c, arg);
+	if (!(c->phases & IN(s->phase)) || is_before_tls(s, c))
+		return reject_sequence(s, c, arg);
 	if (c->arg == NO_ARG && *arg)
-		return reply_make(501, "5.5.4 %s takes no argument", c->verb);
+		return reply_make(501, "5.5.4 %s does not take an argument",
+		    c->verb);
 	if (c->arg == ARG && !*arg)
-		return reply_make(501, "5.5.4 %s needs an argument", c->verb);
+		return reply_make(501, "5.5.4 %s requires an argument",
+		    c->verb);
 	return c->run(s, arg);
 }
 
-/*
- * Log a refusal with the line that was refused, where that tells something,
- * and is no password.
- */
+/* Log a refusal, with the line if it is useful and can't be a password. */
 static void
 log_refused_line(struct session *s, const struct command *c, const char *line,
     const struct reply *r)
 {
 	char length[32];
 
-	if (c->run == cmd_proxy)	/* it has a line of its own */
+	if (c->run == cmd_proxy)	/* logged already */
 		return;
 	if (c->run == auth_command || c->run == data_command ||
 	    (r->code < 500 && c->run != rcpt_command)) {
 		line = NULL;
-	} else if (s->auth.tried && !is_known(c)) {
-		snprintf(length, sizeof length, "%zu octets", strlen(line));
+	} else if (s->auth.tried && !is_known_command(c)) {
+		snprintf(length, sizeof length, "%zu bytes", strlen(line));
 		line = length;
 	}
 	journal_refusal(s, c->verb, line, r);
 }
 
 /*
- * Whose line is it, or the beginning of one?  The transcript has it, less what
- * may be a password.
+ * Find the command and the argument of a line, or of the beginning of one, and
+ * record the line in the transcript without what may be a password.
  */
 static const struct command *
-recognise(struct session *s, const char *line, const char **arg)
+parse_command(struct session *s, const char *line, const char **arg)
 {
 	const size_t verb = strcspn(line, " \t");
 	const struct command *c = find_command(s, line, verb);
@@ -365,7 +374,7 @@ recognise(struct session *s, const char *line, const char **arg)
 	if (c->run == auth_command) {
 		s->auth.tried = true;
 		public = (size_t)(*arg - line) + auth_public(*arg);
-	} else if (!is_known(c)) {
+	} else if (!is_known_command(c)) {
 		s->auth.tried |= auth_is_meant(line);
 		public = s->auth.tried ? 0 : SIZE_MAX;
 	}
@@ -373,9 +382,9 @@ recognise(struct session *s, const char *line, const char **arg)
 	return c;
 }
 
-/* A line is: verb, white space, argument, white space (RFC 5321 4.1.1). */
+/* Remove trailing white space (RFC 5321 4.1.1). */
 static char *
-trim(char *line)
+trim_line(char *line)
 {
 	size_t len = strlen(line);
 
@@ -386,7 +395,14 @@ trim(char *line)
 }
 
 static struct reply
-answer_line(struct session *s, const struct command *c, const char *line,
+line_too_long(const struct command *c)
+{
+	return reply_make(500, "5.5.2 Line too long, the limit is %d bytes",
+	    c->run == auth_command ? AUTH_LINE_MAX : COMMAND_MAX);
+}
+
+static struct reply
+reply_to_line(struct session *s, const struct command *c, const char *line,
     const char *arg)
 {
 	const size_t len = strlen(line);
@@ -394,22 +410,22 @@ answer_line(struct session *s, const struct command *c, const char *line,
 	if (len > COMMAND_MAX - 2 && c->run == bdat_command)
 		return bdat_skip(s, "", reply_none());
 	if (len > COMMAND_MAX - 2 && c->run != auth_command)
-		return reply_make(500, "5.5.2 The line is too long");
+		return line_too_long(c);
 	if (len == 0) {
 		s->tally.empty_lines++;
-		return reply_make(500, "5.5.2 An empty line is no command");
+		return reply_make(500, "5.5.2 Syntax error, empty command");
 	}
-	return judge_line(s, c, arg);
+	return run_command(s, c, arg);
 }
 
 static struct reply
 run_line(struct session *s, char *line)
 {
 	const char *arg;
-	const struct command *c = recognise(s, trim(line), &arg);
-	struct reply r = answer_line(s, c, line, arg);
+	const struct command *c = parse_command(s, trim_line(line), &arg);
+	struct reply r = reply_to_line(s, c, line, arg);
 
-	economise(s, c, &r);
+	apply_limits(s, c, &r);
 	if (reply_refuses(&r) && !s->txn.replies)
 		log_refused_line(s, c, line, &r);
 	s->txn.mail.result.error[0] = '\0';
@@ -417,45 +433,47 @@ run_line(struct session *s, char *line)
 }
 
 /*
- * A line that is no command: nothing of it is logged.  One that begins as BDAT
- * does has a chunk behind it, and nobody knows of what size.
+ * Refuse a malformed or long line, and log nothing of it.  After BDAT comes a
+ * chunk of unknown size.
  */
 static struct reply
-refuse_line(struct session *s, const char *line, const char *text)
+refuse_line(struct session *s, const char *line, enum line_status status)
 {
-	struct reply r = reply_make(500, "%s", text);
 	const char *arg;
-	const struct command *c = recognise(s, line, &arg);
+	const struct command *c = parse_command(s, line, &arg);
+	struct reply r = status == LINE_LONG ? line_too_long(c) :
+	    reply_make(500, "5.5.2 Bare CR, bare LF or control character in "
+	    "the line");
 
 	if (c->run == bdat_command)
 		r = bdat_skip(s, "", r);
 	else
 		c = &unknown;
-	economise(s, c, &r);
+	apply_limits(s, c, &r);
 	journal_refusal(s, c->verb, NULL, &r);
 	return r;
 }
 
-/* It is no SMTP, or has no end. */
+/* End the session: the line is not SMTP, or does not end. */
 static struct reply
-hang_up(struct session *s, const char *line, const char *text)
+end_session(struct session *s, const char *line, const char *text)
 {
 	struct reply r = reply_make(421, "%s", text);
 	const char *arg;
 
-	recognise(s, line, &arg);
+	parse_command(s, line, &arg);
 	journal_refusal(s, unknown.verb, NULL, &r);
 	return r;
 }
 
-/* The client did not go on; line is what came of one. */
+/* The stream has ended; line is an incomplete line. */
 static struct reply
-part(struct session *s, const char *line)
+handle_eof(struct session *s, const char *line)
 {
 	struct reply r;
 	const char *arg;
 
-	recognise(s, line, &arg);
+	parse_command(s, line, &arg);
 	r = s->phase == PHASE_BDAT ? data_abandon(s) :
 	    session_farewell(s);
 	if (r.code)
@@ -464,18 +482,18 @@ part(struct session *s, const char *line)
 }
 
 /*
- * Version 2 of the PROXY protocol begins with CR LF CR LF NUL: with two empty
- * lines and one that is malformed from the first octet.
+ * Is it a PROXY header of version 2?  It begins with CR LF CR LF NUL: two empty
+ * lines, and one that is malformed from the first byte.
  */
 static bool
-is_binary_header(const struct session *s)
+is_proxy_v2_header(const struct session *s)
 {
 	return s->phase == PHASE_NEW && s->reader.octets == 1 &&
 	    s->tally.empty_lines == 2 && s->tally.errors == 2;
 }
 
 static struct reply
-take_line(struct session *s, enum line_status status, char *line)
+handle_line(struct session *s, enum line_status status, char *line)
 {
 	const char *arg;
 
@@ -484,26 +502,25 @@ take_line(struct session *s, enum line_status status, char *line)
 		return run_line(s, line);
 	case LINE_MALFORMED:
 		if (s->phase == PHASE_NEW && s->reader.octets == 1 &&
-		    s->tally.errors == 0)	/* a TLS handshake, say */
-			return hang_up(s, line, "4.7.0 This is SMTP");
-		if (is_binary_header(s)) {
-			recognise(s, line, &arg);
+		    s->tally.errors == 0)	/* maybe a TLS handshake */
+			return end_session(s, line, not_smtp);
+		if (is_proxy_v2_header(s)) {
+			parse_command(s, line, &arg);
 			return cmd_proxy(s, arg);
 		}
-		return refuse_line(s, line, "5.5.2 A line ends in CR LF and "
-		    "has no control octets");
+		return refuse_line(s, line, status);
 	case LINE_LONG:
-		return refuse_line(s, line, "5.5.2 The line is too long");
+		return refuse_line(s, line, status);
 	case LINE_FLOOD:
-		return hang_up(s, line, "4.7.0 Line is too long");
+		return end_session(s, line, "4.7.0 Line too long");
 	case LINE_END:
 		break;
 	}
-	return part(s, line);
+	return handle_eof(s, line);
 }
 
 static struct reply
-next_reply(struct session *s)
+read_command(struct session *s)
 {
 	char line[AUTH_LINE_MAX];
 	enum line_status status;
@@ -511,7 +528,7 @@ next_reply(struct session *s)
 
 	stream_expect_line(s->stream);
 	status = line_read(&s->reader, line, sizeof line);
-	r = take_line(s, status, line);
+	r = handle_line(s, status, line);
 	if (s->auth.tried) {
 		explicit_bzero(line, sizeof line);
 		s->stream->secret = true;
@@ -520,33 +537,36 @@ next_reply(struct session *s)
 }
 
 static void
-say_one(struct session *s, const struct reply *r)
+send_one_reply(struct session *s, const struct reply *r)
 {
 	scoreboard_count(s->options->board, r->code < 400 ? COUNT_2XX :
 	    r->code < 500 ? COUNT_4XX : COUNT_5XX, 1);
 	reply_write(s->stream->out, r);
 }
 
-/* A message of LMTP has a reply for each recipient, unless it is the last. */
+/*
+ * Send a reply: after a message in LMTP one for each recipient, unless it ends
+ * the session.
+ */
 static void
-say(struct session *s, const struct reply *r)
+send_reply(struct session *s, const struct reply *r)
 {
 	const long long n = reply_closes(r) ? 0 : s->txn.n_replies;
 	long long i;
 
 	if (s->stream->state == STREAM_CLOSED && reply_refuses(r))
-		return;			/* nobody hears it */
+		return;		/* the client has disconnected */
 	for (i = 0; i < n; i++)
-		say_one(s, s->txn.replies ? &s->txn.replies[i] : r);
+		send_one_reply(s, s->txn.replies ? &s->txn.replies[i] : r);
 	if (n == 0)
-		say_one(s, r);
+		send_one_reply(s, r);
 	s->last_reply.code = r->code;
 	strcpy(s->last_reply.text, r->text);
 }
 
-/* The mail at hand has had its reply. */
+/* Clear the transaction if its message has had its reply. */
 static void
-end_mail(struct session *s)
+end_transaction(struct session *s)
 {
 	if (s->txn.envelope || !*s->txn.id)
 		return;
@@ -557,52 +577,22 @@ end_mail(struct session *s)
 	session_reset(s);
 }
 
-/* How far the session has come, for who looks at the workers. */
-static void
-show_phase(const struct session *s)
-{
-	static const char *const names[] = {
-		[PHASE_NEW] = "connected", [PHASE_HELLO] = "HELO",
-		[PHASE_MAIL] = "MAIL", [PHASE_REFUSED] = "RCPT",
-		[PHASE_RCPT] = "RCPT", [PHASE_BDAT] = "BDAT",
-	};
-
-	journal_show(s, names[s->phase], s->phase == PHASE_BDAT ?
-	    s->txn.data.octets : 0);
-}
-
-/* Reply and read, until a reply ends the session or the client is gone. */
+/*
+ * Send replies and read commands until the session ends.  Returns the last
+ * reply, which is not sent yet.
+ */
 static struct reply
-converse(struct session *s, struct reply r)
+run_session(struct session *s, struct reply r)
 {
 	do {
-		say(s, &r);
-		end_mail(s);
+		send_reply(s, &r);
+		end_transaction(s);
 		starttls_handshake(s);
-		show_phase(s);
-		r = next_reply(s);
+		journal_show_phase(s);
+		r = read_command(s);
 	} while (r.code && !reply_closes(&r) && !s->closing &&
 	    s->stream->state != STREAM_CLOSED);
 	return r;
-}
-
-static void
-count_end(const struct session *s)
-{
-	switch (s->stream->state) {
-	case STREAM_TIMEOUT:
-	case STREAM_EXPIRED:
-	case STREAM_SLOW:
-		scoreboard_count(s->options->board, COUNT_TIMEOUTS, 1);
-		break;
-	case STREAM_PRESSURE:
-		scoreboard_count(s->options->board, COUNT_PRESSURE, 1);
-		break;
-	case STREAM_OPEN:
-	case STREAM_CLOSED:
-	case STREAM_STOPPED:
-		break;
-	}
 }
 
 void
@@ -617,7 +607,7 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	journal_show_client(&s);
 	transcript_begin(&s);
 	scoreboard_count(options->board, COUNT_SESSIONS, 1);
-	show_phase(&s);
+	journal_show_phase(&s);
 	journal_begin(&s, &l, LEVEL_DEBUG, "connected");
 	log_end(&l);
 	r = connect_check_limit(&s);
@@ -629,21 +619,20 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	if (reply_refuses(&r))
 		journal_refusal(&s, "connect", NULL, &r);
 	else if (r.code)
-		r = converse(&s, r);
+		r = run_session(&s, r);
 	if (r.code && !session_begins_with_tls(&s))
-		say(&s, &r);
-	end_mail(&s);
+		send_reply(&s, &r);
+	end_transaction(&s);
 	session_reset(&s);
 	if (options->hooks->n[HOOK_DISCONNECT])
 		stream_hang_up(stream);
 	hooks_tell(&s, HOOK_DISCONNECT, -1);
-	count_end(&s);
 	journal_end(&s);
-	/* who said QUIT, or whose place is for others, can go at once */
+	/* after QUIT, or if the worker is needed, don't wait for the client */
 	stream_close(stream, r.code != 221 && !s.unwanted &&
 	    stream->state != STREAM_PRESSURE);
 	starttls_end(&s);
 	transcript_end(&s);
 	session_end(&s);
-	stream_wipe(stream);	/* an AUTH may have come that was not read */
+	stream_wipe(stream);	/* it may hold an AUTH that was not read */
 }

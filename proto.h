@@ -1,6 +1,6 @@
 /*
- * The conversation: one SMTP session (RFC 5321) over a stream.  It asks for
- * an envelope when a mail begins and does not know where mail is kept.
+ * The conversation: one SMTP session (RFC 5321) over a stream.  It does not
+ * know where mail is stored: each MAIL command asks for an envelope.
  */
 #ifndef PROTO_H
 #define PROTO_H
@@ -9,7 +9,11 @@
 #include "smtp/client.h"
 #include "smtp/options.h"
 
-/* Speak with the client until one of both ends it, and close the stream. */
+/*
+ * Serve a client until either side ends the session, and close the stream.
+ * Blocks on the client, hooks and the disk.  The options must not change; the
+ * client is copied.
+ */
 void proto_serve(const struct proto_options *, const struct client *,
     struct stream *);
 

@@ -1,4 +1,7 @@
-/* Before the conversation: who may come in, and what he is told. */
+/*
+ * The beginning of a session, up to the banner: per-client limit, greet delay,
+ * host name and hooks.  It sends nothing itself.
+ */
 #include <string.h>
 
 #include "smtp/connect.h"
@@ -6,9 +9,12 @@
 #include "smtp/journal.h"
 #include "smtp/xclient.h"
 
-/* Not who is of this machine, is trusted, or is one through whom many come. */
+/*
+ * Does max_per_client apply?  Not to local and trusted clients, health checks
+ * and proxies.
+ */
 static bool
-is_counted(const struct session *s)
+is_limited_per_client(const struct session *s)
 {
 	const struct endpoint *remote = &s->client.remote;
 
@@ -17,14 +23,14 @@ is_counted(const struct session *s)
 	    !(xclient_offered(s) && strcmp(remote->ip, s->xclient.proxy) == 0);
 }
 
-/* Take the worker's place on the scoreboard as this client. */
+/* Enter the client in the scoreboard. */
 static void
-show_client(const struct session *s, bool counted)
+enter_client(const struct session *s, bool counted)
 {
-	static const struct endpoint nobody = { .family = AF_UNSPEC };
+	static const struct endpoint no_client = { .family = AF_UNSPEC };
 	unsigned char key[SCOREBOARD_KEY];
 
-	endpoint_key(counted ? &s->client.remote : &nobody, key);
+	endpoint_key(counted ? &s->client.remote : &no_client, key);
 	scoreboard_serve(s->options->board, client_address(&s->client), key);
 	journal_show(s, "connected", 0);
 }
@@ -32,31 +38,35 @@ show_client(const struct session *s, bool counted)
 struct reply
 connect_check_limit(struct session *s)
 {
-	const long long most = s->options->max_per_client;
+	const long long limit = s->options->max_per_client;
 
-	show_client(s, is_counted(s));
-	if (!most || scoreboard_same(s->options->board) <= most)
+	enter_client(s, is_limited_per_client(s));
+	if (!limit || scoreboard_same(s->options->board) <= limit)
 		return reply_none();
-	show_client(s, false);	/* it is none of those that are served */
+	enter_client(s, false);	/* it does not count */
 	scoreboard_count(s->options->board, COUNT_PER_CLIENT, 1);
 	s->unwanted = true;
-	return reply_make(421, "4.7.0 Too many connections from your address");
+	return reply_make(421, "4.7.0 Too many connections from your address, "
+	    "the limit is %lld", limit);
 }
 
-/* Who speaks before the banner does not wait for what we say, and is no MTA. */
+/*
+ * A client that sends data before the banner does not wait for replies, so it
+ * is not a mail server.
+ */
 static struct reply
-judge_patience(struct session *s, long long delay)
+check_early_data(struct session *s, long long delay)
 {
 	if (!s->options->greet_delay || s->trusted || s->client.probe ||
 	    !stream_speaks(s->stream, delay))
 		return reply_none();
 	scoreboard_count(s->options->board, COUNT_EARLY, 1);
-	return reply_make(554, "5.5.1 You spoke before the banner");
+	return reply_make(554, "5.5.1 Protocol error: data before the banner");
 }
 
-/* The client's name, for Received and for commands. */
+/* Look up the client's host name, for Received and hooks. */
 static void
-find_name(struct session *s)
+resolve_client_name(struct session *s)
 {
 	struct client *c = &s->client;
 	const struct stream_limits *l = s->stream->limits;
@@ -66,15 +76,15 @@ find_name(struct session *s)
 	c->named = true;
 }
 
-/* What the commands say of the client.  A refusal, or none. */
+/* Run the hooks for the client.  Returns an error reply, or code 0. */
 static struct reply
-ask(struct session *s)
+run_connection_hooks(struct session *s)
 {
 	struct reply r = reply_none();
 
 	fields_cut(&s->fields, 0);
 	if (!s->client.probe) {
-		find_name(s);
+		resolve_client_name(s);
 		r = hooks_ask(s, HOOK_CONNECTION, NULL, NULL);
 	}
 	s->fields.n_connection = s->fields.n_hello = s->fields.n;
@@ -86,7 +96,7 @@ ask(struct session *s)
 }
 
 static struct reply
-finish(struct session *s, struct reply r)
+banner_or_refusal(struct session *s, struct reply r)
 {
 	if (!r.code)
 		return reply_make(220, "%s %s smtpd", s->options->hostname,
@@ -100,17 +110,17 @@ connect_greet_proxied(struct session *s)
 {
 	struct reply r = connect_check_limit(s);
 
-	return finish(s, r.code ? r : ask(s));
+	return banner_or_refusal(s, r.code ? r : run_connection_hooks(s));
 }
 
 struct reply
 connect_greet(struct session *s)
 {
-	struct reply r = judge_patience(s, s->options->greet_delay);
+	struct reply r = check_early_data(s, s->options->greet_delay);
 
 	if (!r.code)
-		r = ask(s);
-	if (!r.code)		/* while the commands were asked */
-		r = judge_patience(s, 0);
-	return finish(s, r);
+		r = run_connection_hooks(s);
+	if (!r.code)		/* data that came while the hooks ran */
+		r = check_early_data(s, 0);
+	return banner_or_refusal(s, r);
 }

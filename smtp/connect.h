@@ -1,7 +1,7 @@
 /*
- * Before the conversation: who may come in, and what he is told.  Those that
- * have too many sessions and those that can't wait are sent away; of the
- * others a command may think what it likes.
+ * The beginning of a session, up to the banner.  Clients with too many
+ * connections, and clients that send data before the banner, are refused; the
+ * hooks of --on-new-connection may refuse others.
  */
 #ifndef CONNECT_H
 #define CONNECT_H
@@ -9,15 +9,18 @@
 #include "smtp/session.h"
 
 /*
- * A client has connected: it counts from here on.  Returns 421 if there are too
- * many of it, or none.
+ * Count the client in the scoreboard.  Returns 421 if it has more than
+ * max_per_client sessions, or code 0.  Does not block.
  */
 struct reply connect_check_limit(struct session *);
 
-/* It may be spoken with.  Returns the banner, or 421, 521 or 554. */
+/*
+ * Wait for --greet-delay and run the hooks.  Returns the banner (220), or 421,
+ * 521 or 554, which ends the session.
+ */
 struct reply connect_greet(struct session *);
 
-/* A proxy has brought one: both, but it need not wait once more. */
+/* The same for a client that XCLIENT describes; counts it, without a delay. */
 struct reply connect_greet_proxied(struct session *);
 
 #endif

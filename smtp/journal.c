@@ -1,6 +1,6 @@
 /*
  * The log lines of a session.  Values that the client chose are escaped by
- * lib/log.c, and come after ours, so that a long one can't push ours out.
+ * lib/log.c and come last in a line, so that a long one can't displace others.
  */
 #include <stdio.h>
 
@@ -11,10 +11,10 @@
 #include "smtp/journal.h"
 
 enum {
-	REFUSALS_LOGGED = 200,	/* of a session; more are counted */
-	REFUSALS_BYTES = 65536,	/* of their log lines, at most */
-	REFUSALS_FREE = 1024,	/* of these, whatever the client sends */
-	REFUSALS_FACTOR = 8,	/* of these, for each byte that it sends */
+	REFUSALS_LOGGED = 200,	/* per session; others are counted only */
+	REFUSALS_BYTES = 65536,	/* bytes of their log lines, at most */
+	REFUSALS_FREE = 1024,	/* bytes, however little the client sends */
+	REFUSALS_FACTOR = 8,	/* more bytes for each byte that it sends */
 };
 
 void
@@ -57,6 +57,19 @@ journal_show(const struct session *s, const char *phase,
 	title_set_suffix(phase);
 }
 
+void
+journal_show_phase(const struct session *s)
+{
+	static const char *const names[] = {
+		[PHASE_NEW] = "connected", [PHASE_HELLO] = "HELO",
+		[PHASE_MAIL] = "MAIL", [PHASE_REFUSED] = "RCPT",
+		[PHASE_RCPT] = "RCPT", [PHASE_BDAT] = "BDAT",
+	};
+
+	journal_show(s, names[s->phase], s->phase == PHASE_BDAT ?
+	    s->txn.data.octets : 0);
+}
+
 static void
 log_recipients(const struct session *s, struct log_line *l)
 {
@@ -69,12 +82,11 @@ log_recipients(const struct session *s, struct log_line *l)
 }
 
 /*
- * The bytes of log that the refusals of a session may take: about as many as
- * usual sessions need, and few enough that a client can't cause ten times as
- * much log as it sends.
+ * The limit, in bytes, for the log of refusals in a session.  A client can't
+ * cause ten times as many bytes of log as it sends.
  */
 static unsigned long long
-log_allowance(const struct session *s)
+refusal_log_limit(const struct session *s)
 {
 	const unsigned long long n = REFUSALS_FREE +
 	    REFUSALS_FACTOR * s->stream->received;
@@ -82,7 +94,10 @@ log_allowance(const struct session *s)
 	return n < REFUSALS_BYTES ? n : REFUSALS_BYTES;
 }
 
-/* from is logged once a transaction; to, if the refusal is about it. */
+/*
+ * Log the sender once per transaction, and the recipient to, or all recipients
+ * if the refusal is about all.
+ */
 static void
 log_envelope(struct session *s, struct log_line *l, const char *to)
 {
@@ -95,7 +110,7 @@ log_envelope(struct session *s, struct log_line *l, const char *to)
 		log_recipients(s, l);
 }
 
-/* Log a refusal of one recipient, or of all if to is NULL. */
+/* Log a refusal of the recipient to, or of a command if to is NULL. */
 static void
 log_refusal(struct session *s, const char *command, const char *line,
     const struct reply *r, const char *to)
@@ -103,11 +118,11 @@ log_refusal(struct session *s, const char *command, const char *line,
 	char text[REPLY_TEXT_MAX + 8];
 	struct log_line l;
 
-	if (s->stream->state == STREAM_CLOSED)	/* the client is gone */
+	if (s->stream->state == STREAM_CLOSED)	/* disconnected */
 		return;
 	s->tally.refusals++;
 	if (s->tally.refusals - s->tally.unlogged > REFUSALS_LOGGED ||
-	    (s->tally.logged && s->tally.logged >= log_allowance(s))) {
+	    (s->tally.logged && s->tally.logged >= refusal_log_limit(s))) {
 		s->tally.unlogged++;
 		return;
 	}
@@ -173,7 +188,7 @@ journal_message(const struct session *s, unsigned long long size)
 	log_tls(&s->client.tls, &l);
 	if (*s->txn.mail.result.file)
 		log_str(&l, "file", s->txn.mail.result.file);
-	log_str(&l, "helo", s->hello.name);	/* of the client, as below */
+	log_str(&l, "helo", s->hello.name);	/* the client chose these */
 	log_str(&l, "from", s->txn.mail.info.sender);
 	log_recipients(s, &l);
 	log_end(&l);
@@ -207,6 +222,25 @@ journal_end_word(const struct session *s)
 	return words[s->stream->state];
 }
 
+static void
+count_session_end(const struct session *s)
+{
+	switch (s->stream->state) {
+	case STREAM_TIMEOUT:
+	case STREAM_EXPIRED:
+	case STREAM_SLOW:
+		scoreboard_count(s->options->board, COUNT_TIMEOUTS, 1);
+		break;
+	case STREAM_PRESSURE:
+		scoreboard_count(s->options->board, COUNT_PRESSURE, 1);
+		break;
+	case STREAM_OPEN:
+	case STREAM_CLOSED:
+	case STREAM_STOPPED:
+		break;
+	}
+}
+
 void
 journal_end(const struct session *s)
 {
@@ -219,4 +253,5 @@ journal_end(const struct session *s)
 	log_num(&l, "errors", s->tally.errors);
 	log_num(&l, "refused", s->tally.refusals);
 	log_end(&l);
+	count_session_end(s);
 }

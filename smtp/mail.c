@@ -1,6 +1,6 @@
 /*
- * A mail's addresses: MAIL and RCPT, and what is asked of the envelope and of
- * others on the way.
+ * The commands MAIL and RCPT: syntax, limits and policy first, then the hooks,
+ * then the envelope.  A hook can't overrule a limit or a policy.
  */
 #include <string.h>
 #include <strings.h>
@@ -10,39 +10,44 @@
 #include "smtp/mail.h"
 #include "smtp/parameters.h"
 
-/* "FROM:" path, "TO:" path.  *arg is moved behind it, to the parameters. */
+/*
+ * Parse a path after "FROM:" or "TO:", and advance *arg past it, to the
+ * parameters.
+ */
 static struct reply
-take_path(struct session *s, const char **arg, const char *keyword,
+parse_path(struct session *s, const char **arg, const char *keyword,
     unsigned flags, struct address *a)
 {
 	const size_t len = strlen(keyword);
 	const char *p = *arg;
-	const char *enhanced = flags & ADDRESS_REVERSE ? "5.1.7" : "5.1.3";
+	const bool sender = flags & ADDRESS_REVERSE;
 
 	if (strncasecmp(p, keyword, len) != 0)
-		return reply_make(501, "5.5.4 %s is missing", keyword);
+		return reply_make(501, "5.5.4 Syntax: %s %s<address>",
+		    sender ? "MAIL" : "RCPT", keyword);
 	p += len;
 	if (s->options->strict)
 		flags |= ADDRESS_STRICT;
 	else
 		p += strspn(p, " \t");
 	if (!address_parse(&p, flags, a) || (*p && *p != ' ' && *p != '\t'))
-		return reply_make(501, "%s Malformed address", enhanced);
+		return reply_make(501, "%s address syntax", sender ?
+		    "5.1.7 Bad sender" : "5.1.3 Bad recipient");
 	*arg = p;
 	return reply_none();
 }
 
 /* RFC 6531 3.2 */
 static struct reply
-judge_charset(const struct session *s, const struct address *a)
+check_utf8(const struct session *s, const struct address *a)
 {
 	/* NOLINTNEXTLINE(*-core.uninitialized.*): without a code it is set */
 	if (!a->utf8 || s->txn.utf8)
 		return reply_none();
-	return reply_make(553, "5.6.7 An address in UTF-8 needs SMTPUTF8");
+	return reply_make(553, "5.6.7 SMTPUTF8 is required for this address");
 }
 
-/* MAIL is well formed: is there room? */
+/* Begin the transaction, and make its envelope. */
 static struct reply
 open_envelope(struct session *s, const struct address *sender)
 {
@@ -67,24 +72,26 @@ open_envelope(struct session *s, const struct address *sender)
 struct reply
 mail_open(struct session *s, const char *arg)
 {
-	const long long most = s->options->max_mails;
+	const long long limit = s->options->max_mails;
 	struct address sender;
 	struct reply r;
 
 	if (!*s->auth.user && (s->options->require_auth ||
 	    listener_kinds[s->client.kind].auth))
-		return reply_make(530, "5.7.0 Authentication is required");
+		return reply_make(530, "5.7.0 Authentication required");
 	if (s->client.probe)
-		return reply_make(550, "5.7.1 A proxy has no mail of its own");
-	r = take_path(s, &arg, "FROM:", ADDRESS_REVERSE, &sender);
+		return reply_make(550, "5.7.1 Mail from a proxy itself is "
+		    "not accepted");
+	r = parse_path(s, &arg, "FROM:", ADDRESS_REVERSE, &sender);
 	if (!r.code)
 		r = parameters_mail(s, arg);
 	if (!r.code)
-		r = judge_charset(s, &sender);
+		r = check_utf8(s, &sender);
 	if (r.code)
 		return r;
-	if (most && s->tally.mails >= most)
-		return reply_make(421, "4.7.0 Too many mails in one session");
+	if (limit && s->tally.mails >= limit)
+		return reply_make(421, "4.7.0 Too many messages in this "
+		    "session, the limit is %lld", limit);
 	return open_envelope(s, &sender);
 }
 
@@ -105,12 +112,12 @@ mail_command(struct session *s, const char *arg)
 }
 
 /*
- * Is the client on this machine?  Both ends of its connection are loopback
- * addresses, or it is a Unix socket or a pipe.  Our own end alone proves
+ * Is the client on this host?  Either both ends of the connection are loopback
+ * addresses, or it is a Unix socket or a pipe.  The local end alone proves
  * nothing: the kernel may forward a port of the network to 127.0.0.1.
  */
 static bool
-is_local(const struct client *c)
+is_local_client(const struct client *c)
 {
 	if (c->remote.family == AF_UNSPEC)
 		return !c->remote_unknown && c->local.family == AF_UNSPEC;
@@ -118,9 +125,9 @@ is_local(const struct client *c)
 	    endpoint_is_loopback(&c->local);
 }
 
-/* Ours are the domains of the options, or our hostname if there are none. */
+/* Is it a domain of --domain, or the hostname if there is no --domain? */
 static bool
-is_our_domain(const struct session *s, const char *domain)
+is_accepted_domain(const struct session *s, const char *domain)
 {
 	unsigned i;
 
@@ -128,7 +135,7 @@ is_our_domain(const struct session *s, const char *domain)
 		return true;
 	if (s->options->n_domains == 0)
 		return strcasecmp(domain, s->options->hostname) == 0 ||
-		    is_local(&s->client);
+		    is_local_client(&s->client);
 	for (i = 0; i < s->options->n_domains; i++)
 		if (strcmp(s->options->domains[i], "*") == 0 ||
 		    strcasecmp(s->options->domains[i], domain) == 0)
@@ -136,7 +143,7 @@ is_our_domain(const struct session *s, const char *domain)
 	return false;
 }
 
-/* One verdict of SMTP can't tell what became of two recipients' commands. */
+/* With one reply for a message (SMTP), --mda can run for one recipient only. */
 long long
 rcpt_limit(const struct session *s)
 {
@@ -147,7 +154,7 @@ rcpt_limit(const struct session *s)
 }
 
 static bool
-has_room(const struct session *s, const char *email)
+has_recipient_room(const struct session *s, const char *email)
 {
 	const struct recipients *to = &s->txn.recipients;
 
@@ -156,17 +163,19 @@ has_room(const struct session *s, const char *email)
 	    RECIPIENT_LIST_MAX;
 }
 
-/* Limits and policy first: a command can't overrule them. */
 static struct reply
-judge_recipient(struct session *s, const struct address *a)
+check_recipient(struct session *s, const struct address *a)
 {
-	const long long most = rcpt_limit(s);
+	const long long limit = rcpt_limit(s);
 
-	if ((most && s->txn.recipients.n >= (unsigned long long)most) ||
-	    !has_room(s, a->email))
+	if (limit && s->txn.recipients.n >= (unsigned long long)limit)
+		return reply_make(452, "4.5.3 Too many recipients, the limit "
+		    "is %lld", limit);
+	if (!has_recipient_room(s, a->email))
 		return reply_make(452, "4.5.3 Too many recipients");
-	if (!s->trusted && !*s->auth.user && !is_our_domain(s, a->domain))
-		return reply_make(550, "5.7.1 We take no mail for that domain");
+	if (!s->trusted && !*s->auth.user && !is_accepted_domain(s, a->domain))
+		return reply_make(550, "5.7.1 Relay access denied for %s",
+		    a->domain);
 	return reply_none();
 }
 
@@ -174,7 +183,7 @@ struct reply
 rcpt_add(struct session *s, const struct address *recipient,
     const struct address *mailbox)
 {
-	/* a command for delivery may want the extension */
+	/* with --mda the extension is passed to the hook */
 	const char *delimiters = s->options->hooks->n[HOOK_MDA] ? "" :
 	    s->options->delimiters;
 	struct recipient *r = recipients_add(&s->txn.recipients, recipient,
@@ -195,10 +204,12 @@ static struct reply
 accept_recipient(struct session *s, const struct address *recipient)
 {
 	const size_t headers = s->fields.n;
-	struct address other = { .email = "" };
-	struct reply answer = hooks_ask(s, HOOK_RECIPIENT, recipient, &other);
+	struct address redirected = { .email = "" };
+	struct reply answer = hooks_ask(s, HOOK_RECIPIENT, recipient,
+	    &redirected);
 	struct reply refusal = reply_refuses(&answer) ? answer :
-	    rcpt_add(s, recipient, *other.email ? &other : recipient);
+	    rcpt_add(s, recipient, *redirected.email ?
+	    &redirected : recipient);
 
 	if (refusal.code) {
 		fields_cut(&s->fields, headers);
@@ -216,12 +227,12 @@ rcpt_check(struct session *s, const char *arg,
 {
 	struct reply r;
 
-	r = take_path(s, &arg, "TO:", 0, recipient);
+	r = parse_path(s, &arg, "TO:", 0, recipient);
 	if (!r.code)
 		r = parameters_rcpt(s, arg);
 	if (!r.code)
-		r = judge_charset(s, recipient);
-	return r.code ? r : judge_recipient(s, recipient);
+		r = check_utf8(s, recipient);
+	return r.code ? r : check_recipient(s, recipient);
 }
 
 static struct reply

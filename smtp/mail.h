@@ -1,6 +1,6 @@
 /*
- * A mail's addresses: the commands MAIL and RCPT.  Each returns what the
- * client will hear; arg is the command's argument.
+ * The commands MAIL and RCPT (RFC 5321 4.1.1.2, 4.1.1.3).  arg is the argument
+ * of the command; each returns the reply.  Hooks may block.
  */
 #ifndef MAIL_H
 #define MAIL_H
@@ -11,21 +11,22 @@ struct reply mail_command(struct session *, const char *arg);
 struct reply rcpt_command(struct session *, const char *arg);
 
 /*
- * The same as far as limits and policy go, and no command is asked: each
- * returns a refusal, or none; then there is an envelope, or the recipient.
+ * The same without hooks: syntax, limits and policy only.  Each returns a 4xx
+ * or 5xx reply, or code 0; then mail_open() has made the envelope, and
+ * rcpt_check() has set the recipient but not added it.
  */
 struct reply mail_open(struct session *, const char *arg);
 struct reply rcpt_check(struct session *, const char *arg,
     struct address *recipient);
 
 /*
- * Add a recipient to the mail at hand; mailbox is where its mail goes.
- * Returns a refusal, and then it is not added, or none.
+ * Add a recipient to the transaction; its mail goes to mailbox.  Returns code
+ * 0, or a 4xx or 5xx reply, and then it is not added.
  */
 struct reply rcpt_add(struct session *,
     const struct address *recipient, const struct address *mailbox);
 
-/* How many recipients a mail may have; 0: any number. */
+/* The maximum number of recipients of a message; 0: no limit. */
 long long rcpt_limit(const struct session *);
 
 #endif

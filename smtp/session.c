@@ -122,7 +122,8 @@ session_farewell(const struct session *s)
 		return reply_make(421, "4.3.2 Server shutting down, try again "
 		    "later");
 	case STREAM_PRESSURE:
-		return reply_make(421, "4.3.2 Server too busy, try again later");
+		return reply_make(421, "4.3.2 Server too busy, try again "
+		    "later");
 	case STREAM_OPEN:
 	case STREAM_CLOSED:
 		break;

@@ -121,7 +121,7 @@ codes_of() {
 	mapfile -t mail < <(many 120 'MAIL FROM:<a@c.example>')
 	say "${hello[@]}" "${mail[@]}"
 	[[ $codes == "220 250 $(codes_of 98 452) 421" ]]
-	[[ ${lines[-1]} == '421 4.7.0 Nothing comes of this' ]]
+	[[ ${lines[-1]} == '421 4.7.0 Too many commands without a mail transaction' ]]
 }
 
 @test "the 100th command in a row that does nothing gets 421 4.7.0" {

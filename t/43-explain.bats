@@ -261,11 +261,11 @@ listen=(--listen 127.0.0.1:0)
 	    bob@other.example 'no address' -- bob
 	[[ $(grep -c '^  RCPT' "$tmp/explained") == 5 ]]
 	says 'RCPT 550 5\.1\.1 .*'
-	says 'RCPT 550 5\.7\.1 We take no mail for that domain'
-	says 'RCPT 501 5\.1\.3 Malformed address'
+	says 'RCPT 550 5\.7\.1 Relay access denied for .*'
+	says 'RCPT 501 5\.1\.3 Bad recipient address syntax'
 	explain 0 "${nobody[@]}" "${listen[@]}" --listen submission@127.0.0.1:0 --auth true \
 	    --plain-auth bob@other.example
-	says 'MAIL 530 5\.7\.0 Authentication is required'
+	says 'MAIL 530 5\.7\.0 Authentication required'
 	says 'bob@other\.example at submission [^,]*, authenticated'
 	explain 0 "${nobody[@]}" "${listen[@]}" --domain mx.example --auth true --tls true \
 	    bob@other.example

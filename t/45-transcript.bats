@@ -73,7 +73,7 @@ said() {
 	given <(dialogue | sed 1,2d) 'S 220 mx.example ESMTP smtpd' \
 	    'C HELO c.example' 'S 250 mx.example' 'C FROB' \
 	    'S 500 5.5.1 Unknown command' 'C QUIT' \
-	    'S 221 2.0.0 mx.example closing' '# closed'
+	    'S 221 2.0.0 mx.example closing connection' '# closed'
 	[[ $(dialogue | head -n 1) == '# smtpd '*', session '*Z ]]
 	cut -d' ' -f1 "$file" | sort -nc
 }
