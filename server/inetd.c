@@ -1,4 +1,7 @@
-/* One session on descriptor 0, that a super-server gave us. */
+/*
+ * One session on descriptor 0, with a client of a super-server.  The variables
+ * of tcpserver, sslserver and UCSPI-TLS say what the socket does not.
+ */
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -11,9 +14,9 @@
 #include "server/inetd.h"
 #include "server/worker.h"
 
-/* The port in a super-server's variable; 0 where there is none. */
+/* The port that a variable names; 0: none. */
 static unsigned
-port_from(const char *variable)
+read_port(const char *variable)
 {
 	const char *text = getenv(variable);
 	long n = text ? strtol(text, NULL, 10) : 0;
@@ -21,9 +24,9 @@ port_from(const char *variable)
 	return n > 0 && n <= 65535 ? (unsigned)n : 0;
 }
 
-/* A super-server that encrypts says what it found. */
+/* A super-server that encrypts sets these variables. */
 static void
-take_handshake(struct tls_result *tls)
+read_tls_result(struct tls_result *tls)
 {
 	const char *protocol = getenv("SSL_PROTOCOL");
 
@@ -36,7 +39,6 @@ take_handshake(struct tls_result *tls)
 	    getenv("SSL_TLS_SNI_SERVERNAME"));
 }
 
-/* A descriptor in a super-server's variable; -1 where there is none. */
 int
 inetd_descriptor(const char *variable)
 {
@@ -50,9 +52,9 @@ inetd_descriptor(const char *variable)
 	return (int)n;
 }
 
-/* It may have somebody standing by who encrypts (UCSPI-TLS). */
+/* The descriptors of a super-server that can start TLS (UCSPI-TLS). */
 static void
-take_tls_means(struct tls_config *m)
+read_ucspi_tls(struct tls_config *m)
 {
 	m->control = inetd_descriptor("SSLCTLFD");
 	m->in = inetd_descriptor("SSLREADFD");
@@ -72,7 +74,7 @@ is_stream(int fd)
 	    type == SOCK_STREAM;
 }
 
-/* Who is it, by the socket or else by the super-server's variables? */
+/* The client is the peer of the socket, or else what the variables say. */
 static void
 identify_client(struct client *client, bool is_socket)
 {
@@ -81,15 +83,15 @@ identify_client(struct client *client, bool is_socket)
 	const char *ip;
 
 	if (is_socket && !is_stream(STDIN_FILENO))
-		fatal(EX_UNAVAILABLE, "descriptor 0 is no stream socket; SMTP "
-		    "goes over tcp, not udp");
+		fatal(EX_UNAVAILABLE, "descriptor 0 is not a stream socket; "
+		    "SMTP uses tcp, not udp");
 	if (is_socket && getpeername(STDIN_FILENO, (struct sockaddr *)&sa,
 	    &len) < 0)
-		exit(EX_OK);		/* the client has gone already */
+		exit(EX_OK);		/* the client has disconnected */
 	endpoint_set(&client->remote, (struct sockaddr *)&sa);
 	endpoint_set_local(&client->local, STDIN_FILENO);
 	client->trusted = getenv("RELAYCLIENT") != NULL;
-	take_handshake(&client->tls);
+	read_tls_result(&client->tls);
 	if (client->remote.family != AF_UNSPEC)
 		return;
 	if ((ip = getenv("TCPREMOTEIP")) || (ip = getenv("REMOTE_HOST"))) {
@@ -99,8 +101,8 @@ identify_client(struct client *client, bool is_socket)
 	if ((ip = getenv("TCPLOCALIP")))
 		endpoint_parse(&client->local, ip);
 	if (client->remote.family != AF_UNSPEC) {
-		client->remote.port = port_from("TCPREMOTEPORT");
-		client->local.port = port_from("TCPLOCALPORT");
+		client->remote.port = read_port("TCPREMOTEPORT");
+		client->local.port = read_port("TCPLOCALPORT");
 	}
 }
 
@@ -114,7 +116,7 @@ inetd_run(struct server *server)
 
 	is_socket = fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode);
 	identify_client(&client, is_socket);
-	take_tls_means(&server->options.tls);
+	read_ucspi_tls(&server->options.tls);
 	worker_prepare_signals(server, &waiting);
 	worker_sweep(server);
 	if (worker_settle(server) < 0)

@@ -1,4 +1,7 @@
-/* The restart on SIGHUP. */
+/*
+ * The restart on SIGHUP.  The running program is replaced only by one that
+ * passed its own start-up checks, as the same file.
+ */
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -17,12 +20,12 @@
 #include "server/handover.h"
 #include "server/restart.h"
 
-enum { CHECK_SECONDS = 30 };	/* for the checks of a start */
+enum { CHECK_SECONDS = 30 };	/* for the start-up checks */
 
 void
 restart_prepare(struct restart *r, char **argv)
 {
-	/* the path that exec was given: no link in it was followed */
+	/* as given to exec: no link in it was followed */
 	const char *path = (const char *)(uintptr_t)getauxval(AT_EXECFN);
 	size_t len = 0;
 
@@ -67,9 +70,9 @@ restart_warn(const struct restart *r)
 	log_end(&l);
 }
 
-/* Which program lies there now?  All zero: none. */
+/* The program at the path now; all zero: none. */
 static struct stat
-look(const struct restart *r)
+stat_program(const struct restart *r)
 {
 	struct stat st;
 
@@ -79,16 +82,16 @@ look(const struct restart *r)
 }
 
 static bool
-is_another(const struct stat *a, const struct stat *b)
+is_other_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev != b->st_dev || a->st_ino != b->st_ino ||
 	    a->st_ctim.tv_sec != b->st_ctim.tv_sec ||
 	    a->st_ctim.tv_nsec != b->st_ctim.tv_nsec;
 }
 
-/* Why, in words, or else how the check ended. */
+/* Log why a restart failed: the error, or else how the check ended. */
 static void
-failed(struct server *server, const char *error, int status)
+report_restart_failure(struct server *server, const char *error, int status)
 {
 	struct restart *r = &server->restart;
 	const char *obstacle = restart_obstacle(r);
@@ -110,28 +113,28 @@ failed(struct server *server, const char *error, int status)
 	log_end(&l);
 	snprintf(r->failure, sizeof r->failure, error ? "%s" : "%s %d",
 	    error ? error : killed ? "signal" : "status", how);
-	notify_send(&server->notify, "READY=1\nSTATUS=The restart failed: %s; "
-	    "the program as it was goes on", r->failure);
+	notify_send(&server->notify, "READY=1\nSTATUS=Restart failed: %s; "
+	    "the former program continues", r->failure);
 }
 
 /*
- * In the child: become the program that is on disk now.  What it inherits has
- * an alarm set, for it may hang; the signals are those of a start.
+ * In the child: execute the program that is on disk now, with the signals of a
+ * start, and with an alarm in case it hangs.
  */
 __attribute__((noreturn))
 static void
-check(struct server *server, int state)
+exec_check(struct server *server, int state)
 {
-	static const int ours[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGUSR1,
-	    SIGALRM };
+	static const int handled[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD,
+	    SIGUSR1, SIGALRM };
 	sigset_t set;
 	size_t i;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigemptyset(&set);
-	for (i = 0; i < sizeof ours / sizeof *ours; i++) {
-		signal(ours[i], SIG_DFL);
-		sigaddset(&set, ours[i]);
+	for (i = 0; i < sizeof handled / sizeof *handled; i++) {
+		signal(handled[i], SIG_DFL);
+		sigaddset(&set, handled[i]);
 	}
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	alarm(CHECK_SECONDS);
@@ -141,9 +144,9 @@ check(struct server *server, int state)
 	_exit(EX_UNAVAILABLE);
 }
 
-/* All that the next program has to know, in a memfd. */
+/* Returns a memfd with the state of the server and, if given, its pool. */
 static int
-write_state(const struct server *server, const struct pool *pool)
+hand_over_pool(const struct server *server, const struct pool *pool)
 {
 	const unsigned n = pool ? pool_workers(pool, NULL, 0) : 0;
 	struct pool_worker *workers = calloc(n + 1, sizeof *workers);
@@ -162,19 +165,19 @@ write_state(const struct server *server, const struct pool *pool)
 
 /* Fork the child.  Returns 0, or -1 with errno set. */
 static int
-begin_check(struct server *server)
+fork_check(struct server *server)
 {
 	struct restart *r = &server->restart;
 
-	r->program = look(r);
+	r->program = stat_program(r);
 	if (access(r->path, X_OK) < 0)
 		return -1;
-	r->state = write_state(server, NULL);
+	r->state = hand_over_pool(server, NULL);
 	if (r->state < 0)
 		return -1;
 	r->check = fork();
 	if (r->check == 0)
-		check(server, r->state);
+		exec_check(server, r->state);
 	r->check_until = clock_ms() + (CHECK_SECONDS + 1) * 1000;
 	if (r->check > 0)
 		return 0;
@@ -189,26 +192,26 @@ restart_begin(struct server *server)
 	struct restart *r = &server->restart;
 
 	if (r->check && clock_ms() > r->check_until)
-		kill(r->check, SIGKILL);	/* no alarm could end it */
+		kill(r->check, SIGKILL);	/* its alarm did not end it */
 	if (r->check || r->agreed)
 		return;
 	r->failure[0] = '\0';
 	notify_send(&server->notify, "RELOADING=1\nMONOTONIC_USEC=%lld",
 	    clock_ms() * 1000);
-	if (begin_check(server) < 0)
-		failed(server, strerror(errno), 0);
+	if (fork_check(server) < 0)
+		report_restart_failure(server, strerror(errno), 0);
 }
 
-/* Returns only if it can't be done. */
+/* Returns only on failure. */
 static void
-take_over(struct server *server, const struct pool *pool)
+exec_program(struct server *server, const struct pool *pool)
 {
 	const struct restart *r = &server->restart;
-	int state = write_state(server, pool);
+	int state = hand_over_pool(server, pool);
 	struct log_line l;
 
 	if (state < 0) {
-		failed(server, strerror(errno), 0);
+		report_restart_failure(server, strerror(errno), 0);
 		return;
 	}
 	log_begin(&l, LEVEL_INFO, "restarting");
@@ -216,21 +219,21 @@ take_over(struct server *server, const struct pool *pool)
 	log_end(&l);
 	handover_expose(server, state, true);
 	execv(r->path, r->argv);
-	failed(server, strerror(errno), 0);
+	report_restart_failure(server, strerror(errno), 0);
 	handover_expose(server, state, false);
 	close(state);
 }
 
-/* What a child found of another program than lies there now is of no use. */
+/* The check counts only for the program that is still at the path. */
 static bool
-check_again(struct server *server)
+recheck_if_replaced(struct server *server)
 {
-	const struct stat now = look(&server->restart);
+	const struct stat now = stat_program(&server->restart);
 
-	if (!is_another(&now, &server->restart.program))
+	if (!is_other_file(&now, &server->restart.program))
 		return false;
-	if (begin_check(server) < 0)
-		failed(server, strerror(errno), 0);
+	if (fork_check(server) < 0)
+		report_restart_failure(server, strerror(errno), 0);
 	return true;
 }
 
@@ -246,12 +249,12 @@ restart_child_ended(struct server *server, struct pool *pool, pid_t pid,
 	r->check = 0;
 	agreed = handover_agreed(r->state);
 	close(r->state);
-	if (check_again(server))
+	if (recheck_if_replaced(server))
 		return;
 	if (status != 0) {
-		failed(server, NULL, status);
+		report_restart_failure(server, NULL, status);
 	} else if (!agreed) {
-		failed(server, "it is no smtpd", 0);
+		report_restart_failure(server, "the program is not smtpd", 0);
 	} else {
 		r->agreed = true;
 		pool_claim_room(pool);
@@ -259,11 +262,11 @@ restart_child_ended(struct server *server, struct pool *pool, pid_t pid,
 }
 
 void
-restart_take_place(struct server *server, const struct pool *pool)
+restart_exec(struct server *server, const struct pool *pool)
 {
 	server->restart.agreed = false;
-	if (!check_again(server))
-		take_over(server, pool);
+	if (!recheck_if_replaced(server))
+		exec_program(server, pool);
 }
 
 void

@@ -1,8 +1,8 @@
 /*
- * The restart on SIGHUP: a child runs the program that is on disk now, with
- * the checks of a start; only if it would start does it take this process's
- * place, with the same arguments, in the same directory.  Whatever else
- * happens is logged, and this program goes on.
+ * The restart on SIGHUP.  A child executes the program that is on disk now,
+ * which checks whether it would start.  If so, this process executes it, with
+ * the same arguments, in the same directory.  If not, the reason is logged, and
+ * this program continues.
  */
 #ifndef RESTART_H
 #define RESTART_H
@@ -20,39 +20,42 @@ struct server;
 struct restart {
 	char path[PATH_MAX];	/* of the program; "" if it is not known */
 	char **argv;
-	pid_t check;		/* the child; 0: none */
+	pid_t check;		/* the child that checks; 0: none */
 	long long check_until;	/* by clock_ms() */
-	bool agreed;		/* it found nothing; there is no room yet */
-	int state;		/* what it was told */
-	struct stat program;	/* that it was */
-	char failure[128];	/* why the last one failed; "": it did not */
+	bool agreed;		/* the check passed; waiting for room */
+	int state;		/* handed over to the child */
+	struct stat program;	/* that the child executes */
+	char failure[128];	/* of the last restart; "": none */
 };
 
-/* At the start: note where the program lies.  argv must stay as it is. */
+/* At start-up: note the path of the program.  argv must outlive it. */
 void restart_prepare(struct restart *, char **argv);
 
 /*
- * Why this process, as the user that it is now, could not execute the program
- * again; NULL if it could.
+ * Check whether this process could execute the program as its current user.
+ * Returns NULL, or the error.
  */
 const char *restart_obstacle(const struct restart *);
 
-/* Log that, if there is such an obstacle. */
+/* Log a warning if restart_obstacle() finds an error. */
 void restart_warn(const struct restart *);
 
-/* Begin with the check, unless a restart is under way already. */
+/* Begin a restart with the check, unless one is in progress. */
 void restart_begin(struct server *);
 
 /*
- * A child has ended.  If it was that of the check, and all is well, room for
- * the next pool is claimed.
+ * A child has ended with this status.  If it is the check, and it passed, claim
+ * room for the next pool.
  */
 void restart_child_ended(struct server *, struct pool *, pid_t, int status);
 
-/* There is room.  If all is well, this does not return. */
-void restart_take_place(struct server *, const struct pool *);
+/*
+ * There is room for the next pool: execute the program.  Returns only on
+ * failure, or if the program has changed and is checked again.
+ */
+void restart_exec(struct server *, const struct pool *);
 
-/* There will be none: the server stops. */
+/* The server stops: end a check that is in progress. */
 void restart_cancel(struct server *);
 
 #endif

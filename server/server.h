@@ -12,16 +12,16 @@
 #include "server/settings.h"
 #include "server/status.h"
 
-/* A listener that could not be had, where that is explained. */
+/* With --explain: a listener that could not be opened. */
 struct unopened {
 	const char *spec;
 	int kind;
 	struct listener_error error;
 };
 
-/* Why a start would fail, where that is explained. */
+/* With --explain: a reason why a start would fail. */
 struct failure {
-	int status;		/* of sysexits(3) */
+	int status;		/* sysexits(3) */
 	char *text;
 };
 
@@ -42,15 +42,15 @@ struct server {
 	unsigned n_unopened;
 	struct failure *failures;
 	unsigned n_failures;
-	bool storeless;			/* there is no store: one of them */
+	bool storeless;			/* opening store failed */
 	struct hooks hooks;
 	struct scoreboard board;
 	struct status_file status;
 	struct notify notify;
 	struct restart restart;
-	bool deaf;			/* a listener is lost */
-	char told[256];			/* STATUS= */
-	long long watchdog_at;		/* the next sign of life is due */
+	bool listener_lost;		/* and could not be reopened */
+	char status_sent[256];		/* the last STATUS= */
+	long long watchdog_at;		/* when WATCHDOG=1 is due */
 };
 
 #endif

@@ -154,9 +154,9 @@ mend_listener(struct server *server, const struct listener *listener)
 		return;
 	}
 	log_errno("listener-lost", "address", listener->address);
-	if (!server->deaf)
+	if (!server->listener_lost)
 		kill(getpid(), SIGTERM);
-	server->deaf = true;
+	server->listener_lost = true;
 }
 
 static void
@@ -176,7 +176,7 @@ restart(void *ctx)
 	struct server *server = ctx;
 
 	mend_listeners(server);
-	if (!server->deaf)
+	if (!server->listener_lost)
 		restart_begin(server);
 }
 
@@ -189,7 +189,7 @@ child_ended(void *ctx, struct pool *pool, pid_t pid, int status)
 static void
 take_place(void *ctx, const struct pool *pool)
 {
-	restart_take_place(ctx, pool);
+	restart_exec(ctx, pool);
 }
 
 static void
@@ -205,7 +205,7 @@ static void
 tell_status(struct server *server)
 {
 	const char *failure = server->restart.failure;
-	char text[sizeof server->told];
+	char text[sizeof server->status_sent];
 
 	snprintf(text, sizeof text, "%u of %lld workers busy; "
 	    "%llu sessions, %llu messages%s%s",
@@ -213,9 +213,9 @@ tell_status(struct server *server)
 	    scoreboard_total(&server->board, COUNT_SESSIONS),
 	    scoreboard_total(&server->board, COUNT_MESSAGES),
 	    *failure ? "; the last restart failed: " : "", failure);
-	if (strcmp(text, server->told) == 0)
+	if (strcmp(text, server->status_sent) == 0)
 		return;
-	strcpy(server->told, text);
+	strcpy(server->status_sent, text);
 	notify_send(&server->notify, "STATUS=%s", text);
 }
 
@@ -311,5 +311,5 @@ service_run(struct server *server, const struct handover *h)
 	log_begin(&l, LEVEL_INFO, "stopped");
 	log_num(&l, "killed", killed);
 	log_end(&l);
-	return server->deaf ? EX_UNAVAILABLE : EX_OK;
+	return server->listener_lost ? EX_UNAVAILABLE : EX_OK;
 }

@@ -4,8 +4,8 @@
 
 /*
  * Print the file to standard output, in 80 columns.  Colours are used on a
- * terminal, unless NO_COLOR is set.  Returns the exit status; calls fatal() if it is not a
- * status file.
+ * terminal, unless NO_COLOR is set.  Returns the exit status; calls fatal() if
+ * the file is not a status file.
  */
 int show_print(const char *path);
 

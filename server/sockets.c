@@ -1,4 +1,4 @@
-/* What this process listens on. */
+/* The listening sockets of the process. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "server/failure.h"
 #include "server/sockets.h"
 
-/* One connection, and nothing else: Accept=yes of systemd.socket(5). */
+/* Is fd a connection, as with Accept=yes of systemd.socket(5)? */
 static bool
 is_connection(int fd)
 {
@@ -22,15 +22,15 @@ is_connection(int fd)
 	return getpeername(fd, (struct sockaddr *)&sa, &len) == 0;
 }
 
-/* It is served as one that inetd gave us. */
+/* Serve a connection from systemd as one from inetd. */
 static void
-take_connection(struct server *server, enum listener_kind kind)
+adopt_connection(struct server *server, enum listener_kind kind)
 {
 	const struct settings *s = server->settings;
 
 	if (s->listen.n > 0 && !s->inetd)
-		fatal(EX_USAGE, "--listen: descriptor 3 is a connection, and "
-		    "this process serves nothing else");
+		fatal(EX_USAGE, "--listen: systemd passed a connection "
+		    "(Accept=yes), so this process cannot listen");
 	server->inetd = true;
 	if (kind != KINDS)
 		server->inetd_kind = kind;
@@ -40,11 +40,11 @@ take_connection(struct server *server, enum listener_kind kind)
 }
 
 /*
- * A listening socket on descriptor 0 (wait): its place, which clients of the
- * hooks see, is taken by /dev/null.
+ * Adopt the listening socket on descriptor 0 ("wait" in inetd.conf).  /dev/null
+ * replaces it there, because hooks inherit descriptor 0.
  */
 static void
-take_listener(struct server *server)
+adopt_inetd_listener(struct server *server)
 {
 	struct listener_options options = {
 		.kind = (int)server->inetd_kind,
@@ -64,7 +64,7 @@ take_listener(struct server *server)
 }
 
 void
-sockets_take(struct server *server)
+sockets_adopt(struct server *server)
 {
 	const struct settings *s = server->settings;
 	struct listener_options options = { .backlog = 0 };
@@ -76,22 +76,22 @@ sockets_take(struct server *server)
 	int i;
 
 	if (activation_take(&a) < 0)
-		fatal(EX_USAGE, "LISTEN_FDS does not say which sockets were "
-		    "opened for us: %s", strerror(errno));
+		fatal(EX_USAGE, "LISTEN_FDS or LISTEN_FDNAMES is invalid: %s",
+		    strerror(errno));
 	if (server->ready_fd >= ACTIVATION_FIRST &&
 	    server->ready_fd < ACTIVATION_FIRST + a.n)
-		fatal(EX_USAGE, "--ready-fd %d: that is a socket of "
+		fatal(EX_USAGE, "--ready-fd %d: it is a socket of "
 		    "LISTEN_FDS", server->ready_fd);
 	for (i = 0; i < a.n; i++) {
 		name = activation_name(&a, i, &len);
 		kind = settings_kind(s, "LISTEN_FDNAMES", name, len);
 		if (a.n == 1 && is_connection(ACTIVATION_FIRST)) {
-			take_connection(server, kind);
+			adopt_connection(server, kind);
 			break;
 		}
 		if (server->inetd)
-			fatal(EX_USAGE, "--inetd serves descriptor 0, but "
-			    "LISTEN_FDS has listeners");
+			fatal(EX_USAGE, "--inetd serves descriptor 0 only, "
+			    "but LISTEN_FDS has listeners");
 		options.kind = kind == KINDS ? KIND_SMTP : (int)kind;
 		if (listener_adopt(&server->listeners, ACTIVATION_FIRST + i,
 		    &options, &error) < 0)
@@ -99,12 +99,12 @@ sockets_take(struct server *server)
 	}
 	free(a.names);
 	if (server->inetd && listener_is_open(STDIN_FILENO))
-		take_listener(server);
+		adopt_inetd_listener(server);
 }
 
-/* One that can't be had ends the start, or is to be explained. */
+/* With --explain, a listener that cannot be opened is stored for the page. */
 static void
-open_one(struct server *server, const char *spec,
+open_listener(struct server *server, const char *spec,
     const struct listener_options *options)
 {
 	struct unopened *more, un = { .spec = spec, .kind = options->kind };
@@ -133,11 +133,11 @@ sockets_open(struct server *server, const struct user *u)
 
 	for (i = 0; i < s->listen.n; i++) {
 		options.kind = (int)s->kinds[i];
-		open_one(server, s->listen.values[i], &options);
+		open_listener(server, s->listen.values[i], &options);
 	}
 	options.kind = KIND_SMTP;
 	if (l->n == 0 && s->listen.n == 0)
-		open_one(server, ":25", &options);
-	if (s->explain)			/* while we may remove them */
+		open_listener(server, ":25", &options);
+	if (s->explain)			/* as root may still remove them */
 		listeners_unlink(l);
 }

@@ -1,6 +1,6 @@
 /*
- * What this process listens on: sockets that systemd opened, and those of the
- * command line.
+ * The listening sockets of the process: those that systemd or inetd opened, and
+ * those of the command line.
  */
 #ifndef SOCKETS_H
 #define SOCKETS_H
@@ -9,17 +9,18 @@
 #include "server/server.h"
 
 /*
- * Take what systemd opened: listeners, whose names are kinds or something
- * else; or one connection, which becomes descriptor 0, as inetd gives it.
- * And take what inetd gave us on descriptor 0, if that listens.  Exits by
- * fatal() where it is none of this.
+ * Adopt the sockets in LISTEN_FDS.  Each is a listener, whose name may be its
+ * kind; or there is one connection, which becomes descriptor 0, as under inetd.
+ * With --inetd, also adopt descriptor 0 if it listens ("wait").  Exits by
+ * fatal() if a socket is neither.
  */
-void sockets_take(struct server *);
+void sockets_adopt(struct server *);
 
 /*
- * Open those of the command line; port 25 where nothing at all was asked for.
- * Unix sockets are given to the user, if there is one.  Exits by fatal() where
- * one can't be had.
+ * Open the listeners of the command line, or port 25 if there is no listener at
+ * all.  Unix sockets are chowned to the user, if one is given.  Calls
+ * failure_report() if a listener cannot be opened.  With --explain, Unix
+ * sockets are removed again.
  */
 void sockets_open(struct server *, const struct user *);
 

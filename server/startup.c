@@ -54,7 +54,10 @@ startup_find_user(const struct settings *s)
 	return NULL;
 }
 
-/* Where its path is hidden from who runs now, h may have it open. */
+/*
+ * After a restart, the user may not be able to search the path of the store;
+ * then the descriptors of the former program are used.
+ */
 void
 startup_open_store(struct server *server, const struct user *u,
     const struct handover *h)
@@ -82,14 +85,14 @@ startup_open_store(struct server *server, const struct user *u,
 	else if (failed)
 		failure_report(server, EX_CANTCREAT, "maildir %s: %s%s", path,
 		    strerror(errno), errno == ENOENT ?
-		    "; make the directory above it first" :
-		    errno == ELOOP ? "; root does not make it behind another "
-		    "user's symbolic link: make it first" : "");
+		    "; create the parent directory first" :
+		    errno == ELOOP ? "; root does not create it behind a "
+		    "symbolic link of another user: create it first" : "");
 }
 
-/* The user who will write there can't. */
+/* errno says why the user that serves cannot write to the store. */
 static void
-store_failed(struct server *server, const struct store *store)
+report_store_failure(struct server *server, const struct store *store)
 {
 	const struct settings *s = server->settings;
 
@@ -103,7 +106,7 @@ store_failed(struct server *server, const struct store *store)
 		    "are on different devices", s->maildir);
 	else
 		failure_report(server, EX_CANTCREAT, "maildir %s: %s for uid "
-		    "%ld; give it to that user, or run as its owner with "
+		    "%ld; chown it to that user, or run as its owner with "
 		    "--user", s->maildir, strerror(errno), (long)geteuid());
 }
 
@@ -113,25 +116,24 @@ startup_drop_privileges(const struct settings *s, const struct user *u)
 	const char *failed;
 
 	if (u && user_become(u) < 0)
-		fatal(EX_OSERR, "can't become %s: %s", s->user,
-		    strerror(errno));
+		fatal(EX_OSERR, "--user %s: cannot become that user: %s",
+		    s->user, strerror(errno));
 	failed = user_confine(s->allow_setuid);
 	if (failed)
 		fatal(EX_OSERR, "%s: %s", failed, strerror(errno));
 }
 
-/* As the user that will write there. */
 static void
 check_stores(struct server *server)
 {
 	const struct settings *s = server->settings;
 
 	if (!server->storeless && store_check(&server->store) < 0)
-		store_failed(server, &server->store);
+		report_store_failure(server, &server->store);
 	if (s->commands[HOOK_DSN].n &&
 	    (store_open_spool(&server->spool, s->spool) < 0 ||
 	    store_check(&server->spool) < 0))
-		store_failed(server, &server->spool);
+		report_store_failure(server, &server->spool);
 }
 
 static void
@@ -144,7 +146,7 @@ open_transcripts(struct server *server)
 	server->options.transcripts = transcript_open_directory(s->transcript);
 	if (server->options.transcripts < 0)
 		failure_report(server, EX_CANTCREAT, "--transcript %s: %s for "
-		    "uid %ld, who must be able to make files there",
+		    "uid %ld, which must be able to create files there",
 		    s->transcript, strerror(errno), (long)geteuid());
 }
 
@@ -155,11 +157,11 @@ open_status(struct server *server)
 
 	if (status_open(&server->status, file) < 0)
 		failure_report(server, EX_CANTCREAT, "--status %s: %s for uid "
-		    "%ld, who must be able to make files there", file,
+		    "%ld, which must be able to create files there", file,
 		    strerror(errno), (long)geteuid());
 }
 
-/* The commands, checked as the user that will run them. */
+/* The commands are checked as the user that will run them. */
 static void
 open_hooks(struct server *server, bool inetd)
 {
@@ -190,7 +192,7 @@ open_hooks(struct server *server, bool inetd)
 	server->hooks.soft_bounce = s->soft_bounce;
 }
 
-/* The command that encrypts; every word of it is known, so no shell is. */
+/* The command of --tls is run without a shell. */
 static void
 open_tls(struct server *server)
 {
@@ -205,20 +207,20 @@ open_tls(struct server *server)
 		failure_report(server, EX_UNAVAILABLE, "--tls '%s': %s",
 		    s->tls, error);
 	else if (!command.argv)
-		fatal(EX_USAGE, "--tls '%s': it is run without a shell; put "
-		    "what needs one into a script", s->tls);
+		fatal(EX_USAGE, "--tls '%s': it runs without a shell; put "
+		    "shell syntax into a script", s->tls);
 	server->options.tls.argv = command.argv;
 }
 
 static struct reply
-new_envelope(void *ctx, struct mail *mail, unsigned long long size,
+open_envelope(void *ctx, struct mail *mail, unsigned long long size,
     struct envelope **e)
 {
 	return basic_envelope_new(ctx, mail, size, e);
 }
 
 static void
-connect_parts(struct server *server)
+init_options(struct server *server)
 {
 	const struct settings *s = server->settings;
 
@@ -228,7 +230,7 @@ connect_parts(struct server *server)
 		.store = &server->store, .hardlink = s->hardlink,
 		.max_hops = s->max_hops, .min_free = s->min_free,
 	};
-	server->options.new_envelope = new_envelope;
+	server->options.new_envelope = open_envelope;
 	server->options.ctx = &server->basic;
 	server->options.hooks = &server->hooks;
 	server->options.spool = &server->spool;
@@ -246,12 +248,12 @@ check_ready_fd(struct server *server, bool restarted)
 	if (restarted || s->ready_fd < 0)
 		return;
 	if (s->ready_fd == STDIN_FILENO || s->ready_fd == STDERR_FILENO)
-		fatal(EX_USAGE, "--ready-fd %lld: that is standard input, or "
-		    "the log; take 1, or 3 and up", s->ready_fd);
+		fatal(EX_USAGE, "--ready-fd %lld: it is standard input or "
+		    "the log; use 1, or 3 and above", s->ready_fd);
 	if (s->ready_fd > INT_MAX || (s->ready_fd == STDOUT_FILENO &&
 	    server->filled & 1 << STDOUT_FILENO) ||
 	    fcntl((int)s->ready_fd, F_SETFD, FD_CLOEXEC) < 0)
-		fatal(EX_USAGE, "--ready-fd %lld: that descriptor is not "
+		fatal(EX_USAGE, "--ready-fd %lld: the descriptor is not "
 		    "open", s->ready_fd);
 	server->ready_fd = (int)s->ready_fd;
 }
@@ -305,7 +307,7 @@ startup_prepare(struct server *server, const struct settings *s,
 	check_ready_fd(server, h->present);
 	if (s->inetd && server->filled & 1 << STDIN_FILENO)
 		fatal(EX_USAGE, "--inetd: descriptor 0 is not open");
-	connect_parts(server);
+	init_options(server);
 	umask((mode_t)s->mask);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
@@ -316,7 +318,7 @@ startup_open_sockets(struct server *server, const struct user *u,
     const struct handover *h)
 {
 	if (!h->present)
-		sockets_take(server);
+		sockets_adopt(server);
 	if (!h->present && !server->inetd)
 		sockets_open(server, u);
 	if (server->listeners.n + server->n_unopened == 0) {

@@ -34,7 +34,8 @@ const struct user *startup_find_user(const struct settings *);
 
 /*
  * Open the listeners of a pool, or take them from the service manager or the
- * former program; a pool has /dev/null as its standard input.  Returns false if there is one client to serve instead.
+ * former program; a pool has /dev/null as its standard input.  Returns false if
+ * there is one client to serve instead.
  */
 bool startup_open_sockets(struct server *, const struct user *,
     const struct handover *);

@@ -339,7 +339,7 @@ listen=(--listen 127.0.0.1:0)
 	local cmd
 	command_line
 	run -69 timeout 60 bash -c '"$@" 0<>/dev/udp/127.0.0.1/9' bash "${cmd[@]}"
-	[[ $output == 'smtpd: descriptor 0 is no stream socket'* ]]
+	[[ $output == 'smtpd: descriptor 0 is not a stream socket'* ]]
 }
 
 @test "the errors of a start are said, not served, under inetd too" {

@@ -287,7 +287,7 @@ refuses_restart() {
 		exit 0
 	EOF
 	refuses_restart
-	events restart-failed | grep -F 'it is no smtpd'
+	events restart-failed | grep -F 'the program is not smtpd'
 	keeps 2
 }
 
@@ -431,7 +431,7 @@ refuses_restart() {
 	given "$tmp/order" "$master READY=1" "$master RELOADING=1" \
 	    "$master READY=1" "$master RELOADING=1"
 	grep -E "^$master RELOADING=1 MONOTONIC_USEC=[1-9][0-9]*$" "$told"
-	grep -E "^$master READY=1 STATUS=The restart failed" "$told"
+	grep -E "^$master READY=1 STATUS=Restart failed" "$told"
 }
 
 @test "STATUS= says that a restart failed until the next one, whatever else it says" {
@@ -443,7 +443,7 @@ refuses_restart() {
 		exit 64
 	EOF
 	refuses_restart
-	eventually grep -Fx "$master STATUS=0 of 1 workers busy; 1 sessions, 1 messages; the last restart failed: status 64" "$told"
+	eventually grep -Fx "$master STATUS=0 of 1 workers busy; 1 sessions, 1 messages; last restart failed: status 64" "$told"
 	replace <smtpd
 	: >"$told"
 	hang_up 1

@@ -117,7 +117,7 @@ all_confined() {
 	mkdir -p "$dir"/{tmp,new,cur}
 	chown -R daemon "$dir"
 	run -73 timeout 60 ./smtpd -m "$dir" "${nobody[@]}" --listen 127.0.0.1:0
-	[[ $output == "smtpd: maildir $dir: Permission denied for uid "*"; give it to that user"* ]]
+	[[ $output == "smtpd: maildir $dir: Permission denied for uid "*"; chown it to that user"* ]]
 	((${#lines[@]} == 1))
 }
 

@@ -1,4 +1,7 @@
-/* The user that a privileged start becomes, and what is left to him. */
+/*
+ * The user that a process started as root becomes.  Each change is verified,
+ * and none can be undone.
+ */
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -56,7 +59,7 @@ user_become(const struct user *u)
 	return 0;
 }
 
-/* A port below 1024 needs one, say, and systemd may have given it. */
+/* systemd may have given one, for a port below 1024. */
 static int
 drop_capabilities(void)
 {
@@ -79,7 +82,7 @@ drop_capabilities(void)
 	return (int)syscall(SYS_capset, &header, caps);
 }
 
-/* A limit that was lower already stays. */
+/* A lower limit stays. */
 static int
 limit_descriptors(void)
 {
@@ -95,7 +98,7 @@ limit_descriptors(void)
 	return setrlimit(RLIMIT_NOFILE, &l);
 }
 
-/* systemd may have done it, and forbidden to do so. */
+/* systemd may have set the limit, and forbidden to set it again. */
 static int
 forbid_cores(void)
 {
@@ -111,12 +114,12 @@ const char *
 user_confine(bool may_gain)
 {
 	if (drop_capabilities() < 0)
-		return "capabilities";
+		return "cannot drop capabilities";
 	if (limit_descriptors() < 0)
-		return "limit of descriptors";
+		return "cannot limit descriptors";
 	if (forbid_cores() < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return "no core";
+		return "cannot forbid core dumps";
 	if (!may_gain && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return "no_new_privs (--allow-setuid goes without)";
+		return "cannot set no_new_privs (--allow-setuid does without)";
 	return NULL;
 }

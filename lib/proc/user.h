@@ -1,11 +1,11 @@
-/* The user that a privileged start becomes, and what is left to him. */
+/* The user that a process started as root becomes, and the limits it sets. */
 #ifndef USER_H
 #define USER_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-enum { DESCRIPTORS_MAX = 1024 };	/* of a process, and of its commands */
+enum { DESCRIPTORS_MAX = 1024 };	/* per process, also of commands */
 
 struct user {
 	const char *name, *home;
@@ -14,21 +14,22 @@ struct user {
 };
 
 /*
- * Look up USER or USER:GROUP.  Returns NULL, or which part does not exist.
+ * Look up USER or USER:GROUP.  name and home are allocated and never freed.
+ * Returns NULL, or which part does not exist: "user" or "group".
  */
 const char *user_find(struct user *, const char *spec);
 
 /*
- * Become that user, groups too, and make sure that there is no way back.
- * Returns 0, or -1 with errno set.
+ * Become that user and its groups for good, and verify it.  Returns 0, or -1
+ * with errno set.
  */
 int user_become(const struct user *);
 
 /*
- * Whoever this process is now: unless that is root it has no capabilities any
- * more; it leaves no core, other processes of the same user can't look into
- * it, its descriptors are limited, and unless it may, no program that it
- * runs gains privileges.  Returns NULL, or with errno set what failed.
+ * Drop all capabilities, unless this process is root.  Forbid core dumps and
+ * tracing by other processes of the user, and limit descriptors.  Unless
+ * may_gain is set, no program that it runs gains privileges (no_new_privs).
+ * Returns NULL, or what failed, with errno set.
  */
 const char *user_confine(bool may_gain);
 

@@ -67,11 +67,11 @@ keeps() {
 	inside cp /bin/true /run/new
 	inside mv /run/new /run/smtpd
 	inside systemctl reload smtpd.service
-	await 60 shows StatusText '* 2 messages; the last restart failed: it is no smtpd'
+	await 60 shows StatusText '* 2 messages; last restart failed: the program is not smtpd'
 	shows MainPID "$main"
 	send_inside
 	keeps 3
-	await 60 shows StatusText '* 3 messages; the last restart failed: it is no smtpd'
+	await 60 shows StatusText '* 3 messages; last restart failed: the program is not smtpd'
 	inside systemctl stop smtpd.socket smtpd.service
 	shows Result success
 	shows ExecMainStatus 0
