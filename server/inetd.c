@@ -119,7 +119,7 @@ inetd_run(struct server *server)
 	read_ucspi_tls(&server->options.tls);
 	worker_prepare_signals(server, &waiting);
 	worker_sweep(server);
-	if (worker_settle(server) < 0)
+	if (worker_confine(server) < 0)
 		return EX_OSERR;
 	worker_serve(server, &client, STDIN_FILENO,
 	    is_socket ? STDIN_FILENO : STDOUT_FILENO);

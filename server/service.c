@@ -1,4 +1,7 @@
-/* The pool as those see it who run it. */
+/*
+ * The pool as a service: the callbacks of the pool, and what is reported to the
+ * administrator and the service manager.
+ */
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -15,14 +18,13 @@
 #include "server/worker.h"
 
 enum {
-	TICK = 1000,		/* ms: no more often is STATUS= sent, or a file
-				   written */
-	IDLE_EXIT = 5 * 1000,	/* ms, under inetd (wait) */
+	TICK = 1000,		/* ms between updates of STATUS= and --status */
+	IDLE_EXIT = 5 * 1000,	/* ms, with "wait" of inetd */
 };
 
-/* What a client on this machine connects to. */
+/* Print the URL for a client on this machine. */
 static void
-print_url(const char *address)
+print_client_url(const char *address)
 {
 	if (strncmp(address, "0.0.0.0:", 8) == 0 ||
 	    strncmp(address, "[::]:", 5) == 0)
@@ -32,9 +34,9 @@ print_url(const char *address)
 		dprintf(STDERR_FILENO, "smtp://%s", address);
 }
 
-/* A listener that takes mail as curl sends it; NULL where none does. */
+/* Find a listener that accepts mail without AUTH, TLS or PROXY; NULL: none. */
 static const struct listener *
-find_plain(const struct server *server)
+find_open_listener(const struct server *server)
 {
 	const struct settings *s = server->settings;
 	const struct listener *l = server->listeners.all;
@@ -49,13 +51,13 @@ find_plain(const struct server *server)
 	return NULL;
 }
 
-/* Who started it at a terminal is told what to do next, in two lines. */
+/* At a terminal, say what was started and how to try it. */
 static void
-greet(const struct server *server)
+print_welcome(const struct server *server)
 {
 	const struct settings *s = server->settings;
 	const struct listener *l = server->listeners.all;
-	const struct listener *plain = find_plain(server);
+	const struct listener *plain = find_open_listener(server);
 	const char *domain = s->domains.n && *s->domains.values[0] != '*' ?
 	    s->domains.values[0] : s->hostname;
 	unsigned i;
@@ -63,11 +65,12 @@ greet(const struct server *server)
 	for (i = 0; i < server->listeners.n; i++)
 		dprintf(STDERR_FILENO, "%s%s", i ? ", " : "smtpd listens on ",
 		    l[i].address);
-	dprintf(STDERR_FILENO, "; mail goes to %s.  Ctrl-C ends it.\nTry: ",
+	dprintf(STDERR_FILENO, "; mail goes to %s.  Press Ctrl-C to stop.\n"
+	    "Try: ",
 	    strcmp(s->maildir, "none") == 0 ? "your commands" : s->maildir);
 	if (plain) {
 		dprintf(STDERR_FILENO, "echo Hello | curl -sS --crlf ");
-		print_url(plain->address);
+		print_client_url(plain->address);
 		dprintf(STDERR_FILENO, " --mail-rcpt you@%s -T -\n", domain);
 	} else {
 		dprintf(STDERR_FILENO, "smtpd --explain you@%s, with the same "
@@ -87,9 +90,9 @@ log_listener(const struct settings *s, const struct listener *listener)
 	log_end(&l);
 }
 
-/* Local clients may send to any domain; are all of them really local? */
+/* Clients of a proxy on this machine could count as local. */
 static void
-warn_of_domain(const struct settings *s, const struct listener *listener)
+warn_of_any_domain(const struct settings *s, const struct listener *listener)
 {
 	struct endpoint e;
 	struct log_line l;
@@ -103,9 +106,9 @@ warn_of_domain(const struct settings *s, const struct listener *listener)
 	log_end(&l);
 }
 
-/* The pool accepts: say so to the log, and to who waits for it. */
+/* The pool accepts connections: tell the log, --ready-fd and systemd. */
 static void
-announce(void *ctx)
+announce_ready(void *ctx)
 {
 	struct server *server = ctx;
 	const struct settings *s = server->settings;
@@ -113,11 +116,11 @@ announce(void *ctx)
 
 	status_update(&server->status, &server->board);
 	if (log_is_terminal())
-		greet(server);
+		print_welcome(server);
 	for (i = 0; i < server->listeners.n; i++) {
 		if (!log_is_terminal())
 			log_listener(s, &server->listeners.all[i]);
-		warn_of_domain(s, &server->listeners.all[i]);
+		warn_of_any_domain(s, &server->listeners.all[i]);
 		if (server->ready_fd >= 0)
 			dprintf(server->ready_fd, "%s\n",
 			    server->listeners.all[i].address);
@@ -127,7 +130,7 @@ announce(void *ctx)
 }
 
 static void
-stop(void *ctx)
+release_listeners(void *ctx)
 {
 	struct server *server = ctx;
 
@@ -138,11 +141,11 @@ stop(void *ctx)
 }
 
 /*
- * A worker that was taken over can shut down a listener for all.  Where there
- * is no other way, a new start has to open it.
+ * A compromised worker can shut down a listener that all share.  If it cannot
+ * be opened again, the server stops, so that its manager restarts it.
  */
 static void
-mend_listener(struct server *server, const struct listener *listener)
+repair_listener(struct server *server, const struct listener *listener)
 {
 	const int backlog = (int)server->settings->backlog;
 	struct log_line l;
@@ -160,49 +163,49 @@ mend_listener(struct server *server, const struct listener *listener)
 }
 
 static void
-mend_listeners(void *ctx)
+repair_listeners(void *ctx)
 {
 	struct server *server = ctx;
 	unsigned i;
 
 	for (i = 0; i < server->listeners.n; i++)
 		if (listener_is_shut(&server->listeners.all[i]))
-			mend_listener(server, &server->listeners.all[i]);
+			repair_listener(server, &server->listeners.all[i]);
 }
 
 static void
-restart(void *ctx)
+begin_restart(void *ctx)
 {
 	struct server *server = ctx;
 
-	mend_listeners(server);
+	repair_listeners(server);
 	if (!server->listener_lost)
 		restart_begin(server);
 }
 
 static void
-child_ended(void *ctx, struct pool *pool, pid_t pid, int status)
+handle_child(void *ctx, struct pool *pool, pid_t pid, int status)
 {
 	restart_child_ended(ctx, pool, pid, status);
 }
 
 static void
-take_place(void *ctx, const struct pool *pool)
+exec_restart(void *ctx, const struct pool *pool)
 {
 	restart_exec(ctx, pool);
 }
 
 static void
-report(void *ctx)
+log_status(void *ctx)
 {
 	struct server *server = ctx;
 
 	status_log(&server->board);
 }
 
-/* What systemctl status shows, when it has changed. */
+/* Send STATUS=, which systemctl status shows, if it has changed. */
 static void
-tell_status(struct server *server)
+send_status(struct server *server)
 {
 	const char *failure = server->restart.failure;
 	char text[sizeof server->status_sent];
@@ -212,7 +215,7 @@ tell_status(struct server *server)
 	    scoreboard_busy(&server->board), server->settings->workers,
 	    scoreboard_total(&server->board, COUNT_SESSIONS),
 	    scoreboard_total(&server->board, COUNT_MESSAGES),
-	    *failure ? "; the last restart failed: " : "", failure);
+	    *failure ? "; last restart failed: " : "", failure);
 	if (strcmp(text, server->status_sent) == 0)
 		return;
 	strcpy(server->status_sent, text);
@@ -220,11 +223,11 @@ tell_status(struct server *server)
 }
 
 /*
- * A full pool is healthy; one that has no worker is not.  Returns when the next
- * sign of life is due, in ms.
+ * Send WATCHDOG=1 if it is due and the pool has a worker, busy or not.  Returns
+ * in how many ms to look again.
  */
 static long long
-give_sign(struct server *server, const struct pool *pool)
+send_watchdog(struct server *server, const struct pool *pool)
 {
 	const long long period = server->notify.watchdog;
 	const long long now = clock_ms();
@@ -241,20 +244,20 @@ give_sign(struct server *server, const struct pool *pool)
 }
 
 static long long
-tick(void *ctx, const struct pool *pool)
+update_status(void *ctx, const struct pool *pool)
 {
 	struct server *server = ctx;
-	long long sign;
+	long long wait;
 
 	status_update(&server->status, &server->board);
 	if (server->notify.fd < 0)
 		return server->status.path ? TICK : -1;
-	tell_status(server);
-	sign = give_sign(server, pool);
-	return sign < TICK ? sign : TICK;
+	send_status(server);
+	wait = send_watchdog(server, pool);
+	return wait < TICK ? wait : TICK;
 }
 
-/* That of a former program, if this one can read it; else a new one. */
+/* Adopt the scoreboard of the former program, or create a new one. */
 static void
 open_scoreboard(struct server *server, const struct handover *h)
 {
@@ -287,10 +290,11 @@ service_run(struct server *server, const struct handover *h)
 		.former = h->workers, .n_former = h->n_workers,
 		.idle_exit = server->inetd ? IDLE_EXIT : 0,
 		.sessions = COUNT_SESSIONS,
-		.work = worker_run, .ready = announce, .drain = stop,
-		.ended = mend_listeners, .hangup = restart, .child = child_ended,
-		.room = take_place,
-		.report = report, .tick = tick,
+		.work = worker_run, .ready = announce_ready,
+		.drain = release_listeners, .ended = repair_listeners,
+		.hangup = begin_restart, .child = handle_child,
+		.room = exec_restart, .report = log_status,
+		.tick = update_status,
 		.ctx = server,
 	};
 	struct log_line l;
@@ -298,7 +302,7 @@ service_run(struct server *server, const struct handover *h)
 
 	open_scoreboard(server, h);
 	title_set("smtpd: master");
-	tzset();	/* once, and not in each worker */
+	tzset();	/* once, not in each worker */
 	if (store_is_exposed(&server->store)) {
 		log_begin(&l, LEVEL_WARNING, "maildir-exposed");
 		log_str(&l, "maildir", s->maildir);

@@ -213,7 +213,7 @@ open_tls(struct server *server)
 }
 
 static struct reply
-open_envelope(void *ctx, struct mail *mail, unsigned long long size,
+create_envelope(void *ctx, struct mail *mail, unsigned long long size,
     struct envelope **e)
 {
 	return basic_envelope_new(ctx, mail, size, e);
@@ -230,7 +230,7 @@ init_options(struct server *server)
 		.store = &server->store, .hardlink = s->hardlink,
 		.max_hops = s->max_hops, .min_free = s->min_free,
 	};
-	server->options.new_envelope = open_envelope;
+	server->options.new_envelope = create_envelope;
 	server->options.ctx = &server->basic;
 	server->options.hooks = &server->hooks;
 	server->options.spool = &server->spool;

@@ -1,4 +1,7 @@
-/* What a worker does: accept, serve, and again. */
+/*
+ * A worker: accept, serve, repeat.  Signals are handled only while it waits, so
+ * that none is missed between a check and a wait.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +20,7 @@
 
 enum { PROXY_TIMEOUT = 5000 };	/* ms, for the whole header */
 
-/* What a signal handler has to reach. */
+/* For signal handlers. */
 volatile sig_atomic_t worker_stop;
 static volatile sig_atomic_t retired;
 static struct server *serving;
@@ -34,11 +37,11 @@ log_proxy_failure(const struct client *client, const char *error)
 }
 
 /*
- * Let the client be who the proxy says it is.  HAProxy looks whether a server
- * is well with a header that tells of that very connection, if not with LOCAL.
+ * The client becomes the one in the header.  A health check of HAProxy has
+ * LOCAL, or the addresses of its own connection.
  */
 static void
-take_header(struct client *client, const struct proxy_header *h)
+apply_proxy_header(struct client *client, const struct proxy_header *h)
 {
 	client->probe = h->local || (h->source.family != AF_UNSPEC &&
 	    endpoint_same(&h->source, &client->remote));
@@ -66,9 +69,9 @@ is_proxy(const struct server *server, const struct client *client)
 	return networks_contain(&s->proxies, &client->remote);
 }
 
-/* A proxy says first of whom it speaks, or is not served. */
+/* Returns false if the peer is a proxy and its header is not valid. */
 static bool
-ask_proxy(struct server *server, struct client *client, int fd)
+read_proxy_header(struct server *server, struct client *client, int fd)
 {
 	struct proxy_header header;
 	const char *failed;
@@ -81,7 +84,7 @@ ask_proxy(struct server *server, struct client *client, int fd)
 		log_proxy_failure(client, failed);
 		return false;
 	}
-	take_header(client, &header);
+	apply_proxy_header(client, &header);
 	return true;
 }
 
@@ -91,11 +94,10 @@ worker_serve(struct server *server, struct client *client, int in, int out)
 	static const unsigned char nobody[SCOREBOARD_KEY];
 	struct stream stream;
 
-	/* busy, with a proxy perhaps; the session knows with whom */
+	/* the session sets the key, once the client is known */
 	scoreboard_serve(&server->board, client_address(client), nobody);
-	if (!ask_proxy(server, client, in))
+	if (!read_proxy_header(server, client, in))
 		return;
-	/* here we know whom we speak with */
 	if (stream_open(&stream, in, out, &server->limits) < 0) {
 		log_errno("session-failed", "what", "stream");
 		return;
@@ -103,9 +105,9 @@ worker_serve(struct server *server, struct client *client, int in, int out)
 	proto_serve(&server->options, client, &stream);
 }
 
-/* Nobody else wants to be served here any more, either. */
+/* In a signal handler: no pressure, and no more connections. */
 static void
-leave_listeners(void)
+close_listeners(void)
 {
 	if (!serving)
 		return;
@@ -113,35 +115,31 @@ leave_listeners(void)
 	listeners_close(&serving->listeners);
 }
 
-/* Asked to stop: the port is free at once, the session comes to its end. */
+/* Stop: the port is free at once, and the session ends early. */
 static void
 on_stop(int sig)
 {
 	(void)sig;
 	worker_stop = 1;
-	leave_listeners();
+	close_listeners();
 }
 
-/* The session that it serves, if there is one, is the last one. */
+/* Retire: the current session is the last one. */
 static void
 on_retire(int sig)
 {
 	(void)sig;
 	retired = 1;
-	leave_listeners();
+	close_listeners();
 }
 
-/* A command has ended: it is waited for where that matters. */
+/* A command has ended: this only interrupts a wait. */
 static void
 on_child(int sig)
 {
 	(void)sig;
 }
 
-/*
- * These signals are blocked but while this process waits, so that there is no
- * moment between looking for what they tell and waiting in which one is missed.
- */
 void
 worker_prepare_signals(struct server *server, sigset_t *waiting)
 {
@@ -168,9 +166,9 @@ worker_prepare_signals(struct server *server, sigset_t *waiting)
 	sigaction(SIGCHLD, &child, NULL);
 }
 
-/* A Maildir where another one was is out of a confined worker's reach. */
+/* A confined worker cannot open a Maildir that has replaced its own. */
 static void
-find_maildir(struct store *store)
+reopen_gone_store(struct store *store)
 {
 	if (store_is_gone(store))
 		store_reopen(store);
@@ -184,7 +182,7 @@ worker_sweep(const struct server *server)
 }
 
 static int
-confine(const struct listeners *l, struct confine_options *options)
+confine_worker(const struct listeners *l, struct confine_options *options)
 {
 	int *fds = calloc(l->n + 1, sizeof *fds);
 	unsigned i;
@@ -201,9 +199,9 @@ confine(const struct listeners *l, struct confine_options *options)
 	return failed;
 }
 
-/* What lies in tmp and new may be elsewhere, by a symbolic link. */
+/* tmp and new are listed because they may be symbolic links. */
 int
-worker_settle(struct server *server)
+worker_confine(struct server *server)
 {
 	const struct store *store = &server->store;
 	const int transcripts = server->options.transcripts;
@@ -211,7 +209,7 @@ worker_settle(struct server *server)
 	struct confine_options options = { .dirs = dirs,
 	    .syslog = log_is_syslog() };
 
-	find_maildir(&server->store);
+	reopen_gone_store(&server->store);
 	if (settings_command(server->settings))
 		return 0;
 	if (store_is_one(store)) {
@@ -223,13 +221,13 @@ worker_settle(struct server *server)
 	}
 	if (transcripts >= 0)
 		dirs[options.n_dirs++] = transcripts;
-	if (confine(&server->listeners, &options) == 0)
+	if (confine_worker(&server->listeners, &options) == 0)
 		return 0;
 	log_errno("worker-failed", "what", "confinement");
 	return -1;
 }
 
-/* Several listeners: wake one worker for a connection, not all of them. */
+/* Several listeners: a connection wakes one worker, not all of them. */
 static int
 watch_listeners(const struct listeners *l)
 {
@@ -247,12 +245,12 @@ watch_listeners(const struct listeners *l)
 }
 
 /*
- * Wait for a connection.  The handlers of signals close the listeners, so
- * that accept fails even if the signal comes just before it.  But what epoll
- * told of is taken, for nobody else was woken for it.
+ * Wait for a connection.  Signal handlers close the listeners, so that accept
+ * fails even if the signal comes just before it.  But after epoll has reported
+ * a connection, signals are blocked: no other worker was woken for it.
  */
 static int
-next_connection(const struct server *server, int epoll,
+accept_connection(const struct server *server, int epoll,
     const sigset_t *waiting, struct client *client)
 {
 	struct sockaddr_storage sa = { .ss_family = AF_UNSPEC };
@@ -283,7 +281,7 @@ next_connection(const struct server *server, int epoll,
 }
 
 static bool
-is_contested(void *ctx, bool leave)
+is_worker_wanted(void *ctx, bool leave)
 {
 	struct server *server = ctx;
 
@@ -292,31 +290,31 @@ is_contested(void *ctx, bool leave)
 }
 
 /*
- * What says that others want this worker: the pool's pressure, or in a small
- * pool, which keeps no worker free, a connection that nobody accepts.
+ * Let streams watch for pressure.  A small pool keeps no worker free; there, it
+ * is a connection that no worker accepts.
  */
 static void
-watch_rivals(struct server *server, int epoll)
+watch_pressure(struct server *server, int epoll)
 {
 	struct stream_limits *l = &server->limits;
 
-	l->is_under_pressure = is_contested;
+	l->is_under_pressure = is_worker_wanted;
 	l->ctx = server;
 	l->pressure_fd = scoreboard_pressure_fd(&server->board);
 	if (l->pressure_fd < 0)
-		l->pressure_fd = epoll < 0 ? server->listeners.all[0].fd : epoll;
+		l->pressure_fd = epoll < 0 ? server->listeners.all[0].fd :
+		    epoll;
 }
 
 static void
-wait_openly(struct scoreboard *board)
+show_waiting(struct scoreboard *board)
 {
 	scoreboard_wait(board);
 	title_set("smtpd: worker %u waiting", scoreboard_worker(board));
 }
 
-/* accept failed: is it only this connection, or this machine? */
 static void
-accept_failed(void)
+handle_accept_error(void)
 {
 	const struct timespec pause = { 0, 100 * 1000 * 1000 };
 
@@ -327,7 +325,7 @@ accept_failed(void)
 	case ECONNABORTED:
 	case EPROTO:
 		break;
-	case EINVAL:		/* it listens no more: the master will see */
+	case EINVAL:		/* it was shut down: the master repairs it */
 		retired = 1;
 		/* fall through */
 	default:
@@ -336,7 +334,7 @@ accept_failed(void)
 	}
 }
 
-/* Its reader waits for the end.  Descriptor 1 must not become a client's. */
+/* Descriptor 1 stays open, so that no client gets it. */
 void
 worker_close_ready_fd(const struct server *server)
 {
@@ -346,13 +344,13 @@ worker_close_ready_fd(const struct server *server)
 		close(server->ready_fd);
 }
 
-/* Its successor may find a Maildir that it can't reach; or none, either. */
+/* A store that is gone may be in reach of the worker that replaces this one. */
 static bool
-is_spent(const struct server *server, long long served)
+is_used_up(const struct server *server, long long served)
 {
-	const long long most = server->settings->recycle_after;
+	const long long limit = server->settings->recycle_after;
 
-	return (most && served >= most) ||
+	return (limit && served >= limit) ||
 	    (served && store_is_gone(&server->store));
 }
 
@@ -375,14 +373,14 @@ worker_run(void *ctx)
 		log_errno("worker-failed", "what", "epoll");
 		return EX_OSERR;
 	}
-	watch_rivals(server, epoll);
-	if (worker_settle(server) < 0)
+	watch_pressure(server, epoll);
+	if (worker_confine(server) < 0)
 		return EX_OSERR;
-	while (!worker_stop && !retired && !is_spent(server, served)) {
-		wait_openly(&server->board);
-		fd = next_connection(server, epoll, &waiting, &client);
+	while (!worker_stop && !retired && !is_used_up(server, served)) {
+		show_waiting(&server->board);
+		fd = accept_connection(server, epoll, &waiting, &client);
 		if (fd < 0) {
-			accept_failed();
+			handle_accept_error();
 			continue;
 		}
 		worker_serve(server, &client, fd, fd);

@@ -1,6 +1,5 @@
 /*
- * What a worker does: it waits for a connection, serves one session, and goes
- * back to waiting.
+ * A worker: it waits for a connection, serves one session, and waits again.
  */
 #ifndef WORKER_H
 #define WORKER_H
@@ -9,38 +8,42 @@
 
 #include "server/server.h"
 
-/* Set by SIGTERM and SIGINT, in the processes that serve. */
+/* Set by SIGTERM and SIGINT in a process that serves. */
 extern volatile sig_atomic_t worker_stop;
 
 /*
- * Block the signals that a session has to know of, but for while it waits;
- * waiting becomes the mask for that, and must last as long as the process.
+ * Handle SIGTERM, SIGINT, SIGHUP and SIGCHLD, which stay blocked except while
+ * the process waits.  waiting becomes the mask for that; it must outlive the
+ * process's last session.
  */
 void worker_prepare_signals(struct server *, sigset_t *waiting);
 
 /*
- * Remove what a killed process left in tmp/: at the start, for all workers that
- * are there at first, and when a worker has served its share.
+ * Remove what a killed process left in tmp/ of a single Maildir.  Blocks on the
+ * disk.  It is called at start-up, and when a worker is recycled.
  */
 void worker_sweep(const struct server *);
 
 /*
- * The last thing before the first client: give up what serving does not take;
- * where a command is to be run, that is nothing.  Returns 0, or -1, and the log
- * says why.
+ * Confine this process before its first client, unless the settings have it run
+ * commands.  Returns 0, or -1 after logging the error.
  */
-int worker_settle(struct server *);
+int worker_confine(struct server *);
 
 /*
- * Serve one session over two descriptors, or one given twice.  Where a proxy
- * speaks, the client becomes the one that it tells of.
+ * Serve one session over two descriptors, which may be the same one and stay
+ * the caller's.  Blocks until the session ends.  If the peer is a proxy, the
+ * client becomes the one in its PROXY header.
  */
 void worker_serve(struct server *, struct client *, int in, int out);
 
-/* The end of --ready-fd: it is closed, once in each process. */
+/* Close --ready-fd, so that its reader sees the end; once in each process. */
 void worker_close_ready_fd(const struct server *);
 
-/* A worker's life (pool.h); ctx is the server. */
+/*
+ * The whole life of a worker, for the pool; ctx is the server.  Returns the
+ * exit status.
+ */
 int worker_run(void *ctx);
 
 #endif

@@ -42,7 +42,7 @@ ended() {
 @test "a daemon at a terminal says where it listens, where mail goes, what to try" {
 	greeted -m "$dir" -l 127.0.0.1:0 -d one.example
 	[[ $(wc -l <"$tmp/tty") == 2 ]]
-	grep -Eq "^smtpd listens on 127\\.0\\.0\\.1:[0-9]+; mail goes to $dir\\.  Ctrl-C ends it\\." \
+	grep -Eq "^smtpd listens on 127\\.0\\.0\\.1:[0-9]+; mail goes to $dir\\.  Press Ctrl-C to stop\\." \
 	    "$tmp/tty"
 	grep -Eq '^Try: echo Hello \| curl -sS --crlf smtp://127\.0\.0\.1:[0-9]+ --mail-rcpt you@one\.example -T -' \
 	    "$tmp/tty"
