@@ -48,7 +48,7 @@ refused() {
 	((${#lines[@]} == 0))
 	[[ ! -e $tmp/env ]]
 	(($(grep -c '' "$log") == 1))
-	events proxy-failed | grep -E " client=$proxy error=\"?malformed"
+	events proxy-failed | grep -E " client=$proxy error=\"?(missing or )?malformed"
 }
 
 # accepted HEADER: a session of its own begins
@@ -138,7 +138,7 @@ accepted() {
 @test "a proxy that goes before the end of it leaves a line in the log" {
 	behind_proxy
 	talk send:'PROXY TCP4' shut eof
-	events proxy-failed | grep -F 'error=closed'
+	events proxy-failed | grep -F 'error="connection closed"'
 }
 
 @test "what is no header is closed at once, without a banner" {

@@ -1,7 +1,7 @@
 /*
- * The PROXY protocol.  What it says is believed, so whoever calls this must
- * know that a proxy speaks; what is not to the letter of the protocol is
- * refused whole, for a guess would be a forged address.
+ * The PROXY protocol.  A header is trusted, so callers must know that the peer
+ * is a proxy.  A header that violates the protocol in any way is rejected as a
+ * whole, because a guess could be a forged address.
  */
 #include <errno.h>
 #include <poll.h>
@@ -13,15 +13,15 @@
 #include "lib/clock.h"
 #include "lib/net/proxy.h"
 
-/* A NUL is in its octets, and none is behind them. */
+/* It contains a NUL, and is not terminated by one. */
 static const char signature[12] = "\r\n\r\n\0\r\nQUIT\n";
 static const char v1_begin[6] = "PROXY ";
 
 enum {
-	V2_FIXED = 16,		/* octets before the addresses */
-	V2_LENGTH = 14,		/* where the length of the rest stands */
-	TLV_FIXED = 3,		/* octets: a type, and a length */
-	SSL_FIXED = 5,		/* octets: the client's bits, and verify */
+	V2_FIXED = 16,		/* bytes before the addresses */
+	V2_LENGTH = 14,		/* offset of the length of the rest */
+	TLV_FIXED = 3,		/* bytes: type and length */
+	SSL_FIXED = 5,		/* bytes: bits of the client, and verify */
 };
 
 enum {
@@ -35,21 +35,21 @@ enum {
 	CLIENT_CERTIFICATE = 0x02 | 0x04,	/* now, or in this session */
 };
 
-/* A run of octets that is taken apart from its beginning. */
-struct octets {
+/* Bytes that are still to be parsed. */
+struct bytes {
 	const unsigned char *p;
 	size_t n;
 };
 
-/* Do the octets that are there begin as they should? */
+/* Do the n bytes agree with the prefix, as far as they go? */
 static bool
-begins(const char *s, size_t n, const char *with, size_t len)
+has_prefix(const char *s, size_t n, const char *with, size_t len)
 {
 	return memcmp(s, with, n < len ? n : len) == 0;
 }
 
 static size_t
-be16(const unsigned char *p)
+read_be16(const unsigned char *p)
 {
 	return (size_t)p[0] << 8 | p[1];
 }
@@ -57,8 +57,8 @@ be16(const unsigned char *p)
 static long
 v1_length(const char *s, size_t n)
 {
-	const size_t most = n < PROXY_V1_MAX ? n : PROXY_V1_MAX;
-	const char *lf = memchr(s, '\n', most);
+	const size_t max = n < PROXY_V1_MAX ? n : PROXY_V1_MAX;
+	const char *lf = memchr(s, '\n', max);
 
 	if (lf)
 		return lf[-1] == '\r' ? lf + 1 - s : -1;
@@ -72,19 +72,22 @@ proxy_length(const char *s, size_t n)
 
 	if (n == 0)
 		return 0;
-	if (begins(s, n, v1_begin, sizeof v1_begin))
+	if (has_prefix(s, n, v1_begin, sizeof v1_begin))
 		return n < sizeof v1_begin ? 0 : v1_length(s, n);
-	if (!begins(s, n, signature, sizeof signature))
+	if (!has_prefix(s, n, signature, sizeof signature))
 		return -1;
 	if (n < V2_FIXED)
 		return 0;
-	len = V2_FIXED + be16((const unsigned char *)s + V2_LENGTH);
+	len = V2_FIXED + read_be16((const unsigned char *)s + V2_LENGTH);
 	return len <= PROXY_MAX ? (long)len : -1;
 }
 
-/* The next word of a line, up to a space or the end; -1: too long. */
+/*
+ * Read the next word of a line, up to a space or the end.  Returns -1 if it is
+ * empty or too long.
+ */
 static int
-take_word(const char **p, char *word, size_t size)
+parse_v1_word(const char **p, char *word, size_t size)
 {
 	const size_t len = strcspn(*p, " ");
 
@@ -99,26 +102,26 @@ take_word(const char **p, char *word, size_t size)
 }
 
 static int
-take_address(const char **p, int family, struct endpoint *e)
+parse_v1_address(const char **p, int family, struct endpoint *e)
 {
 	char word[INET6_ADDRSTRLEN];
 	struct in6_addr addr;
 
-	if (take_word(p, word, sizeof word) < 0 ||
+	if (parse_v1_word(p, word, sizeof word) < 0 ||
 	    inet_pton(family, word, &addr) != 1)
 		return -1;
 	endpoint_parse(e, word);
 	return 0;
 }
 
-/* A port: digits, none of them a leading zero. */
+/* Parse a port: digits without a leading zero. */
 static int
-take_port(const char **p, struct endpoint *e)
+parse_v1_port(const char **p, struct endpoint *e)
 {
 	char word[sizeof "65535"];
 	const char *c;
 
-	if (take_word(p, word, sizeof word) < 0 ||
+	if (parse_v1_word(p, word, sizeof word) < 0 ||
 	    (word[0] == '0' && word[1]))
 		return -1;
 	e->port = 0;
@@ -141,50 +144,53 @@ parse_v1(struct proxy_header *h, const char *s, size_t len)
 	memcpy(line, s + sizeof v1_begin, len);
 	line[len] = '\0';
 	if (strncmp(line, "UNKNOWN", 7) == 0 && (len == 7 || line[7] == ' ')) {
-		h->local = true;	/* whatever stands behind it */
+		h->local = true;	/* the rest is ignored */
 		return 0;
 	}
-	if (strlen(line) != len || take_word(&p, name, sizeof name) < 0 ||
+	if (strlen(line) != len || parse_v1_word(&p, name, sizeof name) < 0 ||
 	    (strcmp(name, "TCP4") != 0 && strcmp(name, "TCP6") != 0))
 		return -1;
 	family = name[3] == '4' ? AF_INET : AF_INET6;
-	return take_address(&p, family, &h->source) < 0 ||
-	    take_address(&p, family, &h->destination) < 0 ||
-	    take_port(&p, &h->source) < 0 ||
-	    take_port(&p, &h->destination) < 0 || *p ? -1 : 0;
+	return parse_v1_address(&p, family, &h->source) < 0 ||
+	    parse_v1_address(&p, family, &h->destination) < 0 ||
+	    parse_v1_port(&p, &h->source) < 0 ||
+	    parse_v1_port(&p, &h->destination) < 0 || *p ? -1 : 0;
 }
 
 static bool
-take(struct octets *from, size_t n, struct octets *out)
+read_bytes(struct bytes *from, size_t n, struct bytes *out)
 {
 	if (from->n < n)
 		return false;
-	*out = (struct octets){ from->p, n };
+	*out = (struct bytes){ from->p, n };
 	from->p += n;
 	from->n -= n;
 	return true;
 }
 
-/* The next type, length and value; 0 where none is left, -1: it is cut off. */
+/*
+ * Read the next type, length and value.  Returns 1, 0 if none is left, or -1 if
+ * it is incomplete.
+ */
 static int
-take_tlv(struct octets *from, unsigned *type, struct octets *value)
+read_tlv(struct bytes *from, unsigned *type, struct bytes *value)
 {
-	struct octets fixed;
+	struct bytes fixed;
 
 	if (from->n == 0)
 		return 0;
-	if (!take(from, TLV_FIXED, &fixed))
+	if (!read_bytes(from, TLV_FIXED, &fixed))
 		return -1;
 	*type = fixed.p[0];
-	return take(from, be16(fixed.p + 1), value) ? 1 : -1;
+	return read_bytes(from, read_be16(fixed.p + 1), value) ? 1 : -1;
 }
 
 /*
- * A client had a say in some of these, so what could not stand in a log or an
- * environment is no text, and no reason to refuse him.
+ * Can the value be logged and put into an environment?  The client chose some
+ * of these values, so one that can't is ignored and the header is accepted.
  */
 static bool
-is_text(const struct octets *v)
+is_text(const struct bytes *v)
 {
 	size_t i;
 
@@ -195,7 +201,7 @@ is_text(const struct octets *v)
 }
 
 static void
-keep_text(char *out, const struct octets *v)
+copy_text(char *out, const struct bytes *v)
 {
 	if (!is_text(v))
 		return;
@@ -203,9 +209,9 @@ keep_text(char *out, const struct octets *v)
 	out[v->n] = '\0';
 }
 
-/* A common name, written so that it can't be taken for more (RFC 4514 2.4). */
+/* Copy a common name, escaped so that it is one attribute (RFC 4514 2.4). */
 static void
-keep_name(char *out, const struct octets *v)
+copy_common_name(char *out, const struct bytes *v)
 {
 	size_t i, n = 3;
 	bool escaped;
@@ -225,38 +231,38 @@ keep_name(char *out, const struct octets *v)
 }
 
 static int
-parse_ssl(struct proxy_header *h, struct octets v)
+parse_ssl_tlv(struct proxy_header *h, struct bytes v)
 {
 	static const unsigned char verified[4];
-	struct octets fixed, text;
+	struct bytes fixed, text;
 	unsigned type;
 	bool certified;
 	int more;
 
-	if (!take(&v, SSL_FIXED, &fixed))
+	if (!read_bytes(&v, SSL_FIXED, &fixed))
 		return -1;
 	h->encrypted = fixed.p[0] & CLIENT_SSL;
 	certified = fixed.p[0] & CLIENT_CERTIFICATE &&
 	    memcmp(fixed.p + 1, verified, sizeof verified) == 0;
-	while ((more = take_tlv(&v, &type, &text)) > 0) {
+	while ((more = read_tlv(&v, &type, &text)) > 0) {
 		if (!h->encrypted)
 			continue;
 		if (type == SSL_VERSION)
-			keep_text(h->protocol, &text);
+			copy_text(h->protocol, &text);
 		else if (type == SSL_CIPHER)
-			keep_text(h->cipher, &text);
+			copy_text(h->cipher, &text);
 		else if (type == SSL_CN && certified)
-			keep_name(h->subject, &text);
+			copy_common_name(h->subject, &text);
 	}
 	return more;
 }
 
 /*
- * CRC-32C (RFC 3720 B.4) of the header, the four octets of the sum in it
- * taken as zero.
+ * Is this the CRC-32C (RFC 3720 B.4) of the header, computed with the four
+ * bytes of the checksum as zero?
  */
 static bool
-sum_is(const char *s, size_t len, const struct octets *sum)
+is_checksum(const char *s, size_t len, const struct bytes *sum)
 {
 	const unsigned char *p = (const unsigned char *)s, *end = p + len;
 	uint32_t crc = 0xffffffff;
@@ -271,11 +277,11 @@ sum_is(const char *s, size_t len, const struct octets *sum)
 			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
 	}
 	crc = ~crc;
-	return (be16(sum->p) << 16 | be16(sum->p + 2)) == crc;
+	return (read_be16(sum->p) << 16 | read_be16(sum->p + 2)) == crc;
 }
 
 static void
-set_address(struct endpoint *e, int family, const unsigned char *addr,
+set_endpoint(struct endpoint *e, int family, const unsigned char *addr,
     const unsigned char *port)
 {
 	struct sockaddr_in v4 = { .sin_family = AF_INET };
@@ -292,19 +298,19 @@ set_address(struct endpoint *e, int family, const unsigned char *addr,
 	}
 }
 
-/* Addresses of a family over a stream; those of datagrams are none of ours. */
+/* Parse the addresses of a stream; those of datagrams are rejected. */
 static int
-take_addresses(struct proxy_header *h, unsigned kind, struct octets *rest)
+parse_v2_addresses(struct proxy_header *h, unsigned kind, struct bytes *rest)
 {
-	struct octets a;
+	struct bytes a;
 	size_t size;
 	int family;
 
 	switch (kind) {
 	case 0x00:		/* unspecified */
 		return 0;
-	case 0x31:		/* two paths of Unix sockets */
-		return take(rest, 216, &a) ? 0 : -1;
+	case 0x31:		/* Unix sockets */
+		return read_bytes(rest, 216, &a) ? 0 : -1;
 	case 0x11:
 		family = AF_INET;
 		size = 4;
@@ -316,10 +322,10 @@ take_addresses(struct proxy_header *h, unsigned kind, struct octets *rest)
 	default:
 		return -1;
 	}
-	if (!take(rest, 2 * size + 4, &a))
+	if (!read_bytes(rest, 2 * size + 4, &a))
 		return -1;
-	set_address(&h->source, family, a.p, a.p + 2 * size);
-	set_address(&h->destination, family, a.p + size,
+	set_endpoint(&h->source, family, a.p, a.p + 2 * size);
+	set_endpoint(&h->destination, family, a.p + size,
 	    a.p + 2 * size + 2);
 	return 0;
 }
@@ -327,23 +333,23 @@ take_addresses(struct proxy_header *h, unsigned kind, struct octets *rest)
 static int
 parse_v2(struct proxy_header *h, const char *s, size_t len)
 {
-	struct octets rest = { (const unsigned char *)s, len }, fixed, value;
+	struct bytes rest = { (const unsigned char *)s, len }, fixed, value;
 	unsigned type;
 	int more;
 
-	if (!take(&rest, V2_FIXED, &fixed) ||
+	if (!read_bytes(&rest, V2_FIXED, &fixed) ||
 	    (fixed.p[12] != 0x20 && fixed.p[12] != 0x21))
 		return -1;
 	h->local = fixed.p[12] == 0x20;
 	if (h->local)
-		return 0;	/* what follows means nothing */
-	if (take_addresses(h, fixed.p[13], &rest) < 0)
+		return 0;	/* the rest is ignored */
+	if (parse_v2_addresses(h, fixed.p[13], &rest) < 0)
 		return -1;
-	while ((more = take_tlv(&rest, &type, &value)) > 0) {
+	while ((more = read_tlv(&rest, &type, &value)) > 0) {
 		if (type == TLV_AUTHORITY)
-			keep_text(h->authority, &value);
-		else if ((type == TLV_SSL && parse_ssl(h, value) < 0) ||
-		    (type == TLV_CRC32C && !sum_is(s, len, &value)))
+			copy_text(h->authority, &value);
+		else if ((type == TLV_SSL && parse_ssl_tlv(h, value) < 0) ||
+		    (type == TLV_CRC32C && !is_checksum(s, len, &value)))
 			return -1;
 	}
 	return more;
@@ -358,9 +364,9 @@ proxy_parse(struct proxy_header *h, const char *s, size_t len)
 	return *s == 'P' ? parse_v1(h, s, len) : parse_v2(h, s, len);
 }
 
-/* Wait for something to read.  NULL, or why not. */
+/* Wait for input.  Returns NULL, or the reason of the failure. */
 static const char *
-wait_for(int fd, long long deadline, const volatile sig_atomic_t *stop,
+wait_for_header(int fd, long long deadline, const volatile sig_atomic_t *stop,
     const sigset_t *wait_mask)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -379,8 +385,8 @@ wait_for(int fd, long long deadline, const volatile sig_atomic_t *stop,
 }
 
 /*
- * Look first, then take what is known to belong to the header: all that has
- * come, until it holds the header's length or its end.
+ * Peek first, then read only what belongs to the header: all input, until it
+ * contains the header's length or its end.
  */
 const char *
 proxy_read(struct proxy_header *h, int fd, long long timeout,
@@ -394,15 +400,15 @@ proxy_read(struct proxy_header *h, int fd, long long timeout,
 	long len;
 
 	do {
-		failed = wait_for(fd, deadline, stop, wait_mask);
+		failed = wait_for_header(fd, deadline, stop, wait_mask);
 		if (failed)
 			return failed;
 		n = recv(fd, buf + have, sizeof buf - have, MSG_PEEK);
 		if (n <= 0)
-			return n < 0 ? strerror(errno) : "closed";
+			return n < 0 ? strerror(errno) : "connection closed";
 		len = proxy_length(buf, have + (size_t)n);
 		if (len < 0)
-			return "malformed, or missing";
+			return "missing or malformed";
 		if (len && have + (size_t)n > (size_t)len)
 			n = len - (long)have;
 		if (recv(fd, buf + have, (size_t)n, 0) != n)

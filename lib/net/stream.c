@@ -250,7 +250,8 @@ wait_input(struct stream *s)
 		if (*l->stop && !s->in_data)
 			return end_stream(s, STREAM_STOPPED);
 		if (*l->stop && !s->stop_deadline)
-			s->stop_deadline = deadline_after(clock_ms(), l->stop_timeout);
+			s->stop_deadline = deadline_after(clock_ms(),
+			    l->stop_timeout);
 		deadline = earlier(earlier(silence, rate),
 		    earlier(s->session_deadline, s->stop_deadline));
 		if (s->more_expected && !is_overdue(s) &&
@@ -371,7 +372,8 @@ static size_t
 send_all(struct stream *s, const char *buf, size_t n)
 {
 	const long long start = clock_ms(), patient = start + PATIENCE;
-	const long long deadline = deadline_after(start, s->limits->write_timeout);
+	const long long deadline = deadline_after(start,
+	    s->limits->write_timeout);
 	ssize_t sent;
 	size_t done = 0;
 	int ready = 1;
@@ -438,7 +440,8 @@ stream_open(struct stream *s, int in, int out,
 	stream_switch(s, in, out);
 	s->broken = s->block_mode = s->paused = false;
 	s->suspect = s->secret = false;
-	s->session_deadline = deadline_after(clock_ms(), limits->session_timeout);
+	s->session_deadline = deadline_after(clock_ms(),
+	    limits->session_timeout);
 	s->progress_at = clock_ms();
 	s->pressure_since = 0;
 	s->final_deadline = s->stop_deadline = 0;

@@ -117,8 +117,8 @@ void stream_pause(struct stream *, long long ms);
 /*
  * Under pressure, a client that is silent is disconnected soon, and one that
  * sends commands is after ten seconds without progress.  Progress is an
- * accepted message; 16000 bytes of data count as one second.  Clients whose last
- * progress is oldest are disconnected first.
+ * accepted message; 16000 bytes of data count as one second.  Clients whose
+ * last progress is oldest are disconnected first.
  *
  * stream_note_progress() records progress.  stream_add_progress() adds ms
  * milliseconds, for the time in which the server kept the client waiting.

@@ -1,4 +1,7 @@
-/* TLS by another program. */
+/*
+ * TLS by another program.  The result of the handshake is checked here before
+ * anything else sees it; the clear text is not looked at.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -15,11 +18,11 @@
 #include "lib/file.h"
 #include "lib/net/tls.h"
 
-/* The four that are known; a bare name has no value. */
+/* The variables of a result; all others are ignored. */
 static const struct {
 	const char *name;
 	size_t offset;
-	bool word;		/* nothing but letters, digits, '.', '_', '-' */
+	bool word;		/* letters, digits, '.', '_' and '-' only */
 } variables[] = {
 	{ "SSL_PROTOCOL", offsetof(struct tls_result, protocol), true },
 	{ "SSL_CIPHER", offsetof(struct tls_result, cipher), true },
@@ -30,14 +33,14 @@ static const struct {
 };
 
 static bool
-is_clean(const char *value, bool word)
+is_valid_value(const char *value, bool word)
 {
-	static const char wordly[] = "abcdefghijklmnopqrstuvwxyz"
+	static const char word_bytes[] = "abcdefghijklmnopqrstuvwxyz"
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	const char *p;
 
 	if (word)
-		return value[strspn(value, wordly)] == '\0';
+		return value[strspn(value, word_bytes)] == '\0';
 	for (p = value; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			return false;
@@ -55,16 +58,18 @@ tls_set_variable(struct tls_result *result, const char *name, const char *value)
 			continue;
 		field = (char *)result + variables[i].offset;
 		if (value && strlen(value) < TLS_VALUE_MAX &&
-		    is_clean(value, variables[i].word))
+		    is_valid_value(value, variables[i].word))
 			strcpy(field, value);
 		else
 			*field = '\0';
 	}
 }
 
-/* "NAME=value", NAME alone: each with a NUL; end is behind the last. */
+/*
+ * Parse a result: "NAME=value" or "NAME", each followed by a NUL, up to end.
+ */
 static void
-parse(struct tls_result *result, char *p, const char *end)
+parse_result(struct tls_result *result, char *p, const char *end)
 {
 	char *next, *value;
 
@@ -87,13 +92,14 @@ close_if_open(int *fd)
 }
 
 /*
- * What the command has on 3, 4 and 5, and what we have of it.  Numbers rise
- * from pair to pair, so that in the child none takes the place of a later one.
+ * Open the channels: the command has one end of each as descriptors 3, 4, 5 and
+ * 2, and we keep the other.  They are opened in an order in which their numbers
+ * rise, so that in the child none is overwritten before it has been moved.
  */
 static int
 open_channels(struct tls_run *r, int *to, int *from, int *result, int *err)
 {
-	/* the last one's O_NONBLOCK is for both: it must not wait for us */
+	/* both ends of err are nonblocking: the command must not wait for us */
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, to) < 0 ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, from) < 0 ||
 	    pipe2(result, O_CLOEXEC) < 0 ||
@@ -106,7 +112,7 @@ open_channels(struct tls_run *r, int *to, int *from, int *result, int *err)
 	return 0;
 }
 
-/* A handshake is small packets that wait for each other. */
+/* A handshake consists of small packets, each of which waits for another. */
 static void
 set_nodelay(int fd)
 {
@@ -116,7 +122,7 @@ set_nodelay(int fd)
 }
 
 static int
-begin_command(struct tls_run *r)
+start_tls_command(struct tls_run *r)
 {
 	int to[2] = { -1, -1 }, from[2] = { -1, -1 };
 	int result[2] = { -1, -1 }, err[2] = { -1, -1 };
@@ -156,20 +162,20 @@ tls_begin(struct tls_run *r)
 
 	r->failed = NULL;
 	r->status = 0;
-	r->told = false;
+	r->terminated = false;
 	r->pid = 0;
 	r->err = -1;
 	if (m->argv)
-		return begin_command(r);
+		return start_tls_command(r);
 	r->control = m->control;
 	r->clear_in = m->in;
 	r->clear_out = m->out;
 	return 0;
 }
 
-/* Some of what it says: a flood must not keep us from the deadline. */
+/* Read one block only, so that a flood can't delay the deadline. */
 static void
-take_err(struct tls_run *r)
+read_tls_stderr(struct tls_run *r)
 {
 	char buf[65536];
 	ssize_t n;
@@ -183,9 +189,9 @@ take_err(struct tls_run *r)
 		close_if_open(&r->err);
 }
 
-/* Where the two NULs in a row are that end the result; NULL: not yet. */
+/* Find the two NULs that end the result, or return NULL. */
 static char *
-find_end(char *buf, size_t n)
+find_result_end(char *buf, size_t n)
 {
 	char *p;
 
@@ -195,7 +201,7 @@ find_end(char *buf, size_t n)
 	return NULL;
 }
 
-/* Returns NULL, or what is wrong, in words. */
+/* Returns NULL, or the reason of the failure. */
 static const char *
 read_result(struct tls_run *r, long long deadline)
 {
@@ -208,31 +214,31 @@ read_result(struct tls_run *r, long long deadline)
 		if (r->stop && *r->stop)
 			return "the server is shutting down";
 		ready = r->wait(r->ctx, r->control, deadline);
-		take_err(r);
+		read_tls_stderr(r);
 		if (ready == 0)
-			return "the handshake took too long";
+			return "the handshake timed out";
 		if (ready < 0)
 			continue;
 		if (n == sizeof buf)
-			return "its result is too long";
+			return "the result is too long";
 		got = read(r->control, buf + n, sizeof buf - n);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
 			return "the handshake failed";
 		n += (size_t)got;
-		end = find_end(buf, n);
+		end = find_result_end(buf, n);
 	}
-	parse(&r->result, buf, end);
+	parse_result(&r->result, buf, end);
 	return NULL;
 }
 
 static void
-tell_to_end(struct tls_run *r)
+terminate_tls_command(struct tls_run *r)
 {
 	if (!r->pid)
 		return;
-	r->told = true;
+	r->terminated = true;
 	process_signal(r->pid, SIGTERM);
 }
 
@@ -242,19 +248,21 @@ tls_handshake(struct tls_run *r, long long timeout)
 	const long long deadline = clock_ms() + timeout;
 
 	if (!r->pid && file_write(r->control, "Y", 1) < 0)
-		r->failed = "nobody is there to encrypt";
+		r->failed = "the super-server does not answer";
 	else
 		r->failed = read_result(r, deadline);
 	close_if_open(&r->control);
 	if (!r->failed)
 		return 0;
-	tell_to_end(r);
+	terminate_tls_command(r);
 	return -1;
 }
 
-/* Wait for TLS_GRACE at most for the command to exit; take what it says. */
+/*
+ * Wait for the command to exit, for at most TLS_GRACE, and read its stderr.
+ */
 static bool
-exits(struct tls_run *r)
+wait_for_tls_exit(struct tls_run *r)
 {
 	const long long deadline = clock_ms() + TLS_GRACE;
 	struct pollfd p = { .events = POLLIN };
@@ -266,7 +274,7 @@ exits(struct tls_run *r)
 			return false;
 		p.fd = r->err;
 		clock_poll(&p, 1, left, r->wait_mask);
-		take_err(r);
+		read_tls_stderr(r);
 	}
 	return true;
 }
@@ -279,18 +287,18 @@ tls_end(struct tls_run *r)
 	close_if_open(&r->clear_in);
 	if (!r->pid)
 		return;
-	if (!exits(r)) {
-		tell_to_end(r);
-		exits(r);
+	if (!wait_for_tls_exit(r)) {
+		terminate_tls_command(r);
+		wait_for_tls_exit(r);
 	}
 	process_signal(r->pid, SIGKILL);	/* its group, too */
 	while (waitpid(r->pid, &r->status, 0) < 0 && errno == EINTR)
 		;
-	if (r->told && (!WIFSIGNALED(r->status) ||
+	if (r->terminated && (!WIFSIGNALED(r->status) ||
 	    WTERMSIG(r->status) == SIGTERM || WTERMSIG(r->status) == SIGKILL))
 		r->status = 0;
 	r->pid = 0;
-	take_err(r);
+	read_tls_stderr(r);
 	stderr_lines_finish(&r->stderr_lines);
 	close_if_open(&r->err);
 }
