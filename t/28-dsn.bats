@@ -525,7 +525,7 @@ holds() {
 @test "a command that takes too long is ended" {
 	options=(--dsn 'sleep 300' --hook-timeout 1)
 	ask NOTIFY=SUCCESS
-	events hook-failed | grep -F ' hook=dsn ' | grep -F 'it took too long'
+	events hook-failed | grep -F ' hook=dsn ' | grep -F 'timed out'
 }
 
 @test "where no report can be written, the mail is kept and the log says why" {

@@ -206,7 +206,7 @@ ended() {
 		wait
 	EOT
 	broken --hook-timeout 1 --on-hello "$tmp/slow"
-	[[ $failure == *'error="it took too long"' ]]
+	[[ $failure == *'error="timed out"' ]]
 	given "$tmp/told" TERM
 	ended "$tmp/pid"
 	ended "$tmp/child"
@@ -221,7 +221,7 @@ ended() {
 		exec sleep 60
 	EOT
 	broken --hook-timeout 1 --on-hello "$tmp/stubborn"
-	[[ $failure == *'error="it took too long"' ]]
+	[[ $failure == *'error="timed out"' ]]
 	ended "$tmp/pid"
 	ended "$tmp/child"
 }
@@ -243,7 +243,7 @@ ended() {
 		exec yes '250 2.0.0 Yes'
 	EOT
 	broken --hook-timeout 1 --on-hello "$tmp/flood"
-	[[ $failure == *'error="it took too long"' ]]
+	[[ $failure == *'error="timed out"' ]]
 	ended "$tmp/pid"
 }
 
@@ -317,7 +317,7 @@ ended() {
 		kill -SEGV $$
 	EOT
 	broken --on-hello "$tmp/swarm"
-	[[ $failure == *'error="it was killed by a signal"' ]]
+	[[ $failure == *'error="killed by a signal"' ]]
 	mapfile -t pids <"$tmp/children"
 	((${#pids[@]} == 100))
 	eventually gone "${pids[@]}"

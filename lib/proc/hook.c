@@ -1,4 +1,8 @@
-/* One command of the administrator's. */
+/*
+ * Run one command of the administrator's.  All of its output is read until it
+ * exits, and every wait has an end: the timeout, a stop, the end of the
+ * connection, or pressure.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,21 +20,21 @@
 #include "lib/proc/hook.h"
 #include "lib/proc/process.h"
 
-#define PARAMETERS " \"$@\""	/* of sh -c, behind a command */
+#define PARAMETERS " \"$@\""	/* appended to the command of sh -c */
 
-/* Its ends in this process, and what is being done about it. */
+/* A command that is running. */
 struct running {
 	struct hook_run *run;
 	pid_t pid;
-	int out, err;		/* -1: at end of file */
-	long long deadline;	/* 0: none */
+	int out, err;		/* our ends of its pipes; -1: closed */
+	long long deadline;	/* 0: no limit */
 	bool terminated;	/* SIGTERM was sent */
-	long long passed;	/* octets, to run->output */
-	struct stderr_lines stderr_lines;	/* to stderr */
+	long long copied;	/* bytes of stdout, for run->output_max */
+	struct stderr_lines stderr_lines;
 };
 
-/* A verdict, or a message, of which a part is missing is none. */
-static const char unheard[] = "its output could not be read";
+/* Output of which a part may be missing must not be used. */
+static const char unreadable[] = "cannot read its output";
 
 static bool
 needs_shell(const char *command)
@@ -43,9 +47,9 @@ needs_shell(const char *command)
 	return equals && equals < word + strcspn(word, " \t\"'\\");
 }
 
-/* The next word, unquoted into out.  False where a quote has no end. */
+/* Append the next word, unquoted, to *out.  False: a quote has no end. */
 static bool
-take_word(const char **p, char **out)
+unquote_word(const char **p, char **out)
 {
 	const char *s = *p;
 	char quote = '\0';
@@ -66,11 +70,11 @@ take_word(const char **p, char **out)
 }
 
 /*
- * Would sh(1) run anything that stands behind this?  It would not behind a
- * comment, and not as arguments of this command behind ; or &.
+ * Would sh(1) pass words that follow this command as arguments to it?  Not
+ * after a comment, and not after a ; or & at the end.
  */
 static bool
-takes_arguments(const char *command)
+accepts_arguments(const char *command)
 {
 	const char *end = command + strlen(command), *p;
 
@@ -85,7 +89,7 @@ takes_arguments(const char *command)
 }
 
 static const char *
-split(struct hook *h)
+split_words(struct hook *h)
 {
 	const size_t len = strlen(h->command);
 	const char *p = h->command + strspn(h->command, " \t");
@@ -97,11 +101,11 @@ split(struct hook *h)
 		return "out of memory";
 	while (*p) {
 		h->argv[n++] = words;
-		if (!take_word(&p, &words))
-			return "a quote has no end";
+		if (!unquote_word(&p, &words))
+			return "unterminated quote";
 	}
 	if (n == 0)
-		return "there is no command";
+		return "the command is empty";
 	h->argv[n] = (char *)h->argument;
 	return NULL;
 }
@@ -115,16 +119,16 @@ is_executable(const char *path)
 	    access(path, X_OK) == 0;
 }
 
-/* Replace the command's name by its path. */
+/* Replace the name of the command by its path. */
 static const char *
-resolve(char **name)
+find_in_path(char **name)
 {
 	const char *dir = getenv("PATH"), *end;
 	char path[4096];
 
 	if (strchr(*name, '/'))
 		return is_executable(*name) ? NULL :
-		    "it is not there, or not executable";
+		    "it does not exist or is not executable";
 	for (dir = dir ? dir : "/usr/bin:/bin"; dir; dir = end) {
 		end = strchr(dir, ':');
 		snprintf(path, sizeof path, "%.*s/%s",
@@ -135,7 +139,7 @@ resolve(char **name)
 		}
 		end = end ? end + 1 : NULL;
 	}
-	return "there is no such command in PATH";
+	return "command not found in PATH";
 }
 
 const char *
@@ -148,16 +152,16 @@ hook_parse(struct hook *h, const char *command, const char *argument)
 	if (needs_shell(command)) {
 		if (!argument)
 			return NULL;
-		if (!takes_arguments(command))
-			return "it does not end in what takes an argument";
+		if (!accepts_arguments(command))
+			return "no argument can be appended to it";
 		with = malloc(strlen(command) + sizeof PARAMETERS);
 		if (!with)
 			return "out of memory";
 		h->command = strcat(strcpy(with, command), PARAMETERS);
 		return NULL;
 	}
-	error = split(h);
-	return error ? error : resolve(&h->argv[0]);
+	error = split_words(h);
+	return error ? error : find_in_path(&h->argv[0]);
 }
 
 void
@@ -167,7 +171,7 @@ hook_hide_descriptors(void)
 	struct dirent *e;
 	int fd;
 
-	if (!d) {		/* those that a shell's user can name */
+	if (!d) {		/* no /dev/fd: all that are likely */
 		for (fd = STDERR_FILENO + 1; fd < 256; fd++)
 			fcntl(fd, F_SETFD, FD_CLOEXEC);
 		return;
@@ -178,9 +182,9 @@ hook_hide_descriptors(void)
 	closedir(d);
 }
 
-/* Start it.  Returns 0, or an error number. */
+/* Start the process.  Returns 0, or an error number. */
 static int
-spawn(struct running *r, int out, int err)
+spawn_hook(struct running *r, int out, int err)
 {
 	const struct hook_run *run = r->run;
 	const int fds[] = { run->input, out, err, run->credentials };
@@ -194,7 +198,7 @@ spawn(struct running *r, int out, int err)
 }
 
 static int
-start(struct running *r)
+start_hook(struct running *r)
 {
 	int out[2], err[2], error;
 
@@ -206,10 +210,10 @@ start(struct running *r)
 		close(out[1]);
 		return error;
 	}
-	/* O_NONBLOCK is our ends' alone: commands don't expect EAGAIN */
+	/* only our ends are nonblocking: commands don't expect EAGAIN */
 	fcntl(out[1], F_SETFL, 0);
 	fcntl(err[1], F_SETFL, 0);
-	error = spawn(r, out[1], err[1]);
+	error = spawn_hook(r, out[1], err[1]);
 	close(out[1]);
 	close(err[1]);
 	r->out = out[0];
@@ -218,14 +222,14 @@ start(struct running *r)
 }
 
 static void
-take_stderr(struct running *r, const char *p, size_t n)
+add_stderr(struct running *r, const char *p, size_t n)
 {
 	r->run->complained = true;
 	stderr_lines_add(&r->stderr_lines, p, n);
 }
 
 static void
-give_up(struct running *r, const char *why)
+terminate_hook(struct running *r, const char *why)
 {
 	if (!r->run->failed)
 		r->run->failed = why;
@@ -240,17 +244,17 @@ give_up(struct running *r, const char *why)
 }
 
 static void
-take_stdout(struct running *r, const char *p, size_t n)
+add_stdout(struct running *r, const char *p, size_t n)
 {
 	struct hook_run *run = r->run;
 	size_t room = HOOK_OUTPUT_MAX - run->n_out;
 
-	r->passed += (long long)n;
+	r->copied += (long long)n;
 	if (run->output >= 0 && !run->failed) {
-		if (run->output_max && r->passed > run->output_max)
-			give_up(r, "its output is too large");
+		if (run->output_max && r->copied > run->output_max)
+			terminate_hook(r, "its output is too large");
 		else if (file_write(run->output, p, n) < 0)
-			give_up(r, "its output could not be written");
+			terminate_hook(r, "cannot store its output");
 	}
 	if (n > room)
 		n = room;
@@ -259,12 +263,12 @@ take_stdout(struct running *r, const char *p, size_t n)
 }
 
 /*
- * Read some of what is there, so that a flood ends at its deadline.  The
- * descriptor is closed at end of file.  Returns how many octets it was.
+ * Read one block only, so that a flood can't delay the deadline.  Closes the
+ * descriptor at end of file.  Returns the number of bytes.
  */
 static ssize_t
-take(struct running *r, int *fd,
-    void (*with)(struct running *, const char *, size_t))
+read_output(struct running *r, int *fd,
+    void (*add)(struct running *, const char *, size_t))
 {
 	char buf[65536];
 	ssize_t n;
@@ -273,34 +277,37 @@ take(struct running *r, int *fd,
 		return 0;
 	n = read(*fd, buf, sizeof buf);
 	if (n > 0) {
-		with(r, buf, (size_t)n);
+		add(r, buf, (size_t)n);
 		return n;
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (n < 0)
-		give_up(r, unheard);
+		terminate_hook(r, unreadable);
 	close(*fd);
 	*fd = -1;
 	return 0;
 }
 
-/* Read what was there when it ended; who escaped may write for ever. */
+/*
+ * Read what was in the pipe when the command exited, and no more: a process
+ * that has left its group may still be writing.
+ */
 static void
-take_rest(struct running *r, int *fd,
-    void (*with)(struct running *, const char *, size_t))
+read_remaining_output(struct running *r, int *fd,
+    void (*add)(struct running *, const char *, size_t))
 {
 	int left = 0;
 
 	if (*fd >= 0 && ioctl(*fd, FIONREAD, &left) < 0)
-		give_up(r, unheard);
+		terminate_hook(r, unreadable);
 	while (left > 0 && *fd >= 0)
-		left -= (int)take(r, fd, with);
+		left -= (int)read_output(r, fd, add);
 }
 
-/* When others may want its client's place; 0: when the rival polls readable. */
+/* Check for pressure.  Returns when to check again, as check_pressure does. */
 static long long
-look_for_others(struct running *r)
+check_hook_pressure(struct running *r)
 {
 	struct hook_run *run = r->run;
 	long long at = 0;
@@ -308,64 +315,66 @@ look_for_others(struct running *r)
 	if (!r->terminated && run->check_pressure)
 		at = run->check_pressure(run->ctx);
 	if (at < 0)
-		give_up(r, "others want the place of its client");
+		terminate_hook(r, "other clients need the worker");
 	return at < 0 ? 0 : at;
 }
 
-/* Wait for one of them, to the deadline at most, or until the time `look`. */
+/* Wait for output until the deadline, or until the time `recheck`. */
 static int
-wait_for(const struct running *r, struct pollfd *p, nfds_t n, long long look)
+wait_for_output(const struct running *r, struct pollfd *p, nfds_t n,
+    long long recheck)
 {
-	const long long until = look && (!r->deadline || look < r->deadline) ?
-	    look : r->deadline;
+	const bool early = recheck && (!r->deadline || recheck < r->deadline);
+	const long long until = early ? recheck : r->deadline;
 	const long long left = until ? until - clock_ms() : -1;
 
 	return clock_poll(p, n, until && left < 0 ? 0 : left,
 	    r->run->wait_mask);
 }
 
-/* Wait for the next thing to happen, and see to it. */
+/* Wait for the next event, and handle it. */
 static void
-attend(struct running *r)
+handle_next_event(struct running *r)
 {
 	struct hook_run *run = r->run;
-	const long long look = look_for_others(r);
+	const long long recheck = check_hook_pressure(r);
 	struct pollfd p[] = {
 		{ .fd = r->out, .events = POLLIN },
 		{ .fd = r->err, .events = POLLIN },
 		{ .fd = r->terminated ? -1 : run->peer },
-		{ .fd = r->terminated || !run->check_pressure || look ? -1 :
+		{ .fd = r->terminated || !run->check_pressure || recheck ? -1 :
 		    run->pressure_fd, .events = POLLIN },
 	};
 	int ready;
 
 	if (r->deadline && clock_ms() >= r->deadline) {
-		give_up(r, "it took too long");
+		terminate_hook(r, "timed out");
 		return;
 	}
-	ready = wait_for(r, p, sizeof p / sizeof *p, look);
+	ready = wait_for_output(r, p, sizeof p / sizeof *p, recheck);
 	if (ready > 0 && p[2].revents & (POLLHUP | POLLERR)) {
 		run->lost = true;
-		give_up(r, "the connection is gone");
+		terminate_hook(r, "the connection was lost");
 	} else if (!r->terminated && run->stop && *run->stop) {
-		give_up(r, "the server is shutting down");
+		terminate_hook(r, "the server is shutting down");
 	}
-	take(r, &r->out, take_stdout);
-	take(r, &r->err, take_stderr);
+	read_output(r, &r->out, add_stdout);
+	read_output(r, &r->err, add_stderr);
 }
 
 /*
- * It has exited: end its children, take its last words, let it go.  A stop that
- * came while no signal was let in, and may have killed it, is noticed now.
+ * The command has exited: kill the rest of its group, read the remaining output
+ * and reap it.  A stop signal that arrived while signals were blocked, and may
+ * have ended the command, is handled now.
  */
 static void
-reap(struct running *r)
+reap_hook(struct running *r)
 {
 	int status;
 
 	kill(-r->pid, SIGKILL);
-	take_rest(r, &r->out, take_stdout);
-	take_rest(r, &r->err, take_stderr);
+	read_remaining_output(r, &r->out, add_stdout);
+	read_remaining_output(r, &r->err, add_stderr);
 	stderr_lines_finish(&r->stderr_lines);
 	while (waitpid(r->pid, &status, 0) < 0)
 		if (errno != EINTR) {
@@ -376,12 +385,15 @@ reap(struct running *r)
 	if (WIFEXITED(status))
 		r->run->status = WEXITSTATUS(status);
 	else if (!r->run->failed)
-		r->run->failed = "it was killed by a signal";
+		r->run->failed = "killed by a signal";
 }
 
-/* Half a line misleads; but half a refusal, if it is all, still refuses. */
+/*
+ * An incomplete line could be misread, so it is dropped; but if it is the only
+ * one it is kept, because part of a rejection still rejects.
+ */
 static void
-drop_cut_line(struct hook_run *run)
+drop_partial_line(struct hook_run *run)
 {
 	const char *end = memrchr(run->out, '\n', run->n_out);
 
@@ -408,13 +420,13 @@ hook_run(struct hook_run *run)
 	run->n_out = 0;
 	if (run->input >= 0)
 		lseek(run->input, 0, SEEK_SET);
-	error = start(&r);
+	error = start_hook(&r);
 	if (error) {
 		run->failed = strerror(error);
 	} else {
 		while (!process_has_exited(r.pid))
-			attend(&r);
-		reap(&r);
+			handle_next_event(&r);
+		reap_hook(&r);
 	}
 	if (r.out >= 0)
 		close(r.out);
@@ -422,5 +434,5 @@ hook_run(struct hook_run *run)
 		close(r.err);
 	run->out[run->n_out] = '\0';
 	if (run->n_out == HOOK_OUTPUT_MAX)
-		drop_cut_line(run);
+		drop_partial_line(run);
 }
