@@ -145,7 +145,7 @@ from() {
 	printf '%s\n' 'alice@mx.example' 'info@mx.example alice@mx.example' \
 	    '*@mx.example' >"$tmp/srv/mail/mailboxes.txt"
 	rcpt Alice+x@MX.example '250 2.1.5 Ok'
-	rcpt bob@mx.example '550 5.1.1 Nobody of that name is here'
+	rcpt bob@mx.example '550 5.1.1 No such user here'
 	rcpt '"* x"@mx.example' '550 5.1.1'
 	rcpt '"alice@mx.example "@mx.example' '550 5.1.1'
 	say "${hello[@]}" 'MAIL FROM:<a@c.example>' 'RCPT TO:<info@mx.example>' \
@@ -163,9 +163,9 @@ from() {
 	from '' 250
 	from alice 250
 	from alice@xspam.example 250
-	from alice@SPAM.example '550 5.7.1 No mail from spam.example is taken here'
-	from 'alice@Bücher.example' '550 5.7.1 No mail from xn--bcher-kva.example'
-	from '"x@good.test"@a.b.bad.test' '550 5.7.1 No mail from bad.test'
+	from alice@SPAM.example '550 5.7.1 Mail from spam.example is not accepted'
+	from 'alice@Bücher.example' '550 5.7.1 Mail from xn--bcher-kva.example'
+	from '"x@good.test"@a.b.bad.test' '550 5.7.1 Mail from bad.test'
 	from 'alice@[192.0.2.1]' 250
 	rm "$tmp/srv/mail/unwanted.txt"
 	from alice@c.example '451 4.3.0'

@@ -95,6 +95,22 @@ is_alive() {
 	alive=$now
 }
 
+@test "a further port is opened by a restart of the service" {
+	boot smtpd.service smtpd.service smtpd.socket
+	sed -e 's/^ListenStream=.*/ListenStream=587/' \
+		-e 's/^FileDescriptorName=.*/&\nService=smtpd.service/' \
+		"$root/contrib/systemd/smtpd.socket" |
+		inside tee /run/units/smtpd-submission.socket
+	printf '[Service]\nSockets=smtpd-submission.socket\n' |
+		inside tee /run/units/smtpd.service.d/port.conf
+	inside systemctl daemon-reload
+	run ! inside systemctl start smtpd-submission.socket
+	inside systemctl restart smtpd
+	send_inside
+	send_inside --port 587
+	keeps 2
+}
+
 @test "a master that hangs is noticed by the watchdog, and replaced" {
 	boot smtpd.service smtpd.service smtpd.socket
 	inside sh -c 'mkdir -p /run/units/smtpd.service.d &&
