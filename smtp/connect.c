@@ -41,7 +41,7 @@ connect_check_limit(struct session *s)
 	const long long limit = s->options->max_per_client;
 
 	enter_client(s, is_limited_per_client(s));
-	if (!limit || scoreboard_same(s->options->board) <= limit)
+	if (!limit || scoreboard_same_client(s->options->board) <= limit)
 		return reply_none();
 	enter_client(s, false);	/* it does not count */
 	scoreboard_count(s->options->board, COUNT_PER_CLIENT, 1);

@@ -1,4 +1,7 @@
-/* A fixed pool of worker processes. */
+/*
+ * A fixed pool of worker processes.  The master sleeps until a signal or the
+ * next deadline.  It serves nothing itself.
+ */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -15,45 +18,46 @@
 enum {
 	YOUNG = 1000,			/* ms */
 	BACK_OFF_LEAST = 100,		/* ms */
-	BACK_OFF_MOST = 1000,		/* ms: one slot, one fork a second */
+	BACK_OFF_MOST = 1000,		/* ms */
 	SAME_SIGNAL = 1000,	/* ms: timeout(1) and others send it twice */
 	DRAIN_GRACE = 3 * 1000,		/* ms to end by themselves */
-	LOOK_AGAIN = 10,		/* ms: do the new workers accept? */
-	IDLE_LOOK = 500,		/* ms: is there a session? */
-	LEAVE_PATIENCE = 2 * 1000,	/* ms: a late client is served first */
-	ROOM_PATIENCE = 1000,	/* ms: the idle ones make room by themselves */
+	LOOK_AGAIN = 10,		/* ms until the next check for new
+					   workers that accept */
+	IDLE_LOOK = 500,		/* ms between checks for sessions */
+	LEAVE_PATIENCE = 2 * 1000,	/* ms for idle workers to end */
+	ROOM_PATIENCE = 1000,	/* ms for idle former workers to end */
 };
 
 struct worker {
 	struct pool_worker is;	/* pid 0: none */
 	long long delay;	/* of its next start */
-	long long start_at;	/* when none runs */
+	long long start_at;	/* of the next one, if none runs */
 };
 
 struct pool {
 	const struct pool_options *options;
 	struct worker *workers;
-	struct pool_worker *former;	/* pid 0: gone */
+	struct pool_worker *former;
 	unsigned n_former;
-	bool crowded;		/* a fork has failed */
+	bool fork_failed;	/* former workers retire to make room */
 	bool claimed;		/* room for another pool is wanted */
-	long long short_since;	/* a worker could not start; 0: all could */
-	long long evict_at;	/* when the oldest make room; 0: never */
-	bool ready;		/* the caller was told */
-	bool hung_up;		/* SIGHUP came before that */
+	long long short_since;	/* a worker failed to start; 0: none */
+	long long evict_at;	/* of the oldest former ones; 0: never */
+	bool ready;		/* ready() was called */
+	bool hangup_pending;	/* SIGHUP came before ready */
 	unsigned alive;
-	unsigned long long sessions;	/* at the last look */
+	unsigned long long sessions;	/* at the last check */
 	long long idle_since;
-	long long leave_since;	/* the idle pool leaves; 0: it does not */
+	long long leave_since;	/* the idle pool ends; 0: it does not */
 	bool draining;
 	long long tick_at;		/* -1: never */
 	long long drain_began;
-	unsigned killed;	/* workers that did not end by themselves */
+	unsigned killed;	/* how many workers */
 	long long kill_at;	/* 0: never */
 	sigset_t signals;
 };
 
-/* Ask the kernel for SIGTERM when the master dies, however it does. */
+/* Have the kernel send SIGTERM when the master dies. */
 static void
 follow_master(pid_t master)
 {
@@ -64,9 +68,9 @@ follow_master(pid_t master)
 		_exit(0);
 }
 
-/* Fork a worker that has this slot.  False if that failed. */
+/* Fork a worker with this slot.  Returns false on failure. */
 static bool
-start_in(struct pool *p, struct worker *w, unsigned slot)
+fork_worker(struct pool *p, struct worker *w, unsigned slot)
 {
 	const unsigned number = (unsigned)(w - p->workers) + 1;
 	const struct pool_options *o = p->options;
@@ -74,7 +78,7 @@ start_in(struct pool *p, struct worker *w, unsigned slot)
 
 	if (pid == 0) {
 		follow_master(master);
-		scoreboard_sit(o->board, slot, number);
+		scoreboard_join(o->board, slot, number);
 		_exit(o->work(o->ctx));
 	}
 	if (pid < 0) {
@@ -90,26 +94,26 @@ start_in(struct pool *p, struct worker *w, unsigned slot)
 }
 
 static void
-start(struct pool *p, struct worker *w)
+start_worker(struct pool *p, struct worker *w)
 {
 	int slot = scoreboard_assign(p->options->board);
 
-	if (slot >= 0 && start_in(p, w, (unsigned)slot)) {
+	if (slot >= 0 && fork_worker(p, w, (unsigned)slot)) {
 		p->short_since = 0;
 		return;
 	}
 	if (!p->short_since)
 		p->short_since = clock_ms();
 	if (slot >= 0) {
-		p->crowded = true;
+		p->fork_failed = true;
 		w->delay = BACK_OFF_MOST;
 	}
 	w->start_at = clock_ms() + (slot < 0 ? BACK_OFF_LEAST : w->delay);
 }
 
-/* A worker has ended: say why, if there was no reason to. */
+/* Release the slot of a worker that has ended, and log it if it died. */
 static void
-lay_out(struct pool *p, const struct pool_worker *w, int status,
+reap_worker(struct pool *p, const struct pool_worker *w, int status,
     long long delay)
 {
 	struct log_line l;
@@ -136,9 +140,9 @@ lay_out(struct pool *p, const struct pool_worker *w, int status,
 	log_end(&l);
 }
 
-/* One of ours is gone: when will it be replaced? */
+/* A worker of this pool has ended: set the time of its replacement. */
 static void
-bury(struct pool *p, struct worker *w, int status)
+schedule_replacement(struct pool *p, struct worker *w, int status)
 {
 	long long now = clock_ms();
 
@@ -150,25 +154,25 @@ bury(struct pool *p, struct worker *w, int status)
 		w->delay *= 2;
 	else
 		w->delay = BACK_OFF_MOST;
-	lay_out(p, &w->is, status, w->delay);
+	reap_worker(p, &w->is, status, w->delay);
 	w->is.pid = 0;
 	w->start_at = now + w->delay;
 }
 
-/* A child has ended: which one?  False if it is no worker. */
+/* Handle a child that has ended.  Returns false if it is not a worker. */
 static bool
-bury_any(struct pool *p, pid_t pid, int status)
+handle_ended(struct pool *p, pid_t pid, int status)
 {
 	unsigned i;
 
 	for (i = 0; i < p->options->workers; i++)
 		if (p->workers[i].is.pid == pid) {
-			bury(p, &p->workers[i], status);
+			schedule_replacement(p, &p->workers[i], status);
 			return true;
 		}
 	for (i = 0; i < p->n_former; i++)
 		if (p->former[i].pid == pid) {
-			lay_out(p, &p->former[i], status, -1);
+			reap_worker(p, &p->former[i], status, -1);
 			p->former[i] = p->former[--p->n_former];
 			return true;
 		}
@@ -176,14 +180,14 @@ bury_any(struct pool *p, pid_t pid, int status)
 }
 
 static void
-reap(struct pool *p)
+reap_children(struct pool *p)
 {
 	bool ended = false;
 	pid_t pid;
 	int status;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (bury_any(p, pid, status))
+		if (handle_ended(p, pid, status))
 			ended = true;
 		else if (!p->draining)
 			p->options->child(p->options->ctx, p, pid, status);
@@ -206,7 +210,7 @@ signal_workers(const struct pool *p, int sig)
 		kill(p->former[i].pid, sig);
 }
 
-/* Does one of our own workers wait for a client, or serve one? */
+/* Does a worker of this pool wait for a client, or serve one? */
 static bool
 is_accepting(const struct pool *p)
 {
@@ -221,9 +225,9 @@ is_accepting(const struct pool *p)
 	return false;
 }
 
-/* The next that a former worker is told, and when; -1: nothing any more. */
+/* When a former worker enters its next stage; -1: never. */
 static long long
-next_stage(const struct pool *p, const struct pool_worker *w)
+stage_deadline(const struct pool *p, const struct pool_worker *w)
 {
 	const long long patience = p->options->drain_timeout;
 
@@ -237,7 +241,7 @@ next_stage(const struct pool *p, const struct pool_worker *w)
 	    (w->stage == POOL_STOPPING ? DRAIN_GRACE : 0);
 }
 
-/* A former worker ends before its session does. */
+/* Log that a former worker is stopped before the end of its session. */
 static void
 log_stopping(const struct pool *p, const struct pool_worker *w,
     const char *reason)
@@ -256,11 +260,11 @@ log_stopping(const struct pool *p, const struct pool_worker *w,
 }
 
 static void
-advance(struct pool *p, struct pool_worker *w, long long now)
+advance_stage(struct pool *p, struct pool_worker *w, long long now)
 {
 	switch (w->stage) {
 	case POOL_SERVING:
-		p->crowded = false;
+		p->fork_failed = false;
 		kill(w->pid, SIGHUP);
 		w->stage = POOL_RETIRING;
 		break;
@@ -277,10 +281,9 @@ advance(struct pool *p, struct pool_worker *w, long long now)
 }
 
 /*
- * Former workers retire once ours accept.  Where ours can't be forked, one of
- * the former makes room, and the others go on meanwhile.  Those that take too
- * long are asked to stop, and then are killed.  Returns for how long there is
- * nothing to do, -1: for ever.
+ * Retire former workers once a new one accepts.  If a fork has failed, retire
+ * one of them at a time to make room.  Those that exceed drain_timeout are
+ * stopped, and then killed.  Returns the ms until the next stage; -1: none.
  */
 static long long
 retire_former(struct pool *p)
@@ -293,12 +296,13 @@ retire_former(struct pool *p)
 	for (i = 0; i < p->n_former; i++) {
 		struct pool_worker *w = &p->former[i];
 
-		at = next_stage(p, w);
-		if (w->stage == POOL_SERVING && !may_retire && !p->crowded) {
+		at = stage_deadline(p, w);
+		if (w->stage == POOL_SERVING && !may_retire &&
+		    !p->fork_failed) {
 			at = now + LOOK_AGAIN;
 		} else if (at >= 0 && at <= now) {
-			advance(p, w, now);
-			at = next_stage(p, w);
+			advance_stage(p, w, now);
+			at = stage_deadline(p, w);
 		}
 		if (at >= 0 && (next < 0 || at - now < next))
 			next = at - now;
@@ -306,9 +310,9 @@ retire_former(struct pool *p)
 	return next;
 }
 
-/* How many former workers more have to go than go soon by themselves? */
+/* How many former workers must be stopped, besides those killed already? */
 static unsigned
-lacking(const struct pool *p)
+count_evictions(const struct pool *p)
 {
 	const unsigned slots = scoreboard_slots(p->options->board);
 	unsigned i, gone = 0, need = 0;
@@ -319,13 +323,13 @@ lacking(const struct pool *p)
 		need += !p->workers[i].is.pid;
 	for (i = 0; i < p->n_former; i++) {
 		if (p->former[i].stage == POOL_SERVING)
-			return 0;	/* it retires first */
+			return 0;	/* they retire first */
 		gone += p->former[i].stage >= POOL_KILLED;
 	}
 	return need > gone ? need - gone : 0;
 }
 
-/* The oldest former worker is asked to stop, and has little time for it. */
+/* Stop the oldest former worker.  It is killed after DRAIN_GRACE. */
 static void
 evict_oldest(struct pool *p)
 {
@@ -346,16 +350,15 @@ evict_oldest(struct pool *p)
 }
 
 /*
- * A full pool of the newest workers comes first: where there is no room for it,
- * the oldest former ones go, whatever they serve; but those that are idle have
- * a moment to go by themselves.  Returns for how long there is nothing to do,
- * -1: for ever.
+ * A full pool of the newest workers has priority.  If there is no room for it,
+ * stop the oldest former workers, whatever they serve, after a moment in which
+ * idle ones end by themselves.  Returns the ms until that; -1: nothing to do.
  */
 static long long
 make_room(struct pool *p)
 {
 	const long long now = clock_ms();
-	unsigned need = lacking(p);
+	unsigned need = count_evictions(p);
 
 	if (need && !p->evict_at)
 		p->evict_at = now + ROOM_PATIENCE;
@@ -371,7 +374,7 @@ make_room(struct pool *p)
 	return 0;
 }
 
-/* Is there as much of it as was claimed? */
+/* Call room() if there is as much room as was claimed. */
 static void
 grant_room(struct pool *p)
 {
@@ -405,9 +408,9 @@ begin_drain(struct pool *p, int sig)
 	p->options->drain(p->options->ctx);
 }
 
-/* Start what is due.  Returns how long nothing else will be, -1: for ever. */
+/* Start workers that are due.  Returns the ms until the next one; -1: none. */
 static long long
-start_due(struct pool *p)
+start_due_workers(struct pool *p)
 {
 	long long next = -1, wait, now = clock_ms();
 	unsigned i;
@@ -416,7 +419,7 @@ start_due(struct pool *p)
 		struct worker *w = &p->workers[i];
 
 		if (!w->is.pid && w->start_at <= now)
-			start(p, w);
+			start_worker(p, w);
 		wait = w->start_at - now;
 		if (!w->is.pid && (next < 0 || wait < next))
 			next = wait;
@@ -425,13 +428,13 @@ start_due(struct pool *p)
 }
 
 /*
- * Nobody came for so long: the workers retire, and the pool leaves when the
- * last one has.  Who came at the last moment is served, and if that takes
- * longer the pool is filled up again, for nobody else listens meanwhile.
- * Returns when to look again, in ms.
+ * After idle_exit without a session, retire the workers; the pool ends with the
+ * last one.  A client that comes at the last moment is served, and if that
+ * takes longer than LEAVE_PATIENCE the pool is filled again, because no other
+ * process accepts.  Returns the ms until the next check; -1: none.
  */
 static long long
-watch_idleness(struct pool *p)
+check_idle_exit(struct pool *p)
 {
 	const struct pool_options *o = p->options;
 	const unsigned long long sessions =
@@ -454,7 +457,7 @@ watch_idleness(struct pool *p)
 	return IDLE_LOOK;
 }
 
-/* Wait for a signal, at most so many ms (-1: for ever).  0 at the time-out. */
+/* Wait for a signal for so many ms (-1: no limit).  Returns 0 at a timeout. */
 static int
 wait_signal(const struct pool *p, long long ms)
 {
@@ -469,9 +472,9 @@ wait_signal(const struct pool *p, long long ms)
 	return sig < 0 ? 0 : sig;
 }
 
-/* Do what is due by the clock.  Returns for how long nothing else is. */
+/* Call tick() if it is due.  Returns the ms until the next call; -1: none. */
 static long long
-tick(struct pool *p)
+run_tick(struct pool *p)
 {
 	const long long now = clock_ms();
 
@@ -483,9 +486,9 @@ tick(struct pool *p)
 	return p->tick_at < 0 ? -1 : p->tick_at - now;
 }
 
-/* The shorter of two times; -1 is for ever. */
+/* The shorter of two waits; -1: no limit. */
 static long long
-shorter(long long a, long long b)
+min_wait(long long a, long long b)
 {
 	if (a < 0 || b < 0)
 		return a < 0 ? b : a;
@@ -493,14 +496,14 @@ shorter(long long a, long long b)
 }
 
 static void
-handle(struct pool *p, int sig)
+handle_signal(struct pool *p, int sig)
 {
 	if (sig == SIGCHLD)
-		reap(p);
+		reap_children(p);
 	else if (sig == SIGUSR1)
 		p->options->report(p->options->ctx);
 	else if (sig == SIGHUP && !p->ready)
-		p->hung_up = true;
+		p->hangup_pending = true;
 	else if (sig == SIGHUP && !p->draining)
 		p->options->hangup(p->options->ctx);
 	else if (sig == SIGHUP)
@@ -511,39 +514,39 @@ handle(struct pool *p, int sig)
 		p->kill_at = clock_ms();
 }
 
-/* Do what is due.  Returns for how long nothing else is. */
+/* Do what is due.  Returns the ms until something is; -1: nothing. */
 static long long
-work_off(struct pool *p)
+run_due_work(struct pool *p)
 {
-	long long next = watch_idleness(p);
+	long long next = check_idle_exit(p);
 
 	if (!p->leave_since)
-		next = shorter(next, start_due(p));
+		next = min_wait(next, start_due_workers(p));
 	if (!p->ready && p->alive > p->n_former) {
 		p->ready = true;
 		p->options->ready(p->options->ctx);
-		if (p->hung_up)
+		if (p->hangup_pending)
 			p->options->hangup(p->options->ctx);
 	}
 	grant_room(p);
-	next = shorter(next, retire_former(p));
-	next = shorter(next, make_room(p));
-	return shorter(next, tick(p));
+	next = min_wait(next, retire_former(p));
+	next = min_wait(next, make_room(p));
+	return min_wait(next, run_tick(p));
 }
 
 static void
-run(struct pool *p)
+serve_until_stopped(struct pool *p)
 {
 	while (!p->draining && !(p->leave_since && p->alive == 0))
-		handle(p, wait_signal(p, work_off(p)));
+		handle_signal(p, wait_signal(p, run_due_work(p)));
 }
 
 static void
-drain(struct pool *p)
+drain_workers(struct pool *p)
 {
 	long long left = -1;
 
-	reap(p);
+	reap_children(p);
 	while (p->alive) {
 		if (p->kill_at) {
 			left = p->kill_at - clock_ms();
@@ -554,8 +557,8 @@ drain(struct pool *p)
 				left = BACK_OFF_LEAST;
 			}
 		}
-		handle(p, wait_signal(p, shorter(left, tick(p))));
-		reap(p);
+		handle_signal(p, wait_signal(p, min_wait(left, run_tick(p))));
+		reap_children(p);
 	}
 }
 
@@ -574,7 +577,7 @@ pool_workers(const struct pool *p, struct pool_worker *out, unsigned n)
 }
 
 static void
-take_former(struct pool *p)
+adopt_former(struct pool *p)
 {
 	const struct pool_options *o = p->options;
 	unsigned i;
@@ -596,7 +599,7 @@ pool_run(const struct pool_options *options)
 	p.former = calloc(options->n_former + 1, sizeof *p.former);
 	if (!p.workers || !p.former)
 		fatal(EX_OSERR, "no memory for %u workers", options->workers);
-	signal(SIGCHLD, SIG_DFL);	/* it may have been ignored for us */
+	signal(SIGCHLD, SIG_DFL);	/* the starter may have ignored it */
 	sigemptyset(&p.signals);
 	sigaddset(&p.signals, SIGTERM);
 	sigaddset(&p.signals, SIGINT);
@@ -604,10 +607,10 @@ pool_run(const struct pool_options *options)
 	sigaddset(&p.signals, SIGHUP);
 	sigaddset(&p.signals, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &p.signals, NULL);
-	take_former(&p);
-	reap(&p);	/* SIG_DFL has dropped a SIGCHLD that was pending */
-	run(&p);
-	drain(&p);
+	adopt_former(&p);
+	reap_children(&p);	/* SIG_DFL drops a pending SIGCHLD */
+	serve_until_stopped(&p);
+	drain_workers(&p);
 	free(p.workers);
 	free(p.former);
 	return p.killed;

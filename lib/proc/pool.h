@@ -1,8 +1,8 @@
 /*
- * A fixed pool of worker processes: the master forks them, replaces those
- * that die, and asks them to stop.  It does not know what they do.  A program
- * that takes this one's place in the same process finds workers that are its
- * children, too: it lets them come to their end beside its own.
+ * A fixed pool of worker processes.  The master forks them, replaces those that
+ * die, and stops them.  It does not know what they do.  After a restart, the
+ * workers of the former program are still children of this process: they finish
+ * beside the new ones.
  */
 #ifndef POOL_H
 #define POOL_H
@@ -14,9 +14,9 @@
 
 struct pool;
 
-#define POOL_NO_SLOT	UINT_MAX	/* on a scoreboard that is not ours */
+#define POOL_NO_SLOT	UINT_MAX	/* its scoreboard was not adopted */
 
-/* A worker, as one master tells the next of it. */
+/* A worker, as it is handed over at a restart. */
 struct pool_worker {
 	pid_t pid;
 	unsigned number;	/* in its pool, from 1 */
@@ -25,65 +25,66 @@ struct pool_worker {
 	enum pool_stage {
 		POOL_SERVING,
 		POOL_RETIRING,	/* SIGHUP: no further session */
-		POOL_STOPPING,	/* SIGTERM: what it serves, it cuts short */
-		POOL_KILLED,
-		POOL_EVICTED,	/* SIGTERM, to make room; soon it is killed */
+		POOL_STOPPING,	/* SIGTERM: its session ends early */
+		POOL_KILLED,	/* SIGKILL */
+		POOL_EVICTED,	/* SIGTERM to make room; SIGKILL follows */
 		POOL_STAGES
 	} stage;
-	long long stage_since;	/* likewise */
+	long long stage_since;	/* likewise, of the stage */
 };
 
 struct pool_options {
 	unsigned workers;
-	long long drain_timeout;	/* ms; 0: as long as it takes */
+	long long drain_timeout;	/* ms; 0: no limit */
 	struct scoreboard *board;	/* each worker has its slot there */
-	/* Those of a former master; the new ones serve before they retire. */
+	/* Of the former master; they retire once the new workers serve. */
 	const struct pool_worker *former;
 	unsigned n_former;
-	/* Leave when there was no session for so long, in ms; 0: never. */
+	/* End when there was no session for so long, in ms; 0: never. */
 	long long idle_exit;
-	unsigned sessions;		/* the board's counter of them */
+	unsigned sessions;		/* their counter on the board */
 	/*
-	 * A worker's whole life, in the child; what it returns is its exit
-	 * status.  SIGTERM, SIGINT, SIGHUP, SIGCHLD and SIGUSR1 are blocked;
-	 * SIGTERM asks it to stop, and comes when the master died, too; SIGHUP
-	 * asks it to stop when its session is over.
+	 * In the child: the whole life of a worker.  Returns its exit status.
+	 * SIGTERM, SIGINT, SIGHUP, SIGCHLD and SIGUSR1 are blocked at first.
+	 * SIGTERM asks the worker to stop, and is also sent when the master
+	 * dies.  SIGHUP asks it to stop after its session.
 	 */
 	int (*work)(void *ctx);
-	/* In the master: there are workers, at last; the drain begins. */
+	/* The other callbacks are in the master.  The first worker runs. */
 	void (*ready)(void *ctx);
+	/* The pool stops: no further connections. */
 	void (*drain)(void *ctx);
-	/* Workers have ended: what they share with others may have suffered. */
+	/* Workers have ended; they may have damaged what all share. */
 	void (*ended)(void *ctx);
-	/* SIGHUP came; a child that is no worker has ended. */
+	/* SIGHUP came. */
 	void (*hangup)(void *ctx);
+	/* A child that is not a worker has ended. */
 	void (*child)(void *ctx, struct pool *, pid_t, int status);
-	/* There is room, as pool_claim_room() asked. */
+	/* There is the room that pool_claim_room() asked for. */
 	void (*room)(void *ctx, const struct pool *);
 	/* SIGUSR1 came. */
 	void (*report)(void *ctx);
-	/* What is due by the clock; returns in how many ms the next is, or -1. */
+	/* Periodic work.  Returns in how many ms to call again; -1: never. */
 	long long (*tick)(void *ctx, const struct pool *);
 	void *ctx;
 };
 
 /*
- * Run the pool until SIGTERM or SIGINT, and until the last worker has gone; a
- * second one (a second later, for some senders signal twice), or
- * drain_timeout, kills them.  Workers that exit with 0 are
- * replaced at once, those that die are logged, and replaced later and later
- * if they die young.  Returns how many had to be killed.
+ * Run the pool.  Blocks until SIGTERM or SIGINT, and then until the last worker
+ * has ended.  Workers are killed after drain_timeout, or at a second signal (at
+ * least a second later, because some senders signal twice).  A worker that
+ * exits with 0 is replaced at once; one that dies is logged, and replaced after
+ * a delay if it died early.  Returns how many workers were killed.
  */
 unsigned pool_run(const struct pool_options *);
 
 /*
- * Another pool of this size is to begin beside all the workers that live: call
- * room() when the scoreboard has room for it, at once perhaps.  Where it has
- * none, the oldest workers of former pools are ended to make some.
+ * Call room() when the scoreboard has room for another pool of this size, which
+ * may be at once.  If there is none, the oldest former workers are stopped.
  */
 void pool_claim_room(struct pool *);
 
-/* How many workers live, and up to n of them. */
+/* Store up to n workers.  Returns how many there are. */
 unsigned pool_workers(const struct pool *, struct pool_worker *, unsigned n);
 
 #endif

@@ -1,4 +1,7 @@
-/* The scoreboard: memory that the processes of a pool share. */
+/*
+ * The scoreboard: memory that the processes of a pool share.  It has no locks,
+ * because a worker that is killed would never release one.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,15 +19,15 @@
 #include "lib/proc/scoreboard.h"
 
 enum {
-	LAYOUT = 2,		/* to be raised when a struct below changes */
+	LAYOUT = 2,		/* increase it when a struct below changes */
 	SPARE_SLOTS = 8,
-	FREE_SHARE = 10,	/* one worker of so many is kept free */
-	LOOKS = 16,		/* at a state that others keep changing */
+	FREE_SHARE = 10,	/* one worker of so many is reserved */
+	TRIES = 16,		/* while others change states */
 };
 
 static const char magic[8] = "smtpd-sb";
 
-/* Written by its worker, whenever it likes; but for pid, by the master. */
+/* Written by its worker at any time, except pid, by the master. */
 struct slot {
 	_Atomic int pid;
 	_Atomic unsigned worker;
@@ -34,8 +37,8 @@ struct slot {
 };
 
 /*
- * Behind it lie the slots, then a key for each, then a state for each: what is
- * counted, often, lies close together.
+ * The slots follow, then a key for each, then a state for each.  States are
+ * counted often, so they are adjacent.
  */
 struct board {
 	char magic[sizeof magic];
@@ -56,7 +59,7 @@ key_of(const struct scoreboard *s, unsigned i)
 	    (size_t)i * SCOREBOARD_KEY;
 }
 
-/* A word, for not every processor has atomic operations on a byte. */
+/* Not every processor has atomic operations on a byte. */
 static _Atomic unsigned *
 state_of(const struct scoreboard *s, unsigned i)
 {
@@ -70,39 +73,39 @@ slots_for(unsigned workers)
 }
 
 static size_t
-size_of(unsigned slots)
+board_size(unsigned slots)
 {
 	return sizeof(struct board) + (size_t)slots *
 	    (sizeof(struct slot) + SCOREBOARD_KEY + sizeof(unsigned));
 }
 
-/* Few workers keep none free; see scoreboard_pressure_fd(). */
+/* 0 in a small pool; see scoreboard_pressure_fd(). */
 static unsigned
-kept_free(const struct scoreboard *s)
+reserved_workers(const struct scoreboard *s)
 {
 	return s->workers / FREE_SHARE;
 }
 
-/* Map what fd holds.  The descriptor is ours if that succeeds. */
+/* Map fd, which the scoreboard owns on success. */
 static int
-map(struct scoreboard *s, int fd, unsigned workers)
+map_board(struct scoreboard *s, int fd, unsigned workers)
 {
 	void *p;
 
 	*s = (struct scoreboard){ .fd = fd, .event = -1, .workers = workers,
 	    .slots = slots_for(workers), .mine = -1 };
-	p = mmap(NULL, size_of(s->slots), PROT_READ | PROT_WRITE, MAP_SHARED,
+	p = mmap(NULL, board_size(s->slots), PROT_READ | PROT_WRITE, MAP_SHARED,
 	    fd, 0);
 	if (p == MAP_FAILED)
 		return -1;
 	s->taken = calloc(s->slots, sizeof *s->taken);
-	if (kept_free(s))
+	if (reserved_workers(s))
 		s->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (s->taken && (s->event >= 0 || !kept_free(s))) {
+	if (s->taken && (s->event >= 0 || !reserved_workers(s))) {
 		s->board = p;
 		return 0;
 	}
-	munmap(p, size_of(s->slots));
+	munmap(p, board_size(s->slots));
 	free(s->taken);
 	return -1;
 }
@@ -110,14 +113,15 @@ map(struct scoreboard *s, int fd, unsigned workers)
 int
 scoreboard_create(struct scoreboard *s, unsigned workers)
 {
-	/* a worker can't pull the memory from under the others */
+	/* no worker can shrink the memory */
 	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	int fd = memfd_create("scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	if (fd < 0)
 		return -1;
-	if (ftruncate(fd, (off_t)size_of(slots_for(workers))) == 0 &&
-	    fcntl(fd, F_ADD_SEALS, seals) == 0 && map(s, fd, workers) == 0) {
+	if (ftruncate(fd, (off_t)board_size(slots_for(workers))) == 0 &&
+	    fcntl(fd, F_ADD_SEALS, seals) == 0 &&
+	    map_board(s, fd, workers) == 0) {
 		memcpy(s->board->magic, magic, sizeof magic);
 		s->board->layout = LAYOUT;
 		s->board->slots = s->slots;
@@ -135,12 +139,12 @@ scoreboard_adopt(struct scoreboard *s, int fd, unsigned workers)
 
 	if (fstat(fd, &st) < 0 ||
 	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
-	    st.st_size != (off_t)size_of(slots_for(workers)) ||
-	    map(s, fd, workers) < 0)
+	    st.st_size != (off_t)board_size(slots_for(workers)) ||
+	    map_board(s, fd, workers) < 0)
 		return -1;
 	if (memcmp(s->board->magic, magic, sizeof magic) != 0 ||
 	    s->board->layout != LAYOUT || s->board->slots != s->slots) {
-		munmap(s->board, size_of(s->slots));
+		munmap(s->board, board_size(s->slots));
 		free(s->taken);
 		if (s->event >= 0)
 			close(s->event);
@@ -170,46 +174,46 @@ scoreboard_busy(const struct scoreboard *s)
 }
 
 /*
- * From when so many are busy there is pressure, until some more are free
- * again: else each client that comes would wake all those that wait.
+ * Pressure begins above one threshold and ends below a lower one.  With one
+ * threshold, each new client would wake all workers that wait.
  */
 static bool
-is_high(const struct scoreboard *s, unsigned busy)
+is_above_pressure(const struct scoreboard *s, unsigned busy)
 {
-	return busy >= s->workers - kept_free(s);
+	return busy >= s->workers - reserved_workers(s);
 }
 
 static bool
-is_low(const struct scoreboard *s, unsigned busy)
+is_below_pressure(const struct scoreboard *s, unsigned busy)
 {
-	return busy < s->workers - 2 * kept_free(s);
+	return busy < s->workers - 2 * reserved_workers(s);
 }
 
 /*
- * A state has changed: let the descriptor say what that means for pressure.
- * Others do the same at the same time, so it looks again behind what it did:
- * of two that cross, the later one sees both changes, and has the last word.
+ * Set or clear the descriptor of pressure after a state has changed.  Others
+ * may do the same at the same time, so it checks again afterwards: of two that
+ * race, the later one sees both changes.
  */
 static void
-settle(const struct scoreboard *s)
+update_pressure(const struct scoreboard *s)
 {
 	uint64_t n = 1;
 	bool stale = s->event >= 0;
-	unsigned busy, looks = 0;
+	unsigned busy, tries = 0;
 	ssize_t done;
 
-	while (stale && looks++ < LOOKS) {
+	while (stale && tries++ < TRIES) {
 		busy = scoreboard_busy(s);
 		stale = false;
-		if (is_high(s, busy)) {
+		if (is_above_pressure(s, busy)) {
 			done = write(s->event, &n, sizeof n);
-			stale = is_low(s, scoreboard_busy(s));
-		} else if (is_low(s, busy)) {
+			stale = is_below_pressure(s, scoreboard_busy(s));
+		} else if (is_below_pressure(s, busy)) {
 			done = read(s->event, &n, sizeof n);
-			stale = is_high(s, scoreboard_busy(s));
+			stale = is_above_pressure(s, scoreboard_busy(s));
 			n = 1;
 		}
-		(void)done;	/* it was so already */
+		(void)done;	/* EAGAIN: it was set or clear already */
 	}
 }
 
@@ -219,7 +223,7 @@ set_state(const struct scoreboard *s, unsigned i, enum scoreboard_state state)
 	const unsigned was = atomic_exchange(state_of(s, i), state);
 
 	if (was == SLOT_BUSY || state == SLOT_BUSY)
-		settle(s);
+		update_pressure(s);
 }
 
 int
@@ -251,7 +255,7 @@ scoreboard_started(struct scoreboard *s, unsigned i, pid_t pid)
 }
 
 static void
-clear(const struct scoreboard *s, unsigned i)
+clear_slot(const struct scoreboard *s, unsigned i)
 {
 	memset((void *)slot_of(s, i), 0, sizeof(struct slot));
 	memset(key_of(s, i), 0, SCOREBOARD_KEY);
@@ -262,7 +266,7 @@ void
 scoreboard_release(struct scoreboard *s, unsigned i)
 {
 	s->taken[i] = false;
-	clear(s, i);
+	clear_slot(s, i);
 }
 
 void
@@ -272,11 +276,11 @@ scoreboard_clean(struct scoreboard *s)
 
 	for (i = 0; i < s->slots; i++)
 		if (!s->taken[i])
-			clear(s, i);
+			clear_slot(s, i);
 }
 
 void
-scoreboard_sit(struct scoreboard *s, unsigned i, unsigned worker)
+scoreboard_join(struct scoreboard *s, unsigned i, unsigned worker)
 {
 	s->mine = (int)i;
 	close(s->fd);
@@ -284,9 +288,9 @@ scoreboard_sit(struct scoreboard *s, unsigned i, unsigned worker)
 	atomic_store(&slot_of(s, i)->worker, worker);
 }
 
-/* Change this worker's state, unless another master has retired it. */
+/* Change the state of this worker, unless the next master has retired it. */
 static void
-change(struct scoreboard *s, enum scoreboard_state to)
+change_state(struct scoreboard *s, enum scoreboard_state to)
 {
 	_Atomic unsigned *state = state_of(s, (unsigned)s->mine);
 	unsigned was = atomic_load(state);
@@ -295,12 +299,12 @@ change(struct scoreboard *s, enum scoreboard_state to)
 	    !atomic_compare_exchange_weak(state, &was, to))
 		;
 	if (was != SLOT_RETIRED && (was == SLOT_BUSY || to == SLOT_BUSY))
-		settle(s);
+		update_pressure(s);
 }
 
-/* What does not fit is cut. */
+/* Text that does not fit is cut. */
 static void
-copy_word(char *to, const char *from, size_t size)
+copy_text(char *to, const char *from, size_t size)
 {
 	const size_t n = strnlen(from, size - 1);
 
@@ -319,7 +323,7 @@ scoreboard_wait(struct scoreboard *s)
 	memset(key_of(s, (unsigned)s->mine), 0, SCOREBOARD_KEY);
 	slot->client[0] = '\0';
 	scoreboard_note(s, "", 0, 0, 0);
-	change(s, SLOT_WAITING);
+	change_state(s, SLOT_WAITING);
 }
 
 void
@@ -332,10 +336,10 @@ scoreboard_serve(struct scoreboard *s, const char *client,
 		return;
 	slot = slot_of(s, (unsigned)s->mine);
 	memcpy(key_of(s, (unsigned)s->mine), key, SCOREBOARD_KEY);
-	copy_word(slot->client, client, sizeof slot->client);
+	copy_text(slot->client, client, sizeof slot->client);
 	atomic_store(&slot->since, (long long)time(NULL));
 	scoreboard_note(s, "", 0, 0, 0);
-	change(s, SLOT_BUSY);
+	change_state(s, SLOT_BUSY);
 }
 
 void
@@ -347,22 +351,22 @@ scoreboard_note(struct scoreboard *s, const char *phase, long long bytes,
 	if (!s->board || s->mine < 0)
 		return;
 	slot = slot_of(s, (unsigned)s->mine);
-	copy_word(slot->phase, phase, sizeof slot->phase);
+	copy_text(slot->phase, phase, sizeof slot->phase);
 	atomic_store_explicit(&slot->bytes, bytes, memory_order_relaxed);
 	atomic_store_explicit(&slot->done, done, memory_order_relaxed);
 	atomic_store_explicit(&slot->errors, errors, memory_order_relaxed);
 }
 
-/* One that is retired has no key any more when it has no client. */
+/* A retired worker clears its key when its session ends. */
 static bool
-is_serving(unsigned state)
+may_hold_key(unsigned state)
 {
 	return state == SLOT_BUSY || state == SLOT_LEAVING ||
 	    state == SLOT_RETIRED;
 }
 
 unsigned
-scoreboard_same(const struct scoreboard *s)
+scoreboard_same_client(const struct scoreboard *s)
 {
 	static const unsigned char none[SCOREBOARD_KEY];
 	const unsigned char *key;
@@ -374,7 +378,7 @@ scoreboard_same(const struct scoreboard *s)
 	if (memcmp(key, none, sizeof none) == 0)
 		return 0;
 	for (i = 0; i < s->slots; i++)
-		n += is_serving(atomic_load(state_of(s, i))) &&
+		n += may_hold_key(atomic_load(state_of(s, i))) &&
 		    memcmp(key_of(s, i), key, SCOREBOARD_KEY) == 0;
 	return n;
 }
@@ -388,12 +392,12 @@ scoreboard_pressure_fd(const struct scoreboard *s)
 bool
 scoreboard_is_under_pressure(const struct scoreboard *s)
 {
-	return s->board && !is_low(s, scoreboard_busy(s));
+	return s->board && !is_below_pressure(s, scoreboard_busy(s));
 }
 
 /*
- * Two at the same moment may both go where one would do.  That is less harm
- * than a lock that a killed worker holds.
+ * Two workers at the same moment may both drop their clients where one would be
+ * enough.
  */
 bool
 scoreboard_yield(struct scoreboard *s)
@@ -402,7 +406,7 @@ scoreboard_yield(struct scoreboard *s)
 		return false;
 	if (atomic_load(state_of(s, (unsigned)s->mine)) != SLOT_BUSY)
 		return false;
-	change(s, SLOT_LEAVING);
+	change_state(s, SLOT_LEAVING);
 	return true;
 }
 
@@ -434,8 +438,8 @@ scoreboard_slots(const struct scoreboard *s)
 }
 
 /*
- * A word of n bytes at most, whatever stands there.  Each is read once, for
- * its worker can change it between two looks.
+ * Copy a word of at most n bytes, and replace what is not printable ASCII.
+ * Each byte is read once, because its worker may change it at any time.
  */
 static void
 read_word(char *to, const volatile char *from, size_t n)

@@ -1,9 +1,10 @@
 /*
- * The scoreboard: memory that the processes of a pool share, where each worker
- * notes what it is doing and all of them count.  It knows neither what they
- * serve nor what they count.  A worker may be taken over by who talks to it,
- * so whoever reads here trusts nothing: what comes out is printable text and
- * numbers in their range, and which slot is whose the master knows by itself.
+ * The scoreboard: memory that the processes of a pool share.  Each worker has a
+ * slot with its state, and all workers add to the counters.  The module does
+ * not know what is served or counted.  A worker may be compromised by its
+ * client, so nothing that workers write is trusted: readers get printable text
+ * and numbers in their range, and the master keeps the owners of slots itself.
+ * No function blocks.
  */
 #ifndef SCOREBOARD_H
 #define SCOREBOARD_H
@@ -12,13 +13,13 @@
 #include <sys/types.h>
 
 enum {
-	SCOREBOARD_PHASE_MAX = 20,	/* octets with the NUL, as below */
+	SCOREBOARD_PHASE_MAX = 20,	/* bytes with the NUL, like the next */
 	SCOREBOARD_CLIENT_MAX = 46,
-	SCOREBOARD_KEY = 16,		/* octets */
+	SCOREBOARD_KEY = 16,		/* bytes */
 	SCOREBOARD_COUNTERS = 32,
 };
 
-/* The counters that the pool itself keeps; the others are the caller's. */
+/* Counters of the pool; those from SCOREBOARD_OWN on are the caller's. */
 enum { SCOREBOARD_DIED, SCOREBOARD_RESTARTS, SCOREBOARD_OWN };
 
 enum scoreboard_state {
@@ -26,114 +27,128 @@ enum scoreboard_state {
 	SLOT_STARTING,
 	SLOT_WAITING,
 	SLOT_BUSY,
-	SLOT_LEAVING,		/* busy, but about to be free */
-	SLOT_RETIRED,		/* of a former pool: it ends when it is free */
+	SLOT_LEAVING,		/* busy, but its client is being dropped */
+	SLOT_RETIRED,		/* of a former pool: ends after its session */
 	SLOT_STATES
 };
 
 struct board;
 
-struct scoreboard {	/* all zero: nothing is kept, and calls do nothing */
+struct scoreboard {	/* all zero: there is none; calls do nothing */
 	struct board *board;
 	unsigned workers;		/* of the pool */
 
 	/* private */
 	int fd, event;
 	unsigned slots;
-	bool *taken;			/* the master's: slots in use */
-	int mine;			/* a worker's slot; -1: none */
+	bool *taken;			/* of the master: slots in use */
+	int mine;			/* the slot of this worker; -1: none */
 };
 
-/* What is known of one worker. */
+/* What a slot says about its worker. */
 struct scoreboard_row {
 	enum scoreboard_state state;
 	pid_t pid;
 	unsigned worker;		/* its number in the pool, from 1 */
 	char phase[SCOREBOARD_PHASE_MAX];
 	char client[SCOREBOARD_CLIENT_MAX];
-	long long since;		/* when the session began: seconds
-					   since 1970 */
+	long long since;		/* start of the session: seconds since
+					   1970 */
 	long long bytes, done, errors;	/* as in scoreboard_note() */
 };
 
 /*
- * Make one for a pool of so many workers.  It has more than three times as
- * many slots, for a pool that replaces another one while that, and as many
- * workers of former ones, still serve.
- * Returns 0, or -1 with errno set.
+ * Create a scoreboard for a pool of so many workers.  It has more than three
+ * times as many slots, because a former pool, and as many workers of pools
+ * before it, may still serve.  It lasts as long as the process.  Returns 0, or
+ * -1 with errno set.
  */
 int scoreboard_create(struct scoreboard *, unsigned workers);
 
 /*
- * The same, over the memory that another master of this process left behind
- * descriptor fd (scoreboard_fd()): its counts go on, and its workers are
- * retired.  Returns -1 where that is of another layout or size, for another
- * program may have made it; then fd is still the caller's.
+ * Adopt the scoreboard of the former master, of which fd is the
+ * scoreboard_fd().  The counters continue, and the former workers are marked as
+ * retired.  Returns 0, or -1 if its layout or size differs; then the caller
+ * still owns fd.
  */
 int scoreboard_adopt(struct scoreboard *, int fd, unsigned workers);
+
+/* The descriptor of the shared memory; -1: none. */
 int scoreboard_fd(const struct scoreboard *);
 
-/* The master: give a worker a slot; -1 if none is free. */
+/* In the master: reserve a slot for a worker.  Returns it, or -1: none. */
 int scoreboard_assign(struct scoreboard *);
 
-/* It has slot i, and keeps it, though another master gave it that. */
+/* In the master: slot i is in use by a worker of the former master. */
 void scoreboard_keep(struct scoreboard *, unsigned i);
 
-/* Its pid is known; it has ended, however it did: the slot is free again. */
+/* In the master: the worker of slot i was forked. */
 void scoreboard_started(struct scoreboard *, unsigned i, pid_t);
+
+/* In the master: the worker of slot i has ended, and the slot is free. */
 void scoreboard_release(struct scoreboard *, unsigned i);
 
-/* What was written into slots that nobody has is of no worker any more. */
+/* In the master: clear slots not in use, which a worker may have written to. */
 void scoreboard_clean(struct scoreboard *);
 
-/* The worker: this process has slot i, and that number in the pool. */
-void scoreboard_sit(struct scoreboard *, unsigned i, unsigned worker);
+/* In a worker: its slot is i, and this is its number in the pool. */
+void scoreboard_join(struct scoreboard *, unsigned i, unsigned worker);
 
-/* It waits for a client. */
+/* In a worker: it waits for a client. */
 void scoreboard_wait(struct scoreboard *);
 
-/* It serves one; key says who counts as the same, and all zero as none. */
+/*
+ * In a worker: it serves a client.  Sessions with the same key count as of the
+ * same client; a key of zeros counts as none.
+ */
 void scoreboard_serve(struct scoreboard *, const char *client,
     const unsigned char key[SCOREBOARD_KEY]);
 
 /*
- * It is in that phase of the session, with so many bytes of what is being
- * received, so many things done, and so many errors.
+ * In a worker: the phase of its session, the bytes of the message being
+ * received, and the messages and errors of the session.
  */
 void scoreboard_note(struct scoreboard *, const char *phase, long long bytes,
     long long done, long long errors);
 
-/* How many workers serve who counts as the same, this one included? */
-unsigned scoreboard_same(const struct scoreboard *);
+/* In a worker: how many sessions have its key, its own included? */
+unsigned scoreboard_same_client(const struct scoreboard *);
 
 /*
- * Pressure: hardly any worker is free.  A descriptor that polls readable then;
- * -1 where there are so few workers that there is pressure only when all are
- * busy and somebody waits, which the caller has to see by itself.
+ * There is pressure when nine of ten workers are busy.  Returns a descriptor
+ * that polls readable under pressure.  Returns -1 for a pool of fewer than ten
+ * workers, where a connection that waits is pressure; the caller detects that.
  */
 int scoreboard_pressure_fd(const struct scoreboard *);
+
+/* Is there pressure?  It ends when more than two of ten workers are free. */
 bool scoreboard_is_under_pressure(const struct scoreboard *);
 
 /*
- * May the client of this worker be sent away for others?  If true it is
- * counted as gone at once, so that no more are sent away than need be.
+ * In a worker: ask whether to drop its client because of pressure.  If true,
+ * the worker no longer counts as busy, so that no more clients are dropped than
+ * necessary.
  */
 bool scoreboard_yield(struct scoreboard *);
 
-/* Add to a counter. */
+/* Add n to a counter. */
 void scoreboard_count(struct scoreboard *, unsigned counter,
     unsigned long long n);
+
+/* The value of a counter. */
 unsigned long long scoreboard_total(const struct scoreboard *,
     unsigned counter);
 
-/* How many workers of this pool are busy? */
+/* The number of busy workers of this pool. */
 unsigned scoreboard_busy(const struct scoreboard *);
 
-/* This worker's number; 0: it is none. */
+/* The number of this worker in the pool; 0: this is not a worker. */
 unsigned scoreboard_worker(const struct scoreboard *);
 
-/* Slot i of n.  False if it is free. */
+/* The number of slots. */
 unsigned scoreboard_slots(const struct scoreboard *);
+
+/* Read slot i.  Returns false if it is free or invalid. */
 bool scoreboard_read(const struct scoreboard *, unsigned i,
     struct scoreboard_row *);
 
