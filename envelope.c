@@ -178,7 +178,7 @@ begin_data(struct envelope *e)
 	if (delivery_begin(d, b->buf) < 0)
 		return local_error(b, "tmp", errno);
 	outfile_printf(&d->out, "Return-Path: <%s>\n", b->mail->info.sender);
-	d->above_own = d->out.size;
+	d->own_offset = d->out.size;
 	write_delivered_to(b, d->n == 1 ? d->copies : NULL, &d->out);
 	write_received(b, &d->out);
 	b->n_headers = strlen(b->mail->info.headers);
@@ -397,7 +397,7 @@ filter_message(void *ctx, int from, int to)
 	if (reply_refuses(&b->answer) || hooks->n_filters <= b->filter)
 		return 1;
 	if (trace_find(to, b->mail->info.id, &place) > 0) {
-		b->delivery.above_own = (unsigned long long)place.above;
+		b->delivery.own_offset = (unsigned long long)place.above;
 		return 0;
 	}
 	b->answer = local_error(b, "filter: its output lacks our Received "
@@ -604,8 +604,9 @@ basic_envelope_new(const struct basic_options *options, struct mail *mail,
 	b->delivery = (struct delivery){
 		.store = options->store, .hostname = mail->info.hostname,
 		.id = mail->info.id,
-		.hardlink = options->hardlink, .each = mail->info.reply_each,
-		.put_own = write_delivered_to,
+		.hardlink = options->hardlink,
+		.independent = mail->info.reply_each,
+		.write_own_fields = write_delivered_to,
 		.ctx = b,
 	};
 	delivery_init(&b->delivery);

@@ -1,9 +1,9 @@
 /*
- * One message on its way to many Maildirs.  It is spooled in the tmp/ of the
- * first one that has room for it; where there is one copy only, or all are
- * links, that file itself is delivered, else copies of it.  The disk is given
- * a batch of them at once: a journal then writes them all when it is waited
- * for the first.
+ * Delivery of one message to any number of Maildirs.  It is spooled in the tmp/
+ * of the first one that has space for it.  If there is a single copy, or all
+ * are hard links, that file is delivered itself; otherwise copies of it are.
+ * Copies are written in batches before the first of them is fsynced, so that
+ * one write of the file system's journal serves them all.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,39 +17,39 @@
 enum { BATCH = 16 };	/* copies whose files or directories are open at once */
 
 static size_t
-end_of_batch(const struct delivery *d, size_t first)
+find_batch_end(const struct delivery *d, size_t first)
 {
 	return d->n - first < BATCH ? d->n : first + BATCH;
 }
 
-/* Note what failed of a copy. */
+/* Record the operation that failed for a copy, and errno. */
 static void
-fail(struct copy *c, const char *what)
+record_failure(struct copy *c, const char *what)
 {
 	c->failed = what;
 	c->error = errno;
 }
 
 static bool
-is_lost(const struct copy *c)
+is_undeliverable(const struct copy *c)
 {
 	return c->failed || c->refused;
 }
 
 bool
-delivery_is_short(const struct delivery *d)
+delivery_is_incomplete(const struct delivery *d)
 {
 	size_t i;
 
 	for (i = 0; i < d->n; i++)
-		if (is_lost(&d->copies[i]))
+		if (is_undeliverable(&d->copies[i]))
 			return true;
 	return false;
 }
 
-/* Has each copy fields of its own, so that none is the spooled file? */
+/* Does each copy have fields of its own, so that none is the spooled file? */
 static bool
-are_apart(const struct delivery *d)
+has_own_copies(const struct delivery *d)
 {
 	return d->n > 1 && !d->hardlink;
 }
@@ -61,9 +61,9 @@ spool_maildir(const struct delivery *d)
 	return d->store->per_user ? &d->own : &d->store->one;
 }
 
-/* Where a copy goes; it stays open.  NULL with errno set. */
+/* Open the Maildir of a copy, if it is closed.  Returns NULL with errno set. */
 static const struct maildir *
-maildir_of(struct delivery *d, size_t i)
+open_copy_maildir(struct delivery *d, size_t i)
 {
 	struct copy *c = &d->copies[i];
 
@@ -75,24 +75,24 @@ maildir_of(struct delivery *d, size_t i)
 	return &c->maildir;
 }
 
-/* Many Maildirs can't be open at once. */
+/* Close the Maildirs of a batch, unless there is only one batch. */
 static void
-end_batch(struct delivery *d, size_t first, size_t end)
+close_batch(struct delivery *d, size_t first, size_t end)
 {
 	for (; d->n > BATCH && first < end; first++)
 		maildir_close(&d->copies[first].maildir);
 }
 
-/* The one Maildir's directories may be other ones by now. */
+/* The path of the single Maildir may lead to another directory now. */
 static int
-reopen(struct delivery *d)
+reopen_store(struct delivery *d)
 {
 	return d->store->per_user ? -1 : store_reopen(d->store);
 }
 
-/* A file for the message; its descriptors are set.  0, or -1 with errno. */
+/* Create a file for the message.  Returns 0, or -1 with errno set. */
 static int
-create_file(struct delivery *d)
+create_spool_file(struct delivery *d)
 {
 	const struct maildir *m = spool_maildir(d);
 
@@ -100,15 +100,15 @@ create_file(struct delivery *d)
 	if (d->store->spool_only)
 		return store_create_unlinked(d->store, &d->fd, &d->reader);
 	d->fd = maildir_create(m, &d->file, d->hostname);
-	if (d->fd < 0 && errno == ENOENT && reopen(d) == 0)
+	if (d->fd < 0 && errno == ENOENT && reopen_store(d) == 0)
 		d->fd = maildir_create(m, &d->file, d->hostname);
 	d->exists = d->fd >= 0;
 	return d->fd < 0 ? -1 : 0;
 }
 
-/* A file is still there that should not be. */
+/* Log that a file could not be removed. */
 static void
-log_leftover(const struct delivery *d, const struct maildir_file *f)
+log_discard_failure(const struct delivery *d, const struct maildir_file *f)
 {
 	struct log_line l;
 	int error = errno;
@@ -121,10 +121,10 @@ log_leftover(const struct delivery *d, const struct maildir_file *f)
 }
 
 static void
-drop_file(struct delivery *d)
+discard_spool_file(struct delivery *d)
 {
 	if (d->exists && maildir_discard(spool_maildir(d), &d->file) < 0)
-		log_leftover(d, &d->file);
+		log_discard_failure(d, &d->file);
 	d->exists = false;
 	if (d->fd >= 0)
 		close(d->fd);
@@ -141,7 +141,7 @@ delivery_init(struct delivery *d)
 }
 
 static int
-open_home(struct delivery *d)
+open_spool(struct delivery *d)
 {
 	maildir_close(&d->own);
 	d->own = MAILDIR_CLOSED;
@@ -151,41 +151,41 @@ open_home(struct delivery *d)
 			return -1;
 		maildir_sweep(&d->own);
 	}
-	return create_file(d);
+	return create_spool_file(d);
 }
 
-/* Spool in the Maildir at hand, or in the next one that allows it. */
+/* Spool in the Maildir of the current copy, or of the next that allows it. */
 static int
-find_home(struct delivery *d)
+find_spool(struct delivery *d)
 {
-	while (open_home(d) < 0) {
-		if (!d->each || !are_apart(d) || d->home + 1 == d->n)
+	while (open_spool(d) < 0) {
+		if (!d->independent || !has_own_copies(d) || d->home + 1 == d->n)
 			return -1;
-		fail(&d->copies[d->home++], "tmp");
+		record_failure(&d->copies[d->home++], "tmp");
 	}
 	return 0;
 }
 
 /*
- * The Maildir that the message is spooled in takes no more of it: that is no
- * reason for the others to go without.
+ * A write to the spool file failed, for example because of a quota.  Continue
+ * in the Maildir of the next copy, so that the other copies don't fail, too.
  */
 static int
-change_home(struct outfile *o)
+move_spool(struct outfile *o)
 {
 	struct delivery *d = o->ctx;
 	struct delivery old = *d;
 	int failed;
 
-	if (!d->each || !are_apart(d) || d->home + 1 == d->n)
+	if (!d->independent || !has_own_copies(d) || d->home + 1 == d->n)
 		return -1;
-	fail(&d->copies[d->home++], "write");
+	record_failure(&d->copies[d->home++], "write");
 	d->own = MAILDIR_CLOSED;
 	d->exists = false;
 	d->fd = d->reader = -1;
-	failed = find_home(d) < 0 || file_append_part(d->fd, old.fd, 0,
+	failed = find_spool(d) < 0 || file_append_part(d->fd, old.fd, 0,
 	    (off_t)o->written) < 0 ? errno : 0;
-	drop_file(&old);
+	discard_spool_file(&old);
 	maildir_close(&old.own);
 	o->fd = d->fd;
 	errno = failed;
@@ -199,10 +199,10 @@ delivery_begin(struct delivery *d, char *buf)
 
 	for (i = 0; i < d->n; i++)
 		d->copies[i].maildir = MAILDIR_CLOSED;
-	if (find_home(d) < 0)
+	if (find_spool(d) < 0)
 		return -1;
 	outfile_begin(&d->out, d->fd, buf);
-	d->out.replace_file = change_home;
+	d->out.replace_file = move_spool;
 	d->out.ctx = d;
 	return 0;
 }
@@ -224,9 +224,9 @@ delivery_reader(struct delivery *d)
 	return d->reader;
 }
 
-/* Count what somebody else wrote to the file. */
+/* Count the bytes and lines of a spool file that make() wrote. */
 static int
-measure(struct delivery *d)
+count_spool_size(struct delivery *d)
 {
 	char *buf = d->out.buf;
 	char last = '\0';
@@ -250,44 +250,44 @@ delivery_replace(struct delivery *d, int (*make)(void *ctx, int from, int to),
 	if (delivery_reader(&old) < 0)
 		return -1;
 	*d = old;
-	if (create_file(d) < 0) {
+	if (create_spool_file(d) < 0) {
 		*d = old;
 		return -1;
 	}
 	made = make(ctx, old.reader, d->fd);
 	if (made == 0)
-		made = measure(d);
+		made = count_spool_size(d);
 	error = errno;
 	if (made == 0) {
-		drop_file(&old);
+		discard_spool_file(&old);
 	} else {
-		drop_file(d);
+		discard_spool_file(d);
 		*d = old;
 	}
 	errno = error;
 	return made;
 }
 
-/* A copy is the spooled file, with fields of its own among those above. */
+/* Write a copy: the spooled file, with fields of its own at own_offset. */
 static void
 write_copy(struct delivery *d, struct copy *c, int fd)
 {
 	struct outfile *o = &d->out;
 
 	outfile_begin(o, fd, o->buf);
-	outfile_put_file(o, d->fd, d->above_own);
-	o->lines = 0;	/* these are among the lines of the spooled file */
-	d->put_own(d->ctx, c, o);
-	c->size = d->size + o->size - d->above_own;
+	outfile_put_file(o, d->fd, d->own_offset);
+	o->lines = 0;	/* they are in the count of the spooled file */
+	d->write_own_fields(d->ctx, c, o);
+	c->size = d->size + o->size - d->own_offset;
 	c->lines = d->lines + o->lines;
 	if (outfile_flush(o) < 0 ||
-	    file_append(fd, d->fd, (off_t)d->above_own) < 0)
-		fail(c, "write");
+	    file_append(fd, d->fd, (off_t)d->own_offset) < 0)
+		record_failure(c, "write");
 	else
 		file_begin_sync(fd);
 }
 
-/* Make a copy a further name of the file.  False where it can't be. */
+/* Make a copy a hard link to the spool file.  False: it must be copied. */
 static bool
 link_copy(struct delivery *d, struct copy *c, const struct maildir *m)
 {
@@ -300,9 +300,9 @@ link_copy(struct delivery *d, struct copy *c, const struct maildir *m)
 	return true;
 }
 
-/* The file itself is the only copy, or the first of the links. */
+/* The spool file itself becomes the first copy. */
 static void
-take_file(struct delivery *d, struct copy *c)
+use_spool_file_as_copy(struct delivery *d, struct copy *c)
 {
 	c->file = d->file;
 	c->exists = true;
@@ -312,27 +312,27 @@ take_file(struct delivery *d, struct copy *c)
 }
 
 /*
- * Make a copy, in the tmp/ of its own Maildir.  Returns the descriptor of a
- * file that has to be fsynced, or -1.
+ * Make a copy in the tmp/ of its own Maildir.  Returns a descriptor that has to
+ * be fsynced, or -1.
  */
 static int
 make_copy(struct delivery *d, size_t i)
 {
-	const struct maildir *m = maildir_of(d, i);
+	const struct maildir *m = open_copy_maildir(d, i);
 	struct copy *c = &d->copies[i];
 	int fd;
 
 	if (!m) {
-		fail(c, "maildir");
+		record_failure(c, "maildir");
 		return -1;
 	}
-	if (i != d->home)	/* that one was swept */
+	if (i != d->home)	/* which was swept before */
 		maildir_sweep(m);
 	if (link_copy(d, c, m))
 		return -1;
 	fd = maildir_create(m, &c->file, d->hostname);
 	if (fd < 0) {
-		fail(c, "tmp");
+		record_failure(c, "tmp");
 		return -1;
 	}
 	c->exists = true;
@@ -340,88 +340,89 @@ make_copy(struct delivery *d, size_t i)
 	return fd;
 }
 
-/* Bring a batch of copies to the disk. */
+/* Write the copies of a batch, then fsync them. */
 static void
-prepare(struct delivery *d, size_t first, size_t end)
+write_and_sync_batch(struct delivery *d, size_t first, size_t end)
 {
 	int fds[BATCH], fd;
 	size_t i;
 
 	for (i = first; i < end; i++)
-		fds[i - first] = is_lost(&d->copies[i]) ? -1 :
+		fds[i - first] = is_undeliverable(&d->copies[i]) ? -1 :
 		    make_copy(d, i);
 	for (i = first; i < end; i++) {
 		fd = fds[i - first];
 		if (fd < 0)
 			continue;
-		if (!is_lost(&d->copies[i]) && fsync(fd) < 0)
-			fail(&d->copies[i], "fsync");
+		if (!is_undeliverable(&d->copies[i]) && fsync(fd) < 0)
+			record_failure(&d->copies[i], "fsync");
 		close(fd);
 	}
-	end_batch(d, first, end);
+	close_batch(d, first, end);
 }
 
-/* A failed fsync is never tried again: its pages may be gone by then. */
+/* A failed fsync(2) is not repeated: the kernel may have dropped the pages. */
 int
 delivery_sync(struct delivery *d)
 {
 	size_t first, end;
 
-	if (!d->store->spool_only && !are_apart(d) && fsync(d->fd) < 0)
+	if (!d->store->spool_only && !has_own_copies(d) && fsync(d->fd) < 0)
 		return -1;
-	for (first = are_apart(d) ? 0 : 1; first < d->n; first = end) {
-		end = end_of_batch(d, first);
-		prepare(d, first, end);
+	for (first = has_own_copies(d) ? 0 : 1; first < d->n; first = end) {
+		end = find_batch_end(d, first);
+		write_and_sync_batch(d, first, end);
 	}
 	return 0;
 }
 
-/* Give a copy its name in new/, which is still to be synced, with *fd. */
+/* Rename a copy into new/; *fd is for maildir_sync(). */
 static bool
-name_copy(struct delivery *d, size_t i, int *fd)
+publish_copy(struct delivery *d, size_t i, int *fd)
 {
-	const struct maildir *m = maildir_of(d, i);
+	const struct maildir *m = open_copy_maildir(d, i);
 	struct copy *c = &d->copies[i];
-	int named;
+	int published;
 
 	if (!m) {
-		fail(c, "maildir");
+		record_failure(c, "maildir");
 		return false;
 	}
-	named = maildir_publish(m, &c->file, c->size, c->lines, fd);
-	if (named < 0 && errno == ENOENT && reopen(d) == 0)
-		named = maildir_publish(m, &c->file, c->size, c->lines, fd);
-	if (named < 0)
-		fail(c, "name in new");
-	return named == 0;
+	published = maildir_publish(m, &c->file, c->size, c->lines, fd);
+	if (published < 0 && errno == ENOENT && reopen_store(d) == 0)
+		published = maildir_publish(m, &c->file, c->size, c->lines, fd);
+	if (published < 0)
+		record_failure(c, "rename into new");
+	return published == 0;
 }
 
-/* Give a batch of copies their names, durably; with together, all or none. */
+/* Publish the copies of a batch durably; with together, all or none. */
 static void
-publish(struct delivery *d, size_t first, size_t end, bool together)
+publish_batch(struct delivery *d, size_t first, size_t end, bool together)
 {
-	bool named[BATCH] = { false };
+	bool published[BATCH] = { false };
 	int fds[BATCH];
 	size_t i;
 
 	for (i = first; i < end; i++) {
 		fds[i - first] = -1;
-		if (!(together && delivery_is_short(d)))
-			named[i - first] = !is_lost(&d->copies[i]) &&
-			    name_copy(d, i, &fds[i - first]);
+		if (!(together && delivery_is_incomplete(d)))
+			published[i - first] = !is_undeliverable(&d->copies[i]) &&
+			    publish_copy(d, i, &fds[i - first]);
 	}
 	for (i = first; i < end; i++) {
-		if (named[i - first] && !(together && delivery_is_short(d)) &&
-		    maildir_sync(maildir_of(d, i), fds[i - first]) < 0)
-			fail(&d->copies[i], "fsync of new");
+		if (published[i - first] &&
+		    !(together && delivery_is_incomplete(d)) &&
+		    maildir_sync(open_copy_maildir(d, i), fds[i - first]) < 0)
+			record_failure(&d->copies[i], "fsync of new");
 		if (fds[i - first] >= 0)
 			close(fds[i - first]);
 	}
-	end_batch(d, first, end);
+	close_batch(d, first, end);
 }
 
 static void
-discard(struct delivery *d, size_t i)
+discard_copy(struct delivery *d, size_t i)
 {
 	struct copy *c = &d->copies[i];
 
@@ -430,26 +431,26 @@ discard(struct delivery *d, size_t i)
 	c->exists = false;
 	if ((i == d->home ? maildir_discard(spool_maildir(d), &c->file) :
 	    store_discard(d->store, c->path, &c->file)) < 0)
-		log_leftover(d, &c->file);
+		log_discard_failure(d, &c->file);
 	c->file.published = false;
 }
 
-/* All content is on the disk before the first name is given. */
+/* All content is on disk before the first file is renamed. */
 void
 delivery_commit(struct delivery *d, bool together)
 {
 	size_t i, end;
 
-	if (d->n && !are_apart(d))
-		take_file(d, &d->copies[0]);
+	if (d->n && !has_own_copies(d))
+		use_spool_file_as_copy(d, &d->copies[0]);
 	for (i = 0; i < d->n; i = end) {
-		end = end_of_batch(d, i);
-		publish(d, i, end, together);
+		end = find_batch_end(d, i);
+		publish_batch(d, i, end, together);
 	}
-	together = together && delivery_is_short(d);
+	together = together && delivery_is_incomplete(d);
 	for (i = 0; i < d->n; i++)
-		if (together || is_lost(&d->copies[i]))
-			discard(d, i);
+		if (together || is_undeliverable(&d->copies[i]))
+			discard_copy(d, i);
 }
 
 void
@@ -459,9 +460,9 @@ delivery_end(struct delivery *d)
 
 	for (i = 0; i < d->n; i++) {
 		if (!d->copies[i].file.published)
-			discard(d, i);
+			discard_copy(d, i);
 		maildir_close(&d->copies[i].maildir);
 	}
-	drop_file(d);
+	discard_spool_file(d);
 	maildir_close(&d->own);
 }

@@ -1,6 +1,6 @@
 /*
- * One message on its way to many Maildirs: spooled once, copied in the
- * kernel, and given its names only when all of its content is on the disk.
+ * Delivery of one message to any number of Maildirs.  It is spooled once, then
+ * copied, and gets its names in new/ only after all of its content is on disk.
  */
 #ifndef DELIVERY_H
 #define DELIVERY_H
@@ -11,93 +11,98 @@
 #include "lib/file.h"
 #include "mail/store.h"
 
-/* A message in a Maildir.  The caller sets the first two. */
+/* The copy of a message in one Maildir.  The caller sets the first two. */
 struct copy {
 	const char *path;	/* of its Maildir; NULL: the one Maildir */
-	bool refused;		/* it is not to be delivered */
+	bool refused;		/* do not deliver it */
 
-	const char *failed;	/* what did, with errno in error; or NULL */
+	const char *failed;	/* the operation that failed, with errno in
+				   error; or NULL */
 	int error;
 
 	/* private */
-	struct maildir maildir;	/* unless it is the spool's; open, or not */
+	struct maildir maildir;	/* open or closed; unused for that of the
+				   spooled file */
 	struct maildir_file file;
-	bool exists;		/* there is a file to discard */
-	unsigned long long size, lines;
+	bool exists;		/* the file has to be discarded */
+	unsigned long long size, lines;	/* of the file */
 };
 
 struct delivery {
 	struct store *store;
 	const char *hostname;	/* for file names */
 	const char *id;		/* for the log */
-	bool hardlink;		/* all copies are one file, if they can be */
-	bool each;		/* what fails for one need not for others */
+	bool hardlink;		/* make the copies hard links, if possible */
+	bool independent;	/* a copy that fails does not fail others */
 	struct copy *copies;
-	size_t n;		/* 0 in a store that keeps nothing */
+	size_t n;		/* 0 in a store without Maildirs */
 	/*
-	 * Where several copies are made of one file, each has fields of its
-	 * own: put them.  They stand behind so many octets of the message.
+	 * Writes the header fields that only this copy has.  Called if there
+	 * are several copies that are not hard links.  The fields follow the
+	 * first own_offset bytes of the spooled message.
 	 */
-	void (*put_own)(void *ctx, const struct copy *c, struct outfile *);
+	void (*write_own_fields)(void *ctx, const struct copy *,
+	    struct outfile *);
 	void *ctx;
-	unsigned long long above_own;
+	unsigned long long own_offset;
 
-	struct outfile out;	/* where the message goes */
+	struct outfile out;	/* write the message here */
 
 	/* private */
-	struct maildir own;	/* where the file is, if it is a user's */
-	size_t home;		/* the copy whose Maildir that is */
+	struct maildir own;	/* Maildir of the file in a per-user store */
+	size_t home;		/* index of the copy whose Maildir that is */
 	struct maildir_file file;
-	bool exists;		/* there is a file to discard */
-	int fd, reader;		/* of the file */
+	bool exists;		/* the spooled file has to be discarded */
+	int fd, reader;		/* descriptors of the file, or -1 */
 	unsigned long long size, lines;	/* of the file */
 };
 
-/* Nothing is open yet: delivery_end() may be called from now on. */
+/* Initialize the descriptors, so that delivery_end() may be called. */
 void delivery_init(struct delivery *);
 
 /*
- * Begin: the message may be put.  buf is for out, and the caller's, as are
- * copies.  Returns 0, or -1 with errno set.
+ * Create the spool file, so that the message can be written to out.  buf, of
+ * OUTFILE_BUFFER bytes, and copies remain the caller's and must outlive the
+ * delivery.  Returns 0, or -1 with errno set.
  */
 int delivery_begin(struct delivery *, char *buf);
 
-/* All of the message was put: write it.  Returns 0, or -1 with errno set. */
+/* Write what is buffered in out.  Returns 0, or -1 with errno set. */
 int delivery_flush(struct delivery *);
 
 /*
- * The spooled message, open for reading, at any offset.  Returns a descriptor
- * that is good until delivery_end(), or -1 with errno set.
+ * Open the spooled message for reading; its offset is undefined.  Returns a
+ * descriptor that is valid until delivery_end(), or -1 with errno set.
  */
 int delivery_reader(struct delivery *);
 
 /*
- * Replace the spooled message by what make() writes to a new file, with the
- * old one to read; it sets above_own if that changes.  Returns what make()
- * did, and the message stays as it was unless that is 0; or -1 with errno set
- * if the new file could not be created.
+ * Replace the spooled message by a new file, which make() writes to the
+ * descriptor `to` while it reads the old one; it updates own_offset if that
+ * changes.  Returns the result of make(), and unless that is 0 the message is
+ * unchanged; or -1 with errno set if the new file could not be created.
  */
 int delivery_replace(struct delivery *, int (*make)(void *ctx, int from,
     int to), void *ctx);
 
 /*
- * Bring the message to the disk, for each copy that is not refused.  Blocks
- * on the disk.  Returns 0, or -1 with errno set; what failed of one copy alone
- * is left in that.
+ * Create and fsync each copy that is not refused.  Blocks on the disk.  Returns
+ * 0, or -1 with errno set; the failure of a single copy is recorded in it.
  */
 int delivery_sync(struct delivery *);
 
-/* Did anything fail, or was refused, of a copy? */
-bool delivery_is_short(const struct delivery *);
+/* Has any copy failed, or was it refused? */
+bool delivery_is_incomplete(const struct delivery *);
 
 /*
- * Give a synced message its names, durably; with together set, for all copies
- * or for none.  What failed is left in the copies.  Blocks on the disk.
- * Nothing is left of a copy that failed.  The caller owes delivery_end().
+ * Publish the copies of a synced message durably; with together set, all of
+ * them or none.  Blocks on the disk.  Failures are recorded in the copies, and
+ * files of copies that failed are removed.  The caller must call
+ * delivery_end().
  */
 void delivery_commit(struct delivery *, bool together);
 
-/* Free what delivery_begin() took; what was not committed is removed. */
+/* Close all descriptors, and remove what was not committed. */
 void delivery_end(struct delivery *);
 
 #endif

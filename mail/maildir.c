@@ -1,4 +1,7 @@
-/* Crash-safe delivery into a maildir(5). */
+/*
+ * Crash-safe delivery into a maildir(5): names, renames and fsyncs.  The caller
+ * writes the content of the files.
+ */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -16,8 +19,8 @@
 #include "mail/maildir.h"
 
 enum {
-	HOSTNAME_KEPT = 64,	/* octets of the hostname in a file's name */
-	SIZES_MAX = 2 * 24,	/* octets of ",S=...,W=..." */
+	HOSTNAME_KEPT = 64,	/* bytes of the hostname in a file's name */
+	SIZES_MAX = 2 * 24,	/* bytes of ",S=...,W=..." */
 };
 
 /* f_type of statfs(2) */
@@ -31,9 +34,9 @@ open_dir(int at, const char *path)
 	return openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Is the directory ours, and empty, as one is that was just made? */
+/* Is the directory ours and empty, as after mkdir(2)? */
 static bool
-is_new(int dir)
+is_empty_and_ours(int dir)
 {
 	struct dirent *entry;
 	struct stat st;
@@ -59,28 +62,29 @@ is_new(int dir)
 }
 
 /*
- * Give away the directory that was made.  Whoever may change the directory
- * that it is in could put another one of root's in its place meanwhile, but
- * with an empty one he gets nothing that he could not make himself.
+ * Change the owner of a directory that was created.  A user that may write to
+ * its parent could meanwhile have replaced it by another directory of root's;
+ * but only an empty one is changed, which that user could have created.
  */
 static int
-give_away(int at, const char *name, const struct maildir_owner *owner)
+change_owner(int at, const char *name, const struct maildir_owner *owner)
 {
-	int fd, error, given;
+	int fd, error, changed;
 
 	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
-	given = is_new(fd) ? fchown(fd, owner->uid, owner->gid) : -1;
+	changed = is_empty_and_ours(fd) ?
+	    fchown(fd, owner->uid, owner->gid) : -1;
 	error = errno;
 	close(fd);
 	errno = error;
-	return given;
+	return changed;
 }
 
-/* Make a directory unless it is there.  1 when it was made, 0, or -1. */
+/* Create a directory.  Returns 1, 0 if it exists, or -1 with errno set. */
 static int
-make_dir(int at, const char *path, const struct maildir_owner *owner)
+create_dir(int at, const char *path, const struct maildir_owner *owner)
 {
 	char name[NAME_MAX + 1];
 	size_t len = strlen(path);
@@ -89,10 +93,10 @@ make_dir(int at, const char *path, const struct maildir_owner *owner)
 		return errno == EEXIST ? 0 : -1;
 	if (!owner)
 		return 1;
-	while (len && path[len - 1] == '/')	/* or a link is followed */
+	while (len && path[len - 1] == '/')	/* a slash follows a link */
 		len--;
 	snprintf(name, sizeof name, "%.*s", (int)len, path);
-	return give_away(at, name, owner) < 0 ? -1 : 1;
+	return change_owner(at, name, owner) < 0 ? -1 : 1;
 }
 
 int
@@ -107,7 +111,7 @@ maildir_make_parts(const struct maildir *m, const struct maildir_owner *owner)
 		if (fstatat(m->dir, parts[i], &st, 0) == 0)
 			continue;
 		if (errno != ENOENT ||
-		    (made = make_dir(m->dir, parts[i], owner)) < 0)
+		    (made = create_dir(m->dir, parts[i], owner)) < 0)
 			return -1;
 		any |= made;
 	}
@@ -117,7 +121,7 @@ maildir_make_parts(const struct maildir *m, const struct maildir_owner *owner)
 int
 maildir_make(int at, const char *name, const struct maildir_owner *owner)
 {
-	int fd, failed, made = make_dir(at, name, owner);
+	int fd, failed, made = create_dir(at, name, owner);
 
 	if (made <= 0)
 		return made;
@@ -158,12 +162,12 @@ maildir_open_dir(struct maildir *m, int at, const char *path)
  * not: where another process has just logged new/ and waits for the disk, an
  * fsync of it returns at once, although the log lacks the name that was added
  * since.  An fsync of the file logs its names, and no other process fsyncs
- * that.  ext4 and XFS were tested by power cuts and need new/ alone.  Others
- * get both: nothing is known of them, and below overlayfs or NFS there may be
- * btrfs.
+ * that.  ext4 and XFS were tested by power cuts and need new/ alone.  On
+ * others both are fsynced: nothing is known about them, and an overlayfs or NFS
+ * may be on top of btrfs.
  */
 static int
-choose_sync(struct maildir *m)
+choose_fsyncs(struct maildir *m)
 {
 	struct statfs fs;
 	unsigned long type;
@@ -177,7 +181,7 @@ choose_sync(struct maildir *m)
 }
 
 static int
-open_parts(struct maildir *m)
+open_tmp_and_new(struct maildir *m)
 {
 	struct stat tmp, new;
 
@@ -193,7 +197,7 @@ open_parts(struct maildir *m)
 		errno = EXDEV;
 		return -1;
 	}
-	return choose_sync(m);
+	return choose_fsyncs(m);
 }
 
 int
@@ -201,7 +205,7 @@ maildir_open_parts(struct maildir *m)
 {
 	int error;
 
-	if (open_parts(m) == 0)
+	if (open_tmp_and_new(m) == 0)
 		return 0;
 	error = errno;
 	maildir_close(m);
@@ -224,9 +228,9 @@ maildir_check(const struct maildir *m)
 	    faccessat(m->dir, "new", W_OK | X_OK, 0) == 0 ? 0 : -1;
 }
 
-/* maildir(5): a name has no slash, and no colon, for flags come behind it. */
+/* maildir(5): no slash, and no colon, which begins the flags. */
 static void
-put_hostname(char *out, size_t size, const char *hostname)
+escape_hostname(char *out, size_t size, const char *hostname)
 {
 	size_t n = 0;
 
@@ -241,15 +245,16 @@ put_hostname(char *out, size_t size, const char *hostname)
 }
 
 /*
- * The random part makes a reused pid harmless, and a clock that was set back;
- * the microsecond and the counter do while there is no randomness to be had.
+ * Make a unique name.  The random part makes it unique if a pid is reused or
+ * the clock is set back; before the kernel has randomness, the microseconds and
+ * the counter must do.
  */
 static void
 make_name(char *name, size_t size, const char *hostname)
 {
 	static unsigned counter;
 	static unsigned long long random;
-	static long pid;	/* of one that never forks to deliver */
+	static long pid;	/* it is not forked between deliveries */
 	char host[HOSTNAME_KEPT];
 	long long us = clock_us();
 
@@ -257,7 +262,7 @@ make_name(char *name, size_t size, const char *hostname)
 		(void)!getrandom(&random, sizeof random, GRND_NONBLOCK);
 		pid = getpid();
 	}
-	put_hostname(host, sizeof host, hostname);
+	escape_hostname(host, sizeof host, hostname);
 	snprintf(name, size, "%lld.M%lldP%ldQ%uR%016llx.%s", us / 1000000,
 	    us % 1000000, pid, ++counter, random, host);
 }
@@ -281,9 +286,9 @@ maildir_link(const struct maildir *m, struct maildir_file *f,
 	return linkat(from->tmp, tmp_name, m->tmp, f->name, 0);
 }
 
-/* ",S=" and ",W=" are for Dovecot, which need not read the file then. */
+/* Dovecot reads ",S=" and ",W=" instead of the file. */
 static int
-give_name(const struct maildir *m, struct maildir_file *f,
+rename_into_new(const struct maildir *m, struct maildir_file *f,
     unsigned long long size, unsigned long long lines)
 {
 	char name[sizeof f->name];
@@ -297,7 +302,7 @@ give_name(const struct maildir *m, struct maildir_file *f,
 	return 0;
 }
 
-/* The file is opened before its name is known: a reader may move it then. */
+/* The file is opened first, because in new/ a reader may move it. */
 int
 maildir_publish(const struct maildir *m, struct maildir_file *f,
     unsigned long long size, unsigned long long lines, int *fd)
@@ -308,7 +313,7 @@ maildir_publish(const struct maildir *m, struct maildir_file *f,
 	if (m->sync_file &&
 	    (*fd = openat(m->tmp, f->name, O_RDONLY | O_CLOEXEC)) < 0)
 		return -1;
-	if (give_name(m, f, size, lines) == 0)
+	if (rename_into_new(m, f, size, lines) == 0)
 		return 0;
 	error = errno;
 	close_fd(fd);
@@ -346,7 +351,7 @@ maildir_discard_closed(int at, const char *path, const struct maildir_file *f)
 	return unlinkat(at, name, 0) < 0 && errno != ENOENT ? -1 : 0;
 }
 
-/* Skip digits of a base; false where there are none. */
+/* Skip the digits of a number.  False: there are none. */
 static bool
 skip_number(const char **s, int base)
 {
@@ -363,7 +368,7 @@ skip_number(const char **s, int base)
 
 /* Is this a name of make_name()? */
 static bool
-is_ours(const char *s)
+is_our_name(const char *s)
 {
 	static const char marks[] = { '.', 'M', 'P', 'Q', 'R' };
 	size_t i;
@@ -392,7 +397,7 @@ maildir_sweep(const struct maildir *m)
 		return;
 	}
 	while ((entry = readdir(d)))
-		if (is_ours(entry->d_name) && fstatat(m->tmp, entry->d_name,
+		if (is_our_name(entry->d_name) && fstatat(m->tmp, entry->d_name,
 		    &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime < oldest)
 			unlinkat(m->tmp, entry->d_name, 0);
 	closedir(d);

@@ -1,8 +1,8 @@
 /*
- * Crash-safe delivery into a maildir(5): a file is written in tmp/, fsynced,
- * and renamed into new/, and its name is fsynced in its turn, in the way that
- * the file system needs.  All of it through directory descriptors, so that it
- * works where the path does not.
+ * Crash-safe delivery into a maildir(5).  A file is written in tmp/, fsynced
+ * and renamed into new/; then its name is made durable in the way that the file
+ * system requires.  Everything is done through directory descriptors, so that
+ * it works when the path can't be searched.
  */
 #ifndef MAILDIR_H
 #define MAILDIR_H
@@ -18,99 +18,104 @@ enum {
 struct maildir {
 	int dir, tmp, new;
 
-	/* private: what makes a new name durable here */
+	/* private: what has to be fsynced to make a name durable */
 	bool sync_file, sync_new;
 };
 
-/* One that is not open. */
+/* A Maildir that is not open. */
 #define MAILDIR_CLOSED ((struct maildir){ .dir = -1, .tmp = -1, .new = -1 })
 
-/* A message file on its way.  name is all that is needed to publish it. */
+/* A message file. */
 struct maildir_file {
 	char name[NAME_MAX + 1];	/* in tmp/, later in new/ */
-	bool published;
+	bool published;			/* name is in new/ */
 };
 
-/* Whom a directory is given to that was made.  NULL: whoever makes it. */
+/* The owner of directories that are created; NULL: the user of this process. */
 struct maildir_owner {
 	uid_t uid;
 	gid_t gid;
 };
 
 /*
- * Make the directory name in the directory at, and make that durable, unless
- * it is there.  Returns 0, or -1 with errno set.
+ * Create the directory name in the directory at, durably, unless it exists.
+ * Returns 0, or -1 with errno set.
  */
 int maildir_make(int at, const char *name, const struct maildir_owner *);
 
 /*
- * Open the Maildir path, relative to the directory at.  What is missing of
- * tmp/, new/ and cur/ is made, and made durable.  Returns 0, or -1 with errno
- * set: ENOENT when there is no such directory, EXDEV when tmp/ and new/ are
- * on different devices.
+ * Open the Maildir path, relative to the directory at.  Missing directories
+ * tmp/, new/ and cur/ are created durably.  Returns 0, and the caller must call
+ * maildir_close(); or -1 with errno set: ENOENT if there is no such directory,
+ * EXDEV if tmp/ and new/ are on different file systems.
  */
 int maildir_open(struct maildir *, int at, const char *path);
 
 /*
- * Make what is missing of tmp/, new/ and cur/ in a directory that is open.
- * Returns 0, or -1 with errno set.
+ * Create missing directories tmp/, new/ and cur/ in m->dir.  Returns 0, or -1
+ * with errno set.
  */
 int maildir_make_parts(const struct maildir *, const struct maildir_owner *);
 
 /*
- * The same in two steps, for a process that can open the directory as another
- * user than the one it makes the rest as.  Both as above.
+ * The two steps of maildir_open(), for a process that changes its user between
+ * them.  Both return as maildir_open().
  */
 int maildir_open_dir(struct maildir *, int at, const char *path);
 int maildir_open_parts(struct maildir *);
+
+/* Close the descriptors.  A Maildir that is not open is allowed. */
 void maildir_close(struct maildir *);
 
-/* Can this process deliver there?  Returns 0, or -1 with errno set. */
+/*
+ * Check that this process may create files in tmp/ and new/.  Returns 0, or -1
+ * with errno set.
+ */
 int maildir_check(const struct maildir *);
 
 /*
- * Create a file of a new unique name in tmp/, open for reading and writing.
- * Returns its descriptor, which is the caller's, or -1 with errno set.
+ * Create a file with a unique name in tmp/, open for reading and writing.
+ * Returns the descriptor, which the caller closes, or -1 with errno set.
  */
 int maildir_create(const struct maildir *, struct maildir_file *,
     const char *hostname);
 
 /*
- * Give a file that lies in another Maildir's tmp/ a further name in this one.
- * Returns 0, or -1 with errno set.
+ * Create a hard link, with a unique name in tmp/, to a file in the tmp/ of
+ * another Maildir.  Returns 0, or -1 with errno set.
  */
 int maildir_link(const struct maildir *, struct maildir_file *,
     const struct maildir *from, const char *tmp_name, const char *hostname);
 
 /*
- * Give the file, which the caller has fsynced, its name in new/; size and
- * lines become its ,S= and ,W=.  The name is durable after maildir_sync()
- * only, which gets *fd: a descriptor that the caller closes, or -1 where none
- * is needed.  Returns 0, or -1 with errno set and *fd -1.
+ * Rename the file, which the caller has fsynced, into new/; size and lines are
+ * recorded in its name as ,S= and ,W=.  The name is durable only after
+ * maildir_sync(), which gets *fd: a descriptor that the caller closes, or -1 if
+ * none is needed.  Returns 0, or -1 with errno set and *fd -1.
  */
 int maildir_publish(const struct maildir *, struct maildir_file *,
     unsigned long long size, unsigned long long lines, int *fd);
 
 /*
  * Make the name of a published file durable.  Blocks on the disk.  Returns 0,
- * or -1 with errno set.
+ * or -1 with errno set.  After a failure it must not be called again.
  */
 int maildir_sync(const struct maildir *, int fd);
 
 /*
- * Remove the file from tmp/, or take its name in new/ back, unless a reader
- * has taken it.  Returns 0, or -1 with errno set.
+ * Remove the file from tmp/ or new/.  It is not an error if a reader has moved
+ * it.  Returns 0, or -1 with errno set.
  */
 int maildir_discard(const struct maildir *, const struct maildir_file *);
 
 /*
- * The same in the Maildir at this path, which need not be open: what was begun
- * can be undone where no more descriptor is to be had.
+ * The same in a Maildir that need not be open, so that it works when no more
+ * descriptors are available.
  */
 int maildir_discard_closed(int at, const char *path,
     const struct maildir_file *);
 
-/* Remove from tmp/ what this program left there MAILDIR_TMP_AGE ago. */
+/* Remove this program's files from tmp/ that are older than MAILDIR_TMP_AGE. */
 void maildir_sweep(const struct maildir *);
 
 #endif

@@ -1,4 +1,7 @@
-/* The list of recipients, and which of them are one mailbox. */
+/*
+ * The list of recipients.  Addresses are compared by their mailbox, never by
+ * their spelling.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +37,7 @@ is_mailbox(const struct recipient *r, const char *canonical, unsigned hash)
 	    strcmp(own, canonical) == 0;
 }
 
-/* Few messages have a Delivered-To, so these wait for the first one. */
+/* Computed at the first Delivered-To only, because few messages have one. */
 static void
 hash_mailboxes(struct recipients *to)
 {
@@ -187,7 +190,10 @@ recipients_count(const struct recipients *to)
 	return n;
 }
 
-/* The fields above were Delivered-To; did we write them? */
+/*
+ * The fields above were Delivered-To.  If we wrote them, their recipients are
+ * mail loops.
+ */
 static void
 mark_loops(struct recipients *to, bool by_us)
 {

@@ -1,4 +1,7 @@
-/* Where mail is kept. */
+/*
+ * The store of the messages.  A recipient's address becomes a path here, and
+ * never one outside the directory above the template.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,9 +18,9 @@
 #define O_SEARCH O_PATH		/* Linux: glibc does not have the POSIX name */
 #endif
 
-/* Split path: base_path gets what lies above its name or template. */
+/* Split path into base_path and the part below it: a name or a template. */
 static int
-split(struct store *s, const char *path)
+split_path(struct store *s, const char *path)
 {
 	size_t len = strcspn(path, "{");
 
@@ -34,20 +37,20 @@ split(struct store *s, const char *path)
 	s->base_path[len] = '\0';
 	if (len == 0)
 		strcpy(s->base_path, ".");
-	s->rest = path[len] ? path + len : ".";
+	s->below = path[len] ? path + len : ".";
 	return 0;
 }
 
 /*
- * Is the Maildir where its name says?  Root makes nothing where somebody's
- * symbolic link leads.
+ * Is the open Maildir the directory of this name, and not the target of a
+ * symbolic link?  Root creates nothing where a symbolic link leads.
  */
 static bool
-is_no_link(const struct store *s)
+is_opened_by_name(const struct store *s)
 {
 	struct stat named, opened;
 
-	return fstatat(s->base, s->rest, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	return fstatat(s->base, s->below, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    fstat(s->one.dir, &opened) == 0 &&
 	    named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
 }
@@ -59,7 +62,7 @@ store_open(struct store *s, const char *path, const char *delimiters,
 	bool foreign = false;
 
 	*s = (struct store){ .path = path, .delimiters = delimiters };
-	if (split(s, path) < 0)
+	if (split_path(s, path) < 0)
 		return -1;
 	s->base = owner ? path_open_dir(s->base_path, &foreign) :
 	    open(s->base_path, O_SEARCH | O_DIRECTORY | O_CLOEXEC);
@@ -67,14 +70,14 @@ store_open(struct store *s, const char *path, const char *delimiters,
 		return -1;
 	if (s->per_user)
 		return 0;
-	if (!foreign && maildir_make(s->base, s->rest, owner) < 0)
+	if (!foreign && maildir_make(s->base, s->below, owner) < 0)
 		return -1;
-	if (maildir_open_dir(&s->one, s->base, s->rest) < 0) {
+	if (maildir_open_dir(&s->one, s->base, s->below) < 0) {
 		if (foreign && errno == ENOENT)
 			errno = ELOOP;
 		return -1;
 	}
-	return owner && !foreign && is_no_link(s) ?
+	return owner && !foreign && is_opened_by_name(s) ?
 	    maildir_make_parts(&s->one, owner) : 0;
 }
 
@@ -98,7 +101,7 @@ store_inherit(struct store *s, const char *path, const char *delimiters,
 {
 	*s = (struct store){ .path = path, .delimiters = delimiters,
 	    .spool_only = spool_only };
-	if (!spool_only && split(s, path) < 0)
+	if (!spool_only && split_path(s, path) < 0)
 		return -1;
 	if (fstat(base, &s->base_stat) < 0)
 		return -1;
@@ -126,7 +129,7 @@ store_create_unlinked(const struct store *s, int *writer, int *reader)
 	error = errno;
 	if (unlinkat(s->base, name, 0) == 0 && *reader >= 0)
 		return 0;
-	if (*reader >= 0) {	/* nobody would ever remove it */
+	if (*reader >= 0) {	/* the name would never be removed */
 		error = errno;
 		close(*reader);
 	}
@@ -194,7 +197,7 @@ store_reopen(struct store *s)
 {
 	struct maildir m;
 
-	if (maildir_open(&m, s->base, s->rest) < 0)
+	if (maildir_open(&m, s->base, s->below) < 0)
 		return -1;
 	maildir_close(&s->one);
 	s->one = m;
@@ -202,7 +205,7 @@ store_reopen(struct store *s)
 }
 
 static bool
-names_directory(const char *component)
+is_directory_name(const char *component)
 {
 	if (*component == '\0' || *component == '.')
 		return false;
@@ -213,9 +216,9 @@ names_directory(const char *component)
 	return true;
 }
 
-/* Append n octets; false where no file below would fit PATH_MAX any more. */
+/* Append n bytes.  False: a file below the path would exceed PATH_MAX. */
 static bool
-append(char *path, size_t *len, const char *s, size_t n)
+append_to_path(char *path, size_t *len, const char *s, size_t n)
 {
 	if (n + sizeof "/new/" + NAME_MAX > PATH_MAX - *len)
 		return false;
@@ -225,13 +228,13 @@ append(char *path, size_t *len, const char *s, size_t n)
 	return true;
 }
 
-/* Fill the template in.  False when the recipient can have no mailbox. */
+/* Expand the template.  False: the address can have no Maildir. */
 static bool
-expand(const struct store *s, const char *local, const char *domain,
+expand_template(const struct store *s, const char *local, const char *domain,
     char *path)
 {
 	char mailbox[ADDRESS_MAX + 1];
-	const char *p = s->rest, *value;
+	const char *p = s->below, *value;
 	size_t n, len = 0;
 
 	address_mailbox(local, s->delimiters, mailbox);
@@ -243,18 +246,18 @@ expand(const struct store *s, const char *local, const char *domain,
 			value = domain;
 		else
 			value = NULL;
-		if (value && (!names_directory(value) ||
-		    !append(path, &len, value, strlen(value))))
+		if (value && (!is_directory_name(value) ||
+		    !append_to_path(path, &len, value, strlen(value))))
 			return false;
-		if (!value && !append(path, &len, p, n = 1))
+		if (!value && !append_to_path(path, &len, p, n = 1))
 			return false;
 	}
 	return true;
 }
 
-/* Is what was opened at start still what is there? */
+/* Does the path still lead to the directory that was opened at start-up? */
 static bool
-base_stands(const struct store *s)
+is_base_unchanged(const struct store *s)
 {
 	struct stat st;
 
@@ -270,7 +273,7 @@ store_find(const struct store *s, const char *local, const char *domain,
 {
 	struct stat st;
 
-	if (!expand(s, local, domain, path)) {
+	if (!expand_template(s, local, domain, path)) {
 		path[0] = '\0';
 		return STORE_UNKNOWN;
 	}
@@ -282,7 +285,7 @@ store_find(const struct store *s, const char *local, const char *domain,
 	}
 	if (errno != ENOENT)
 		return STORE_FAILED;
-	if (base_stands(s))
+	if (is_base_unchanged(s))
 		return STORE_UNKNOWN;
 	errno = ESTALE;
 	return STORE_FAILED;
@@ -308,7 +311,7 @@ store_prefix(const struct store *s)
 }
 
 int
-store_check_room(const struct store *s, unsigned long long octets)
+store_check_room(const struct store *s, unsigned long long bytes)
 {
-	return file_check_room(store_is_one(s) ? s->one.tmp : s->base, octets);
+	return file_check_room(store_is_one(s) ? s->one.tmp : s->base, bytes);
 }

@@ -92,7 +92,7 @@ make_world(struct world *w, const char *letters)
 
 	memset(w, 0, sizeof *w);
 	w->store = (struct store){
-		.path = "Maildir", .delimiters = "+", .rest = "Maildir",
+		.path = "Maildir", .delimiters = "+", .below = "Maildir",
 		.per_user = strpbrk(letters, "pk"),
 	};
 	CHECK(network_parse(&w->network, "192.0.2.0/24") == 0);
