@@ -571,7 +571,7 @@ end_transaction(struct session *s)
 	if (s->txn.envelope || !*s->txn.id)
 		return;
 	if (s->txn.mail.result.fd >= 0) {
-		hooks_tell(s, HOOK_DELIVERED, s->txn.mail.result.fd);
+		hooks_notify(s, HOOK_DELIVERED, s->txn.mail.result.fd);
 		dsn_report(s);
 	}
 	session_reset(s);
@@ -612,7 +612,7 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	log_end(&l);
 	r = connect_check_limit(&s);
 	if (!r.code) {
-		starttls_at_once(&s);
+		starttls_begin_session(&s);
 		if (stream->state == STREAM_OPEN)
 			r = connect_greet(&s);
 	}
@@ -626,7 +626,7 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	session_reset(&s);
 	if (options->hooks->n[HOOK_DISCONNECT])
 		stream_hang_up(stream);
-	hooks_tell(&s, HOOK_DISCONNECT, -1);
+	hooks_notify(&s, HOOK_DISCONNECT, -1);
 	journal_end(&s);
 	/* after QUIT, or if the worker is needed, don't wait for the client */
 	stream_close(stream, r.code != 221 && !s.unwanted &&

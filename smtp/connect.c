@@ -85,7 +85,7 @@ run_connection_hooks(struct session *s)
 	fields_cut(&s->fields, 0);
 	if (!s->client.probe) {
 		resolve_client_name(s);
-		r = hooks_ask(s, HOOK_CONNECTION, NULL, NULL);
+		r = hooks_run(s, HOOK_CONNECTION, NULL, NULL);
 	}
 	s->fields.n_connection = s->fields.n_hello = s->fields.n;
 	if (!reply_refuses(&r))

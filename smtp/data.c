@@ -1,4 +1,7 @@
-/* The message itself, to its true end, whatever becomes of it. */
+/*
+ * The commands DATA and BDAT.  Where data ends is decided in lib/text/line; the
+ * data is read to that end, even if the message is refused.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -11,50 +14,50 @@
 #include "smtp/transcript.h"
 
 struct chunk {
-	unsigned long long size;	/* octets */
+	unsigned long long size;	/* bytes */
 	bool last;
 };
 
 static bool
-is_binary(const struct session *s)
+is_binary_mime(const struct session *s)
 {
 	return s->txn.body && strcmp(s->txn.body, "BINARYMIME") == 0;
 }
 
 static bool
-is_lmtp(const struct session *s)
+is_lmtp_session(const struct session *s)
 {
 	return listener_kinds[s->client.kind].lmtp;
 }
 
 static struct reply
-too_large(const struct session *s)
+reply_too_large(const struct session *s)
 {
 	return reply_make(552, "5.3.4 Message exceeds the limit of %lld bytes",
 	    s->options->max_size);
 }
 
-/* Why the data that was read so far can't be kept, if so. */
+/* Check the data so far.  Returns a reply that rejects it, or code 0. */
 static struct reply
-judge_data(const struct session *s)
+check_data(const struct session *s)
 {
 	const struct proto_options *o = s->options;
 	const struct data *d = &s->txn.data;
 
 	if (d->bare_cr || (d->bare_lf && !o->accept_bare_newline))
 		return reply_make(550, "5.6.11 Bare CR or LF in the message; "
-		    "lines end in CR LF");
+		    "lines must end in CR LF");
 	if (o->max_size && d->octets > (unsigned long long)o->max_size)
-		return too_large(s);
+		return reply_too_large(s);
 	return reply_none();
 }
 
 /*
- * Read the data to its true end, whatever becomes of it, so that none of it
- * is taken for commands.  Returns why it can't be kept, or none.
+ * Read the data to its end, even if it is refused, so that none of it is read
+ * as commands.  Returns a reply that rejects it, or code 0.
  */
 static struct reply
-receive_data(struct session *s)
+read_data(struct session *s)
 {
 	char in[STREAM_BUFFER], out[STREAM_BUFFER + 1];
 	struct data *d = &s->txn.data;
@@ -71,18 +74,18 @@ receive_data(struct session *s)
 		journal_show(s, "DATA", d->octets);
 		if (d->done) {
 			stream_unread(s->stream, in + used, n - used);
-			explicit_bzero(in + used, n - used);	/* AUTH? */
+			explicit_bzero(in + used, n - used);	/* maybe AUTH */
 		}
 		if (!s->txn.envelope)
 			continue;
-		if (judge_data(s).code)
+		if (check_data(s).code)
 			session_drop_envelope(s);
 		else
 			s->txn.envelope->ops->write(s->txn.envelope, out, len,
 			    d->lines - lines);
 	}
 	transcript_end_data(s, d);
-	return judge_data(s);	/* all of it, however it was cut */
+	return check_data(s);	/* of all of it */
 }
 
 struct reply
@@ -95,17 +98,17 @@ data_abandon(struct session *s)
 	return session_farewell(s);
 }
 
-/* Ask whether the data may come.  A refusal, or none. */
+/* Run the hooks and start the data.  Returns an error reply, or code 0. */
 static struct reply
-begin(struct session *s, bool chunked)
+start_data(struct session *s, bool chunked)
 {
 	struct reply r;
 
 	if (s->phase == PHASE_REFUSED)	/* RFC 2033 4.2 */
-		return reply_make(is_lmtp(s) ? 503 : 554,
+		return reply_make(is_lmtp_session(s) ? 503 : 554,
 		    "5.5.1 No valid recipients");
 	data_init(&s->txn.data, chunked);
-	r = hooks_ask(s, HOOK_DATA, NULL, NULL);
+	r = hooks_run(s, HOOK_DATA, NULL, NULL);
 	if (!reply_refuses(&r))
 		r = s->txn.envelope->ops->begin_data(s->txn.envelope);
 	if (!reply_refuses(&r))
@@ -114,29 +117,30 @@ begin(struct session *s, bool chunked)
 	return r;
 }
 
-/* It is all here: in LMTP each recipient has a reply now (RFC 2033 4.2). */
+/* After the data, LMTP requires a reply for each recipient (RFC 2033 4.2). */
 static void
 expect_replies(struct session *s)
 {
-	s->txn.n_replies = is_lmtp(s) ? (long long)s->txn.recipients.n : 0;
+	s->txn.n_replies = is_lmtp_session(s) ?
+	    (long long)s->txn.recipients.n : 0;
 }
 
-/* Is it one refusal for all? */
+/* Are all replies the same refusal? */
 static bool
-are_alike(const struct reply *each, size_t n)
+is_same_refusal(const struct reply *each, size_t n)
 {
-	bool alike = reply_refuses(&each[0]);
+	bool same = reply_refuses(&each[0]);
 	size_t i;
 
-	for (i = 1; alike && i < n; i++)
-		alike = each[i].code == each[0].code &&
+	for (i = 1; same && i < n; i++)
+		same = each[i].code == each[0].code &&
 		    strcmp(each[i].text, each[0].text) == 0;
-	return alike;
+	return same;
 }
 
-/* Mark and log each recipient that its reply rejects. */
+/* Mark and log each recipient whose reply is a refusal. */
 static void
-refuse_recipients(struct session *s, const char *command,
+mark_refused_recipients(struct session *s, const char *command,
     const struct reply *each)
 {
 	struct recipient *r = s->txn.recipients.all;
@@ -151,11 +155,11 @@ refuse_recipients(struct session *s, const char *command,
 }
 
 /*
- * Close the envelope for recipients that have a reply each.  Returns the first
- * that accepts, or else the first.
+ * Close the envelope with a reply for each recipient.  Returns the first reply
+ * that accepts the message, or else the first.
  */
 static struct reply
-close_for_each(struct session *s)
+close_lmtp_envelope(struct session *s)
 {
 	const size_t n = (size_t)s->txn.n_replies;
 	struct reply *each = calloc(n, sizeof *each);
@@ -168,25 +172,25 @@ close_for_each(struct session *s)
 	}
 	s->txn.envelope->ops->close(s->txn.envelope, each, n);
 	s->txn.envelope = NULL;
-	for (i = 0; n > 1 && i < n; i++)	/* the session goes on */
+	for (i = 0; n > 1 && i < n; i++)	/* 421 would end the session */
 		if (each[i].code == 421)
 			each[i].code = 451;
-	if (are_alike(each, n)) {
+	if (is_same_refusal(each, n)) {
 		r = each[0];
 		free(each);
 		return r;
 	}
 	s->txn.replies = each;
-	refuse_recipients(s, s->phase == PHASE_BDAT ? "BDAT" : "DATA",
+	mark_refused_recipients(s, s->phase == PHASE_BDAT ? "BDAT" : "DATA",
 	    each);
 	for (i = 0; i < n && reply_refuses(&each[i]); i++)
 		;
 	return each[i < n ? i : 0];
 }
 
-/* Nothing speaks against the message yet. */
+/* The message is complete: close the envelope, and log a stored message. */
 static struct reply
-finish(struct session *s)
+close_envelope(struct session *s)
 {
 	const long long timeout = s->options->hooks->dot_timeout;
 	const long long now = clock_ms();
@@ -195,7 +199,7 @@ finish(struct session *s)
 	s->txn.declared_size = s->txn.data.octets;
 	s->txn.dot_deadline = timeout ? now + timeout : 0;
 	if (s->txn.n_replies) {
-		r = close_for_each(s);
+		r = close_lmtp_envelope(s);
 	} else {
 		s->txn.envelope->ops->close(s->txn.envelope, &r, 1);
 		s->txn.envelope = NULL;
@@ -215,26 +219,26 @@ data_command(struct session *s, const char *arg)
 	struct reply r;
 
 	(void)arg;
-	if (is_binary(s))
-		return reply_make(503, "5.5.1 BINARYMIME needs BDAT");
-	r = begin(s, false);
+	if (is_binary_mime(s))
+		return reply_make(503, "5.5.1 BINARYMIME requires BDAT");
+	r = start_data(s, false);
 	if (r.code)
 		return r;
 	r = reply_make(354, "End data with <CR><LF>.<CR><LF>");
 	reply_write(s->stream->out, &r);
 	journal_show(s, "DATA", 0);
 	stream_begin_data(s->stream);
-	r = receive_data(s);
+	r = read_data(s);
 	stream_end_data(s->stream);
 	if (!s->txn.data.done)
 		return data_abandon(s);
 	expect_replies(s);
-	return r.code ? r : finish(s);
+	return r.code ? r : close_envelope(s);
 }
 
-/* "86" or "86 LAST".  False where nobody can tell how much follows. */
+/* Parse "86" or "86 LAST".  If it returns false, the size is not known. */
 static bool
-parse_chunk(const char *arg, struct chunk *c)
+parse_bdat(const char *arg, struct chunk *c)
 {
 	const struct param size = {
 		.value = arg, .len = strcspn(arg, " \t"),
@@ -246,14 +250,14 @@ parse_chunk(const char *arg, struct chunk *c)
 }
 
 /*
- * Read the octets of a chunk, and write them to the envelope unless they are
- * for nobody.  False where they did not all come.
+ * Read the bytes of a chunk, and with keep write them to the envelope.  Returns
+ * false if the stream ends before all of them have come.
  */
 static bool
-receive_chunk(struct session *s, unsigned long long left, bool keep)
+read_chunk(struct session *s, unsigned long long left, bool keep)
 {
 	char in[STREAM_BUFFER], out[STREAM_BUFFER + 1];
-	const bool binary = is_binary(s);
+	const bool binary = is_binary_mime(s);
 	struct data *d = &s->txn.data;
 	unsigned long long lines;
 	size_t n, len;
@@ -289,36 +293,36 @@ bdat_skip(struct session *s, const char *arg, struct reply refusal)
 		session_drop_envelope(s);
 	if (s->stream->state != STREAM_OPEN)
 		return refusal;
-	if (!parse_chunk(arg, &c)) {
+	if (!parse_bdat(arg, &c)) {
 		s->closing = true;
-		return reply_make(501, "5.5.4 BDAT takes a size, and LAST");
+		return reply_make(501, "5.5.4 Syntax: BDAT size [LAST]");
 	}
 	stream_begin_data(s->stream);
-	if (!receive_chunk(s, c.size, false))
+	if (!read_chunk(s, c.size, false))
 		return data_abandon(s);
 	stream_end_data(s->stream);
 	return refusal;
 }
 
-/* May the octets of this chunk come? */
+/* Start the data with the first chunk, and check the size of this one. */
 static struct reply
-judge_chunk(struct session *s, const struct chunk *c)
+check_chunk(struct session *s, const struct chunk *c)
 {
-	const unsigned long long most =
+	const unsigned long long limit =
 	    (unsigned long long)s->options->max_size;
 	const struct data *d = &s->txn.data;
 	struct reply r;
 
 	if (s->phase != PHASE_BDAT) {
-		r = begin(s, true);
+		r = start_data(s, true);
 		if (r.code)
 			return r;
 		s->phase = PHASE_BDAT;
 		stream_begin_data(s->stream);
 	}
-	/* a CR LF that chunks divide counts late: it may be too much by now */
-	if (most && (d->octets > most || c->size > most - d->octets))
-		return too_large(s);
+	/* d->octets may exceed it: a CR at the end of a chunk counts late */
+	if (limit && (d->octets > limit || c->size > limit - d->octets))
+		return reply_too_large(s);
 	return reply_none();
 }
 
@@ -328,25 +332,25 @@ bdat_command(struct session *s, const char *arg)
 	struct chunk c;
 	struct reply r;
 
-	if (!parse_chunk(arg, &c))
+	if (!parse_bdat(arg, &c))
 		return bdat_skip(s, arg, reply_none());
 	s->txn.chunk = c.size;
-	r = judge_chunk(s, &c);
+	r = check_chunk(s, &c);
 	if (r.code)
 		r = bdat_skip(s, arg, r);
-	else if (!receive_chunk(s, c.size, true))
+	else if (!read_chunk(s, c.size, true))
 		r = data_abandon(s);
 	else if (!c.last)
-		r = reply_make(250, "2.0.0 %llu octets received", c.size);
+		r = reply_make(250, "2.0.0 %llu bytes received", c.size);
 	if (c.last)
 		expect_replies(s);
 	if (r.code || s->stream->state != STREAM_OPEN)
 		return r;
 	stream_end_data(s->stream);
 	data_end(&s->txn.data);
-	r = judge_data(s);
+	r = check_data(s);
 	if (!r.code)
-		return finish(s);
+		return close_envelope(s);
 	session_drop_envelope(s);
 	return r;
 }

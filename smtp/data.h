@@ -1,26 +1,34 @@
 /*
- * The message itself, by DATA or BDAT.  What is read here is never taken for
- * commands, even where it is refused.
+ * The commands DATA (RFC 5321 4.1.1.4) and BDAT (RFC 3030 2).  Message data is
+ * always read to its end, even if the message is refused, so that none of it
+ * is read as commands.
  */
 #ifndef DATA_H
 #define DATA_H
 
 #include "smtp/session.h"
 
-/* The command DATA.  Sends 354 itself; waits for data as the stream does. */
+/*
+ * The command DATA.  Sends 354 itself, and returns the reply to the message.
+ * Blocks on the client, hooks and the disk.
+ */
 struct reply data_command(struct session *, const char *arg);
 
-/* The command BDAT (RFC 3030 2), with the octets that follow its line. */
+/* The command BDAT, with the chunk that follows its line.  Blocks likewise. */
 struct reply bdat_command(struct session *, const char *arg);
 
 /*
- * BDAT is refused: read its octets away.  Returns the refusal, or why the
- * session has to end.  The mail at hand is dropped, for it lacks a part.
+ * Refuse a BDAT: read its chunk and discard it, and abort the envelope, because
+ * its message is incomplete.  Returns the refusal, or a reply that ends the
+ * session if the size of the chunk is not known.
  */
 struct reply bdat_skip(struct session *, const char *arg,
     struct reply refusal);
 
-/* The client did not go on: its reply, and a log line if it is gone. */
+/*
+ * The stream has ended within the data: abort the envelope, and log a client
+ * that has disconnected.  Returns the reply of session_farewell().
+ */
 struct reply data_abandon(struct session *);
 
 #endif

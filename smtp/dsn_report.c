@@ -70,7 +70,7 @@ send_report(struct session *s, const struct report *r)
 		log_report_failure(s);
 	close(writer);
 	if (written == 0)
-		hooks_tell(s, HOOK_DSN, reader);
+		hooks_notify(s, HOOK_DSN, reader);
 	close(reader);
 }
 

@@ -1,4 +1,4 @@
-/* Header fields that hooks add, folded as they go into the message. */
+/* The header fields that hooks add.  They are checked, and folded once. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,9 +14,9 @@ fields_cut(struct fields *fields, size_t n)
 		fields->text[n] = '\0';
 }
 
-/* RFC 5322 2.2, as it may come from a command. */
+/* Is it a header field (RFC 5322 2.2) without line ends? */
 static bool
-is_field(const char *s, size_t len)
+is_header_field(const char *s, size_t len)
 {
 	const char *colon = memchr(s, ':', len);
 	size_t i;
@@ -37,11 +37,11 @@ fields_add(struct fields *fields, const char *field, size_t len)
 	size_t i, column = 0;
 	char *out;
 
-	if (!is_field(field, len))
+	if (!is_header_field(field, len))
 		return -1;
 	if (!fields->text && !(fields->text = malloc(FIELDS_MAX)))
 		return -1;
-	/* a fold makes two octets of a space */
+	/* each fold adds a byte */
 	if (fields->n + len + len / (FOLD_AT - TAB_WIDTH) + 2 >
 	    FIELDS_MAX)
 		return -1;

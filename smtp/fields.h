@@ -1,4 +1,7 @@
-/* Header fields that hooks add above a message, with HEADER=. */
+/*
+ * The header fields that hooks add above a message with HEADER=.  Each lasts as
+ * long as its event: the connection, HELO or the transaction.
+ */
 #ifndef FIELDS_H
 #define FIELDS_H
 
@@ -7,12 +10,12 @@
 
 enum { FIELDS_MAX = 8192 };	/* bytes of all of them */
 
-/* Each field lasts as long as what it is about. */
 struct fields {
-	char *text;			/* of FIELDS_MAX bytes; or NULL */
+	char *text;			/* FIELDS_MAX bytes, which the owner
+					   frees; or NULL */
 	size_t n;			/* bytes in use */
-	size_t n_connection, n_hello;	/* those of the connection, and of it
-					   and HELO */
+	size_t n_connection;		/* bytes of the connection's fields */
+	size_t n_hello;			/* and of those of HELO after them */
 };
 
 /*

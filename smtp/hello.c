@@ -1,4 +1,7 @@
-/* How a session begins, and what EHLO offers: a row for each extension. */
+/*
+ * HELO, EHLO and LHLO.  The extensions that EHLO offers are a table; what they
+ * do is elsewhere.
+ */
 #include <ctype.h>
 #include <string.h>
 
@@ -11,11 +14,11 @@
 #include "smtp/starttls.h"
 #include "smtp/xclient.h"
 
-enum { LIMIT_MAX = 999999 };	/* of what RFC 9422 can say */
+enum { LIMIT_MAX = 999999 };	/* RFC 9422 7: at most six digits */
 
-/* What of a client's name may stand in a header and in an environment. */
+/* Keep the name, without characters that are unsafe in headers and hooks. */
 static void
-keep_helo(struct session *s, const char *name)
+set_helo_name(struct session *s, const char *name)
 {
 	size_t n = 0;
 
@@ -30,22 +33,22 @@ keep_helo(struct session *s, const char *name)
 }
 
 static struct reply
-greet(struct session *s, const char *name, bool extended)
+begin_hello(struct session *s, const char *name, bool extended)
 {
 	struct reply r;
 
 	if (s->options->strict && (!address_is_host(name, true) ||
 	    utf8_is_beyond_ascii(name)))	/* RFC 6531 3.7.1 */
 		return reply_make(501,
-		    "5.5.4 That is no domain and no address literal");
+		    "5.5.4 Invalid name; use a domain or an address literal");
 	s->fields.n_hello = s->fields.n_connection;
 	session_reset(s);
 	s->phase = PHASE_NEW;
 	s->hello.extended = extended;
 	session_set_protocol(s);
 	xclient_end(s);
-	keep_helo(s, name);
-	r = hooks_ask(s, HOOK_HELLO, NULL, NULL);
+	set_helo_name(s, name);
+	r = hooks_run(s, HOOK_HELLO, NULL, NULL);
 	if (reply_refuses(&r))
 		return r;
 	s->fields.n_hello = s->fields.n;
@@ -56,28 +59,27 @@ greet(struct session *s, const char *name, bool extended)
 struct reply
 hello_helo(struct session *s, const char *arg)
 {
-	struct reply r = greet(s, arg, false);
+	struct reply r = begin_hello(s, arg, false);
 
 	return r.code ? r : reply_make(250, "%s", s->options->hostname);
 }
 
 static bool
-always(const struct session *s)
+is_always_offered(const struct session *s)
 {
 	(void)s;
 	return true;
 }
 
 static void
-say_size(const struct session *s, char *value, size_t n)
+format_size(const struct session *s, char *value, size_t n)
 {
 	if (s->options->max_size)
 		snprintf(value, n, " %lld", s->options->max_size);
 }
 
-/* In six digits at most, RFC 9422 7. */
 static int
-say_limit(char *value, size_t n, const char *name, long long limit)
+format_limit(char *value, size_t n, const char *name, long long limit)
 {
 	if (!limit)
 		return 0;
@@ -86,53 +88,53 @@ say_limit(char *value, size_t n, const char *name, long long limit)
 }
 
 static void
-say_limits(const struct session *s, char *value, size_t n)
+format_limits(const struct session *s, char *value, size_t n)
 {
-	const int len = say_limit(value, n, "MAILMAX",
+	const int len = format_limit(value, n, "MAILMAX",
 	    s->options->max_mails);
 
-	say_limit(value + len, n - (size_t)len, "RCPTMAX",
+	format_limit(value + len, n - (size_t)len, "RCPTMAX",
 	    rcpt_limit(s));
 }
 
 static bool
-is_limited(const struct session *s)
+has_limits(const struct session *s)
 {
 	return s->options->max_mails || rcpt_limit(s);
 }
 
 static bool
-is_encrypted(const struct session *s)
+can_require_tls(const struct session *s)
 {
 	return s->client.tls.encrypted;
 }
 
 static void
-say_mechanisms(const struct session *s, char *value, size_t n)
+format_mechanisms(const struct session *s, char *value, size_t n)
 {
 	(void)s;
 	snprintf(value, n, " PLAIN LOGIN");
 }
 
-/* What EHLO offers, where offered() says so; argument() may add to it. */
+/* Offered if offered() returns true; argument() adds the arguments. */
 static const struct extension {
 	const char *keyword;
 	bool (*offered)(const struct session *);
 	void (*argument)(const struct session *, char *value, size_t n);
 } extensions[] = {
-	{ "PIPELINING", always, NULL },			/* RFC 2920 */
-	{ "SIZE", always, say_size },			/* RFC 1870 */
-	{ "8BITMIME", always, NULL },			/* RFC 6152 */
-	{ "CHUNKING", always, NULL },			/* RFC 3030 2 */
-	{ "BINARYMIME", always, NULL },			/* RFC 3030 3 */
-	{ "SMTPUTF8", always, NULL },			/* RFC 6531 */
+	{ "PIPELINING", is_always_offered, NULL },	/* RFC 2920 */
+	{ "SIZE", is_always_offered, format_size },	/* RFC 1870 */
+	{ "8BITMIME", is_always_offered, NULL },	/* RFC 6152 */
+	{ "CHUNKING", is_always_offered, NULL },	/* RFC 3030 2 */
+	{ "BINARYMIME", is_always_offered, NULL },	/* RFC 3030 3 */
+	{ "SMTPUTF8", is_always_offered, NULL },	/* RFC 6531 */
 	{ "STARTTLS", starttls_offered, NULL },		/* RFC 3207 */
 	{ "DSN", dsn_is_offered, NULL },		/* RFC 3461 */
-	{ "AUTH", auth_offered, say_mechanisms },	/* RFC 4954 */
+	{ "AUTH", auth_offered, format_mechanisms },	/* RFC 4954 */
 	{ "XCLIENT", xclient_offered, xclient_format },
-	{ "LIMITS", is_limited, say_limits },		/* RFC 9422 */
-	{ "REQUIRETLS", is_encrypted, NULL },		/* RFC 8689 */
-	{ "ENHANCEDSTATUSCODES", always, NULL },	/* RFC 2034 */
+	{ "LIMITS", has_limits, format_limits },	/* RFC 9422 */
+	{ "REQUIRETLS", can_require_tls, NULL },	/* RFC 8689 */
+	{ "ENHANCEDSTATUSCODES", is_always_offered, NULL },	/* RFC 2034 */
 };
 
 struct reply
@@ -157,7 +159,7 @@ hello_offer(const struct session *s)
 struct reply
 hello_ehlo(struct session *s, const char *arg)
 {
-	struct reply r = greet(s, arg, true);
+	struct reply r = begin_hello(s, arg, true);
 
 	return r.code ? r : hello_offer(s);
 }

@@ -1,16 +1,19 @@
 /*
- * How a session begins: the commands HELO, and EHLO, which is LHLO in LMTP.
- * Each returns what the client will hear; arg is the command's argument.
+ * The commands HELO, EHLO and, in LMTP, LHLO (RFC 5321 4.1.1.1, RFC 2033 4.1).
  */
 #ifndef HELLO_H
 #define HELLO_H
 
 #include "smtp/session.h"
 
+/*
+ * HELO, and EHLO or LHLO.  arg is the argument of the command; each returns the
+ * reply.  Hooks may block.
+ */
 struct reply hello_helo(struct session *, const char *arg);
 struct reply hello_ehlo(struct session *, const char *arg);
 
-/* What EHLO offers this client now. */
+/* The reply to EHLO, with the extensions that this client may use now. */
 struct reply hello_offer(const struct session *);
 
 #endif

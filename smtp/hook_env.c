@@ -1,6 +1,6 @@
 /*
- * The variables of hook commands.  Values come from the session, where they
- * were checked: none has a control byte.
+ * The environment of hooks.  Values come from the session, which has checked
+ * them: none has a control character.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 int
 hook_env_open(struct environment *e, bool of_client)
 {
-	/* with of_client, the first three stay */
+	/* with of_client, the first three are kept */
 	static const char *const dropped[] = {
 		"TCPREMOTEHOST", "TCPREMOTEINFO", "TCPLOCALHOST",
 		"SSL_PROTOCOL", "SSL_CIPHER", "SSL_PEER_CERT_SUBJECT",
@@ -28,21 +28,21 @@ hook_env_open(struct environment *e, bool of_client)
 }
 
 static int
-set_some(struct environment *e, const char *name, const char *value)
+set_unless_empty(struct environment *e, const char *name, const char *value)
 {
 	return environment_set(e, name, *value ? value : NULL);
 }
 
 static int
-set_tls(struct environment *e, const struct tls_result *tls)
+set_tls_variables(struct environment *e, const struct tls_result *tls)
 {
-	return set_some(e, "SSL_PROTOCOL", tls->protocol) |
-	    set_some(e, "SSL_CIPHER", tls->cipher) |
-	    set_some(e, "SSL_PEER_CERT_SUBJECT", tls->subject) |
-	    set_some(e, "SSL_TLS_SNI_SERVERNAME", tls->server_name);
+	return set_unless_empty(e, "SSL_PROTOCOL", tls->protocol) |
+	    set_unless_empty(e, "SSL_CIPHER", tls->cipher) |
+	    set_unless_empty(e, "SSL_PEER_CERT_SUBJECT", tls->subject) |
+	    set_unless_empty(e, "SSL_TLS_SNI_SERVERNAME", tls->server_name);
 }
 
-/* The names are those of ucspi-tcp, and our own. */
+/* The names of connection variables are those of ucspi-tcp. */
 int
 hook_env_set_session(struct environment *e, const struct session *s)
 {
@@ -59,23 +59,23 @@ hook_env_set_session(struct environment *e, const struct session *s)
 		*s->client.name ? s->client.name : NULL) |
 	    environment_set(e, "TCPREMOTEPORT",
 		remote->port ? remote_port : NULL) |
-	    set_some(e, "TCPLOCALIP", local->ip) |
+	    set_unless_empty(e, "TCPLOCALIP", local->ip) |
 	    environment_set(e, "TCPLOCALPORT",
 		local->port ? local_port : NULL) |
-	    set_tls(e, &s->client.tls) |
+	    set_tls_variables(e, &s->client.tls) |
 	    environment_set(e, "SMTP_SESSION", s->id) |
 	    environment_set(e, "SMTP_HOSTNAME", s->options->hostname) |
 	    environment_set(e, "SMTP_LISTENER",
 		listener_kinds[s->client.kind].name) |
-	    set_some(e, "SMTP_HELO", s->hello.name) |
-	    set_some(e, "SMTP_USER", s->auth.user) |
+	    set_unless_empty(e, "SMTP_HELO", s->hello.name) |
+	    set_unless_empty(e, "SMTP_USER", s->auth.user) |
 	    environment_set(e, "SMTP_AUTH", s->auth.mechanism) |
-	    set_some(e, "SMTP_PROTOCOL", s->hello.protocol);
+	    set_unless_empty(e, "SMTP_PROTOCOL", s->hello.protocol);
 }
 
-/* A line for each of them, if there is any. */
+/* Set SMTP_RECIPIENTS, a line for each recipient. */
 static int
-set_recipients(struct environment *e, const struct recipients *to)
+set_recipient_list(struct environment *e, const struct recipients *to)
 {
 	char *list;
 	int status;
@@ -92,14 +92,15 @@ set_recipients(struct environment *e, const struct recipients *to)
 }
 
 static int
-set_mail(struct environment *e, const struct session *s)
+set_transaction_variables(struct environment *e, const struct session *s)
 {
 	char size[24];
 
 	snprintf(size, sizeof size, "%llu", s->txn.declared_size);
 	return environment_set(e, "SMTP_ID", s->txn.id) |
 	    environment_set(e, "SENDER", s->txn.mail.info.sender) |
-	    set_some(e, "SENDER_DOMAIN", s->txn.mail.info.sender_domain) |
+	    set_unless_empty(e, "SENDER_DOMAIN",
+		s->txn.mail.info.sender_domain) |
 	    environment_set(e, "SMTP_SIZE",
 		s->txn.declared_size ? size : NULL) |
 	    environment_set(e, "SMTP_BODY", s->txn.body) |
@@ -109,19 +110,19 @@ set_mail(struct environment *e, const struct session *s)
 	    environment_set(e, "SMTP_RET", s->txn.dsn.ret) |
 	    environment_set(e, "ENVID",
 		*s->txn.dsn.envelope_id ? s->txn.dsn.envelope_id : NULL) |
-	    set_recipients(e, &s->txn.recipients);
+	    set_recipient_list(e, &s->txn.recipients);
 }
 
 static int
-set_recipient(struct environment *e, const struct session *s,
-    const struct address *a, const struct address *takes)
+set_recipient_variables(struct environment *e, const struct session *s,
+    const struct address *a, const struct address *target)
 {
 	const char *delimiters = s->options->delimiters;
 	char mailbox[ADDRESS_MAX + 1], notify[DSN_NOTIFY_MAX];
 	const char *extension = address_mailbox(a->local, delimiters,
 	    mailbox);
 
-	address_mailbox(takes->local, delimiters, mailbox);
+	address_mailbox(target->local, delimiters, mailbox);
 	dsn_format_notify(s->txn.dsn.notify, notify);
 	return environment_set(e, "RECIPIENT", a->email) |
 	    environment_set(e, "ORIGINAL_RECIPIENT",
@@ -135,7 +136,7 @@ set_recipient(struct environment *e, const struct session *s,
 }
 
 static int
-set_reply(struct environment *e, const struct reply *r)
+set_reply_variable(struct environment *e, const struct reply *r)
 {
 	char line[REPLY_LINE_MAX];
 
@@ -151,15 +152,16 @@ hook_env_set(struct environment *e, const struct session *s,
 {
 	if (hook_env_set_session(e, s) < 0)
 		return -1;
-	if (*s->txn.id && set_mail(e, s) < 0)
+	if (*s->txn.id && set_transaction_variables(e, s) < 0)
 		return -1;
 	if ((event == HOOK_DELIVERED || event == HOOK_DSN) &&
 	    environment_set(e, "SMTP_FILE",
 		*s->txn.mail.result.file ? s->txn.mail.result.file : NULL) < 0)
 		return -1;
-	if (event >= HOOK_DELIVERED && set_reply(e, &s->last_reply) < 0)
+	if (event >= HOOK_DELIVERED &&
+	    set_reply_variable(e, &s->last_reply) < 0)
 		return -1;
-	return recipient ? set_recipient(e, s, recipient, event == HOOK_MDA ?
-	    mailbox : recipient) : 0;
+	return recipient ? set_recipient_variables(e, s, recipient,
+	    event == HOOK_MDA ? mailbox : recipient) : 0;
 }
 

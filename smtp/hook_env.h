@@ -1,4 +1,7 @@
-/* The environment of hook commands (smtpd-hooks(7), ENVIRONMENT). */
+/*
+ * The environment of hooks (smtpd-hooks(7), ENVIRONMENT).  Values that the
+ * client chose have no control characters.
+ */
 #ifndef HOOK_ENV_H
 #define HOOK_ENV_H
 
@@ -12,22 +15,21 @@ enum hook_event {
 	HOOK_DSN, HOOK_DISCONNECT, HOOK_EVENTS
 };
 
-
 /*
- * Take over the environment of this process, less what could be taken for a
- * variable of ours.  With of_client set, the environment describes the one
- * client, and what a super-server found of its host name stays.  Returns 0,
- * or -1 with errno set.
+ * Copy the environment of this process, without variables that have a meaning
+ * for hooks.  With of_client the environment describes the client, as under
+ * inetd, and the variables with its host name are kept.  Returns 0, or -1 with
+ * errno set.
  */
 int hook_env_open(struct environment *, bool of_client);
 
-/* Set the variables of the session.  Returns 0, or -1: out of memory. */
+/* Set the variables of the session.  Returns 0, or -1 if out of memory. */
 int hook_env_set_session(struct environment *, const struct session *);
 
 /*
- * Set all variables of an event: those of the session, of the message and of
- * recipient, if that is not NULL; for HOOK_MDA, SMTP_MAILBOX is that of
- * mailbox.  Returns 0, or -1: out of memory.
+ * Set the variables of an event: those of the session, of the transaction, and
+ * of recipient unless it is NULL.  For HOOK_MDA, SMTP_MAILBOX is taken from
+ * mailbox.  Returns 0, or -1 if out of memory.
  */
 int hook_env_set(struct environment *, const struct session *,
     enum hook_event, const struct address *recipient,

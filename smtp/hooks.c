@@ -1,4 +1,7 @@
-/* The administrator's commands, asked at each event of a session. */
+/*
+ * Hooks: which commands run at an event, and what their exit changes.  A hook
+ * can't accept what a limit or the policy of the options has refused.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,25 +11,26 @@
 #include "smtp/hooks.h"
 #include "smtp/journal.h"
 
-/* What a refusal without words of its own becomes, event by event. */
 static const struct {
-	const char *name, *refusal;
-	bool delivers;		/* it goes on without the client; and status 1
-				   is no refusal */
+	const char *name;
+	const char *refusal;	/* the reply if a hook prints none */
+	bool delivers;		/* runs on without the client; exit status 1 is
+				   a failure, not a rejection */
 } events[] = {
-	[HOOK_CONNECTION] = { "on-new-connection", "554 5.7.1 Refused", false },
-	[HOOK_HELLO] = { "on-hello", "550 5.7.1 Refused", false },
-	[HOOK_MAIL] = { "on-new-mail", "550 5.7.1 Refused", false },
+	[HOOK_CONNECTION] = { "on-new-connection",
+	    "554 5.7.1 Client rejected", false },
+	[HOOK_HELLO] = { "on-hello", "550 5.7.1 HELO rejected", false },
+	[HOOK_MAIL] = { "on-new-mail", "550 5.7.1 Sender rejected", false },
 	[HOOK_RECIPIENT] = { "on-recipient",
 	    "550 5.1.1 No such user here", false },
-	[HOOK_DATA] = { "on-data", "554 5.7.1 Refused", false },
-	[HOOK_FILTER] = { "filter", "554 5.7.1 Refused", true },
-	[HOOK_MESSAGE] = { "on-message", "554 5.7.1 Refused", false },
-	[HOOK_DELIVER] = { "deliver", "554 5.7.1 Refused", true },
-	[HOOK_MDA] = { "mda", "550 5.7.1 Refused", true },
-	[HOOK_DELIVERED] = { "on-delivered", "554 5.7.1 Refused", true },
-	[HOOK_DSN] = { "dsn", "554 5.7.1 Refused", true },
-	[HOOK_DISCONNECT] = { "on-disconnect", "554 5.7.1 Refused", true },
+	[HOOK_DATA] = { "on-data", "554 5.7.1 Message rejected", false },
+	[HOOK_FILTER] = { "filter", "554 5.7.1 Message rejected", true },
+	[HOOK_MESSAGE] = { "on-message", "554 5.7.1 Message rejected", false },
+	[HOOK_DELIVER] = { "deliver", "554 5.7.1 Message rejected", true },
+	[HOOK_MDA] = { "mda", "550 5.7.1 Message rejected", true },
+	[HOOK_DELIVERED] = { "on-delivered", "554 5.7.1 Rejected", true },
+	[HOOK_DSN] = { "dsn", "554 5.7.1 Rejected", true },
+	[HOOK_DISCONNECT] = { "on-disconnect", "554 5.7.1 Rejected", true },
 };
 
 const char *
@@ -55,7 +59,7 @@ hooks_open(struct hooks *h, bool of_client)
 }
 
 static int
-set_environment(struct environment *e, const struct session *s,
+set_hook_environment(struct environment *e, const struct session *s,
     enum hook_event event, const struct address *recipient,
     const struct address *mailbox)
 {
@@ -71,14 +75,14 @@ hooks_environment(struct session *s, enum hook_event event,
 {
 	struct environment *e = &s->options->hooks->environment;
 
-	if (set_environment(e, s, event, recipient, mailbox) < 0)
+	if (set_hook_environment(e, s, event, recipient, mailbox) < 0)
 		return NULL;
 	return environment_own(e);
 }
 
-/* A line of a command's stderr. */
+/* Log a line that a hook wrote to standard error. */
 static void
-log_complaint(void *ctx, const char *line)
+log_hook_stderr(void *ctx, const char *line)
 {
 	const struct session *s = ctx;
 	struct log_line l;
@@ -91,9 +95,9 @@ log_complaint(void *ctx, const char *line)
 	log_end(&l);
 }
 
-/* A command that gave no verdict: why, for the administrator. */
+/* Log why a hook failed. */
 static void
-log_failure(const struct session *s, const char *name,
+log_hook_failure(const struct session *s, const char *name,
     const struct hook_run *run)
 {
 	struct log_line l;
@@ -112,16 +116,17 @@ log_failure(const struct session *s, const char *name,
 }
 
 /*
- * The client left, or the server stops: that ended the command, which has not
- * failed.  What the session says then is *r; a client that left hears nothing.
+ * Was the hook ended because the client disconnected, the server stops or
+ * others need the worker?  That is not a failure of the hook.  Sets the reply
+ * for the session; a client that disconnected does not get it.
  */
 static bool
-was_ended(struct session *s, const struct hook_run *run, struct reply *r)
+was_interrupted(struct session *s, const struct hook_run *run, struct reply *r)
 {
 	if (run->lost) {
 		s->stream->state = STREAM_CLOSED;
 		journal_lost(s, s->event);
-		*r = reply_make(451, "4.4.2 The connection is lost");
+		*r = reply_make(451, "4.4.2 Connection lost");
 		return true;
 	}
 	if (run->failed && run->stop && *run->stop)
@@ -133,7 +138,7 @@ was_ended(struct session *s, const struct hook_run *run, struct reply *r)
 }
 
 static bool
-parse_email(const char *email, size_t len, struct address *a)
+parse_hook_address(const char *email, size_t len, struct address *a)
 {
 	char text[ADDRESS_MAX + 3];
 	const char *p = text;
@@ -144,9 +149,9 @@ parse_email(const char *email, size_t len, struct address *a)
 	return address_parse(&p, 0, a) && *p == '\0';
 }
 
-/* "MAILBOX=local@domain": it takes this recipient's mail. */
+/* Read "MAILBOX=local@domain", where the mail of the recipient goes. */
 static bool
-take_mailbox(const struct session *s, const struct hook_end *end,
+read_mailbox_line(const struct session *s, const struct hook_end *end,
     struct address *mailbox)
 {
 	const char *value;
@@ -154,7 +159,7 @@ take_mailbox(const struct session *s, const struct hook_end *end,
 	size_t pos = 0, len;
 
 	while ((value = verdict_line(end, "MAILBOX", &pos, &len))) {
-		if (!parse_email(value, len, &a) || (a.utf8 && !s->txn.utf8))
+		if (!parse_hook_address(value, len, &a) || (a.utf8 && !s->txn.utf8))
 			return false;
 		*mailbox = a;
 	}
@@ -162,7 +167,7 @@ take_mailbox(const struct session *s, const struct hook_end *end,
 }
 
 static struct reply
-soften(const struct hooks *h, struct reply r)
+apply_soft_bounce(const struct hooks *h, struct reply r)
 {
 	char *line;
 
@@ -177,9 +182,9 @@ soften(const struct hooks *h, struct reply r)
 	return r;
 }
 
-/* "HEADER=Name: value" lines, for above the message. */
+/* Read "HEADER=Name: value" lines, fields to add above the message. */
 static bool
-take_headers(struct session *s, const struct hook_end *end)
+read_header_lines(struct session *s, const struct hook_end *end)
 {
 	const char *value;
 	size_t pos = 0, len;
@@ -192,23 +197,23 @@ take_headers(struct session *s, const struct hook_end *end)
 	return true;
 }
 
-/* What an accepting check hook has to say beside its verdict. */
+/* Read the other lines that a hook may print when it accepts. */
 static struct reply
-take_extras(struct session *s, struct hook_run *run,
+read_output_lines(struct session *s, struct hook_run *run,
     const struct hook_end *end, struct address *mailbox)
 {
-	if (mailbox && !take_mailbox(s, end, mailbox))
-		run->failed = "MAILBOX= is no address";
-	else if (!take_headers(s, end))
-		run->failed = "HEADER= is no header field, or too many are";
+	if (mailbox && !read_mailbox_line(s, end, mailbox))
+		run->failed = "invalid address in MAILBOX=";
+	else if (!read_header_lines(s, end))
+		run->failed = "invalid header field in HEADER=, or too many";
 	return run->failed ?
 	    reply_make(451, "4.3.0 Local error, try again later") :
 	    reply_none();
 }
 
-/* Run one command, and judge how it ended; *skip: ask no other one. */
+/* Run one hook and make its exit a reply.  *skip: run no more hooks. */
 static struct reply
-ask(struct session *s, struct hook_run *run, enum hook_event event,
+run_hook(struct session *s, struct hook_run *run, enum hook_event event,
     struct address *mailbox, bool *skip)
 {
 	const bool check = !events[event].delivers;
@@ -217,7 +222,7 @@ ask(struct session *s, struct hook_run *run, enum hook_event event,
 
 	hook_run(run);
 	*skip = false;
-	if (was_ended(s, run, &r))
+	if (was_interrupted(s, run, &r))
 		return r;
 	end = (struct hook_end){
 		.failed = run->failed, .status = run->status,
@@ -225,24 +230,24 @@ ask(struct session *s, struct hook_run *run, enum hook_event event,
 		.len = run->n_out,
 	};
 	if (event == HOOK_FILTER && run->status == 0) {
-		end.out = "";		/* it is the message */
+		end.out = "";		/* stdout was the message */
 		end.len = 0;
 	}
 	*skip = !run->failed && run->status == VERDICT_SKIP;
 	r = verdict_of(&end, check, events[event].refusal);
 	if (check && !reply_refuses(&r)) {
-		extras = take_extras(s, run, &end, mailbox);
+		extras = read_output_lines(s, run, &end, mailbox);
 		if (extras.code)
 			r = extras;
 	}
 	if (run->failed || verdict_is_failure(&r))
-		log_failure(s, events[event].name, run);
-	return soften(s->options->hooks, r);
+		log_hook_failure(s, events[event].name, run);
+	return apply_soft_bounce(s->options->hooks, r);
 }
 
-/* What is left of the time for the commands after the dot. */
+/* The timeout of a hook, in ms; after the data all hooks share one limit. */
 static long long
-time_left(const struct session *s)
+hook_time_limit(const struct session *s)
 {
 	long long left;
 
@@ -260,9 +265,9 @@ contest(void *ctx)
 	return stream_check_pressure(s->stream);
 }
 
-/* What all commands have in common.  Replies that wait are sent. */
+/* Set what all hooks of an event have in common, and send pending replies. */
 static void
-prepare(struct session *s, enum hook_event event, struct hook_run *run)
+prepare_hook_run(struct session *s, enum hook_event event, struct hook_run *run)
 {
 	fflush(s->stream->out);
 	s->event = events[event].name;
@@ -274,29 +279,30 @@ prepare(struct session *s, enum hook_event event, struct hook_run *run)
 	run->pressure_fd = s->stream->limits->pressure_fd;
 	run->peer = events[event].delivers ? -1 : stream_peer(s->stream);
 	run->wait_mask = s->options->hooks->wait_mask;
-	run->complain = log_complaint;
+	run->complain = log_hook_stderr;
 	run->ctx = s;
 }
 
-/* Ask the i-th command of an event. */
+/* Run the i-th hook of an event. */
 static struct reply
-ask_one(struct session *s, enum hook_event event, unsigned i,
+run_nth_hook(struct session *s, enum hook_event event, unsigned i,
     struct hook_run *run, const struct address *recipient,
     struct address *mailbox, bool *skip)
 {
 	struct hooks *h = s->options->hooks;
 
-	if (set_environment(&h->environment, s, event, recipient, mailbox) < 0)
+	if (set_hook_environment(&h->environment, s, event, recipient,
+	    mailbox) < 0)
 		return reply_make(451, "4.3.0 Out of memory");
 	run->hook = &h->list[event][i];
 	run->environment = h->environment.vars;
-	run->timeout = time_left(s);
-	return ask(s, run, event, mailbox, skip);
+	run->timeout = hook_time_limit(s);
+	return run_hook(s, run, event, mailbox, skip);
 }
 
-/* There is one at least. */
+/* Run the hooks of an event; there is at least one. */
 static struct reply
-ask_all(struct session *s, enum hook_event event, int message,
+run_event_hooks(struct session *s, enum hook_event event, int message,
     const struct address *recipient, struct address *mailbox)
 {
 	struct hooks *h = s->options->hooks;
@@ -305,10 +311,10 @@ ask_all(struct session *s, enum hook_event event, int message,
 	bool skip = false;
 	unsigned i;
 
-	prepare(s, event, &run);
+	prepare_hook_run(s, event, &run);
 	run.input = message;
 	for (i = 0; i < h->n[event] && !skip; i++) {
-		r = ask_one(s, event, i, &run, recipient, mailbox, &skip);
+		r = run_nth_hook(s, event, i, &run, recipient, mailbox, &skip);
 		if (r.code)
 			answer = r;
 		if (reply_refuses(&r))
@@ -318,67 +324,67 @@ ask_all(struct session *s, enum hook_event event, int message,
 }
 
 struct reply
-hooks_ask(struct session *s, enum hook_event event,
+hooks_run(struct session *s, enum hook_event event,
     const struct address *recipient, struct address *mailbox)
 {
-	return s->options->hooks->n[event] ? ask_all(s, event, -1, recipient,
-	    mailbox) : reply_none();
+	return s->options->hooks->n[event] ? run_event_hooks(s, event, -1,
+	    recipient, mailbox) : reply_none();
 }
 
 void
-hooks_tell(struct session *s, enum hook_event event, int message)
+hooks_notify(struct session *s, enum hook_event event, int message)
 {
 	if (s->options->hooks->n[event])
-		ask_all(s, event, message, NULL, NULL);
+		run_event_hooks(s, event, message, NULL, NULL);
 }
 
-/* The next four are asked by the envelope (envelope.h). */
+/* The next four are the callbacks of the envelope (struct mail_hooks). */
 static struct reply
-filter(void *ctx, unsigned i, int from, int to)
+run_filter(void *ctx, unsigned i, int from, int to)
 {
 	struct session *s = ctx;
-	const long long most = s->options->max_size;
+	const long long limit = s->options->max_size;
 	struct hook_run run;
 	struct reply r;
 	struct stat st;
 	bool skip = false;
 
-	prepare(s, HOOK_FILTER, &run);
+	prepare_hook_run(s, HOOK_FILTER, &run);
 	run.input = from;
 	run.output = to;
-	if (most && fstat(from, &st) == 0)	/* our header is none of it */
+	if (limit && fstat(from, &st) == 0)
 		run.output_max = FIELDS_MAX +
-		    (st.st_size > most ? st.st_size : most);
-	r = ask_one(s, HOOK_FILTER, i, &run, NULL, NULL, &skip);
+		    (st.st_size > limit ? st.st_size : limit);
+	r = run_nth_hook(s, HOOK_FILTER, i, &run, NULL, NULL, &skip);
 	if (skip)
 		s->txn.mail.hooks.n_filters = i;
 	return r;
 }
 
 static struct reply
-inspect(void *ctx, int message)
+run_message_hooks(void *ctx, int message)
 {
-	return ask_all(ctx, HOOK_MESSAGE, message, NULL, NULL);
+	return run_event_hooks(ctx, HOOK_MESSAGE, message, NULL, NULL);
 }
 
 static struct reply
-hand_on(void *ctx, int message)
+run_deliver_hooks(void *ctx, int message)
 {
-	return ask_all(ctx, HOOK_DELIVER, message, NULL, NULL);
+	return run_event_hooks(ctx, HOOK_DELIVER, message, NULL, NULL);
 }
 
 static struct reply
-hand_to(void *ctx, const struct recipient *r, int message)
+run_mda_hooks(void *ctx, const struct recipient *r, int message)
 {
 	struct session *s = ctx;
 	struct address recipient, mailbox;
 
 	s->txn.dsn.notify = r->notify;
 	strcpy(s->txn.dsn.original, r->original ? r->original : "");
-	if (!parse_email(r->email, strlen(r->email), &recipient) ||
-	    !parse_email(r->mailbox, strlen(r->mailbox), &mailbox))
+	if (!parse_hook_address(r->email, strlen(r->email), &recipient) ||
+	    !parse_hook_address(r->mailbox, strlen(r->mailbox), &mailbox))
 		return reply_make(451, "4.3.0 Local error, try again later");
-	return ask_all(s, HOOK_MDA, message, &recipient, &mailbox);
+	return run_event_hooks(s, HOOK_MDA, message, &recipient, &mailbox);
 }
 
 void
@@ -388,13 +394,13 @@ hooks_attach(struct session *s, struct mail *mail)
 
 	mail->hooks.ctx = s;
 	mail->hooks.n_filters = h->n[HOOK_FILTER];
-	mail->hooks.filter = filter;
+	mail->hooks.filter = run_filter;
 	if (h->n[HOOK_MESSAGE])
-		mail->hooks.inspect = inspect;
+		mail->hooks.inspect = run_message_hooks;
 	if (h->n[HOOK_DELIVER])
-		mail->hooks.deliver = hand_on;
+		mail->hooks.deliver = run_deliver_hooks;
 	if (h->n[HOOK_MDA])
-		mail->hooks.mda = hand_to;
+		mail->hooks.mda = run_mda_hooks;
 	mail->info.keep_open = h->n[HOOK_DELIVERED] > 0;
 }
 
@@ -414,20 +420,20 @@ hooks_authenticate(struct session *s, int credentials)
 	environment_clear(&h->environment);
 	if (hook_env_set_session(&h->environment, s) < 0)
 		return reply_make(454, "4.7.0 Out of memory");
-	prepare(s, HOOK_HELLO, &run);
+	prepare_hook_run(s, HOOK_HELLO, &run);
 	s->event = "auth";
 	journal_show(s, s->event, 0);
 	run.hook = &h->auth;
 	run.environment = h->environment.vars;
 	run.credentials = credentials;
-	run.timeout = time_left(s);
+	run.timeout = hook_time_limit(s);
 	hook_run(&run);
-	if (was_ended(s, &run, &r))
+	if (was_interrupted(s, &run, &r))
 		return r;
 	if (!run.failed && run.status == 0)
-		return reply_make(235, "2.7.0 Welcome");
+		return reply_make(235, "2.7.0 Authentication successful");
 	if (!run.failed && (run.status == 1 || run.status == 100))
 		return reply_make(535, "5.7.8 Authentication failed");
-	log_failure(s, "auth", &run);
+	log_hook_failure(s, "auth", &run);
 	return reply_make(454, "4.7.0 Local error, try again later");
 }

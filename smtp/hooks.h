@@ -1,6 +1,8 @@
 /*
- * The administrator's commands, asked at each event of a session
- * (smtpd-hooks(7)): who is asked, what they are told, what their answer means.
+ * Hooks: the administrator's commands at the events of a session
+ * (smtpd-hooks(7)).  Here is which hooks run, with what input, and what their
+ * output means; lib/proc/hook runs a command, and lib/text/verdict makes its
+ * exit a reply.
  */
 #ifndef HOOKS_H
 #define HOOKS_H
@@ -11,67 +13,66 @@
 struct hooks {
 	struct hook *list[HOOK_EVENTS];
 	unsigned n[HOOK_EVENTS];
-	long long timeout;		/* ms, of each command */
-	long long dot_timeout;		/* of all of those after the dot */
+	long long timeout;		/* ms for each hook; 0: no limit */
+	long long dot_timeout;		/* ms for all hooks after the data; 0:
+					   no limit */
 	bool soft_bounce;		/* 5xx becomes 4xx */
-	struct hook auth;		/* no command: there is no AUTH */
+	struct hook auth;		/* --auth; command is NULL without */
 	struct environment environment;
 	const sigset_t *wait_mask;
 };
 
-/* The event's name: the option's, less its dashes. */
+/* The name of an event: its option without the dashes. */
 const char *hooks_event_name(enum hook_event);
 
 /*
- * Add a command to an event.  Returns NULL, or what is wrong with it, in
+ * Add a hook for an event.  Returns NULL, or what is wrong with the command, in
  * words.  command must outlive the hooks.
  */
 const char *hooks_add(struct hooks *, enum hook_event, const char *command);
 
-/*
- * Let the commands for whole messages be asked of this mail, when its
- * envelope is closed.
- */
+/* Set mail->hooks, so that the envelope runs the hooks for whole messages. */
 void hooks_attach(struct session *, struct mail *);
 
 /*
- * Tell the commands of an event, whose answer changes nothing, of a message;
- * descriptor -1: of none.
+ * Run the hooks of an event whose result is ignored.  message is a descriptor
+ * of the message, or -1.  Blocks.
  */
-void hooks_tell(struct session *, enum hook_event, int message);
+void hooks_notify(struct session *, enum hook_event, int message);
 
 /*
- * The checkpassword command, which gets /bin/true as the program to run.
- * Returns NULL, or what is wrong with it, in words.
+ * Set the checkpassword command; /bin/true is the program that it executes
+ * after a login.  Returns NULL, or what is wrong with the command, in words.
  */
 const char *hooks_set_auth(struct hooks *, const char *command);
 
 /*
- * Run it with these credentials on descriptor 3.  Returns 235, 535 5.7.8, or
- * 454 4.7.0 where it gave no verdict.
+ * Run the checkpassword command with the descriptor credentials as its
+ * descriptor 3.  Blocks.  Returns 235, 535 5.7.8, or 454 4.7.0 if it failed.
  */
 struct reply hooks_authenticate(struct session *, int credentials);
 
 /*
- * All are added: take the environment as it is, less what is of no use to
- * them; of_client: it is that of the connection, too.  0, or -1 with errno set.
+ * Prepare to run hooks, after all are added: copy the environment of this
+ * process, as hook_env_open() does.  Returns 0, or -1 with errno set.
  */
 int hooks_open(struct hooks *, bool of_client);
 
 /*
- * The variables that an event's commands get beside those of this process; the
- * array ends with NULL and is good until the next call.  NULL: no memory.
+ * The variables that smtpd adds to the environment of an event's hooks.  The
+ * array ends with NULL and is valid until the next call.  Returns NULL if out
+ * of memory.
  */
 char **hooks_environment(struct session *, enum hook_event,
     const struct address *recipient, const struct address *mailbox);
 
 /*
- * Ask an event's commands in order until one refuses.  Replies that wait are
- * sent first.  recipient is that at hand, or NULL, and mailbox is set if a
- * command says that this one takes the recipient's mail.  Returns a refusal, or
- * 250 with a text that a command gave, or none.
+ * Run the hooks of an event in order until one refuses.  Pending replies are
+ * sent first.  recipient is the current one, or NULL.  mailbox is set if a hook
+ * prints MAILBOX=, and may be NULL.  Blocks.  Returns a 4xx or 5xx reply, 250
+ * with the text of a hook, or code 0.
  */
-struct reply hooks_ask(struct session *, enum hook_event,
+struct reply hooks_run(struct session *, enum hook_event,
     const struct address *recipient, struct address *mailbox);
 
 #endif

@@ -49,9 +49,8 @@ journal_show(const struct session *s, const char *phase,
 	    s->tally.errors);
 	if (!scoreboard_worker(board))
 		return;
-	if (bytes >= 1000) {
-		snprintf(text, sizeof text, "%s %llu kB", phase,
-		    bytes / 1000);
+	if (bytes >= 1024) {
+		snprintf(text, sizeof text, "%s %lluk", phase, bytes / 1024);
 		phase = text;
 	}
 	title_set_suffix(phase);

@@ -102,7 +102,7 @@ mail_command(struct session *s, const char *arg)
 
 	if (r.code)
 		return r;
-	r = hooks_ask(s, HOOK_MAIL, NULL, NULL);
+	r = hooks_run(s, HOOK_MAIL, NULL, NULL);
 	if (reply_refuses(&r)) {
 		session_drop_envelope(s);
 		return r;
@@ -205,7 +205,7 @@ accept_recipient(struct session *s, const struct address *recipient)
 {
 	const size_t headers = s->fields.n;
 	struct address redirected = { .email = "" };
-	struct reply answer = hooks_ask(s, HOOK_RECIPIENT, recipient,
+	struct reply answer = hooks_run(s, HOOK_RECIPIENT, recipient,
 	    &redirected);
 	struct reply refusal = reply_refuses(&answer) ? answer :
 	    rcpt_add(s, recipient, *redirected.email ?

@@ -1,4 +1,7 @@
-/* Encryption of a session. */
+/*
+ * TLS of a session: when it is allowed, when the handshake is done, and what is
+ * forgotten after it.  No key and no TLS is in this process.
+ */
 #include <string.h>
 #include <sys/wait.h>
 
@@ -9,7 +12,7 @@
 
 enum {
 	HANDSHAKE_TIMEOUT = 30 * 1000,	/* ms, or read_timeout if less */
-	EXIT_BROKEN = 100,		/* from here on, as djb has it */
+	EXIT_BROKEN = 100,		/* and above, as in ucspi-tcp */
 };
 
 bool
@@ -19,7 +22,7 @@ starttls_offered(const struct session *s)
 }
 
 static void
-log_said(void *ctx, const char *line)
+log_tls_stderr(void *ctx, const char *line)
 {
 	struct log_line l;
 
@@ -29,7 +32,7 @@ log_said(void *ctx, const char *line)
 }
 
 static void
-log_result(const struct session *s)
+log_tls_result(const struct session *s)
 {
 	const struct tls_result *tls = &s->client.tls;
 	struct log_line l;
@@ -45,7 +48,7 @@ log_result(const struct session *s)
 }
 
 static void
-log_failure(const struct session *s)
+log_tls_failure(const struct session *s)
 {
 	struct log_line l;
 
@@ -56,28 +59,28 @@ log_failure(const struct session *s)
 }
 
 static int
-wait_for_client(void *ctx, int fd, long long deadline)
+wait_for_tls_client(void *ctx, int fd, long long deadline)
 {
 	return stream_wait(ctx, fd, deadline);
 }
 
-/* There is no way any more to say why to the client. */
+/* The handshake has failed; no reply can be sent any more. */
 static void
-give_up(struct session *s)
+fail_handshake(struct session *s)
 {
 	struct stream *stream = s->stream;
 
 	if (stream->state == STREAM_PRESSURE)
-		s->tls.run.failed = "others wanted its place";
+		s->tls.run.failed = "disconnected to make room for others";
 	else if (stream->state == STREAM_OPEN)
 		stream->state = *s->tls.run.stop ? STREAM_STOPPED :
 		    STREAM_CLOSED;
-	log_failure(s);
+	log_tls_failure(s);
 }
 
-/* Start who will encrypt.  Returns 0, or -1 where nobody does. */
+/* Start the TLS process.  Returns 0, or -1 if it could not be started. */
 static int
-begin(struct session *s)
+start_tls(struct session *s)
 {
 	struct environment *e = &s->options->hooks->environment;
 
@@ -87,11 +90,11 @@ begin(struct session *s)
 		.in = s->stream->in_fd, .out = s->stream->out_fd,
 		.stop = s->stream->limits->stop,
 		.wait_mask = s->stream->limits->wait_mask,
-		.wait = wait_for_client, .ctx = s->stream,
-		.stderr_lines = { .report = log_said, .ctx = s },
+		.wait = wait_for_tls_client, .ctx = s->stream,
+		.stderr_lines = { .report = log_tls_stderr, .ctx = s },
 	};
 	if (tls_begin(&s->tls.run) < 0) {
-		log_failure(s);
+		log_tls_failure(s);
 		s->tls.run.failed = NULL;	/* the session can go on */
 		return -1;
 	}
@@ -104,23 +107,24 @@ starttls_command(struct session *s, const char *arg)
 {
 	(void)arg;
 	if (!session_can_encrypt(s))
-		return reply_make(502, "5.5.1 There is no TLS here");
+		return reply_make(502, "5.5.1 STARTTLS is not enabled");
 	if (s->client.tls.encrypted)
-		return reply_make(503, "5.5.1 This is encrypted already");
+		return reply_make(503, "5.5.1 TLS already active");
 	if (stream_has_input(s->stream)) {
 		s->closing = true;
-		return reply_make(554, "5.7.0 Nothing may follow STARTTLS "
-		    "in clear");
+		return reply_make(554, "5.7.0 Data received after STARTTLS "
+		    "and before the TLS handshake");
 	}
-	if (begin(s) < 0)
-		return reply_make(454, "4.7.0 TLS is not available now");
-	return reply_make(220, "2.0.0 Go ahead");
+	if (start_tls(s) < 0)
+		return reply_make(454, "4.7.0 TLS not available due to "
+		    "temporary reason");
+	return reply_make(220, "2.0.0 Ready to start TLS");
 }
 
 void
 starttls_handshake(struct session *s)
 {
-	const long long patience = s->stream->limits->read_timeout;
+	const long long limit = s->stream->limits->read_timeout;
 
 	if (!s->tls.handshake_due)
 		return;
@@ -128,43 +132,43 @@ starttls_handshake(struct session *s)
 	fflush(s->stream->out);
 	if (s->stream->state != STREAM_OPEN)
 		return;
-	stream_expect_line(s->stream);	/* its patience begins anew */
+	stream_expect_line(s->stream);	/* restart the timeout */
 	if (tls_handshake(&s->tls.run,
-	    patience && patience < HANDSHAKE_TIMEOUT ? patience :
+	    limit && limit < HANDSHAKE_TIMEOUT ? limit :
 	    HANDSHAKE_TIMEOUT) < 0) {
-		give_up(s);
+		fail_handshake(s);
 		return;
 	}
 	stream_switch(s->stream, s->tls.run.clear_in, s->tls.run.clear_out);
 	s->client.tls = s->tls.run.result;
-	session_forget(s);	/* it may be somebody else's, RFC 3207 4.2 */
+	session_forget(s);	/* RFC 3207 4.2 */
 	transcript_note(s, "encrypted, %s %s", s->client.tls.protocol,
 	    s->client.tls.cipher);
-	log_result(s);
+	log_tls_result(s);
 }
 
 void
-starttls_at_once(struct session *s)
+starttls_begin_session(struct session *s)
 {
 	if (!session_begins_with_tls(s))
 		return;
 	if (session_can_encrypt(s)) {
-		if (begin(s) < 0)
+		if (start_tls(s) < 0)
 			s->stream->state = STREAM_CLOSED;
 		starttls_handshake(s);
 	} else {
-		s->tls.run.failed = "the proxy did not encrypt";
-		log_failure(s);
+		s->tls.run.failed = "the proxy did not use TLS";
+		log_tls_failure(s);
 		s->stream->state = STREAM_CLOSED;
 	}
 }
 
 /*
- * A status below 100 is what many say when the client went without good-bye,
- * as many do; others write to it, and die of that.
+ * A status below 100 is usual for a client that disconnects without closing
+ * TLS, and so is a SIGPIPE.  Other results are failures of the TLS process.
  */
 static void
-log_ending(const struct session *s, int status)
+log_tls_exit(const struct session *s, int status)
 {
 	const bool broken = WIFSIGNALED(status) ?
 	    WTERMSIG(status) != SIGPIPE : WEXITSTATUS(status) >= EXIT_BROKEN;
@@ -190,5 +194,5 @@ starttls_end(struct session *s)
 		return;
 	tls_end(&s->tls.run);
 	if (s->tls.run.status)
-		log_ending(s, s->tls.run.status);
+		log_tls_exit(s, s->tls.run.status);
 }

@@ -1,28 +1,35 @@
 /*
- * Encryption of a session, when the client asks for it (RFC 3207) or from the
- * first octet (RFC 8314); lib/tls knows who does it.
+ * TLS of a session, by STARTTLS (RFC 3207) or from the first byte (RFC 8314).
+ * Another process does TLS: see lib/net/tls.
  */
 #ifndef STARTTLS_H
 #define STARTTLS_H
 
 #include "smtp/session.h"
 
-/* May this client be offered STARTTLS now? */
+/* May STARTTLS be offered to this client now? */
 bool starttls_offered(const struct session *);
 
-/* The command STARTTLS; after its 220 starttls_handshake() is due. */
+/*
+ * The command STARTTLS.  After its 220 reply the caller must call
+ * starttls_handshake().
+ */
 struct reply starttls_command(struct session *, const char *arg);
 
-/* Encrypt if session_begins_with_tls(), or end the stream. */
-void starttls_at_once(struct session *);
+/*
+ * Do the handshake if session_begins_with_tls().  Blocks; if it fails, the
+ * stream is closed.
+ */
+void starttls_begin_session(struct session *);
 
 /*
- * The handshake, if one is due; then what was said in clear is forgotten (RFC
- * 3207 4.2).  Where it fails, the stream is at its end.
+ * Do the handshake if one is due, and clear what the client sent before it (RFC
+ * 3207 4.2).  Blocks on the client, at most 30 seconds; if it fails, the stream
+ * is closed.
  */
 void starttls_handshake(struct session *);
 
-/* The stream is closed: let who encrypted come to an end, too. */
+/* End the TLS process, after the stream is closed.  Blocks until it exits. */
 void starttls_end(struct session *);
 
 #endif

@@ -153,8 +153,8 @@ open_transcript_file(const struct session *s)
 {
 	const struct proto_options *o = s->options;
 
-	if (file_check_room(o->transcripts, (unsigned long long)o->transcript_room) <
-	    0)
+	if (file_check_room(o->transcripts,
+	    (unsigned long long)o->transcript_room) < 0)
 		return -1;
 	return openat(o->transcripts, s->id, O_WRONLY | O_CREAT | O_EXCL |
 	    O_CLOEXEC, 0600);

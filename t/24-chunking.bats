@@ -28,7 +28,7 @@ raw() {
 	raw "$begin" 'BDAT 12\r\nSubject: a\r\n' 'BDAT 4\r\n\r\nxy' \
 	    'bdat\t3  last\r\nz\r\n' 'QUIT\r\n'
 	[[ $codes == "$begun 250 250 250 221" ]]
-	[[ ${lines[-4]} == '250 2.0.0 12 octets received' ]]
+	[[ ${lines[-4]} == '250 2.0.0 12 bytes received' ]]
 	[[ ${lines[-2]} == '250 2.0.0 Ok: kept as '* ]]
 	printf 'Subject: a\n\nxyz\n' >"$tmp/want"
 	stored "$tmp/want"

@@ -94,7 +94,7 @@ answers() {
 	printf 'BDAT 6\r\nA: b\r\nBDAT 2 LAST\r\n\r\nQUIT\r\n' >>"$tmp/dialogue"
 	feed "$tmp/dialogue"
 	[[ $codes == '220 250 250 250 250 250 250 250 221' ]]
-	[[ ${lines[-4]} == '250 2.0.0 6 octets received' ]]
+	[[ ${lines[-4]} == '250 2.0.0 6 bytes received' ]]
 	keeps 1
 }
 

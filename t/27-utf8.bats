@@ -219,7 +219,7 @@ judge() {
 	[[ $(header Delivered-To) == ü@mx.example ]]
 	say "$ehlo" 'MAIL FROM:<>' 'RCPT TO:<b@mx.example>' QUIT
 	[[ ${lines[-2]} == '451 4.3.0 '* ]]
-	events hook-failed | grep -F 'error="MAILBOX= is no address"'
+	events hook-failed | grep -F 'error="invalid address in MAILBOX="'
 }
 
 @test "the log escapes what is beyond ASCII" {

@@ -218,7 +218,7 @@ said() {
 	talk reply:220 say:'EHLO c.example' reply:250 say:'AUTH PLAIN' \
 	    reply:334 say:AHUAcA== reply:235 say:QUIT reply:221 eof exit:0
 	recorded
-	has 'C AUTH PLAIN' 'S 334 ' 'C \[8 octets]' 'S 235 2.7.0 Welcome'
+	has 'C AUTH PLAIN' 'S 334 ' 'C \[8 octets]' 'S 235 2.7.0 Authentication successful'
 	same_again
 }
 
@@ -326,7 +326,7 @@ said() {
 	    'reply:220 2.0.0 ' hello:mx.example say:'EHLO d.example' reply:250 \
 	    say:NOOP reply:250 say:QUIT reply:221 eof exit:0
 	recorded
-	has 'C STARTTLS' 'S 220 2.0.0 Go ahead' '# encrypted, TLSv1.3 MASK' \
+	has 'C STARTTLS' 'S 220 2.0.0 Ready to start TLS' '# encrypted, TLSv1.3 MASK' \
 	    'C EHLO d.example' 'C NOOP' 'C QUIT'
 	options=()
 	same_again

@@ -88,7 +88,7 @@ titled() {
 	sed -i 's/ *$//' "$tmp/titles"
 	given "$tmp/titles" 'smtpd: worker 1 [127.0.0.1] connected' \
 	    'smtpd: worker 1 [127.0.0.1] HELO' 'smtpd: worker 1 [127.0.0.1] MAIL' \
-	    'smtpd: worker 1 [127.0.0.1] DATA' 'smtpd: worker 1 [127.0.0.1] DATA 15 kB' \
+	    'smtpd: worker 1 [127.0.0.1] DATA' 'smtpd: worker 1 [127.0.0.1] DATA 14k' \
 	    'smtpd: worker 1 [127.0.0.1] HELO' 'smtpd: worker 1 [local] connected'
 }
 

@@ -270,7 +270,7 @@ failed_with() {
 	verdict 1 '250 2.1.5 Welcome\n'
 	is '550 5.1.1 No such user here'
 	verdict 77 '250 2.1.5 Welcome\n'
-	is '550 5.7.1 Refused'
+	is '550 5.7.1 Rejected'
 	verdict 75 '250 2.1.5 Welcome\n'
 	is "$broken"
 }
@@ -331,9 +331,9 @@ failed_with() {
 		verdict 68 '' "$complaint"
 		is '550 5.1.2 No such domain here'
 		verdict 77 '' "$complaint"
-		is '550 5.7.1 Refused'
+		is '550 5.7.1 Rejected'
 		verdict 100 '' "$complaint"
-		is '550 5.7.1 Refused'
+		is '550 5.7.1 Rejected'
 	done
 	[[ -z $(events hook-failed) ]]
 }
@@ -389,7 +389,7 @@ failed_with() {
 	    --on-recipient "echo 2 >>$tmp/asked; exit 77"
 	    --on-recipient "echo 3 >>$tmp/asked;")
 	say "${to_bob[@]}" QUIT
-	[[ ${lines[3]} == '550 5.7.1 Refused' ]]
+	[[ ${lines[3]} == '550 5.7.1 Rejected' ]]
 	[[ $(paste -sd ' ' "$tmp/asked") == '1 2' ]]
 }
 

@@ -411,7 +411,7 @@ hostile() {
 		options=(--on-recipient "printf '%s\\n' 'MAILBOX=$bad'")
 		say "${to_bob[@]}" QUIT
 		[[ ${lines[3]} == '451 4.3.0 '* ]]
-		[[ $(events hook-failed) == *' error="MAILBOX= is no address"' ]]
+		[[ $(events hook-failed) == *' error="invalid address in MAILBOX="' ]]
 	done
 }
 

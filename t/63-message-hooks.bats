@@ -388,7 +388,7 @@ log_all() {
 @test "each event refuses with its own words where the command has none" {
 	options=(--on-message false)
 	post x
-	refused '554 5.7.1 Refused'
+	refused '554 5.7.1 Message rejected'
 	options=(--deliver false)
 	post x
 	refused "$broken"
@@ -504,7 +504,7 @@ headers() {
 		post 'Subject: x' '' body
 		refused "$broken"
 	done
-	[[ $(events hook-failed | grep -c ' error="HEADER= is no header field, or too many are"$') == 8 ]]
+	[[ $(events hook-failed | grep -c ' error="invalid header field in HEADER=, or too many"$') == 8 ]]
 }
 
 @test "headers of 8 kB in all are added, be it one or many, and more are 451" {

@@ -233,7 +233,7 @@ all_said() {
 	serve --listen 127.0.0.1:0 --workers 1 -v "${options[@]}"
 	dial "${addr[0]}" reply:220 say:STARTTLS reply:220 \
 	    run:"t/smtpc -c ${addr[0]} -- reply:220 say:QUIT reply:221 eof" eof
-	[[ $(events tls-failed) == *'error="others wanted its place"'* ]]
+	[[ $(events tls-failed) == *'error="disconnected to make room for others"'* ]]
 	[[ $(events disconnected) == *' how=pressure '* ]]
 }
 

@@ -12,7 +12,7 @@
 
 enum { ENHANCED_MAX = 9 };	/* bytes of "5.123.123" */
 
-static const char broken[] = "4.3.0 Local error, try again later";
+static const char failure_text[] = "4.3.0 Local error, try again later";
 
 /* The codes that a hook may use; curl and wget may print others. */
 static bool
@@ -24,7 +24,7 @@ is_reply_code(int code)
 
 /* Parse "250" before " ", "-" or the end of the line; -1 if there is none. */
 static int
-parse_code(const char *s)
+parse_reply_code(const char *s)
 {
 	if (!isdigit((unsigned char)s[0]) || !isdigit((unsigned char)s[1]) ||
 	    !isdigit((unsigned char)s[2]) || !strchr(" -\r\n", s[3]))
@@ -59,7 +59,7 @@ enhanced_length(const char *s)
  * truncated to the room left, but never within an enhanced code.
  */
 static void
-add_line(struct reply *r, const char *s, size_t len)
+append_reply_line(struct reply *r, const char *s, size_t len)
 {
 	size_t n = strlen(r->text);
 
@@ -93,7 +93,7 @@ add_reply_line(struct reply *r, const char *s, size_t len)
 	char line[REPLY_LINE_MAX];
 
 	if (enhanced && *s == '0' + r->code / 100) {
-		add_line(r, s, len);
+		append_reply_line(r, s, len);
 		return;
 	}
 	s += enhanced;
@@ -103,25 +103,25 @@ add_reply_line(struct reply *r, const char *s, size_t len)
 	snprintf(line, sizeof line, "%.*s%s%.*s", (int)enhanced_length(code),
 	    code, len ? " " : "",
 	    len < sizeof line ? (int)len : (int)sizeof line - 1, s);
-	add_line(r, line, strlen(line));
+	append_reply_line(r, line, strlen(line));
 }
 
 /* Parse the reply at the beginning of out; code 0 if there is none. */
 static struct reply
-parse_reply(const char *out)
+parse_hook_reply(const char *out)
 {
 	struct reply r = reply_none();
 	const char *s = out;
 	bool more = true;
 	int lines;
 
-	if (parse_code(s) < 0)
+	if (parse_reply_code(s) < 0)
 		return r;
-	r.code = parse_code(s);
+	r.code = parse_reply_code(s);
 	if (!is_reply_code(r.code))
-		return reply_make(451, "%s", broken);
+		return reply_make(451, "%s", failure_text);
 	for (lines = 0; more && lines < VERDICT_LINES &&
-	    parse_code(s) == r.code; lines++) {
+	    parse_reply_code(s) == r.code; lines++) {
 		more = s[3] == '-';
 		s += strchr(" -", s[3]) && s[3] ? 4 : 3;
 		add_reply_line(&r, s, strcspn(s, "\r\n"));
@@ -133,7 +133,7 @@ parse_reply(const char *out)
 
 /* Parse "5.1.1 text", a rejection if the exit status is not 0. */
 static struct reply
-parse_enhanced(const char *out, int code)
+parse_enhanced_reply(const char *out, int code)
 {
 	struct reply r = reply_none();
 
@@ -144,6 +144,7 @@ parse_enhanced(const char *out, int code)
 	return r;
 }
 
+/* The reply for an exit status, if the hook printed none. */
 static struct reply
 reply_for_status(const struct hook_end *end, bool check, int code,
     const char *refusal)
@@ -164,9 +165,9 @@ reply_for_status(const struct hook_end *end, bool check, int code,
 		return reply_make(code, "5.1.2 No such domain here");
 	case EX_NOPERM:
 	case 100:
-		return reply_make(code, "5.7.1 Refused");
+		return reply_make(code, "5.7.1 Rejected");
 	}
-	return reply_make(451, "%s", broken);
+	return reply_make(451, "%s", failure_text);
 }
 
 struct reply
@@ -177,12 +178,12 @@ verdict_of(const struct hook_end *end, bool check, const char *refusal)
 	struct reply r;
 
 	if (end->failed || end->status >= VERDICT_BROKEN)
-		return reply_make(451, "%s", broken);
-	r = parse_reply(end->out);
+		return reply_make(451, "%s", failure_text);
+	r = parse_hook_reply(end->out);
 	if (r.code == 250 && !accepted)
 		r.code = 0;
 	if (!r.code && end->status != 0)
-		r = parse_enhanced(end->out, code);
+		r = parse_enhanced_reply(end->out, code);
 	if (r.code)
 		return r;
 	return reply_for_status(end, check, code, refusal + 4);
@@ -191,7 +192,7 @@ verdict_of(const struct hook_end *end, bool check, const char *refusal)
 bool
 verdict_is_failure(const struct reply *r)
 {
-	return r->code == 451 && strcmp(r->text, broken) == 0;
+	return r->code == 451 && strcmp(r->text, failure_text) == 0;
 }
 
 const char *

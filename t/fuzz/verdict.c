@@ -83,7 +83,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static const char *const refusals[] = {
-		"554 5.7.1 Refused", "550 5.1.1 No such user here",
+		"554 5.7.1 Message rejected", "550 5.1.1 No such user here",
 	};
 	struct hook_end end;
 	struct reply r;
