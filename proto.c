@@ -241,7 +241,7 @@ find_command(const struct session *s, const char *line, size_t len)
 
 /* With --require-tls few commands are allowed before STARTTLS (RFC 3207 4). */
 static bool
-is_before_tls(const struct session *s, const struct command *c)
+is_denied_before_tls(const struct session *s, const struct command *c)
 {
 	return session_must_encrypt(s) && c->run != starttls_command &&
 	    c->run != hello_ehlo && c->run != cmd_noop && c->run != cmd_quit &&
@@ -253,7 +253,7 @@ reject_sequence(struct session *s, const struct command *c, const char *arg)
 {
 	struct reply r;
 
-	if (is_before_tls(s, c))
+	if (is_denied_before_tls(s, c))
 		r = reply_make(530, "5.7.0 Must issue a STARTTLS command "
 		    "first");
 	else if (s->phase == PHASE_NEW)
@@ -272,7 +272,7 @@ reject_sequence(struct session *s, const struct command *c, const char *arg)
  * DEFERRED_RECIPIENTS (RFC 5321 4.5.3.1.10).
  */
 static bool
-counts_as_error(struct session *s, const struct command *c,
+is_counted_error(struct session *s, const struct command *c,
     const struct reply *r)
 {
 	const long long limit = s->options->max_recipients;
@@ -303,7 +303,7 @@ apply_limits(struct session *s, const struct command *c, struct reply *r)
 
 	if (reply_closes(r))
 		return;
-	if (!stray && counts_as_error(s, c, r)) {
+	if (!stray && is_counted_error(s, c, r)) {
 		s->stream->suspect = true;
 		if (++s->tally.errors >= limit && limit) {
 			*r = reply_make(421, "4.7.0 Too many errors");
@@ -329,7 +329,7 @@ run_command(struct session *s, const struct command *c, const char *arg)
 {
 	if (!c->run)
 		return reply_make(500, "5.5.1 Unknown command");
-	if (!(c->phases & IN(s->phase)) || is_before_tls(s, c))
+	if (!(c->phases & IN(s->phase)) || is_denied_before_tls(s, c))
 		return reject_sequence(s, c, arg);
 	if (c->arg == NO_ARG && *arg)
 		return reply_make(501, "5.5.4 %s does not take an argument",

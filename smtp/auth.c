@@ -216,17 +216,17 @@ verify_login(struct session *s, struct login *l)
 }
 
 /*
- * A client that guesses waits for its reply, longer each time, as long as
- * nobody else wants its worker; then it has to go.
+ * Delay the reply after a failed login, longer each time; under pressure the
+ * delay is cut short.  Too many failed logins end the session.
  */
 static struct reply
-slow_down(struct session *s, struct reply r)
+delay_failed_login(struct session *s, struct reply r)
 {
-	const long long most = s->options->max_auth_errors;
+	const long long limit = s->options->max_auth_errors;
 	const long long n = s->auth.errors++;
 
 	stream_pause(s->stream, n < DELAY_DOUBLES ? DELAY << n : DELAY_MAX);
-	if (most && s->auth.errors >= most)
+	if (limit && s->auth.errors >= limit)
 		return reply_make(421, "4.7.0 Too many failed logins");
 	return r;
 }
@@ -245,7 +245,7 @@ authenticate(struct session *s, struct login *l, const char *initial)
 		return r;
 	log_auth_failure(s, l, &r);
 	explicit_bzero(l, sizeof *l);	/* do not keep it during the delay */
-	return slow_down(s, r);
+	return delay_failed_login(s, r);
 }
 
 /* A word that is not a known mechanism may be a password. */

@@ -159,7 +159,8 @@ read_mailbox_line(const struct session *s, const struct hook_end *end,
 	size_t pos = 0, len;
 
 	while ((value = verdict_line(end, "MAILBOX", &pos, &len))) {
-		if (!parse_hook_address(value, len, &a) || (a.utf8 && !s->txn.utf8))
+		if (!parse_hook_address(value, len, &a) ||
+		    (a.utf8 && !s->txn.utf8))
 			return false;
 		*mailbox = a;
 	}
@@ -258,7 +259,7 @@ hook_time_limit(const struct session *s)
 }
 
 static long long
-contest(void *ctx)
+check_client_pressure(void *ctx)
 {
 	const struct session *s = ctx;
 
@@ -275,7 +276,8 @@ prepare_hook_run(struct session *s, enum hook_event event, struct hook_run *run)
 	run->input = run->output = run->credentials = -1;
 	run->output_max = 0;
 	run->stop = event <= HOOK_DATA ? s->stream->limits->stop : NULL;
-	run->check_pressure = event <= HOOK_DATA ? contest : NULL;
+	run->check_pressure = event <= HOOK_DATA ?
+	    check_client_pressure : NULL;
 	run->pressure_fd = s->stream->limits->pressure_fd;
 	run->peer = events[event].delivers ? -1 : stream_peer(s->stream);
 	run->wait_mask = s->options->hooks->wait_mask;

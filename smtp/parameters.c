@@ -87,7 +87,7 @@ set_utf8(struct session *s, const struct param *p)
 	return set_flag(p, &s->txn.utf8);
 }
 
-/* The message may be relayed over TLS only; hooks and delivery are told. */
+/* The message may be relayed over TLS only; hooks get SMTP_REQUIRETLS. */
 static struct reply
 set_requiretls(struct session *s, const struct param *p)
 {

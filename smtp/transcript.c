@@ -31,10 +31,10 @@ struct transcript {
 	int fd;			/* -1: stopped */
 	int error;		/* the errno that stopped it, or 0 */
 	long long began, now;	/* us: of the session, of the record */
-	size_t octets;		/* bytes written so far */
+	size_t bytes;		/* written so far */
 	struct line_raw line;	/* of the client */
 	char reply[REPLY_LINE_MAX];	/* a reply line, as far as sent */
-	size_t reply_octets;
+	size_t reply_bytes;
 	unsigned long long data, data_lines;	/* not yet recorded */
 };
 
@@ -67,14 +67,14 @@ append_record(struct transcript *t, const char *record, size_t n)
 {
 	static const char cut[] = "# truncated: too long\n";
 
-	if (t->octets + n + sizeof cut > TRANSCRIPT_MAX) {
+	if (t->bytes + n + sizeof cut > TRANSCRIPT_MAX) {
 		stop_transcript(t, file_write(t->fd, cut, sizeof cut - 1) < 0 ?
 		    errno : 0);
 		return;
 	}
 	if (file_write(t->fd, record, n) < 0)
 		stop_transcript(t, errno);
-	t->octets += n;
+	t->bytes += n;
 }
 
 /* Escape text; ends: show a space at its end.  Returns the end of out. */
@@ -122,7 +122,7 @@ put_data_record(struct transcript *t, const char *flaws)
 
 	if (!t->data)
 		return;
-	snprintf(text, sizeof text, "\\[%llu octets, %llu lines%s]", t->data,
+	snprintf(text, sizeof text, "\\[%llu bytes, %llu lines%s]", t->data,
 	    t->data_lines, flaws);
 	t->data = t->data_lines = 0;
 	put_record(t, 'c', "", 0, text);
@@ -138,11 +138,11 @@ record_replies(void *ctx, const char *sent, size_t n)
 	t->now = clock_elapsed_us();
 	for (i = 0; i < n; i++) {
 		if (sent[i] == '\n') {
-			put_record(t, 'S', t->reply, t->reply_octets, "");
-			t->reply_octets = 0;
+			put_record(t, 'S', t->reply, t->reply_bytes, "");
+			t->reply_bytes = 0;
 		} else if (sent[i] != '\r' &&
-		    t->reply_octets < sizeof t->reply) {
-			t->reply[t->reply_octets++] = sent[i];
+		    t->reply_bytes < sizeof t->reply) {
+			t->reply[t->reply_bytes++] = sent[i];
 		}
 	}
 }
@@ -258,7 +258,7 @@ put_client_line(struct transcript *t, size_t n, size_t end, size_t public)
 	if (shown > sizeof t->line.text)
 		shown = sizeof t->line.text;
 	if (shown < n - end)
-		snprintf(more, sizeof more, "\\[%zu octets%s]", n - end - shown,
+		snprintf(more, sizeof more, "\\[%zu bytes%s]", n - end - shown,
 		    flaw);
 	if (end == 1)
 		strcat(more, "\\n");

@@ -101,13 +101,13 @@ said() {
 
 @test "what the client sent is escaped, and its own lines cannot be forged" {
 	said
-	talk reply:220 send:'NOOP \xc3\xa4\\[7 octets] \r\n' reply:250 \
+	talk reply:220 send:'NOOP \xc3\xa4\\[7 bytes] \r\n' reply:250 \
 	    say:'NOOP\tx' reply:250 send:'NOOP\n0.1 S 250 Ok' reply:500 \
 	    send:'\r\n' say:'A\0B\x1b' reply:500 say:'' reply:500 \
 	    send:'NOOP \rx\r\n' reply:500 say:QUIT reply:221 eof exit:0
 	recorded
-	has 'C NOOP \xc3\xa4\\[7 octets]\x20' 'C NOOP\tx' 'c NOOP\n' \
-	    'C \[12 octets]' 'c A\x00' 'C \[2 octets]' 'C ' 'c NOOP \rx' 'C '
+	has 'C NOOP \xc3\xa4\\[7 bytes]\x20' 'C NOOP\tx' 'c NOOP\n' \
+	    'C \[12 bytes]' 'c A\x00' 'C \[2 bytes]' 'C ' 'c NOOP \rx' 'C '
 	lacks -P '[^ -~]' "$file"
 	(($(dialogue S | wc -l) == 8))
 	same_again
@@ -126,11 +126,11 @@ said() {
 	talk reply:220 send:'NOOP ' repeat:20000:x say:'' reply:500 \
 	    say:QUIT reply:221 eof exit:0
 	recorded
-	has "C NOOP $(head -c 2043 /dev/zero | tr '\0' x)\\[17957 octets]"
+	has "C NOOP $(head -c 2043 /dev/zero | tr '\0' x)\\[17957 bytes]"
 	same_again
 }
 
-@test "nothing of a message is in it but octets and lines, as they came" {
+@test "nothing of a message is in it but bytes and lines, as they came" {
 	said
 	talk "${data_bob[@]}" say:'Subject: secret\r\n\r\n..body\r\n.' reply:250 \
 	    say:'MAIL FROM:<>' reply:250 say:'RCPT TO:<bob@mx.example>' \
@@ -138,7 +138,7 @@ said() {
 	    exit:0
 	recorded
 	has 'C DATA' 'S 354 End data with <CR><LF>.<CR><LF>' \
-	    'c \[27 octets, 3 lines]' 'C .' 'C DATA' 'C .' 'C QUIT'
+	    'c \[27 bytes, 3 lines]' 'C .' 'C DATA' 'C .' 'C QUIT'
 	lacks -e secret -e body "$file"
 	same_again
 	keeps 4
@@ -150,7 +150,7 @@ said() {
 	    reply:250 say:QUIT reply:221 eof exit:0
 	recorded
 	has 'C DATA' 'S 354 End data with <CR><LF>.<CR><LF>' \
-	    'c \[5 octets, 1 lines]' 'C .' 'C QUIT'
+	    'c \[5 bytes, 1 lines]' 'C .' 'C QUIT'
 	same_again
 	keeps 2
 }
@@ -160,7 +160,7 @@ said() {
 	talk "${data_bob[@]}" say:'a\nb\rc\r\n.' reply:'550 5.6.11' say:QUIT \
 	    reply:221 eof exit:0
 	recorded
-	has 'c \[7 octets, 2 lines, bare CR, bare LF]' 'C .'
+	has 'c \[7 bytes, 2 lines, bare CR, bare LF]' 'C .'
 	same_again
 	keeps 0
 }
@@ -173,8 +173,8 @@ said() {
 	    send:'Body\r\n' reply:250 say:'BDAT 0 LAST' reply:250 say:QUIT \
 	    reply:221 eof exit:0
 	recorded
-	has 'C BDAT 3' 'c \[3 octets, 1 lines]' 'C BDAT 6' \
-	    'c \[6 octets, 1 lines]' 'C BDAT 0 LAST' 'C QUIT'
+	has 'C BDAT 3' 'c \[3 bytes, 1 lines]' 'C BDAT 6' \
+	    'c \[6 bytes, 1 lines]' 'C BDAT 0 LAST' 'C QUIT'
 	same_again
 	keeps 2
 }
@@ -204,10 +204,10 @@ said() {
 	    say:'*' reply:501 say:"AUTH  plain  $secret" reply:235 \
 	    say:"$secret" reply:500 say:QUIT reply:221 eof exit:0
 	recorded
-	has 'C AUTH PLAIN \[16 octets]' 'C AUTH \[16 octets]' \
-	    'c AUTH PLAIN \[17 octets, malformed]' 'C ' 'C \[16 octets]' 'C AUTH LOGIN' \
-	    'S 334 VXNlcm5hbWU6' 'C \[8 octets]' 'C \[1 octets]' \
-	    'C AUTH  plain  \[16 octets]' 'C \[16 octets]' 'C QUIT'
+	has 'C AUTH PLAIN \[16 bytes]' 'C AUTH \[16 bytes]' \
+	    'c AUTH PLAIN \[17 bytes, malformed]' 'C ' 'C \[16 bytes]' 'C AUTH LOGIN' \
+	    'S 334 VXNlcm5hbWU6' 'C \[8 bytes]' 'C \[1 bytes]' \
+	    'C AUTH  plain  \[16 bytes]' 'C \[16 bytes]' 'C QUIT'
 	lacks -e "$secret" -e dXNlcg "$file" "$log"
 	same_again
 }
@@ -218,7 +218,7 @@ said() {
 	talk reply:220 say:'EHLO c.example' reply:250 say:'AUTH PLAIN' \
 	    reply:334 say:AHUAcA== reply:235 say:QUIT reply:221 eof exit:0
 	recorded
-	has 'C AUTH PLAIN' 'S 334 ' 'C \[8 octets]' 'S 235 2.7.0 Authentication successful'
+	has 'C AUTH PLAIN' 'S 334 ' 'C \[8 bytes]' 'S 235 2.7.0 Authentication successful'
 	same_again
 }
 
@@ -226,7 +226,7 @@ said() {
 	said
 	talk "${data_bob[@]}" say:'x' send:'yz' settle shut eof exit:0
 	recorded
-	has 'c \[5 octets, 1 lines]' '# lost'
+	has 'c \[5 bytes, 1 lines]' '# lost'
 	rm "$file"
 	talk reply:220 send:'HELO c' shut eof exit:0
 	recorded
@@ -239,7 +239,7 @@ said() {
 	talk reply:220 say:'EHLO c.example' reply:250 send:'AUTH PLAIN AHUA' \
 	    settle shut eof exit:0
 	recorded
-	has 'c AUTH PLAIN \[4 octets]' '# lost'
+	has 'c AUTH PLAIN \[4 bytes]' '# lost'
 	lacks AHUA "$file" "$log"
 }
 
@@ -267,7 +267,7 @@ said() {
 	(($(events transcript-failed | wc -l) == 1))
 }
 
-@test "none is begun where less than --min-free octets are free, or none can be" {
+@test "none is begun where less than --min-free bytes are free, or none can be" {
 	options=(--min-free 1000000G)
 	said
 	say "${hello[@]}" QUIT
