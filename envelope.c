@@ -243,7 +243,7 @@ stored_reply(const struct basic *b)
 {
 	if (b->answer.code == 250)
 		return b->answer;
-	return reply_make(250, "2.0.0 Ok: kept as %s", b->mail->info.id);
+	return reply_make(250, "2.0.0 Ok: stored as %s", b->mail->info.id);
 }
 
 /* The copy of a recipient; NULL if the store keeps no copies. */

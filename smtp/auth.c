@@ -71,7 +71,7 @@ send_challenge(struct session *s, const char *text, char *out, size_t *len)
 		r = session_farewell(s);
 		break;
 	case LINE_FLOOD:
-		r = reply_make(421, "4.7.0 Line is too long");
+		r = reply_make(421, "4.7.0 Line too long");
 		break;
 	default:
 		r = reply_make(500, "5.5.2 Line is malformed or too long");

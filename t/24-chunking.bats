@@ -29,7 +29,7 @@ raw() {
 	    'bdat\t3  last\r\nz\r\n' 'QUIT\r\n'
 	[[ $codes == "$begun 250 250 250 221" ]]
 	[[ ${lines[-4]} == '250 2.0.0 12 bytes received' ]]
-	[[ ${lines[-2]} == '250 2.0.0 Ok: kept as '* ]]
+	[[ ${lines[-2]} == '250 2.0.0 Ok: stored as '* ]]
 	printf 'Subject: a\n\nxyz\n' >"$tmp/want"
 	stored "$tmp/want"
 	keeps 1

@@ -188,7 +188,7 @@ said() {
 	    say:'RCPT TO:<eve@mx.example>' reply:250 say:DATA reply:354 \
 	    say:'x\r\n.' reply:250 reply:250 say:QUIT reply:221 eof exit:0
 	recorded
-	(($(dialogue S | grep -c '250 2\.0\.0 Ok: kept') == 2))
+	(($(dialogue S | grep -c '250 2\.0\.0 Ok: stored') == 2))
 	same_again
 }
 
