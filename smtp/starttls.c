@@ -107,7 +107,7 @@ starttls_command(struct session *s, const char *arg)
 {
 	(void)arg;
 	if (!session_can_encrypt(s))
-		return reply_make(502, "5.5.1 STARTTLS is not enabled");
+		return reply_make(502, "5.5.1 TLS is not enabled");
 	if (s->client.tls.encrypted)
 		return reply_make(503, "5.5.1 TLS already active");
 	if (stream_has_input(s->stream)) {

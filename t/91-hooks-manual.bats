@@ -24,7 +24,7 @@ same() {
 }
 
 @test "the variables of the page are those of the code" {
-	grep -ohE '(environment_set|set_some)\(e, "[A-Z0-9_]+"' smtp/hook*.c |
+	grep -ohE '(environment_set|set_unless_empty)\(e, "[A-Z0-9_]+"' smtp/hook*.c |
 	    sed -E 's/.*"(.*)"/\1/' | sort -u >"$tmp/code"
 	sed -n '/^\.Sh ENVIRONMENT$/,/^\.Sh FILES$/p' "$page" |
 	    grep '^\.It Ev ' | grep -oE '[A-Z0-9_]{4,}' | sort -u >"$tmp/page"

@@ -51,7 +51,7 @@ match(struct dialogue *d, const char *octets, size_t n)
 	d->n_in -= n;
 }
 
-/* Parse "\[3 octets, ...]", which stands for bytes that are not shown. */
+/* Parse "\[3 bytes, ...]", which stands for bytes that are not shown. */
 static void
 take_client(struct dialogue *d, const char *s)
 {
@@ -61,7 +61,7 @@ take_client(struct dialogue *d, const char *s)
 	while (*s) {
 		if (strncmp(s, "\\[", 2) == 0) {
 			n = strtoull(s + 2, &end, 10);
-			CHECK(strncmp(end, " octets", 7) == 0);
+			CHECK(strncmp(end, " bytes", 6) == 0);
 			match(d, NULL, n);
 			s = strchr(end, ']');
 			CHECK(s++ != NULL);
