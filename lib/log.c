@@ -178,7 +178,7 @@ count_plain_bytes(const char *s, size_t max)
 
 /* Append a value, escaped; one of more than max bytes is truncated. */
 static void
-append_value(struct log_line *l, const char *s, bool quoted, size_t max)
+append_log_value(struct log_line *l, const char *s, bool quoted, size_t max)
 {
 	const size_t end = l->len + quoted + max;
 	char escaped[ESCAPED_MAX];
@@ -230,10 +230,10 @@ append_pair(struct log_line *l, const char *key, const char *value, bool quoted,
 	}
 	room = LINE_ROOM - l->len;
 	if (may_be_cut && room < LOG_VALUE_MAX + CUT_ROOM)
-		append_value(l, value, quoted, room > CUT_ROOM ?
+		append_log_value(l, value, quoted, room > CUT_ROOM ?
 		    room - CUT_ROOM : 0);
 	else
-		append_value(l, value, quoted, LOG_VALUE_MAX);
+		append_log_value(l, value, quoted, LOG_VALUE_MAX);
 	if (l->full)
 		l->len = before;
 }

@@ -159,7 +159,8 @@ static int
 find_spool(struct delivery *d)
 {
 	while (open_spool(d) < 0) {
-		if (!d->independent || !has_own_copies(d) || d->home + 1 == d->n)
+		if (!d->independent || !has_own_copies(d) ||
+		    d->home + 1 == d->n)
 			return -1;
 		record_failure(&d->copies[d->home++], "tmp");
 	}
@@ -407,7 +408,8 @@ publish_batch(struct delivery *d, size_t first, size_t end, bool together)
 	for (i = first; i < end; i++) {
 		fds[i - first] = -1;
 		if (!(together && delivery_is_incomplete(d)))
-			published[i - first] = !is_undeliverable(&d->copies[i]) &&
+			published[i - first] =
+			    !is_undeliverable(&d->copies[i]) &&
 			    publish_copy(d, i, &fds[i - first]);
 	}
 	for (i = first; i < end; i++) {

@@ -67,7 +67,7 @@ is_empty_and_ours(int dir)
  * but only an empty one is changed, which that user could have created.
  */
 static int
-change_owner(int at, const char *name, const struct maildir_owner *owner)
+chown_new_dir(int at, const char *name, const struct maildir_owner *owner)
 {
 	int fd, error, changed;
 
@@ -96,7 +96,7 @@ create_dir(int at, const char *path, const struct maildir_owner *owner)
 	while (len && path[len - 1] == '/')	/* a slash follows a link */
 		len--;
 	snprintf(name, sizeof name, "%.*s", (int)len, path);
-	return change_owner(at, name, owner) < 0 ? -1 : 1;
+	return chown_new_dir(at, name, owner) < 0 ? -1 : 1;
 }
 
 int

@@ -1,8 +1,8 @@
 /*
  * Confinement by seccomp and Landlock, for which libc has no functions.  The
- * list of calls is what OpenSSL on glibc or musl makes of a connection, and no
- * more.  It knows x86_64 and aarch64; elsewhere there are no means, nor in a
- * build with AddressSanitizer or -DUNCONFINED, which make calls of their own.
+ * list of system calls is what OpenSSL needs for a connection with glibc or
+ * musl, and no more.  It covers x86_64 and aarch64.  Other architectures, and
+ * builds with AddressSanitizer or -DUNCONFINED, are unconfined.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -41,7 +41,7 @@
 
 #if ARCH
 
-/* A call, where argument arg, from 0, is `is' in the bits of mask. */
+/* A call that is allowed if (argument & mask) == is; arg counts from 0. */
 struct rule {
 	unsigned call, arg, mask, is;
 };
@@ -53,7 +53,7 @@ static const struct rule always[] = {
 #ifdef SYS_poll
 	{ SYS_poll, ANY },
 #endif
-	/* stdio, for the result and for complaints */
+	/* stdio, for the result and for error messages */
 	{ SYS_fstat, ANY }, { SYS_newfstatat, ANY },
 	{ SYS_fcntl, 1, ~0U, F_GETFL },
 	/* memory, time, randomness, locks and signals */
@@ -69,7 +69,7 @@ static const struct rule always[] = {
 	{ SYS_exit, ANY }, { SYS_exit_group, ANY },
 };
 
-/* And to read the files of further servers. */
+/* To read the certificates of further servers. */
 static const struct rule files[] = {
 	{ SYS_openat, 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY },
 	{ SYS_lseek, ANY }, { SYS_faccessat, ANY },
@@ -103,7 +103,7 @@ load(struct program *p, size_t offset)
 	put(p, BPF_LD | BPF_W | BPF_ABS, (unsigned)offset, 0, 0);
 }
 
-/* Of an argument only the low half is looked at, which comes first. */
+/* Only the low half of an argument is compared, which comes first. */
 static void
 put_rule(struct program *p, const struct rule *r)
 {
@@ -137,7 +137,7 @@ limit_calls(int with_files)
 	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
 }
 
-/* What <linux/landlock.h> says; not all systems have it. */
+/* From <linux/landlock.h>, which not all systems have. */
 enum {
 	LANDLOCK_CREATE = 444,		/* numbers of the calls */
 	LANDLOCK_ADD = 445,
@@ -153,7 +153,7 @@ struct beneath {
 	int32_t file;
 } __attribute__((packed));
 
-/* NAME.pem may be a link to a file elsewhere, which is followed now. */
+/* Allow a file NAME.pem; if it is a link, its present target. */
 static void
 allow(int rules, int dir, const char *name)
 {
@@ -195,7 +195,7 @@ confine_self(const char *servers)
 {
 	const unsigned kill = SECCOMP_RET_KILL_PROCESS;
 
-	tzset();	/* a certificate's dates ask for the time zone */
+	tzset();	/* OpenSSL checks dates, later libc can't read it */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -1;
 	if (servers && limit_files(servers) < 0)

@@ -1,8 +1,8 @@
 /*
- * The server's side of TLS for one connection, by OpenSSL: what is encrypted
- * comes and goes on descriptors 0 and 1, clear text is read from one further
- * descriptor and written to another, and a third one is told what the
- * handshake found.  It knows nothing of what it carries; smtpd-tls(8).
+ * The server's side of TLS for one connection, by OpenSSL.  Encrypted data is
+ * read from descriptor 0 and written to 1; clear text is read from and written
+ * to two other descriptors, and the result of the handshake is written to a
+ * third.  The data itself is not interpreted.  See smtpd-tls(8).
  */
 #include <ctype.h>
 #include <errno.h>
@@ -23,8 +23,8 @@
 #include "contrib/tls/confine.h"
 
 enum {
-	RECORD = 16384,		/* octets, RFC 8446 5.1 */
-	NAME_MAX_OCTETS = 253,	/* of a domain, RFC 1035 2.3.4 */
+	RECORD = 16384,		/* bytes, RFC 8446 5.1 */
+	SERVER_NAME_MAX = 253,	/* bytes of a domain, RFC 1035 2.3.4 */
 };
 
 struct options {
@@ -32,14 +32,14 @@ struct options {
 	int result, from, to;	/* descriptors */
 };
 
-/* One direction.  It is over when its end was told to the other side. */
+/* One direction.  It is over when its end was passed on to the other side. */
 struct flow {
 	bool ended, over;
-	size_t at, n;		/* what of buf is still to be written */
+	size_t at, n;		/* bytes of buf that are still to be written */
 	unsigned char buf[RECORD];
 };
 
-/* One line, for the log; OpenSSL's first complaint is the best one. */
+/* Write one line for the log.  OpenSSL's first error is the most useful. */
 static void
 complain(const char *what)
 {
@@ -111,15 +111,15 @@ read_options(struct options *o, int argc, char **argv)
 		o->key = o->cert;
 }
 
-/* DIR/NAME.pem, or false where the name is not one that a file may have. */
+/* Make the path DIR/NAME.pem.  False: the name is not safe as a file name. */
 static bool
 server_path(const char *dir, const char *name, char *path, size_t size)
 {
-	char lower[NAME_MAX_OCTETS + 1];
+	char lower[SERVER_NAME_MAX + 1];
 	size_t n;
 
 	for (n = 0; name[n]; n++) {
-		if (n == NAME_MAX_OCTETS || (!isalnum((unsigned char)name[n]) &&
+		if (n == SERVER_NAME_MAX || (!isalnum((unsigned char)name[n]) &&
 		    (n == 0 || !strchr(".-_", name[n]))))
 			return false;
 		lower[n] = (char)tolower((unsigned char)name[n]);
@@ -129,7 +129,7 @@ server_path(const char *dir, const char *name, char *path, size_t size)
 	    (int)size;
 }
 
-/* A server that is not known has the certificate that all others have. */
+/* An unknown server name gets the default certificate. */
 static int
 choose_server(SSL *ssl, int *alert, void *ctx)
 {
@@ -141,7 +141,7 @@ choose_server(SSL *ssl, int *alert, void *ctx)
 	if (!name || !server_path(o->servers, name, path, sizeof path) ||
 	    access(path, F_OK) < 0)
 		return SSL_TLSEXT_ERR_OK;
-	SSL_certs_clear(ssl);	/* else one of another kind of key stays */
+	SSL_certs_clear(ssl);	/* or one with another type of key remains */
 	if (SSL_use_certificate_chain_file(ssl, path) == 1 &&
 	    SSL_use_PrivateKey_file(ssl, path, SSL_FILETYPE_PEM) == 1)
 		return SSL_TLSEXT_ERR_OK;
@@ -149,7 +149,7 @@ choose_server(SSL *ssl, int *alert, void *ctx)
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* Mail comes from whom it likes: what is verified is told, not enforced. */
+/* Accept any client certificate; the result says whether it was verified. */
 static int
 accept_all(int verified, X509_STORE_CTX *store)
 {
@@ -157,7 +157,7 @@ accept_all(int verified, X509_STORE_CTX *store)
 	return 1;
 }
 
-/* Nobody is there to be asked for one. */
+/* Never ask for a passphrase. */
 static int
 no_passphrase(char *buf, int size, int writing, void *ctx)
 {
@@ -190,7 +190,7 @@ open_tls(struct options *o)
 	SSL_CTX *ctx;
 	SSL *ssl;
 
-	/* each connection pays for this: no openssl.cnf, no cleaning up */
+	/* no openssl.cnf and no cleanup: each connection would pay for them */
 	OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG |
 	    OPENSSL_INIT_NO_ATEXIT, NULL);
 	ctx = SSL_CTX_new(TLS_server_method());
@@ -200,7 +200,7 @@ open_tls(struct options *o)
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
 	    SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF |
 	    SSL_OP_CLEANSE_PLAINTEXT);
-	SSL_CTX_set_num_tickets(ctx, 0);	/* no process could read one */
+	SSL_CTX_set_num_tickets(ctx, 0);	/* useless: each process ends */
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |
 	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -213,7 +213,7 @@ open_tls(struct options *o)
 	return ssl;
 }
 
-/* What a call of OpenSSL waits for; 0: nothing, it failed. */
+/* The poll(2) event that a call of OpenSSL waits for; 0: it failed. */
 static short
 wants(SSL *ssl, int ret)
 {
@@ -226,7 +226,7 @@ wants(SSL *ssl, int ret)
 	return 0;
 }
 
-/* However long it takes: the deadline is that of who started us. */
+/* No timeout here: the parent process has one. */
 static void
 shake_hands(SSL *ssl, const struct options *o)
 {
@@ -253,7 +253,7 @@ put(FILE *f, const char *name, const char *value)
 	fputc('\0', f);
 }
 
-/* The subject of a certificate that was verified, as RFC 4514 has it. */
+/* The subject of a verified certificate (RFC 4514). */
 static char *
 verified_subject(SSL *ssl)
 {
@@ -295,7 +295,7 @@ waits(ssize_t ret)
 	return ret < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-/* A read or write did not happen: poll for what it needs, or give up. */
+/* A read or write failed: poll for what it needs, or end the connection. */
 static void
 await(SSL *ssl, struct pollfd *p)
 {
@@ -317,7 +317,7 @@ take_away(struct flow *f, size_t n)
 	f->n -= n;
 }
 
-/* From the client to the server.  True if that moved anything. */
+/* Copy from the client to the server.  Returns true if any data was copied. */
 static bool
 move_down(SSL *ssl, struct flow *f, struct pollfd *p, const struct options *o)
 {
@@ -339,7 +339,7 @@ move_down(SSL *ssl, struct flow *f, struct pollfd *p, const struct options *o)
 		else if (waits(written))
 			p[3].events = POLLOUT;
 		else
-			f->over = true;		/* the server has enough */
+			f->over = true;		/* the server has closed */
 		return written > 0;
 	}
 	if (f->ended) {
@@ -349,7 +349,7 @@ move_down(SSL *ssl, struct flow *f, struct pollfd *p, const struct options *o)
 	return f->over;
 }
 
-/* From the server to the client.  True if that moved anything. */
+/* Copy from the server to the client.  Returns true if any data was copied. */
 static bool
 move_up(SSL *ssl, struct flow *f, struct pollfd *p, const struct options *o)
 {
@@ -387,8 +387,8 @@ move_up(SSL *ssl, struct flow *f, struct pollfd *p, const struct options *o)
 }
 
 /*
- * Both directions, until both are over; each ends by itself, so that nothing
- * is lost where only one side has closed (RFC 8446 6.1).
+ * Copy in both directions until both are over.  Each ends by itself, so that no
+ * data is lost if only one side has closed (RFC 8446 6.1).
  */
 static void
 pump(SSL *ssl, const struct options *o)
@@ -406,7 +406,7 @@ pump(SSL *ssl, const struct options *o)
 		moved |= !up.over && move_up(ssl, &up, p, o);
 		if (moved)
 			continue;
-		/* of who is written to, the end counts, too */
+		/* poll the other side, too, for its end */
 		if (!p[0].events)
 			p[0].fd = -1;
 		if (!p[1].events && up.over)
@@ -420,7 +420,7 @@ pump(SSL *ssl, const struct options *o)
 		if (p[1].revents & (POLLHUP | POLLERR) && !up.over)
 			exit(1);		/* a reset */
 		if (p[3].revents & (POLLHUP | POLLERR))
-			down.over = true;	/* nobody reads it */
+			down.over = true;	/* the reader is gone */
 	}
 }
 

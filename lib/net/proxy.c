@@ -201,7 +201,7 @@ is_text(const struct bytes *v)
 }
 
 static void
-copy_text(char *out, const struct bytes *v)
+copy_tlv_text(char *out, const struct bytes *v)
 {
 	if (!is_text(v))
 		return;
@@ -248,9 +248,9 @@ parse_ssl_tlv(struct proxy_header *h, struct bytes v)
 		if (!h->encrypted)
 			continue;
 		if (type == SSL_VERSION)
-			copy_text(h->protocol, &text);
+			copy_tlv_text(h->protocol, &text);
 		else if (type == SSL_CIPHER)
-			copy_text(h->cipher, &text);
+			copy_tlv_text(h->cipher, &text);
 		else if (type == SSL_CN && certified)
 			copy_common_name(h->subject, &text);
 	}
@@ -347,7 +347,7 @@ parse_v2(struct proxy_header *h, const char *s, size_t len)
 		return -1;
 	while ((more = read_tlv(&rest, &type, &value)) > 0) {
 		if (type == TLV_AUTHORITY)
-			copy_text(h->authority, &value);
+			copy_tlv_text(h->authority, &value);
 		else if ((type == TLV_SSL && parse_ssl_tlv(h, value) < 0) ||
 		    (type == TLV_CRC32C && !is_checksum(s, len, &value)))
 			return -1;

@@ -1,11 +1,11 @@
 /*
- * Confinement by seccomp and Landlock, which libc has no functions for; nor do
- * all of its headers, so that what Landlock takes is written down here.  The
- * list of calls is what glibc and musl make of what a session does, and no
- * more.  It knows x86_64 and aarch64; elsewhere there are no means.
+ * Confinement by seccomp and Landlock.  libc has no functions for them, and not
+ * all systems have the header of Landlock, so its constants are defined here.
+ * The list of system calls is what a session needs with glibc and musl, and no
+ * more.  It covers x86_64 and aarch64; other architectures are not supported.
  *
- * Sanitizers and the like make calls of their own.  A build with
- * AddressSanitizer is unconfined by itself, another with -DUNCONFINED.
+ * Sanitizers and similar tools make further system calls.  A build with
+ * AddressSanitizer is unconfined, and so is one with -DUNCONFINED.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,9 +43,9 @@
 
 #if ARCH
 
-/* Serving takes these, with whatever arguments. */
+/* System calls that are allowed with any arguments. */
 static const unsigned calls[] = {
-	/* the connection, and others that come */
+	/* connections */
 	SYS_read, SYS_write, SYS_writev, SYS_recvfrom, SYS_ppoll,
 	SYS_epoll_pwait, SYS_accept4, SYS_getsockname, SYS_shutdown, SYS_close,
 #ifdef SYS_poll
@@ -68,13 +68,13 @@ static const unsigned calls[] = {
 #endif
 };
 
-/* And these, where argument arg, from 0, is `is' in the bits of mask. */
+/* Calls that are allowed if (argument & mask) == is; arg counts from 0. */
 struct rule {
 	unsigned call, arg, mask, is;
 };
 
 static const struct rule rules[] = {
-	{ SYS_sendto, 5, ~0U, 0 },	/* to none but who is connected */
+	{ SYS_sendto, 5, ~0U, 0 },	/* no destination address */
 	{ SYS_mmap, 2, PROT_EXEC, 0 },
 	{ SYS_mprotect, 2, PROT_EXEC, 0 },
 	{ SYS_ioctl, 1, ~0U, FIONREAD },
@@ -86,14 +86,14 @@ static const struct rule rules[] = {
 enum {
 	N_CALLS = sizeof calls / sizeof *calls,
 	N_RULES = sizeof rules / sizeof *rules,
-	MORE_RULES = 4,
-	SENTENCE = 2 * 5,	/* instructions for each listener */
+	EXTRA_RULES = 4,
+	PER_LISTENER = 2 * 5,	/* instructions for each listener */
 	LISTENERS_MAX = 300,
-	PROGRAM_MAX = 8 + 6 * (N_RULES + MORE_RULES) + 2 * N_CALLS +
-	    SENTENCE * LISTENERS_MAX,
+	PROGRAM_MAX = 8 + 6 * (N_RULES + EXTRA_RULES) + 2 * N_CALLS +
+	    PER_LISTENER * LISTENERS_MAX,
 };
 
-_Static_assert(PROGRAM_MAX <= BPF_MAXINSNS, "seccomp takes no more");
+_Static_assert(PROGRAM_MAX <= BPF_MAXINSNS, "the limit of seccomp");
 
 struct program {
 	unsigned short n;
@@ -101,59 +101,60 @@ struct program {
 };
 
 static void
-put(struct program *p, unsigned code, unsigned k, unsigned jt, unsigned jf)
+add_instruction(struct program *p, unsigned code, unsigned k, unsigned jt,
+    unsigned jf)
 {
 	p->code[p->n++] = (struct sock_filter){ (unsigned short)code,
 	    (unsigned char)jt, (unsigned char)jf, k };
 }
 
 static void
-load(struct program *p, size_t offset)
+add_load(struct program *p, size_t offset)
 {
-	put(p, BPF_LD | BPF_W | BPF_ABS, (unsigned)offset, 0, 0);
+	add_instruction(p, BPF_LD | BPF_W | BPF_ABS, (unsigned)offset, 0, 0);
 }
 
-/* Go on where what was loaded is k, else behind n instructions. */
+/* Skip n instructions unless the loaded value is k. */
 static void
-skip_unless(struct program *p, unsigned k, unsigned n)
+add_skip_unless(struct program *p, unsigned k, unsigned n)
 {
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, k, 0, n);
+	add_instruction(p, BPF_JMP | BPF_JEQ | BPF_K, k, 0, n);
 }
 
 static void
-finish(struct program *p, unsigned action)
+add_action(struct program *p, unsigned action)
 {
-	put(p, BPF_RET | BPF_K, action, 0, 0);
+	add_instruction(p, BPF_RET | BPF_K, action, 0, 0);
 }
 
-/* Of an argument only the low half is looked at, which comes first. */
+/* Only the low half of an argument is compared, which comes first. */
 static void
-put_rule(struct program *p, unsigned call, unsigned arg, unsigned mask,
+add_rule(struct program *p, unsigned call, unsigned arg, unsigned mask,
     unsigned is)
 {
-	load(p, offsetof(struct seccomp_data, nr));
-	skip_unless(p, call, 4);
-	load(p, offsetof(struct seccomp_data, args) + 8 * (size_t)arg);
-	put(p, BPF_ALU | BPF_AND | BPF_K, mask, 0, 0);
-	skip_unless(p, is, 1);
-	finish(p, SECCOMP_RET_ALLOW);
+	add_load(p, offsetof(struct seccomp_data, nr));
+	add_skip_unless(p, call, 4);
+	add_load(p, offsetof(struct seccomp_data, args) + 8 * (size_t)arg);
+	add_instruction(p, BPF_ALU | BPF_AND | BPF_K, mask, 0, 0);
+	add_skip_unless(p, is, 1);
+	add_action(p, SECCOMP_RET_ALLOW);
 }
 
-/* A call is not for this descriptor. */
+/* Take an action if a call is made on this descriptor. */
 static void
-put_refusal(struct program *p, unsigned call, int fd, unsigned action)
+add_descriptor_rule(struct program *p, unsigned call, int fd, unsigned action)
 {
-	load(p, offsetof(struct seccomp_data, nr));
-	skip_unless(p, call, 3);
-	load(p, offsetof(struct seccomp_data, args));
-	skip_unless(p, (unsigned)fd, 1);
-	finish(p, action);
+	add_load(p, offsetof(struct seccomp_data, nr));
+	add_skip_unless(p, call, 3);
+	add_load(p, offsetof(struct seccomp_data, args));
+	add_skip_unless(p, (unsigned)fd, 1);
+	add_action(p, action);
 }
 
 /*
- * Other workers share the listeners, and shutdown(2), or connect(2) to nowhere,
- * would close them for all.  Once this process has closed its own, syslog(3)
- * may get a socket of that number, and must outlive that.
+ * The workers share the listeners.  shutdown(2), or connect(2) to AF_UNSPEC,
+ * would close them for all.  For connect(2) the action is an error: after this
+ * process has closed a listener, syslog(3) may get a socket with its number.
  */
 static void
 protect_listeners(struct program *p, const struct confine_options *o)
@@ -161,40 +162,43 @@ protect_listeners(struct program *p, const struct confine_options *o)
 	size_t i;
 
 	for (i = 0; i < o->n_listeners; i++) {
-		put_refusal(p, SYS_shutdown, o->listeners[i],
+		add_descriptor_rule(p, SYS_shutdown, o->listeners[i],
 		    SECCOMP_RET_KILL_PROCESS);
-		put_refusal(p, SYS_connect, o->listeners[i],
+		add_descriptor_rule(p, SYS_connect, o->listeners[i],
 		    SECCOMP_RET_ERRNO | EINVAL);
 	}
 }
 
-/* Calls of x32 have other numbers, those of i386 another architecture. */
+/*
+ * System calls of x32 have other numbers, and those of i386 another
+ * architecture, so both are denied.
+ */
 static void
-write_program(struct program *p, const struct confine_options *o)
+build_program(struct program *p, const struct confine_options *o)
 {
 	const unsigned self = (unsigned)getpid();
 	size_t i;
 
 	p->n = 0;
-	load(p, offsetof(struct seccomp_data, arch));
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
-	finish(p, SECCOMP_RET_KILL_PROCESS);
+	add_load(p, offsetof(struct seccomp_data, arch));
+	add_instruction(p, BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
+	add_action(p, SECCOMP_RET_KILL_PROCESS);
 	protect_listeners(p, o);
 	for (i = 0; i < N_RULES; i++)
-		put_rule(p, rules[i].call, rules[i].arg, rules[i].mask,
+		add_rule(p, rules[i].call, rules[i].arg, rules[i].mask,
 		    rules[i].is);
-	put_rule(p, SYS_tgkill, 0, ~0U, self);		/* abort(3) */
-	put_rule(p, SYS_tkill, 0, ~0U, self);
+	add_rule(p, SYS_tgkill, 0, ~0U, self);		/* abort(3) */
+	add_rule(p, SYS_tkill, 0, ~0U, self);
 	if (o->syslog) {
-		put_rule(p, SYS_socket, 0, ~0U, AF_UNIX);
-		put_rule(p, SYS_connect, 0, 0, 0);
+		add_rule(p, SYS_socket, 0, ~0U, AF_UNIX);
+		add_rule(p, SYS_connect, 0, 0, 0);
 	}
-	load(p, offsetof(struct seccomp_data, nr));
+	add_load(p, offsetof(struct seccomp_data, nr));
 	for (i = 0; i < N_CALLS; i++) {
-		skip_unless(p, calls[i], 1);
-		finish(p, SECCOMP_RET_ALLOW);
+		add_skip_unless(p, calls[i], 1);
+		add_action(p, SECCOMP_RET_ALLOW);
 	}
-	finish(p, SECCOMP_RET_KILL_PROCESS);
+	add_action(p, SECCOMP_RET_KILL_PROCESS);
 }
 
 static int
@@ -207,12 +211,12 @@ limit_calls(const struct confine_options *o)
 		errno = E2BIG;
 		return -1;
 	}
-	write_program(&p, o);
+	build_program(&p, o);
 	filter.len = p.n;
 	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
 }
 
-/* What <linux/landlock.h> says, as far as it had come by Linux 6.12. */
+/* From <linux/landlock.h> of Linux 6.12. */
 enum {
 	LANDLOCK_CREATE = 444,		/* numbers of the calls */
 	LANDLOCK_ADD = 445,
@@ -242,7 +246,7 @@ struct beneath {
 	int32_t dir;
 } __attribute__((packed));
 
-/* Version 1 forbids each rename from one directory into another. */
+/* Version 1 denies every rename from one directory to another. */
 enum { LANDLOCK_LEAST = 2 };
 
 static long
@@ -251,7 +255,9 @@ landlock_version(void)
 	return syscall(LANDLOCK_CREATE, NULL, 0, LANDLOCK_VERSION);
 }
 
-/* All that a version knows of is forbidden; FS_ALLOWED below some places. */
+/*
+ * Deny all that this version can deny, but FS_ALLOWED below the directories.
+ */
 static int
 limit_files(const struct confine_options *o)
 {
@@ -285,26 +291,26 @@ unsigned
 confine_support(void)
 {
 	const unsigned kill = SECCOMP_RET_KILL_PROCESS;
-	unsigned means = 0;
+	unsigned support = 0;
 
 	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &kill) == 0)
-		means |= CONFINE_CALLS;
+		support |= CONFINE_CALLS;
 	if (landlock_version() >= LANDLOCK_LEAST)
-		means |= CONFINE_FILES;
-	return means;
+		support |= CONFINE_FILES;
+	return support;
 }
 
 int
 confine_self(const struct confine_options *o)
 {
-	const unsigned means = confine_support();
+	const unsigned support = confine_support();
 
-	tzset();	/* libc reads the time zone now, or never */
-	if (means && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	tzset();	/* later, libc could not read the time zone */
+	if (support && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -1;
-	if ((means & CONFINE_FILES) && limit_files(o) < 0)
+	if ((support & CONFINE_FILES) && limit_files(o) < 0)
 		return -1;
-	if ((means & CONFINE_CALLS) && limit_calls(o) < 0)
+	if ((support & CONFINE_CALLS) && limit_calls(o) < 0)
 		return -1;
 	return 0;
 }

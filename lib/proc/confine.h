@@ -1,7 +1,7 @@
 /*
- * What a process may still do that reads what strangers send: the system calls
- * that serving takes (seccomp), on files below its own directories (Landlock).
- * There is no way back.
+ * Confine a process that reads from the network to the system calls that
+ * serving needs (seccomp), and to files in its own directories (Landlock).
+ * This can't be undone.
  */
 #ifndef CONFINE_H
 #define CONFINE_H
@@ -10,27 +10,29 @@
 #include <stddef.h>
 
 enum {
-	CONFINE_CALLS = 1,	/* another system call kills the process */
-	CONFINE_FILES = 2,	/* other files can't be opened, made, removed */
+	CONFINE_CALLS = 1,	/* other system calls kill the process */
+	CONFINE_FILES = 2,	/* other files can't be opened, created or
+				   removed */
 };
 
 struct confine_options {
-	const int *dirs;	/* below these, files may; descriptors */
+	const int *dirs;	/* descriptors; files below are allowed */
 	size_t n_dirs;
-	const int *listeners;	/* they can't be closed for others; likewise */
+	const int *listeners;	/* descriptors that can't be shut down */
 	size_t n_listeners;
-	bool syslog;		/* syslog(3) may have to connect again */
+	bool syslog;		/* allow syslog(3) to reconnect */
 };
 
 /*
- * What is to be had from this kernel, where this build can use it: bits of
- * those above.
+ * The confinement that both the kernel and this build support: CONFINE_CALLS
+ * and CONFINE_FILES, or 0.
  */
 unsigned confine_support(void);
 
 /*
- * Do with what is to be had.  The process has one thread; descriptors that it
- * has open stay of use.  Returns 0, or -1 with errno set.
+ * Confine this process as far as confine_support() says.  The process must have
+ * a single thread.  Its open descriptors remain usable.  Returns 0, or -1 with
+ * errno set.
  */
 int confine_self(const struct confine_options *);
 
