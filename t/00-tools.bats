@@ -8,19 +8,19 @@ server() {
 	run -"$1" t/smtpc -T 5 -s sh -c "$2" -- "${@:3}"
 }
 
-@test "t/smtpc prints replies and takes a good one" {
+@test "t/smtpc prints replies and accepts a correct one" {
 	server 0 'printf "220-a\r\n220 b\r\n"; read -r x; printf "250 %s\r\n" "${x%?}"' \
 	    reply:220 say:hello reply:'250 hello' eof
 	[[ $output == $'220-a\n220 b\n250 hello' ]]
 }
 
-@test "t/smtpc fails on the wrong reply, on none, and on one too many" {
+@test "t/smtpc fails on a wrong reply, a missing one, and an unexpected one" {
 	server 1 'printf "250 x\r\n"' reply:220
 	server 1 'true' reply
 	server 1 'printf "220 x\r\n"; exec 0<&- 1>&-' reply reply
 }
 
-@test "t/smtpc fails on what is no reply line" {
+@test "t/smtpc fails on a malformed reply line" {
 	local bad
 	for bad in '220 x\n' '22 x\r\n' '220x\r\n' 'x\r\n' '620 x\r\n' \
 	    '220 \001\r\n' '220 \303\270\r\n' "220 $(printf '%0509d' 0)\r\n" \
@@ -30,7 +30,7 @@ server() {
 	server 0 "printf '220 $(printf '%0506d' 0)\r\n'" eof
 }
 
-@test "t/smtpc gives up after its time, and takes the server along" {
+@test "t/smtpc exits after its timeout and ends the server" {
 	run -124 t/smtpc -T 1 -s sh -c "echo \$\$ >'$tmp/pid'; exec cat" -- reply
 	eventually gone "$(<"$tmp/pid")"
 }
@@ -48,7 +48,7 @@ server() {
 	server 1 'true' run:false
 }
 
-@test "t/smtpc sends each octet that it is told to, in the segments that it is told to" {
+@test "t/smtpc sends the given bytes in the given segments" {
 	server 0 'od -An -v -tx1 | tr -d " \n" >'"'$tmp/got'" \
 	    send:'a\r\n\t\0\x7f\xff\\_' split:1:bc bytes:de say:f repeat:2:gh \
 	    shut eof
@@ -65,7 +65,7 @@ server() {
 	run -124 t/smtpc -T 1 -s sh -c 'exec cat >/dev/null' -- choke:x
 }
 
-@test "t/fail.so fails the call that it is told to, and says so" {
+@test "t/fail.so makes the given call fail and records it" {
 	shim open:2:ENOSPC
 	run env "${environment[@]}" sh -c "echo 1 >'$tmp/1'; echo 2 >'$tmp/2'; echo 3 >'$tmp/3'"
 	echo "$output"
@@ -75,7 +75,7 @@ server() {
 	(($(wc -l <"$tmp/failed") == 1))
 }
 
-@test "t/fail.so writes half of the octets, or none, where it is told to" {
+@test "t/fail.so makes a write stop halfway or at once" {
 	local copy
 	copy=(dd bs=6 "if=$tmp/from" "of=$tmp/to")
 	echo abcde >"$tmp/from"
@@ -109,7 +109,7 @@ server() {
 	done
 }
 
-@test "t/json takes JSON and nothing else" {
+@test "t/json accepts JSON and nothing else" {
 	local bad
 	run -0 t/json b <<<'{"a":1,"b":"x\u00e9\n\ud83d\ude00","c":-1.5e3,"d":null}'
 	[[ $output == $'x\xc3\xa9\\x0A\xf0\x9f\x98\x80' ]]

@@ -57,7 +57,7 @@ counted() {
 	keeps 10 "$base/b0"
 }
 
-@test "a 4xx is told by t/bench/load, ends its session and counts as no message" {
+@test "t/bench/load reports a 4xx, ends the session and does not count the message" {
 	serve --listen 127.0.0.1:0 --workers 2 --max-mails 2 \
 	    --on-recipient '[ "$RECIPIENT" != bad@d.example ] || exit 75'
 	load_it -s 2 -m 5 -t bad@d.example
@@ -71,7 +71,7 @@ counted() {
 	keeps 4
 }
 
-@test "a lost connection is told by t/bench/load, and so is a server that is not there" {
+@test "t/bench/load reports a lost connection and a missing server" {
 	serve --listen 127.0.0.1:0 --workers 2 --on-message 'kill -9 $PPID'
 	load_it -s 2 -m 3
 	counted 0 2 4
@@ -85,7 +85,7 @@ counted() {
 	[[ $complaints == 'load: lost: Connection refused' ]]
 }
 
-@test "a server that says nothing is told by t/bench/load" {
+@test "t/bench/load reports a silent server" {
 	serve --listen 127.0.0.1:0 --workers 2 --greet-delay 600
 	load_it -s 2 -m 3 -w 1
 	counted 0 2 4
@@ -93,7 +93,7 @@ counted() {
 	[[ $complaints == *'load: the server is silent, after nothing'* ]]
 }
 
-@test "t/bench/limit counts what it did, and what fails is no figure" {
+@test "t/bench/limit counts its operations and prints no figure after a failure" {
 	mkdir -p "$tmp/limit"/{tmp,new}
 	run -0 t/bench/limit files 2 3 4096 "$tmp/limit"
 	[[ $output == 'done=6 seconds='* ]]

@@ -37,7 +37,7 @@ load helpers
 	printf '%s\n' "${lines[@]}" | grep -Eqx '250[ -]SIZE 5242880'
 }
 
-@test "a whole dialogue gets its codes and enhanced codes (RFC 5321 D.1, RFC 2034)" {
+@test "each command of a dialogue gets its code and enhanced code (RFC 5321 D.1, RFC 2034)" {
 	say 'EHLO c.example' 'MAIL FROM:<a@c.example>' 'RCPT TO:<b@mx.example>' \
 	    DATA 'Subject: x' '' x . QUIT
 	[[ $codes == '220 250 250 250 354 250 221' ]]
@@ -63,7 +63,7 @@ load helpers
 	[[ ${lines[5]} == '500 5.5.1 '* ]]
 }
 
-@test "what the client sent is never echoed" {
+@test "input from the client is never echoed in replies" {
 	say FROBNICATE 'HELO echo.example' 'MAIL FROM:<<frob@nicate>' \
 	    'RCPT TO:<frob@nicate' 'VRFY frobnicate' 'MAIL FROM:<a@b> FROB=1' QUIT
 	[[ ${#lines[@]} == 8 ]]
@@ -269,7 +269,7 @@ load helpers
 	keeps 3
 }
 
-@test "a command that comes an octet at a time is the same command" {
+@test "a command may arrive one byte at a time" {
 	for via in -s -p -t; do
 		talk reply bytes:'HELO c.example\r\n' reply:250 \
 		    bytes:'MAIL FROM:<a@c.example>\r\n' reply:250 \
@@ -280,12 +280,12 @@ load helpers
 	keeps 3
 }
 
-@test "what follows QUIT is not executed (RFC 5321 4.1.1.10)" {
+@test "commands after QUIT are not executed (RFC 5321 4.1.1.10)" {
 	talk reply send:'QUIT\r\nHELO c.example\r\nMAIL FROM:<a@c.example>\r\n' eof
 	[[ $codes == '220 221' ]]
 }
 
-@test "the hostname is the system's without --hostname, and what -H says with it" {
+@test "the hostname is that of --hostname, or by default the system's" {
 	run -0 timeout 60 ./smtpd -i -m "$dir" "${user[@]}" <<<$'QUIT\r'
 	[[ ${lines[0]} == "220 $(uname -n)"* ]]
 	run -0 timeout 60 ./smtpd -i -m "$dir" --hostname other.example \

@@ -92,7 +92,7 @@ repeat() {
 	EOT
 }
 
-@test "what looks like an address literal and is none gets 501 (RFC 5321 4.1.3)" {
+@test "an invalid address literal gets 501 (RFC 5321 4.1.3)" {
 	judge RCPT <<-'EOT'
 		501 <a@[notanip]>
 		501 <a@[]>
@@ -262,7 +262,7 @@ repeat() {
 	EOT
 }
 
-@test "the mail of a forgiven address says the address in its plain form" {
+@test "mail to an address in a tolerated form has the address in its normal form" {
 	say 'HELO c.example' 'MAIL FROM: a@c.example. ' \
 	    'RCPT TO: <bob@mx.example.>' DATA x . QUIT
 	[[ $codes == '220 250 250 250 354 250 221' ]]
@@ -304,7 +304,7 @@ repeat() {
 	EOT
 }
 
-@test "a local part over 64 octets is accepted (RFC 5321 4.5.3.1.1)" {
+@test "a local part over 64 bytes is accepted (RFC 5321 4.5.3.1.1)" {
 	judge RCPT <<-EOT
 		250 <$(repeat 64 x)@mx.example>
 		250 <$(repeat 65 x)@mx.example>
@@ -313,7 +313,7 @@ repeat() {
 	EOT
 }
 
-@test "a path over 254 octets gets 501 (RFC 5321 4.5.3.1.3)" {
+@test "a path over 254 bytes gets 501 (RFC 5321 4.5.3.1.3)" {
 	local x
 	x=$(repeat 243 x)
 	judge RCPT <<-EOT
@@ -333,7 +333,7 @@ repeat() {
 	judge RCPT <<<"250 <$x@mx.example>"
 }
 
-@test "a label over 63 octets gets 501 (RFC 1035 2.3.4)" {
+@test "a label over 63 bytes gets 501 (RFC 1035 2.3.4)" {
 	judge RCPT <<-EOT
 		250 <bob@$(repeat 63 x).example>
 		501 <bob@$(repeat 64 x).example>

@@ -56,7 +56,7 @@ judge() {
 	EOT
 }
 
-@test "a SIZE of more than 20 digits, or of none, gets 501 5.5.4 (RFC 1870 3)" {
+@test "a SIZE of more than 20 digits, or without digits, gets 501 5.5.4 (RFC 1870 3)" {
 	judge <<-'EOT'
 		501 5.5.4 SIZE=100000000000000000000
 		501 5.5.4 SIZE=000000000000000000001
@@ -86,7 +86,7 @@ judge() {
 	[[ $codes == '220 250 552 503 250 221' ]]
 }
 
-@test "a declared SIZE binds nobody (RFC 1870 6.3)" {
+@test "a message may be larger or smaller than its declared SIZE (RFC 1870 6.3)" {
 	say 'EHLO c.example' 'MAIL FROM:<a@c.example> SIZE=1' \
 	    'RCPT TO:<b@mx.example>' DATA 'much more than that' . QUIT
 	[[ $codes == '220 250 250 250 354 250 221' ]]
@@ -134,7 +134,7 @@ judge() {
 	EOT
 }
 
-@test "what is no parameter gets 501 5.5.4 (RFC 5321 4.1.2)" {
+@test "an invalid parameter gets 501 5.5.4 (RFC 5321 4.1.2)" {
 	judge <<-'EOT'
 		501 5.5.4 =
 		501 5.5.4 =1

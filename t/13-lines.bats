@@ -3,7 +3,7 @@
 
 load helpers
 
-@test "a control octet anywhere in a command gets one 500 5.5.2" {
+@test "a control byte anywhere in a command gets one 500 5.5.2" {
 	local c
 	for c in '\x01' '\x07' '\x08' '\x0b' '\x0c' '\x1b' '\x7f'; do
 		talk reply say:"NO${c}OP" reply:'500 5.5.2 ' say:"NOOP $c" \
@@ -18,7 +18,7 @@ load helpers
 	    say:'\0' reply:'500 5.5.2 ' say:NOOP reply:250 say:QUIT reply:221 eof
 }
 
-@test "a control octet in a path gets 500 5.5.2, quoted or not" {
+@test "a control byte in a path gets 500 5.5.2, quoted or not" {
 	local c
 	talk reply say:'HELO c.example' reply:250 say:'MAIL FROM:<a\0b@c.example>' \
 	    reply:'500 5.5.2 ' say:'MAIL FROM:<"a\x01b"@c.example>' \
@@ -37,7 +37,7 @@ load helpers
 	[[ $codes == '220 250 50'[01]' 50'[01]' 250 50'[01]' 50'[01]' 221' ]]
 }
 
-@test "8-bit octets in a verb get 500" {
+@test "8-bit bytes in a verb get 500" {
 	talk reply say:'\xc3\xb8' reply:'500 5.5.' say:'NOOP\xff' reply:'500 5.5.' \
 	    say:'\xff\xfe\x80' reply:'500 5.5.' say:QUIT reply:221 eof
 }
@@ -103,13 +103,13 @@ load helpers
 	    say:NOOP reply:250 say:QUIT reply:221 eof
 }
 
-@test "a command line of 2,048 octets is served (RFC 5321 4.5.3.1.4)" {
+@test "a command line of 2,048 bytes is served (RFC 5321 4.5.3.1.4)" {
 	talk reply send:'NOOP ' repeat:2041:x send:'\r\n' reply:250 \
 	    send:'HELO ' repeat:2041:x send:'\r\n' reply:250 \
 	    say:'MAIL FROM:<a@c.example>' reply:250 say:QUIT reply:221 eof
 }
 
-@test "a command line over 2,048 octets gets one 500 5.5.2 (RFC 5321 4.5.3.1.9)" {
+@test "a command line over 2,048 bytes gets one 500 5.5.2 (RFC 5321 4.5.3.1.9)" {
 	local n
 	for n in 2044 2045 2500 4096 4097 8192 65536 1000000; do
 		talk reply send:'NOOP ' repeat:"$n":x send:'\r\n' \

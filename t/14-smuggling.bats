@@ -109,7 +109,7 @@ bodies() {
 	keeps "$n"
 }
 
-@test "what follows the end of data is the next command, wherever it is split" {
+@test "input after the end of data is the next command, wherever it is split" {
 	local actions=() k text='x\r\n.\r\nNOOP\r\n'
 	for k in {0..12}; do
 		transaction "split:$k:$text" 250

@@ -11,7 +11,7 @@ load helpers
 	keeps 0
 }
 
-@test "the limit counts CR LF as two octets and not the dot (RFC 1870 4)" {
+@test "the limit counts CR LF as two bytes and not the dot (RFC 1870 4)" {
 	options=(--max-size 100)
 	talk "${data_bob[@]}" repeat:10:'01234567\r\n' send:'.\r\n' reply:250 \
 	    "${data_bob[@]:3}" repeat:10:'01234567\r\n' send:'\r\n.\r\n' \
@@ -41,7 +41,7 @@ load helpers
 	keeps 14
 }
 
-@test "what else is wrong with an oversize message is told however the segments fall" {
+@test "other errors in an oversize message are reported however it is segmented" {
 	local k actions=()
 	options=(--max-size 10)
 	for k in {0..17}; do
@@ -73,7 +73,7 @@ load helpers
 	keeps 1
 }
 
-@test "a far too long message takes no room on the disk meanwhile" {
+@test "a message over the limit uses no disk space" {
 	options=(--max-size 1000)
 	talk "${data_bob[@]}" repeat:200000:'0123456789012345678901234567890123456789\r\n' \
 	    settle run:"test -z \"\$(find '$dir' -type f -size +8k)\"" \
@@ -81,7 +81,7 @@ load helpers
 	keeps 0
 }
 
-@test "the default limit is 10,240,000 octets" {
+@test "the default limit is 10,240,000 bytes" {
 	talk "${data_bob[@]}" repeat:102400:"$(printf '%098d' 0)\r\n" \
 	    send:'.\r\n' reply:250 "${data_bob[@]:3}" \
 	    repeat:102400:"$(printf '%098d' 0)\r\n" send:'\r\n.\r\n' \

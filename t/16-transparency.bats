@@ -21,13 +21,13 @@ octets() {
 	printf '%b' "Subject: octets\r\n\r\n$all"
 }
 
-@test "every octet but CR and LF is kept, NUL too (RFC 6152 1.1)" {
+@test "every byte but CR and LF is kept, NUL too (RFC 6152 1.1)" {
 	octets >"$tmp/in"
 	(($(wc -c <"$tmp/in") == 19 + 254))
 	keep_file "$tmp/in"
 }
 
-@test "lines of any octets are kept in order" {
+@test "lines of any bytes are kept in order" {
 	local i
 	octets >"$tmp/octets"
 	{
@@ -45,7 +45,7 @@ octets() {
 	keep_file "$tmp/in"
 }
 
-@test "lines over 998 octets are kept as they are (RFC 5321 4.5.3.1.6)" {
+@test "lines over 998 bytes are kept as they are (RFC 5321 4.5.3.1.6)" {
 	local n
 	{
 		printf 'Subject: x\r\n\r\n'
@@ -63,7 +63,7 @@ octets() {
 	keep_file "$tmp/in"
 }
 
-@test "dots deep in long lines and behind them are kept" {
+@test "dots within and after long lines are kept" {
 	local n
 	{
 		printf 'Subject: x\r\n\r\n'

@@ -154,7 +154,7 @@ unfold() {
 	lacks '^X-Injected' "$log"
 }
 
-@test "of a HELO that is no domain only harmless octets get into the header" {
+@test "only harmless bytes of an invalid HELO name get into the header" {
 	say 'HELO a(b)c;d"e<f>g@h by evil with x_1-2.3:4[5]' "${to_bob[@]:1}" \
 	    DATA x . QUIT
 	[[ $codes == '220 250 250 250 354 250 221' ]]
@@ -171,7 +171,7 @@ unfold() {
 	[[ $(unfold "$(header Received)") =~ ^from\ [^\ ]+\ .*by\ mx\.example\  ]]
 }
 
-@test "no line of the header is over 998 octets (RFC 5322 2.1.1)" {
+@test "no line of the header is over 998 bytes (RFC 5322 2.1.1)" {
 	say "HELO $(printf '%01500d' 0)" \
 	    "MAIL FROM:<$(printf '%0240d' 0)@c.example>" \
 	    "RCPT TO:<$(printf '%0240d' 0)@mx.example>" DATA x . QUIT
@@ -204,7 +204,7 @@ unfold() {
 	done
 }
 
-@test "a message with a header, or an empty one, gets none" {
+@test "no blank line is added to a message with a header or to an empty one" {
 	local first
 	for first in 'Subject: x' 'X-Y:' 'a:b' 'Subject : x' \
 	    "$(printf 'X-%070d:' 0) y" "X: $(printf '%02000d' 0)" ''; do
@@ -257,7 +257,7 @@ came() {
 	    'return-path : <>' 'X: 1' $'Return-Path \t:\tx' ' Subject: folded' '' body
 }
 
-@test "what only resembles one stays" {
+@test "fields with similar names are kept" {
 	local lines_sent=('X-Return-Path: 1' 'Return-Path-X: 2' 'Return-Pat: 3'
 	    'Return-Paths: 4' 'Return: 5' 'Subject:' ' Return-Path: <folded@c.example>'
 	    '' 'Return-Path: <body@c.example>' '' body)
@@ -265,7 +265,7 @@ came() {
 	came "${lines_sent[@]}"
 }
 
-@test "a name that is 128 octets from its colon is no field, in one piece or many" {
+@test "a name that is 128 bytes from its colon is no field, in one piece or many" {
 	local lines_sent
 	printf -v blanks '%117s' ''
 	lines_sent=('X: 1' "Return-Path$blanks: <x@c.example>" '' body)
@@ -416,7 +416,7 @@ injects() {
 	lacks -iE '^X?-?Injected' "$log"
 }
 
-@test "nothing that a client says becomes a header field of its own" {
+@test "input from the client can't add a header field" {
 	local evil
 	for evil in $'\r' $'\n' $'\x0b' $'\x0c' $'\x85' $'\xc2\x85' $'\xe2\x80\xa8' \
 	    '+0D+0A' '%0d%0a' '\r\n' '=0D=0A'; do
@@ -428,7 +428,7 @@ injects() {
 	done
 }
 
-@test "nor does the name that AUTH found, or what a hook is told of DSN" {
+@test "nor can the authenticated name, or a DSN parameter" {
 	local evil
 	options=(--plain-auth --auth 'cat <&3 >/dev/null; true' --dsn true)
 	for evil in $'\r\n' $'\n' $'\r'; do

@@ -99,7 +99,7 @@ END
 	[[ $(<"$tmp/table") == '40 cases' ]]
 }
 
-@test "lines: what ends a command, and what may not be in it (RFC 5321 2.3.8, 4.1.1)" {
+@test "lines: the end of a command, and bytes that are invalid in it (RFC 5321 2.3.8, 4.1.1)" {
 	cases <<'END'
 E | \r\n | 500 | 5321 4.1.1: an empty line
 E |   \r\n | 500 | 5321 4.1.1: white space
@@ -500,7 +500,7 @@ END
 	[[ $(<"$tmp/table") == '19 cases' ]]
 }
 
-@test "what speaks another protocol is sent away (RFC 5321 4.2.4, 3.8)" {
+@test "a client of another protocol is disconnected (RFC 5321 4.2.4, 3.8)" {
 	cases <<'END'
 | GET / HTTP/1.1\r\nHost: mx.example\r\n\r\n | 421. | 9110 9.3.1: GET
 | POST /x HTTP/1.1\r\n | 421. | 9110 9.3.3: POST

@@ -12,14 +12,14 @@ name='^([0-9]+)\.M[0-9]+P[0-9]+Q[0-9]+R[0-9a-f]+\.mx\.example,S=([0-9]+),W=([0-9
 	keeps 1
 }
 
-@test "what is missing of a Maildir is made" {
+@test "missing parts of a Maildir are created" {
 	mkdir -p "$dir/new"
 	deliver x
 	[[ -d $dir/tmp && -d $dir/cur ]]
 	keeps 1
 }
 
-@test "a slash behind its name changes nothing" {
+@test "a slash after the name of the Maildir makes no difference" {
 	dir+=/
 	deliver x
 	dir=${dir%/}
@@ -76,7 +76,7 @@ name='^([0-9]+)\.M[0-9]+P[0-9]+Q[0-9]+R[0-9a-f]+\.mx\.example,S=([0-9]+),W=([0-9
 	[[ -z $(tail -c 1 "$(message)") ]]
 }
 
-@test "a hostname with octets that no file name should have does no harm" {
+@test "a hostname with unsafe bytes makes a safe file name" {
 	options=(--hostname 'a/b:c')
 	cmd=(./smtpd -i -m "$dir" "${user[@]}" --hostname 'a/b:c')
 	run timeout 60 "${cmd[@]}" < <(printf '%s\r\n' "${to_bob[@]}" DATA x . QUIT)
@@ -128,7 +128,7 @@ steps() {
 	keeps 1
 }
 
-@test "on a file system that is none of ext4, XFS and btrfs, both" {
+@test "on a file system other than ext4, XFS and btrfs both are fsynced" {
 	mkdir -p "$dir"/{tmp,new,cur}
 	environment=(FAIL_FS=0x794c7630)
 	steps 6

@@ -26,7 +26,7 @@ to() {
 	stored "$tmp/expected" "$(message "$base/eve")"
 }
 
-@test "each copy has its one Delivered-To, and none names the others" {
+@test "each copy has one Delivered-To, which does not name other recipients" {
 	users bob eve
 	to bob@mx.example eve@mx.example
 	say "${dialogue[@]}" DATA x . QUIT
@@ -74,7 +74,7 @@ to() {
 	[[ $(ls "$base") == bob ]]
 }
 
-@test "{mailbox} has no extension: what is behind + is cut" {
+@test "{mailbox} has no extension: + and the text after it are removed" {
 	users bob
 	to bob+lists@mx.example
 	say "${dialogue[@]}" DATA x . "${dialogue[@]:1:1}" \
@@ -84,7 +84,7 @@ to() {
 	[[ $(header Delivered-To "$(message "$base/bob")") == bob+lists@mx.example ]]
 }
 
-@test "--recipient-delimiter says what begins an extension" {
+@test "--recipient-delimiter sets the characters that begin an extension" {
 	users bob
 	options=(--recipient-delimiter -)
 	to bob-lists@mx.example bob+lists@mx.example
@@ -226,7 +226,7 @@ to() {
 	((${#lines[@]} == 1))
 }
 
-@test "one that cannot be kept: 4xx, and nobody has it" {
+@test "one copy that can't be stored: 4xx, and no recipient has the message" {
 	users bob eve
 	talk reply say:'HELO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
 	    reply:250 say:'RCPT TO:<bob@mx.example>' reply:250 \
@@ -236,7 +236,7 @@ to() {
 	keeps 0 "$base/bob"
 }
 
-@test "what can't be taken back is logged, with its id and its file" {
+@test "a file that can't be removed is logged with its id and name" {
 	local id line
 	users bob eve
 	shim rename:2:EIO,unlink:1+:EROFS
@@ -280,7 +280,7 @@ to() {
 	done
 }
 
-@test "a kernel that can't copy, or says that nothing was left, truncates no copy" {
+@test "no copy is truncated if copy_file_range(2) fails or returns 0 early" {
 	local rule name
 	users bob eve
 	printf '%0100d\r\n' {1..2000} >"$tmp/in"
@@ -381,7 +381,7 @@ to() {
 	cmp "$(message "$base/bob")" "$(message "$base/eve")"
 }
 
-@test "--hardlink and one that cannot be kept: nobody has it" {
+@test "--hardlink and a copy that can't be stored: no recipient has the message" {
 	users bob eve
 	options=(--hardlink)
 	talk reply say:'HELO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \

@@ -134,7 +134,7 @@ rcpt() {
 	done
 }
 
-@test "--trust takes every length of prefix, and single addresses" {
+@test "--trust accepts prefixes of any length, and single addresses" {
 	local net in out
 	while read -r net in out; do
 		options=(--domain one.example --trust "$net")
@@ -167,7 +167,7 @@ rcpt() {
 	grep -F ' client=192.0.2.7 ' "$log"
 }
 
-@test "a client whose address inetd's environment does not know came over a network" {
+@test "a client without an address in inetd's environment is not treated as local" {
 	local variable
 	for variable in TCPREMOTEIP=unknown REMOTE_HOST=unknown TCPREMOTEIP= \
 	    TCPREMOTEIP=192.0.2; do

@@ -69,7 +69,7 @@ codes_of() {
 	((${#lines[@]} == 25))
 }
 
-@test "--max-errors sets their number, and 0 is none" {
+@test "--max-errors sets the limit, and 0 means no limit" {
 	local errors
 	options=(--max-errors 3)
 	say FROB FROB FROB NOOP
@@ -96,7 +96,7 @@ codes_of() {
 	[[ $codes == '220 250 250 550 550 421' ]]
 }
 
-@test "unknown recipients behind a good one don't" {
+@test "unknown recipients after a valid one don't count" {
 	local rcpt
 	mkdir -p "$tmp/mail/bob"
 	dir=$tmp/mail/{mailbox} options=(--max-errors 3)
@@ -142,7 +142,7 @@ codes_of() {
 	(($(wc -w <<<"$codes") <= 104))
 }
 
-@test "nor does a chunk of no octets" {
+@test "nor does an empty chunk" {
 	local chunk
 	mapfile -t chunk < <(many 120 'BDAT 0')
 	say "${to_bob[@]}" "${chunk[@]:0:60}" 'BDAT 2' '' "${chunk[@]:0:60}" \
@@ -237,7 +237,7 @@ loop() {
 	keeps 2
 }
 
-@test "Delivered-To of another, or above another's Received, is none" {
+@test "Delivered-To of another recipient, or above another host's Received, is not a loop" {
 	local ours='Received: from c.example by mx.example with SMTP id 1; now'
 	deliver 'Delivered-To: eve@mx.example' "$ours" '' x
 	deliver 'Delivered-To: bob@mx.example' \
@@ -270,7 +270,7 @@ loop() {
 	keeps 5
 }
 
-@test "less than --min-free on the disk: 452 4.3.1 at MAIL, and 0 is none" {
+@test "less than --min-free on the disk: 452 4.3.1 at MAIL; 0 means no limit" {
 	options=(--min-free 1000000G)
 	say 'HELO c.example' 'MAIL FROM:<a@c.example>' 'RCPT TO:<b@mx.example>' \
 	    NOOP QUIT

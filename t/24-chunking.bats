@@ -73,7 +73,7 @@ raw() {
 	    " $((n + 1)) $((n + 1)) . $((n + 1)) x " ]]
 }
 
-@test "chunks that arrive octet by octet are the same chunks" {
+@test "chunks may arrive one byte at a time" {
 	talk "${to_b[@]}" bytes:'BDAT 7\r\nA: b\r\n\r' reply:250 \
 	    bytes:'BDAT 4 LAST\r\n\nx\r\n' reply:250 say:QUIT reply:221 eof
 	printf 'A: b\n\nx\n' >"$tmp/want"
@@ -94,7 +94,7 @@ raw() {
 	keeps 0
 }
 
-@test "--bare-newline accept takes a bare LF in chunks, and no bare CR" {
+@test "--bare-newline accept accepts a bare LF in chunks, but no bare CR" {
 	options=(--bare-newline accept)
 	raw "$begin" 'BDAT 9 LAST\r\nA: b\n\nx\r\n' 'QUIT\r\n'
 	[[ $codes == "$begun 250 221" ]]
@@ -162,7 +162,7 @@ raw() {
 	keeps 2
 }
 
-@test "BDAT before HELO, MAIL or RCPT gets 503 behind its octets (RFC 3030 2)" {
+@test "BDAT before HELO, MAIL or RCPT gets 503 after its data (RFC 3030 2)" {
 	raw 'BDAT 6\r\nQUIT\r\nEHLO c.example\r\nBDAT 6 LAST\r\nQUIT\r\n' \
 	    'MAIL FROM:<a@c.example>\r\nBDAT 6 LAST\r\nQUIT\r\n' \
 	    'RCPT TO:<b@mx.example>\r\nQUIT\r\n'
@@ -177,7 +177,7 @@ raw() {
 	[[ $codes == '220 250 250 550 554 503 250 221' ]]
 }
 
-@test "a chunk that takes a message over --max-size is read away, then 552 (RFC 1870 6.3)" {
+@test "a chunk that makes a message exceed --max-size is discarded, then 552 (RFC 1870 6.3)" {
 	options=(--max-size 20)
 	raw "$begin" 'BDAT 20\r\nA: b\r\n\r\nxxxxxxxxxx\r\nBDAT 6 LAST\r\nQUIT\r\n' \
 	    'BDAT 6 LAST\r\nQUIT\r\n' "${begin#*n}" \
@@ -187,7 +187,7 @@ raw() {
 	keeps 1
 }
 
-@test "the same holds of a binary message, whose octets are all counted" {
+@test "the same for a binary message, all bytes of which are counted" {
 	options=(--max-size 20)
 	raw "$binary" 'BDAT 10\r\nA: b\r\n\r\n\r\nBDAT 10\r\n\n\n\n\n\n\n\n\n\n\n' \
 	    'BDAT 1 LAST\r\nx' 'QUIT\r\n'
@@ -205,7 +205,7 @@ raw() {
 	keeps 0
 }
 
-@test "a size that is none gets 501 5.5.4 and the connection is closed" {
+@test "an invalid chunk size gets 501 5.5.4 and the connection is closed" {
 	local size
 	for size in '' x -1 +1 0x1 1.0 1x 'LAST' '1 LAST x' '1 2' '1LAST' \
 	    18446744073709551616 99999999999999999999 000000000000000000001; do
@@ -237,7 +237,7 @@ raw() {
 	[[ $(events refused | grep -c 'command=BDAT') == 12 ]]
 }
 
-@test "sizes up to 64 bits are not wrapped: octets are read away, and nothing is kept" {
+@test "sizes up to 64 bits don't overflow: the data is discarded, and nothing is stored" {
 	local size
 	for size in 18446744073709551615 18446744073709551613 9223372036854775808 \
 	    4294967296; do
@@ -284,7 +284,7 @@ raw() {
 	keeps 0
 }
 
-@test "a stop lets a message in chunks come to its end, and then says 421" {
+@test "at a stop a message in chunks is completed before 421" {
 	serve --listen 127.0.0.1:0 --workers 1
 	dial "${addr[0]}" "${to_b[@]}" say:'BDAT 4' send:'A: b' \
 	    reply:250 run:"kill -TERM $master" \
@@ -316,7 +316,7 @@ raw() {
 }
 
 # bats test_tags=memory
-@test "a million chunks of one octet take no time and no memory to speak of" {
+@test "a million chunks of one byte need little time and memory" {
 	{
 		printf '%b' "$begin"
 		printf 'BDAT 6\r\nA: b\r\n'
@@ -335,7 +335,7 @@ raw() {
 	[[ $(stat -c %s "$(message)") -gt 1000000 ]]
 }
 
-@test "--on-data is asked at the first chunk; its refusal is said behind the octets" {
+@test "--on-data runs at the first chunk; its rejection is sent after the data" {
 	hook on-data <<'END'
 echo "$SMTP_EVENT $SMTP_BODY" >>"$tmp/asked"
 [ "$SENDER" != bad@c.example ]

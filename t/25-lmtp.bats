@@ -37,7 +37,7 @@ answers() {
 	done
 }
 
-@test "the banner says LMTP, and LHLO offers what EHLO does (RFC 2033 4.1, 5)" {
+@test "the banner says LMTP, and LHLO offers the extensions of EHLO (RFC 2033 4.1, 5)" {
 	options=("${lmtp[@]}")
 	say 'LHLO c.example' QUIT
 	[[ ${lines[0]} == '220 mx.example LMTP '* ]]
@@ -112,7 +112,7 @@ answers() {
 	keeps 0
 }
 
-@test "refused recipients have none, and DATA without any is 503 (RFC 2033 4.2)" {
+@test "rejected recipients get no reply after the data; DATA without recipients is 503 (RFC 2033 4.2)" {
 	options=("${lmtp[@]}" --domain mx.example)
 	say 'LHLO c.example' 'MAIL FROM:<a@c.example>' 'RCPT TO:<x@c.example>' DATA \
 	    'RCPT TO:<b@mx.example>' 'RCPT TO:<y@c.example>' DATA 'A: b' . QUIT
@@ -153,7 +153,7 @@ END
 	answers '250 2.0.0' '250 2.0.0'
 }
 
-@test "who is refused by --mda gets no copy in a Maildir of his own" {
+@test "a recipient that --mda rejects gets no copy in its Maildir" {
 	users ann bob
 	options=(--mda '[ "$LOCAL" = ann ]')
 	post bob ann
@@ -166,7 +166,7 @@ END
 	keeps 1 "$base/ann"
 }
 
-@test "one Maildir keeps the message if --mda takes it for anybody" {
+@test "a single Maildir keeps the message if --mda accepts it for any recipient" {
 	options=(--mda '[ "$LOCAL" = ann ]')
 	post bob ann
 	answers 451 250
@@ -253,7 +253,7 @@ END
 	[[ $codes == '220 250 250 250 250 451 221' ]]
 }
 
-@test "if nobody's mailbox has room, each hears so" {
+@test "if no mailbox has space, each recipient gets that reply" {
 	users ann bob
 	shim write:1+:ENOSPC
 	post ann bob
@@ -311,7 +311,7 @@ END
 	[[ $(sed '/^Received: /q' "$tmp/seen" | grep -c '^Delivered-To') == 1 ]]
 }
 
-@test "what is kept without a refused recipient's name is on the disk before its 250" {
+@test "a message rewritten without a rejected recipient is on disk before its 250" {
 	environment=(LD_PRELOAD="$PWD/t/fail.so" FAIL_TRACE="$tmp/steps")
 	options=(--mda "[ \$LOCAL = ann ] || : >>$tmp/steps; [ \$LOCAL = ann ]"
 	    --on-delivered "cat >$tmp/told")

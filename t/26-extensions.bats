@@ -39,7 +39,7 @@ limits() {
 	limits EHLO 'MAILMAX=1000 RCPTMAX=3'
 }
 
-@test "what LIMITS says holds, to the last one (RFC 9422 4.1, 4.2)" {
+@test "the values of LIMITS are enforced exactly (RFC 9422 4.1, 4.2)" {
 	options=(--max-mails 2 --max-recipients 2)
 	say 'EHLO c.example' "${to_bob[@]:1}" 'RCPT TO:<c@mx.example>' \
 	    'RCPT TO:<d@mx.example>' RSET 'MAIL FROM:<a@c.example>' RSET \
@@ -87,7 +87,7 @@ by_tls() {
 	done
 }
 
-@test "without a limit a size of up to 64 bits is taken, and none over it (RFC 1870 4)" {
+@test "without a limit any size of up to 64 bits is accepted (RFC 1870 4)" {
 	local size
 	options=(--max-size 0 --min-free 0)
 	say 'EHLO c.example' 'MAIL FROM:<a@c.example> SIZE=18446744073709551616' \
@@ -96,7 +96,7 @@ by_tls() {
 	[[ ${lines[-2]} == '452 4.3.1 '* ]]
 }
 
-@test "unknown recipients behind a good one count when they are too many" {
+@test "unknown recipients after a valid one count as errors if there are too many" {
 	local rcpt
 	users bob
 	options=(--max-recipients 10 --max-errors 3)

@@ -116,7 +116,7 @@ judge() {
 	judge RCPT <<<"$(printf '%b' "${table%\\n}")"
 }
 
-@test "a label may have 63 octets as an A-label, and not more (RFC 5890 2.3.2.1)" {
+@test "a label may have 63 bytes as an A-label, and not more (RFC 5890 2.3.2.1)" {
 	judge RCPT <<-EOT
 		250 <b@$(printf 'x%.0s' {1..55})ü.example>
 		501 <b@$(printf 'x%.0s' {1..56})ü.example>
@@ -222,7 +222,7 @@ judge() {
 	events hook-failed | grep -F 'error="invalid address in MAILBOX="'
 }
 
-@test "the log escapes what is beyond ASCII" {
+@test "the log escapes bytes outside ASCII" {
 	say "$ehlo" 'MAIL FROM:<ü@c.example> SMTPUTF8' 'RCPT TO:<ß@mx.example>' \
 	    DATA x . QUIT
 	events message | grep -F 'from="\xc3\xbc@c.example" to="\xc3\x9f@mx.example"'

@@ -140,7 +140,7 @@ holds() {
 	EOT
 }
 
-@test "ENVID is xtext of printable ASCII, in 100 octets (RFC 3461 4, 4.4)" {
+@test "ENVID is xtext of printable ASCII, in 100 bytes (RFC 3461 4, 4.4)" {
 	local x
 	offer
 	printf -v x '%0100d' 0
@@ -167,7 +167,7 @@ holds() {
 	EOT
 }
 
-@test "ORCPT is a type, a semicolon and xtext, in 500 octets (RFC 3461 4.2)" {
+@test "ORCPT is a type, a semicolon and xtext, in 500 bytes (RFC 3461 4.2)" {
 	local x
 	offer
 	printf -v x '%0492d' 0
@@ -258,7 +258,7 @@ holds() {
 	    FULL 'a+b c' unset 'utf-8;ü@c.example' unset unset NEVER unset
 }
 
-@test "--mda is told of its recipient, not of one that was refused since" {
+@test "--mda gets the values of its own recipient, not of one rejected later" {
 	offer
 	hook mda <<<'echo "$RECIPIENT $ORIGINAL_RECIPIENT $SMTP_NOTIFY" >$tmp/seen'
 	options+=(--mda "$tmp/mda")
@@ -315,7 +315,7 @@ holds() {
 	holds message/rfc822 'Subject: x' 'X: 1' '' body
 }
 
-@test "nobody is told without NOTIFY=SUCCESS, and nobody of mail from <> (RFC 3461 6.1)" {
+@test "no report is sent without NOTIFY=SUCCESS, nor for mail from <> (RFC 3461 6.1)" {
 	local notify
 	offer
 	for notify in '' NOTIFY=NEVER NOTIFY=FAILURE NOTIFY=FAILURE,DELAY; do
@@ -368,7 +368,7 @@ holds() {
 	    'dan@mx.example  DELAY' 'fay@mx.example  SUCCESS'
 }
 
-@test "what a transaction asked for is not there in the next" {
+@test "DSN parameters of a transaction don't last to the next" {
 	offer
 	say "$ehlo" "$from RET=FULL ENVID=x" "$bob NOTIFY=SUCCESS ORCPT=rfc822;x" \
 	    RSET "$from" "$bob" DATA x . "$from" "$bob NOTIFY=SUCCESS" DATA 'X: 1' . QUIT
@@ -404,7 +404,7 @@ holds() {
 	part text/rfc822-headers
 }
 
-@test "octets beyond ASCII make parts of it 8bit (RFC 2045 6.4)" {
+@test "bytes outside ASCII make its parts 8bit (RFC 2045 6.4)" {
 	offer
 	say "$ehlo" "$from RET=FULL" "$bob NOTIFY=SUCCESS" DATA 'X: 1' '' ü . QUIT
 	sed '/^$/q' "$tmp/report" | grep -qx 'Content-Transfer-Encoding: 8bit'
@@ -454,7 +454,7 @@ holds() {
 	(($(grep -cF -- "--$other" "$tmp/report") == 4))
 }
 
-@test "nothing that a client says becomes a field of the report" {
+@test "input from the client can't add a field to the report" {
 	offer
 	say 'EHLO x"y' 'MAIL FROM:<"a, b <c@d.example>"@c.example> ENVID=To:+20x' \
 	    'RCPT TO:<"bob: x"@mx.example> NOTIFY=SUCCESS ORCPT=rfc822;Action:+20failed' \
@@ -511,7 +511,7 @@ holds() {
 	grep -Eq '^flags:.*0$' "$tmp/fd"
 }
 
-@test "what the command says changes nothing, and its failure is logged" {
+@test "the output of the command is ignored, and its failure is logged" {
 	options=(--dsn 'echo 550 no; echo complaint >&2; exit 1')
 	say "$ehlo" "$from" "$bob NOTIFY=SUCCESS" DATA 'X: 1' . "$from" QUIT
 	[[ $codes == '220 250 250 250 354 250 250 221' ]]
@@ -522,13 +522,13 @@ holds() {
 	events hook-failed | grep -F ' hook=dsn '
 }
 
-@test "a command that takes too long is ended" {
+@test "a command that exceeds its timeout is terminated" {
 	options=(--dsn 'sleep 300' --hook-timeout 1)
 	ask NOTIFY=SUCCESS
 	events hook-failed | grep -F ' hook=dsn ' | grep -F 'timed out'
 }
 
-@test "where no report can be written, the mail is kept and the log says why" {
+@test "if no report can be written, the mail is stored and the log has the error" {
 	mkdir "$tmp/spool"
 	options=(--dsn "echo >$tmp/never" --spool "$tmp/spool"
 	    --on-data "rmdir $tmp/spool;")

@@ -60,7 +60,7 @@ broken_then_whole() {
 	broken_then_whole rename:1+:EROFS 451
 }
 
-@test "a write of half the octets is continued" {
+@test "a short write is continued" {
 	local size
 	shim write:1+:short
 	mkdir -p "$dir"/{tmp,new,cur}

@@ -35,14 +35,14 @@ clock() {
 	keeps 0
 }
 
-@test "a command line that comes an octet now and then is one command too slow" {
+@test "a command line that trickles in gets the timeout of one command" {
 	options=(-r 1s)
 	talk reply drip:100:x reply:'421 4.4.2 ' eof
 	talk reply say:'HELO c.example' reply drip:100:'\0x' reply:'500 5.5.2 ' \
 	    drip:100:x reply:'421 4.4.2 ' eof
 }
 
-@test "a client that says something in time is not silent" {
+@test "a client that sends a command in time gets no timeout" {
 	clock 200
 	talk reply say:'HELO c.example' reply:250 run:"$later" say:NOOP reply:250 \
 	    say:QUIT reply:221 eof
@@ -102,7 +102,7 @@ clock() {
 	keeps 1
 }
 
-@test "--min-rate sets the rate, and 0 is none" {
+@test "--min-rate sets the rate, and 0 means no limit" {
 	options=(--min-rate 5)
 	clock 100
 	talk "${data_bob[@]}" repeat:400:'x\r\n' settle run:"$later" \

@@ -85,7 +85,7 @@ points='connect banner word helo mail rcpt data line lines dot dotcr lfdotlf'
 	keeps 3
 }
 
-@test "a message whose 250 nobody waited for is kept whole, or not at all" {
+@test "a message whose client left before the 250 is stored whole or not at all" {
 	local file
 	for via in -s -p -t; do
 		talk "${data_bob[@]}" send:'Subject: x\r\n\r\nbody\r\n.\r\n' close exit:0
@@ -125,7 +125,7 @@ points='connect banner word helo mail rcpt data line lines dot dotcr lfdotlf'
 	[[ $codes == 220 ]]
 }
 
-@test "what a lost client was doing is logged" {
+@test "the log shows in which phase a client was lost" {
 	talk "${data_bob[@]}" send:'text\r\n' settle close exit:0
 	grep -F 'from=alice@c.example' "$log"
 }

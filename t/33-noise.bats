@@ -57,13 +57,13 @@ load helpers
 	[[ $codes == '220 500 500 250 221' ]]
 }
 
-@test "a TLS handshake gets 421 at its first octet, and no banner twice" {
+@test "a TLS handshake gets 421 at its first byte, and no second banner" {
 	talk reply send:'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03' \
 	    repeat:500:'\x5a' eof exit:0
 	[[ $codes == '220 421' ]]
 }
 
-@test "what begins with no word gets 421 before HELO: HTTP/2, Redis, JSON, XML" {
+@test "input that does not begin with a word gets 421 before HELO: HTTP/2, Redis, JSON, XML" {
 	local line
 	for line in '*1' '{ "id"' '<?xml version="1"?>' \
 	    '00 x' '/x'; do

@@ -66,7 +66,7 @@ crash() {
 	crash link
 }
 
-@test "what a killed server left in tmp/ is no mail, and hinders none" {
+@test "files that a killed server left in tmp/ are not mail and do no harm" {
 	shim fsync:1:kill
 	mkdir -p "$dir"/{tmp,new,cur}
 	! talk "${data_bob[@]}" send:'x\r\n.\r\n' eof || return 1

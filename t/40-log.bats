@@ -58,7 +58,7 @@ value() {
 	[[ $(value to "$l") == *bob@mx.example*eve@mx.example* ]]
 }
 
-@test "a message for a thousand is still one line of at most 4,096 octets" {
+@test "a message for a thousand is still one line of at most 4,096 bytes" {
 	local rcpt
 	mapfile -t rcpt < <(printf 'RCPT TO:<some-longer-name-%d@mx.example>\n' \
 	    {1..1000})
@@ -216,7 +216,7 @@ amplifies() {
 	events message
 }
 
-@test "what is served is not called refused" {
+@test "an accepted command is not logged as rejected" {
 	say "${to_bob[@]}" DATA x . NOOP RSET HELP 'VRFY x' QUIT
 	[[ -z $(events refused) ]]
 }
@@ -250,7 +250,7 @@ amplifies() {
 	lacks -Ev ' session=[A-Za-z0-9]+' <(grep -E 'event=(refused|message)' "$log")
 }
 
-@test "octets that a client sends are escaped" {
+@test "unsafe bytes from a client are escaped" {
 	talk reply say:'FROB \x1b[2Jx \xff\xfe"quoted" back\\\\slash a=b' reply:500 \
 	    say:'HELO c.example' reply:250 \
 	    say:'MAIL FROM:<"a \\"b\\\\ event=message"@c.example>' reply:250 \
@@ -278,7 +278,7 @@ amplifies() {
 	lacks -F 192.0.2.66 "$tmp/bare"
 }
 
-@test "the longest lines that a client can send make no line over 4,096 octets" {
+@test "the longest lines that a client can send make no line over 4,096 bytes" {
 	local long
 	long=$(printf '%0200d' 0)
 	options=(--max-errors 0)
@@ -317,7 +317,7 @@ amplifies() {
 	(($(wc -L <"$log") < 4096))
 }
 
-@test "in json, UTF-8 is itself, and what is none is U+FFFD" {
+@test "in json, UTF-8 is unchanged, and invalid bytes become U+FFFD" {
 	options=(--log json --user "$(id -un)"
 	    --on-hello "printf '\\303\\274 \\342\\200\\256 \\342\\202 \\360\\237\\223\\254\\n' >&2;")
 	say 'EHLO c.example' 'MAIL FROM:<jürgen@bücher.example> SMTPUTF8' \
@@ -353,7 +353,7 @@ amplifies() {
 	[[ $(t/json event <"$log" | sort -u) == refused ]]
 }
 
-@test "--log takes text and json, nothing else" {
+@test "--log accepts text and json, nothing else" {
 	options=(--log text)
 	say FROB QUIT
 	well_formed

@@ -73,7 +73,7 @@ listen=(--listen 127.0.0.1:0)
 	refused 67 -m "$dir" "${listen[@]}" --user root:no-such-group-here
 }
 
-@test "an option that is nearly one is told which; another one is not" {
+@test "a misspelt option gets a suggestion if there is a similar one" {
 	refused 64 "${user[@]}" "${listen[@]}" --maxsize 3
 	grep -q 'unknown option --maxsize; did you mean --max-size?' "$tmp/err"
 	refused 64 "${user[@]}" "${listen[@]}" --mialdir=/tmp
@@ -104,7 +104,7 @@ listen=(--listen 127.0.0.1:0)
 	refused 64 --versio
 }
 
-@test "an argument that no option takes is a usage error: 64" {
+@test "an unexpected argument is a usage error: 64" {
 	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" extra
 	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" -- extra
 	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --strict=yes
@@ -123,7 +123,7 @@ listen=(--listen 127.0.0.1:0)
 	[[ ${lines[1]} == '221 '* ]]
 }
 
-@test "an argument may stand behind =, behind a blank or behind the letter" {
+@test "an argument may follow =, a blank or the letter" {
 	local form
 	for form in "--max-size 2k" "--max-size=2k" "-s 2k" "-s2k" "-vs2k"; do
 		# shellcheck disable=SC2206 # words are what is wanted
@@ -133,7 +133,7 @@ listen=(--listen 127.0.0.1:0)
 	done
 }
 
-@test "a number that is none is a usage error: 64" {
+@test "an invalid number is a usage error: 64" {
 	local n
 	for n in x 1x '' ' ' -1 +1 1.5 0x10 99999999999999999999 1k; do
 		refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --max-errors "$n"
@@ -142,7 +142,7 @@ listen=(--listen 127.0.0.1:0)
 	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --workers x
 }
 
-@test "a size that is none, or that would wrap, is a usage error: 64" {
+@test "a size that is invalid or would overflow is a usage error: 64" {
 	local n
 	for n in x 1x 1kk k -1 1T 1.5k 99999999999999999999 9007199254740993k \
 	    99999999999G 17179869184G; do
@@ -150,7 +150,7 @@ listen=(--listen 127.0.0.1:0)
 	done
 }
 
-@test "a time that is none is a usage error: 64" {
+@test "an invalid time is a usage error: 64" {
 	local n
 	for n in x 5x 5ms s -1 1d 1.5h 99999999999999999999 9223372036854775807s \
 	    99999999999999999h; do
@@ -171,7 +171,7 @@ listen=(--listen 127.0.0.1:0)
 	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --log xml
 }
 
-@test "an address to listen on that is none is a usage error: 64" {
+@test "an invalid address to listen on is a usage error: 64" {
 	local a
 	for a in foo 127.0.0.1 '' : 127.0.0.1: 127.0.0.1:x 127.0.0.1:65536 \
 	    127.0.0.1:-1 127.0.0.1:25x '[::1]' '[::1]25' '[::1' '[]:25' \
@@ -188,7 +188,7 @@ listen=(--listen 127.0.0.1:0)
 	[[ ! -e $tmp/sock ]]
 }
 
-@test "a network to trust that is none is a usage error: 64" {
+@test "an invalid network to trust is a usage error: 64" {
 	local net
 	for net in foo 1.2.3 1.2.3.4/33 1.2.3.4/-1 1.2.3.4/ 1.2.3.4/x ::/129 \
 	    localhost '' /8 1.2.3.4/8/8 2001:db8::/32x; do
@@ -196,14 +196,14 @@ listen=(--listen 127.0.0.1:0)
 	done
 }
 
-@test "a hostname that is none is a usage error: 64" {
+@test "an invalid hostname is a usage error: 64" {
 	local name
 	for name in '' 'a b' 'a..b' '(x)' 'a@b' "$(printf '%0300d' 0)"; do
 		refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --hostname "$name"
 	done
 }
 
-@test "a hostname of 255 octets will do, a longer one is a usage error: 64" {
+@test "a hostname of 255 bytes will do, a longer one is a usage error: 64" {
 	local name
 	name=$(printf 'a.%.0s' {1..127})
 	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --hostname "${name}ab"
@@ -351,7 +351,7 @@ listen=(--listen 127.0.0.1:0)
 	[[ $stderr == 'smtpd: '* ]]
 }
 
-@test "nothing is left behind by a start that failed" {
+@test "a failed start leaves nothing behind" {
 	((EUID == 0)) || skip 'only root sees what a process that is not dumpable does'
 	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --frobnicate
 	refused 69 -m "$dir" "${user[@]}" --listen 203.0.113.254:0

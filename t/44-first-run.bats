@@ -102,7 +102,7 @@ ended() {
 	grep -q '^time=[^ ]*Z event=connected ' "$tmp/err"
 }
 
-@test "what a client sends can't colour the terminal" {
+@test "input from a client can't colour the terminal" {
 	printf 'HELO c.example\r\nMAIL FROM:<a@b> \302\233\r\nQUIT\r\n' \
 	    >"$tmp/dialogue"
 	at_terminal NO_COLOR=1 "./smtpd -i -m '$dir' ${user[*]} -H mx.example \

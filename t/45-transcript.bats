@@ -319,7 +319,7 @@ said() {
 	eventually holds "$worker" "$before"
 }
 
-@test "what is encrypted is there in clear, and is replayed so" {
+@test "an encrypted session is recorded in clear text, and replayed so" {
 	options=(--tls 't/tlsd -d 5 3 4')
 	said
 	talk reply:220 say:'EHLO c.example' reply:250 say:STARTTLS \

@@ -158,7 +158,7 @@ watched_more() {
 	(($(wc -L <"$tmp/table") <= 80))
 }
 
-@test "what is no number in the file is 0 in the table" {
+@test "an invalid number in the file is 0 in the table" {
 	local value
 	file
 	for value in -1 +1 1x 18446744073709551616; do

@@ -226,7 +226,7 @@ ended() {
 	ended "$tmp/child"
 }
 
-@test "--hook-timeout is for each command, and 0 is none" {
+@test "--hook-timeout is for each command, and 0 means no limit" {
 	run -64 ./smtpd -i "${user[@]}" --hook-timeout soon </dev/null
 	[[ $output == *hook-timeout* ]]
 	hello --hook-timeout 0 --on-hello true
@@ -261,7 +261,7 @@ ended() {
 	[[ ${BASH_REMATCH[1]} == "${BASH_REMATCH[2]}" ]]
 }
 
-@test "control octets on standard error are escaped in the log" {
+@test "control bytes on standard error are escaped in the log" {
 	hello --on-hello "printf 'a\\r\\033[1mb\\377 event=message\\n' >&2;"
 	[[ $(events hook-said) == *'text="a\x0d\x1b[1mb\xff event=message"' ]]
 	lacks '[^ -~]' "$log"
@@ -273,7 +273,7 @@ ended() {
 	[[ $(events hook-said | wc -l) == 100 ]]
 }
 
-@test "a line of standard error is cut at 1,000 octets" {
+@test "a line of standard error is cut at 1,000 bytes" {
 	hello --on-hello "head -c 200000 /dev/zero | tr '\\0' x >&2; echo >&2; echo y >&2"
 	events hook-said | sed 's/.* text=//' >"$tmp/said"
 	(($(wc -l <"$tmp/said") == 2))

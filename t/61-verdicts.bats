@@ -188,7 +188,7 @@ failed_with() {
 	[[ $answer == '550-5.1.1 1|'*'|550 5.1.1 10' ]]
 }
 
-@test "long lines are cut to 512 octets (RFC 5321 4.5.3.1.5)" {
+@test "long lines are cut to 512 bytes (RFC 5321 4.5.3.1.5)" {
 	local x
 	printf -v x '%3000s' ''
 	verdict 0 "550 5.1.1 ${x// /x}\n"
@@ -246,7 +246,7 @@ failed_with() {
 	done
 }
 
-@test "control octets, CR, NUL and octets beyond ASCII never reach the client" {
+@test "control bytes, CR, NUL and bytes beyond ASCII never reach the client" {
 	# read_replies has looked at each octet
 	verdict 0 '550 5.1.1 a\rb\n'
 	is '550 5.1.1 a'
@@ -290,7 +290,7 @@ failed_with() {
 	is '550 5.1.1 No such user here'
 }
 
-@test "status 1 refuses where nothing was said on standard error" {
+@test "status 1 rejects even without output on standard error" {
 	verdict 1 ''
 	is '550 5.1.1 No such user here'
 	verdict 1 'some text\n'
@@ -367,7 +367,7 @@ failed_with() {
 	is "$broken"
 }
 
-@test "a command that is killed is 451, whatever it said" {
+@test "a command that is killed yields 451, whatever its output" {
 	local s
 	for s in KILL SEGV TERM PIPE ABRT; do
 		: >"$log"

@@ -274,7 +274,7 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
 	[[ $(value data SMTP_RECIPIENTS) == 'a@mx.example^JB+x@mx.example^Jc@mx.example' ]]
 }
 
-@test "a thousand recipients are told" {
+@test "a hook gets a thousand recipients" {
 	local rcpt
 	mapfile -t rcpt < <(printf 'RCPT TO:<some-longer-name-%d@mx.example>\n' \
 	    {1..1000})

@@ -64,7 +64,7 @@ ehlo='EHLO c.example'
 	[[ $(head -n 2 "$tmp/credentials") == $'alice\ns3kr3t+pw' ]]
 }
 
-@test "LOGIN takes the name as an initial response" {
+@test "LOGIN accepts the name as an initial response" {
 	with_auth
 	talk reply:220 say:"$ehlo" reply:250 say:"AUTH LOGIN $name" \
 	    reply:'334 UGFzc3dvcmQ6' say:"$password" reply:235 say:QUIT \
@@ -105,7 +105,7 @@ ehlo='EHLO c.example'
 	(($(grep -c '^501 5\.7\.0 ' "$tmp/replies") == 3))
 }
 
-@test "what is no base64 is 501 5.5.2, and nobody is asked" {
+@test "invalid base64 gets 501 5.5.2, and the command is not run" {
 	local bad
 	with_auth
 	for bad in A AA AAA 'A===' 'AA=A' '!!!!' 'AAAA=' "$good=" "$good x" \
@@ -134,7 +134,7 @@ ehlo='EHLO c.example'
 	[[ ! -e $tmp/args ]]
 }
 
-@test "a name with control octets, or over 255 octets, is 535, and nobody is asked" {
+@test "a name with control bytes, or over 255 bytes, is 535, and nobody is asked" {
 	with_auth --max-auth-errors 0
 	say "$ehlo" "AUTH PLAIN $(b64 '\0alice\n\0s3kr3t+pw')" \
 	    "AUTH PLAIN $(b64 '\0a\x7fb\0s3kr3t+pw')" \
@@ -284,7 +284,7 @@ ehlo='EHLO c.example'
 	[[ $codes == '220 250 555 221' ]]
 }
 
-@test "a line of AUTH, or of what follows, may have 12,288 octets (RFC 4954 4)" {
+@test "a line of AUTH, or of what follows, may have 12,288 bytes (RFC 4954 4)" {
 	local long
 	says 0
 	# 12,275 octets, and CR LF

@@ -60,7 +60,7 @@ all_said() {
 	[[ $(events message) == *' protocol=ESMTPS tls="TLSv1.3 MASK" '* ]]
 }
 
-@test "the same over TCP, octet by octet, with everything in one segment after the handshake" {
+@test "the same over TCP, byte by octet, with everything in one segment after the handshake" {
 	via=-t
 	with_tls
 	talk "${encrypted[@]}" bytes:'EHLO d.example\r\n' reply:250 \
@@ -107,7 +107,7 @@ all_said() {
 	(($(grep -c STARTTLS "$tmp/replies") == 1))
 }
 
-@test "clear text behind STARTTLS gets 554 5.7.0 and is never executed" {
+@test "clear text after STARTTLS gets 554 5.7.0 and is never executed" {
 	with_tls
 	talk reply:220 say:'EHLO c.example' reply:250 \
 	    send:'STARTTLS\r\nRSET\r\nNOOP\r\n' 'reply:554 5.7.0 ' eof exit:0

@@ -35,7 +35,7 @@ encrypted=(reply:220 say:'EHLO c.example' reply:250 say:STARTTLS reply:220
 	lacks SSL_PEER_CERT_SUBJECT "$tmp/env"
 }
 
-@test "clear text behind STARTTLS gets 554 5.7.0" {
+@test "clear text after STARTTLS gets 554 5.7.0" {
 	stand_by reply:220 send:'STARTTLS\r\nRSET\r\n' 'reply:554 5.7.0 ' eof \
 	    exit:0
 }
@@ -87,7 +87,7 @@ encrypted=(reply:220 say:'EHLO c.example' reply:250 say:STARTTLS reply:220
 	[[ $(header Received) == *' with ESMTPS (TLSv1.3 TLS_AES_128_GCM_SHA256)'* ]]
 }
 
-@test "an empty SSL_PROTOCOL is none: the connection is not encrypted" {
+@test "an empty SSL_PROTOCOL means that the connection is not encrypted" {
 	options=(--auth true)
 	environment=(SSL_PROTOCOL= SSL_CIPHER=)
 	say 'EHLO c.example' 'MAIL FROM:<>' 'RCPT TO:<a@mx.example>' DATA x . QUIT

@@ -118,7 +118,7 @@ accepted() {
 	done
 }
 
-@test "a header may come octet by octet" {
+@test "a header may arrive one byte at a time" {
 	local header
 	for header in 'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25\r\n' \
 	    "$(v2 21 11 "$ipv4$(tlv 04 0102)")"; do
@@ -141,7 +141,7 @@ accepted() {
 	events proxy-failed | grep -F 'error="connection closed"'
 }
 
-@test "what is no header is closed at once, without a banner" {
+@test "a connection without a header is closed at once, without a banner" {
 	refused 'EHLO c.example\r\n'
 	refused 'PROXX TCP4'
 	refused 'proxy TCP4 203.0.113.9 198.51.100.1 1025 25\r\n'
@@ -151,7 +151,7 @@ accepted() {
 	refused '\x16\x03\x01\x02\x00'
 }
 
-@test "version 1 is taken to the letter" {
+@test "version 1 is parsed strictly" {
 	local line
 	while IFS='' read -r line; do
 		refused "PROXY $line\\r\\n"
@@ -202,7 +202,7 @@ accepted() {
 	refused 'PROXY UNKNOWN\nx\r\n'
 }
 
-@test "version 1 has 107 octets at most" {
+@test "a header of version 1 has at most 107 bytes" {
 	local most='PROXY UNKNOWN' long
 	printf -v long '%092d' 0	# with the rest 108 octets
 	accepted "$most ${long:1}\\r\\n"
@@ -210,7 +210,7 @@ accepted() {
 	accepted 'PROXY TCP6 ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n'
 }
 
-@test "version 2 is taken to the letter" {
+@test "version 2 is parsed strictly" {
 	refused "$(v2 11 11 $ipv4)"		# its version
 	refused "$(v2 31 11 $ipv4)"
 	refused "$(v2 22 11 $ipv4)"		# its command
@@ -246,7 +246,7 @@ accepted() {
 	refused "$(v2 21 11 "$ipv4$(tlv 20 "0100000000${tls}2100")")"
 }
 
-@test "version 2 may be 4,096 octets long" {
+@test "a header of version 2 may have 4096 bytes" {
 	local pad
 	printf -v pad '%08130x' 0	# 16 and 12 and 3 octets before it
 	accepted "$(v2 21 11 "$ipv4$(tlv 04 "$pad")")"
@@ -600,7 +600,7 @@ unexpected() {
 	((${#lines[@]} == 0))
 }
 
-@test "--proxy-from takes networks" {
+@test "--proxy-from accepts networks" {
 	local net
 	for net in '' example.org 192.0.2.0/33 unix: Unix; do
 		run -64 ./smtpd -i -m "$dir" "${user[@]}" --proxy-from "$net"

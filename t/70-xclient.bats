@@ -323,7 +323,7 @@ needs_hosts() {
 	[[ ! $(children "$worker") && $(children "$master") == "$worker" ]]
 }
 
-@test "--xclient-from takes networks" {
+@test "--xclient-from accepts networks" {
 	run -64 ./smtpd -i -m "$dir" "${user[@]}" --xclient-from example.org
 	[[ $output == 'smtpd: --xclient-from takes a network '* ]]
 }
