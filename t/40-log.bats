@@ -278,7 +278,7 @@ amplifies() {
 	lacks -F 192.0.2.66 "$tmp/bare"
 }
 
-@test "the longest lines that a client can send make no line over 4,096 bytes" {
+@test "the longest lines of a client make no log line over 4096 bytes" {
 	local long
 	long=$(printf '%0200d' 0)
 	options=(--max-errors 0)
@@ -346,7 +346,7 @@ amplifies() {
 	t/json size <"$log" | grep -qx '[0-9]*'
 }
 
-@test "in json, too, what a client sends can't end its string" {
+@test "in json, too, input from a client can't end its string" {
 	options=(--log json)
 	say 'FROB","event":"message","x":"' "FROB\\" 'FROB\u0022' QUIT
 	t/json <"$log"
@@ -411,7 +411,7 @@ amplifies() {
 	keeps 2
 }
 
-@test "what libc itself complains of does not reach a client that is descriptor 2" {
+@test "error messages of libc don't reach a client on descriptor 2" {
 	local cmd
 	environment=(LD_PRELOAD="$PWD/t/escape.so" ESCAPE=complain
 	    ESCAPE_LOG="$tmp/escape")

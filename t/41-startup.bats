@@ -37,7 +37,7 @@ listen=(--listen 127.0.0.1:0)
 	done
 }
 
-@test "--version says name and version on standard output and exits 0" {
+@test "--version writes name and version to standard output and exits 0" {
 	run -0 --separate-stderr timeout 60 ./smtpd --version
 	[[ -z $stderr ]]
 	[[ $output =~ ^smtpd\ [0-9][0-9A-Za-z.-]*$ ]]
@@ -342,7 +342,7 @@ listen=(--listen 127.0.0.1:0)
 	[[ $output == 'smtpd: descriptor 0 is not a stream socket'* ]]
 }
 
-@test "the errors of a start are said, not served, under inetd too" {
+@test "errors at start-up are reported, not sent to the client, under inetd too" {
 	local cmd
 	dir=$tmp/no/such
 	command_line

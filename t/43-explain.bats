@@ -30,7 +30,7 @@ part() {
 # a listener that would do
 listen=(--listen 127.0.0.1:0)
 
-@test "an explanation serves nobody, leaves no process, and exits 0" {
+@test "--explain serves no client, leaves no process, and exits 0" {
 	explain 0 "${nobody[@]}" "${listen[@]}"
 	[[ ! -s $log ]]
 	[[ -z $(running "$tmp") ]]
@@ -38,7 +38,7 @@ listen=(--listen 127.0.0.1:0)
 	keeps 0
 }
 
-@test "each setting is told with what it is and where it comes from" {
+@test "each setting is shown with its value and origin" {
 	explain 0 "${nobody[@]}" "${listen[@]}" --workers 7 -s 64k --read-timeout 90 \
 	    --domain one.example --domain two.example --strict
 	says 'workers 7 option'
@@ -88,7 +88,7 @@ listen=(--listen 127.0.0.1:0)
 	says 'smtp descriptor 0 option one connection'
 }
 
-@test "what EHLO offers is what EHLO then says, in clear" {
+@test "the extensions shown are those that EHLO offers in clear text" {
 	explain 0 -i "${user[@]}"
 	part 'EHLO on smtp, in clear' | sed 's/^ *//' >"$tmp/offer"
 	say 'EHLO c.example' QUIT
@@ -110,7 +110,7 @@ listen=(--listen 127.0.0.1:0)
 	[[ ! -e $tmp/lmtp ]]
 }
 
-@test "a listener that is in use is told, the rest too, and the status is 69" {
+@test "a listener that is in use is reported, as is the rest, and the status is 69" {
 	serve --listen 127.0.0.1:0
 	explain 69 "${nobody[@]}" "${listen[@]}" --listen "${addr[0]}" bob@mx.example
 	says "smtp ${addr[0]} option ${addr[0]}: address already in use by another server"
@@ -120,7 +120,7 @@ listen=(--listen 127.0.0.1:0)
 	dial "${addr[0]}" reply:220
 }
 
-@test "what ends a start ends an explanation, with its words and its status" {
+@test "an error that ends a start ends --explain, with the same text and status" {
 	explain 64 "${nobody[@]}" "${listen[@]}" --workers 0
 	if ((EUID == 0)); then
 		explain 64 --listen 127.0.0.1:0
@@ -154,7 +154,7 @@ listen=(--listen 127.0.0.1:0)
 	says "smtpd would not start: --spool $tmp/no: No such file or directory"
 }
 
-@test "commands are told with how they run and where they lie, and don't run" {
+@test "commands are shown with their path and how they run, and are not run" {
 	hook ran <<-'END'
 		touch "$tmp/it-ran"
 	END
@@ -168,7 +168,7 @@ listen=(--listen 127.0.0.1:0)
 	[[ ! -e $tmp/it-ran ]]
 }
 
-@test "where there is no command, that is told" {
+@test "a missing command is reported" {
 	explain 0 "${nobody[@]}" "${listen[@]}"
 	[[ $(part Commands) == '  none' ]]
 }
@@ -202,7 +202,7 @@ listen=(--listen 127.0.0.1:0)
 	[[ ! -s $log && -z $(running "$tmp") ]]
 }
 
-@test "the Maildir is told with its owner, mode and room" {
+@test "the Maildir is shown with its owner, mode and free space" {
 	explain 0 "${nobody[@]}" "${listen[@]}"
 	says "kept in $dir, one Maildir for all"
 	says "owner $(stat -c '%U \(%u:%g\)' "$dir")"
@@ -330,7 +330,7 @@ listen=(--listen 127.0.0.1:0)
 	says 'RCPT 250 .*'
 }
 
-@test "a domain whose postmaster has no mailbox is warned of (RFC 5321 4.5.1)" {
+@test "there is a warning about a domain without a mailbox for postmaster (RFC 5321 4.5.1)" {
 	users bob
 	chmod -R a+rwx "$base"
 	explain 0 "${nobody[@]}" "${listen[@]}"

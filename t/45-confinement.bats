@@ -51,7 +51,7 @@ modes() {
 
 send_one=("${data_bob[@]}" send:'x\r\n.\r\n' reply:250 say:QUIT reply:221 eof)
 
-@test "a forbidden call kills the worker, the master says so, and another one serves" {
+@test "a forbidden call kills the worker, the master logs it, and another worker serves" {
 	confinable
 	escape socket
 	serve --workers 1 --listen 127.0.0.1:0
@@ -270,7 +270,7 @@ opens() {
 	modes 0
 }
 
-@test "--explain says by what workers are confined" {
+@test "--explain shows how workers are confined" {
 	landlocked
 	run -0 ./smtpd --explain -m "$dir" -H mx.example "${user[@]}" \
 	    --listen 127.0.0.1:0

@@ -64,7 +64,7 @@ said() {
 	options+=(--transcript "$tmp/said")
 }
 
-@test "a transcript has each line that was said, by whom and when" {
+@test "a transcript has each line with its time and sender" {
 	said
 	talk reply:220 say:'HELO c.example' reply:250 say:FROB reply:500 \
 	    say:QUIT reply:221 eof exit:0
@@ -99,7 +99,7 @@ said() {
 	(($(grep ' S 250 2' "$file" | cut -d' ' -f1 | sort -u | wc -l) == 1))
 }
 
-@test "what the client sent is escaped, and its own lines cannot be forged" {
+@test "input from the client is escaped and can't forge lines of the transcript" {
 	said
 	talk reply:220 send:'NOOP \xc3\xa4\\[7 bytes] \r\n' reply:250 \
 	    say:'NOOP\tx' reply:250 send:'NOOP\n0.1 S 250 Ok' reply:500 \
@@ -121,7 +121,7 @@ said() {
 	same_again
 }
 
-@test "a line that is too long is told by its beginning and its length" {
+@test "a line that is too long is recorded by its beginning and its length" {
 	said
 	talk reply:220 send:'NOOP ' repeat:20000:x say:'' reply:500 \
 	    say:QUIT reply:221 eof exit:0
@@ -165,7 +165,7 @@ said() {
 	keeps 0
 }
 
-@test "a chunk is told by its length, a refused one too (RFC 3030)" {
+@test "a chunk is recorded by its length, and so is a rejected one (RFC 3030)" {
 	said
 	talk reply:220 say:'EHLO c.example' reply:250 say:'BDAT 3' send:'a\r\n' \
 	    reply:503 say:'MAIL FROM:<a@c.example>' reply:250 \

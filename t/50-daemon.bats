@@ -90,7 +90,7 @@ pool_without() {
 	eventually grep -q ^221 "$tmp/second"
 }
 
-@test "a worker that is killed is replaced, and the log says how it died" {
+@test "a worker that is killed is replaced, and the log has the signal" {
 	serve --listen 127.0.0.1:0 --workers 2
 	local victim
 	victim=$(workers | head -n 1)

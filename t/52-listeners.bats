@@ -20,7 +20,7 @@ ipv6() {
 	keeps 2
 }
 
-@test "several listeners are told in their order, and all are served" {
+@test "several listeners are reported in order, and all are served" {
 	serve --listen "$tmp/sock" -l 127.0.0.1:0 --listen smtp@127.0.0.2:0 --workers 2
 	((${#addr[@]} == 3))
 	[[ ${addr[0]} == "$tmp/sock" ]]

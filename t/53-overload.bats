@@ -93,7 +93,7 @@ refused() {
 	[[ ${lines[*]} == *'421 4.3.2 '* ]]
 }
 
-@test "a client that takes no replies makes room, too" {
+@test "a client that reads no replies is dropped under pressure, too" {
 	local deaf
 	serve --listen 127.0.0.1:0 --workers 1 --max-recipients 0
 	t/smtpc -T 100 -c "${addr[0]}" -- "${data_bob[@]:0:7}" \
@@ -136,7 +136,7 @@ refused() {
 	lacks event=hook-failed "$log"
 }
 
-@test "where nobody wants its place, nobody has to go" {
+@test "without other clients no client is dropped" {
 	clock 100
 	serve --listen 127.0.0.1:0 --workers 1
 	dial "${addr[0]}" reply:220 say:'HELO c.example' reply:250 run:"$later" \
@@ -147,7 +147,7 @@ refused() {
 	[[ ${lines[*]} == *'421 4.3.2 '* ]]
 }
 
-@test "a client that made errors has to go before one that made none" {
+@test "a client with errors is dropped before one without" {
 	serve --listen 127.0.0.1:0 --workers 2
 	dial "${addr[0]}" reply:220 say:FROB reply:500 \
 	    run:"t/smtpc -c ${addr[0]} -- reply:220 \
@@ -205,7 +205,7 @@ proxied() {
 	    send:"PROXY ${2:-TCP4} $1 ${3:-192.0.2.99} 1000 25\\r\\n" "${@:4}"
 }
 
-@test "a client has as many sessions as --max-per-client says: 421 4.7.0" {
+@test "a client over --max-per-client sessions gets 421 4.7.0" {
 	local too_many=('reply:421 4.7.0 ' eof) ok=(reply:220 say:QUIT reply:221 eof)
 	local net=2001:db8
 	serve --listen 127.0.0.1:0 --workers 8 --max-per-client 1 \

@@ -72,7 +72,7 @@ titled() {
 	[[ $(title "$1") == "$2" ]]
 }
 
-@test "ps shows the master, and what each worker does with whom" {
+@test "ps shows the master, and the state and client of each worker" {
 	local worker show
 	serve --listen 127.0.0.1:0 --listen "$tmp/sock" --workers 1
 	worker=$(children "$master")

@@ -134,7 +134,7 @@ watched_more() {
 	(($(events status-failed | wc -l) == 1))
 }
 
-@test "the file follows no link that somebody else put there" {
+@test "the file does not follow a symbolic link of another user" {
 	file
 	echo precious >"$tmp/precious"
 	ln -s "$tmp/precious" "$file"

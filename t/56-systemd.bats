@@ -80,7 +80,7 @@ refused() {
 	send_one "${addr[0]}"
 }
 
-@test "LISTEN_FDS that is no number, or names what is not open: 64" {
+@test "LISTEN_FDS that is not a number, or counts closed descriptors: 64" {
 	local n
 	for n in x -1 '' 99 99999999999999999999; do
 		run -64 timeout 60 bash -c \
@@ -247,7 +247,7 @@ signs() {
 	[[ -z $(events listening) ]]
 }
 
-@test "a start that fails never says READY=1" {
+@test "a start that fails never sends READY=1" {
 	manage "$tmp/notify"
 	run -69 env "${environment[@]}" timeout 60 ./smtpd -m "$dir" \
 	    "${nobody[@]}" --listen 203.0.113.254:0

@@ -579,7 +579,7 @@ refusal() {
 	[[ $codes == '220 250 250 550 250 454 500 221' ]]
 }
 
-@test "a full disk is told before a command is asked of MAIL" {
+@test "a full disk is reported before the hook of MAIL runs" {
 	options=(--min-free 900000G --on-new-mail "echo >$tmp/asked;")
 	say 'HELO c.example' 'MAIL FROM:<a@c.example>' NOOP QUIT
 	[[ $codes == '220 250 452 250 221' ]]

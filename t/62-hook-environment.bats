@@ -65,7 +65,7 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
 	lacks -h =stale "$tmp"/env.*
 }
 
-@test "what was said in one transaction is not there in the next" {
+@test "values of one transaction don't last to the next" {
 	options=(--on-data 'exit 99;')
 	record
 	say 'EHLO c.example' 'MAIL FROM:<a@c.example> SIZE=100 BODY=8BITMIME' \
@@ -317,7 +317,7 @@ hostile() {
 	EOT
 }
 
-@test "hostile senders reach a command as data: whole, and never run" {
+@test "hostile senders reach a command as data: complete, and never executed" {
 	local dialogue=('EHLO c.example') address
 	printf '#!/bin/sh\nprintf "%%s\\n" "$SENDER" >>%s/got\n' "$tmp" >"$tmp/hook"
 	printf 'tr "\\0" " " </proc/$$/cmdline >>%s/words\n' "$tmp" >>"$tmp/hook"

@@ -121,7 +121,7 @@ log_all() {
 	keeps 1
 }
 
-@test "none of them is asked where the data is refused, or has no end" {
+@test "no hook runs if the data is rejected or incomplete" {
 	log_all
 	options+=(--max-size 1000)
 	post "$(printf '%01000d' 0)" "$(printf '%01000d' 0)"
@@ -385,7 +385,7 @@ log_all() {
 	done
 }
 
-@test "each event refuses with its own words where the command has none" {
+@test "each event has its own default text for a rejection" {
 	options=(--on-message false)
 	post x
 	refused '554 5.7.1 Message rejected'
@@ -539,7 +539,7 @@ headers() {
 	[[ $(headers "$(message)") == 'Return-Path Delivered-To Received' ]]
 }
 
-@test "--mda takes one recipient a transaction, the next ones hear 452 4.5.3" {
+@test "--mda allows one recipient in a transaction, and others get 452 4.5.3" {
 	hook mda <<-'EOT'
 		echo "$RECIPIENT $SMTP_MAILBOX $EXTENSION" >>"$tmp/to"
 		grep ^Delivered-To >>"$tmp/to"
@@ -557,7 +557,7 @@ headers() {
 	    'eve@mx.example eve ' 'Delivered-To: eve@mx.example'
 }
 
-@test "--mda is told the mailbox of MAILBOX=, and the recipient as it was given" {
+@test "--mda gets the mailbox of MAILBOX=, and the recipient as the client gave it" {
 	options=(--on-recipient 'echo MAILBOX=Alice+x@mx.example;'
 	    --mda "echo \"\$RECIPIENT \$LOCAL \$SMTP_MAILBOX\" >$tmp/to; grep ^Delivered-To >>$tmp/to")
 	deliver x
@@ -572,7 +572,7 @@ headers() {
 	[[ $codes == '220 250 250 550 250 354 250 221' ]]
 }
 
-@test "--deliver takes a message to many recipients once" {
+@test "--deliver gets a message to many recipients once" {
 	options=(--deliver "echo \"\$SMTP_RECIPIENTS\" >>$tmp/to")
 	post_both x
 	[[ $answer == 250* ]]
@@ -614,7 +614,7 @@ headers() {
 	given "$tmp/file" "mail/bob/new/$(basename "$(message "$base/bob")")"
 }
 
-@test "--on-delivered is not told of a message that could not get its name" {
+@test "--on-delivered does not run for a message that could not be renamed into new/" {
 	options=(--on-delivered "echo told >$tmp/told;")
 	shim rename:1+:EIO
 	mkdir -p "$dir"/{tmp,new,cur}

@@ -87,7 +87,7 @@ ehlo='EHLO c.example'
 	[[ $codes == '220 250 501 221' ]]
 }
 
-@test "PLAIN may have an identity to act as, but nobody else's (RFC 4616 2)" {
+@test "PLAIN may have an authorization identity if it is the user's own (RFC 4616 2)" {
 	with_auth
 	say "$ehlo" "AUTH PLAIN $(b64 'root\0alice\0s3kr3t+pw')" QUIT
 	[[ $codes == '220 250 535 221' ]]
@@ -173,7 +173,7 @@ ehlo='EHLO c.example'
 	[[ -z $(events auth-failed) ]]
 }
 
-@test "a command that takes longer than --hook-timeout is 454" {
+@test "a command that exceeds --hook-timeout yields 454" {
 	says 0 'sleep 60'
 	options+=(--hook-timeout 1)
 	say "$ehlo" "AUTH PLAIN $good" QUIT

@@ -14,7 +14,7 @@ with_users() {
 	[[ ${lines[-2]} == '530 5.7.0 '* ]]
 }
 
-@test "whoever is authenticated sends to any domain there" {
+@test "an authenticated client may send to any domain there" {
 	with_users
 	options+=(--domain mx.example)
 	say 'EHLO c.example' "AUTH PLAIN $(printf '\0joe\0secret' | base64)" \

@@ -130,7 +130,7 @@ all_said() {
 	grep -x '250-AUTH PLAIN LOGIN' "$tmp/replies"
 }
 
-@test "hooks have what the handshake found, and what it lacks is unset" {
+@test "hooks get the result of the handshake, and unknown values are unset" {
 	with_tls --on-hello "env >$tmp/env"
 	environment=(SSL_PEER_CERT_SUBJECT=stale SSLCTLFD=99)
 	talk "${encrypted[@]}" say:'EHLO d' reply:250 say:QUIT reply:221 eof
@@ -141,7 +141,7 @@ all_said() {
 	lacks -E '^(SSL_PEER_CERT_SUBJECT|SSL(CTL|READ|WRITE)FD|OTHER)=' "$tmp/env"
 }
 
-@test "a value that is too long or has control characters counts as none" {
+@test "a value that is too long or has control characters is ignored" {
 	local long
 	long=$(printf '%0300d' 0)
 	hook helper <<-EOF
@@ -192,7 +192,7 @@ all_said() {
 	[[ $output == *'without a shell'* ]]
 }
 
-@test "a client that says nothing in the handshake is closed at the read time-out, without a word" {
+@test "a client that is silent in the handshake is closed at the read timeout, without a reply" {
 	with_tls --read-timeout 3
 	talk reply:220 say:STARTTLS reply:220 eof exit:0
 	[[ $(events tls-failed) == *'error="the handshake timed out"'* ]]
@@ -280,7 +280,7 @@ broken() {
 	lacks -vE 'Sig(Ign|Blk):\\x09[0-9a-f]{8}[08]0{7}"$' <(events tls-said)
 }
 
-@test "a command that says nothing and ignores SIGTERM is killed" {
+@test "a command that is silent and ignores SIGTERM is killed" {
 	with_tls
 	hook helper <<-'EOF'
 		trap '' TERM
@@ -293,7 +293,7 @@ broken() {
 	[[ -z $(running "$tmp/helper") ]]
 }
 
-@test "a command that floods the log is cut short, and harms nobody" {
+@test "a command that floods the log is limited, and does no harm" {
 	hook helper <<<'exec yes flood >&2'
 	options=(--tls "$tmp/helper" --read-timeout 3)
 	talk reply:220 say:STARTTLS reply:220 eof exit:0
@@ -320,7 +320,7 @@ shaken() {
 	talk reply:220 say:STARTTLS reply:220 hello:x eof exit:0
 }
 
-@test "a command that crashes in a session is told of, with its signal" {
+@test "a command that crashes in a session is logged with its signal" {
 	shaken <<<'kill -SEGV $$'
 	events tls-ended | grep -E '^time=[^ ]* event=tls-ended client=local session=[^ ]* signal=11 name="Segmentation fault"$'
 }

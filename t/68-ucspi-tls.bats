@@ -40,7 +40,7 @@ encrypted=(reply:220 say:'EHLO c.example' reply:250 say:STARTTLS reply:220
 	    exit:0
 }
 
-@test "a handshake that fails, or takes too long, ends the session without a word" {
+@test "a handshake that fails or times out ends the session without a reply" {
 	stand_by reply:220 say:STARTTLS reply:220 send:'garbage\n' run:true \
 	    close exit:0
 	[[ $(events tls-failed) == *'error="the handshake failed"'* ]]

@@ -260,7 +260,7 @@ accepted() {
 	refused "$(v2 21 11 "$ipv4$(tlv 03 000000)")"
 }
 
-@test "a client whose TLS the proxy ended came by TLS (RFC 3848)" {
+@test "a client with TLS to the proxy counts as encrypted (RFC 3848)" {
 	local tls
 	tls=$(tlv 21 "$(hex TLSv1.3)")$(tlv 23 "$(hex TLS_AES_128_GCM_SHA256)")
 	behind_proxy
@@ -284,7 +284,7 @@ tls() {
 	tlv 20 "$1$2$tlvs"
 }
 
-@test "hooks are told of that TLS; of a certificate only if the proxy verified it" {
+@test "hooks get the values of that TLS, and the certificate only if the proxy verified it" {
 	local who bits verify
 	told=(SSL_PROTOCOL SSL_CIPHER SSL_PEER_CERT_SUBJECT SSL_TLS_SNI_SERVERNAME)
 	for who in '03 00000000 CN=alice' '05 00000000 CN=alice' \
@@ -451,7 +451,7 @@ unexpected() {
 	    say:'RCPT TO:<bob@else.example>' reply:250 say:QUIT reply:221 eof
 }
 
-@test "--proxy-from unix: whoever connects to a Unix socket is a proxy" {
+@test "--proxy-from unix: every client of a Unix socket is a proxy" {
 	local header
 	serve --listen "$tmp/sock" --listen 127.0.0.1:0 --workers 1 \
 	    --proxy-from unix
@@ -591,7 +591,7 @@ unexpected() {
 	    reply:'554 5.5.1 ' eof
 }
 
-@test "a worker that waits for a header ends when it is told to" {
+@test "a worker that waits for a header ends at a stop" {
 	serve --listen 127.0.0.1:0 --workers 1 --proxy-from 127.0.0.0/8
 	dial "${addr[0]}" send:'PROXY' settle run:"kill -TERM $master" eof
 	eventually gone "$master"

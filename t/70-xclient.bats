@@ -31,7 +31,7 @@ refused() {
 	is_client - "$proxy" 1 127.0.0.1 - proxy.example - -
 }
 
-@test "EHLO offers XCLIENT and its attributes to --xclient-from, and to nobody else" {
+@test "EHLO offers XCLIENT and its attributes to --xclient-from only" {
 	behind_proxy
 	say 'EHLO proxy.example' QUIT
 	[[ ${lines[*]} == *"250-XCLIENT $attributes "* ||
@@ -119,7 +119,7 @@ refused() {
 	[[ $codes == '220 250 501 221' ]]
 }
 
-@test "EHLO is due again, and what was said before is forgotten" {
+@test "after XCLIENT the session starts again with EHLO" {
 	behind_proxy
 	say 'EHLO proxy.example' 'XCLIENT ADDR=203.0.113.9' \
 	    'MAIL FROM:<a@c.example>' 'HELO c.example' 'MAIL FROM:<a@c.example>' \

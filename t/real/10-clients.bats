@@ -127,7 +127,7 @@ with_crlf() {
 	done
 }
 
-@test "Python's smtplib, given bytes with bare line feeds, hears 550 5.6.11" {
+@test "Python's smtplib gets 550 5.6.11 for a message with bare line feeds" {
 	start
 	timeout 60 python3 - "$port" <<-'EOT'
 		import smtplib, sys
@@ -142,7 +142,7 @@ with_crlf() {
 	kept 1
 }
 
-@test "Python's smtplib hears which recipients were refused and why" {
+@test "Python's smtplib reports which recipients were rejected and why" {
 	start --domain d.example
 	timeout 60 python3 - "$port" <<-'EOT'
 		import smtplib, sys

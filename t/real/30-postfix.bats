@@ -61,7 +61,7 @@ load postfix
 	[[ ! -e store/carol ]]
 }
 
-@test "Postfix doesn't even send what is over the announced SIZE (RFC 1870)" {
+@test "Postfix doesn't send a message over the announced SIZE (RFC 1870)" {
 	start --max-size 100k
 	start_postfix notify_classes=
 	{
@@ -75,7 +75,7 @@ load postfix
 	grep -qx 'Return-Path: <>' "$(mail)"
 }
 
-@test "Postfix is offered CHUNKING, BINARYMIME and LIMITS, and minds none of them" {
+@test "Postfix delivers to a server that offers CHUNKING, BINARYMIME and LIMITS" {
 	write_hard_mail
 	start --mda true --max-mails 2
 	start_postfix smtp_line_length_limit=0

@@ -94,7 +94,7 @@ exim() {
 	cmp <(body big) <(body "$(mail)")
 }
 
-@test "Exim bounces a mail whose chunks are too many, and hears why" {
+@test "Exim bounces a mail with too many chunks, with the reason" {
 	{ printf 'Subject: big\n\n'; head -c 300000 /dev/zero | base64; } >big
 	start --max-size 200k
 	exim b@d.example <big || true

@@ -112,7 +112,7 @@ report() {
 	kept 0 store/alice
 }
 
-@test "Postfix sends to and from addresses in UTF-8, and hears of it (RFC 6531, RFC 6533)" {
+@test "Postfix sends to and from addresses in UTF-8, and gets reports (RFC 6531, RFC 6533)" {
 	start_both
 	timeout 60 sendmail -C "$postfix/etc" -i -f jürgen@bücher.example \
 		-N success -- bob@bücher.example jürgen@d.example \
@@ -171,7 +171,7 @@ report() {
 	grep -q 'Schöne Grüße' fetched
 }
 
-@test "swaks, which does not know SMTPUTF8, hears 553 5.6.7" {
+@test "swaks, which does not support SMTPUTF8, gets 553 5.6.7" {
 	start
 	run -23 send --from jürgen@c.example
 	grep -q '553 5\.6\.7 ' <<<"$output"

@@ -11,7 +11,7 @@ setup() {
 	prepare_hooks
 }
 
-@test "grep as a hook: who is in the file is a recipient, if need be with a dash" {
+@test "grep as a hook: a recipient is valid if the file has it, even with a leading dash" {
 	printf '%s\n' b@d.example -f@d.example >addresses
 	hook="grep -qxFe \"\$RECIPIENT\" $PWD/addresses"
 	ask --on-recipient "$hook"
@@ -63,7 +63,7 @@ setup() {
 	refused '451 4\.3\.0 '
 }
 
-@test "dnsbl: who is listed is refused, and a list that is broken puts off" {
+@test "dnsbl: a listed client is rejected, and a broken list defers" {
 	cat >zone <<-'EOT'
 		4.2.0.192.bl.example. A 127.0.0.2
 		5.2.0.192.bl.example. A 127.255.255.254
@@ -90,7 +90,7 @@ setup() {
 	taken
 }
 
-@test "spf: fail is refused, other results are told, no DNS puts off" {
+@test "spf: fail is rejected, other results are recorded, a DNS failure defers" {
 	cat >zone <<-'EOT'
 		c.example. TXT "v=spf1 ip4:192.0.2.3 -all"
 		soft.example. TXT "v=spf1 ~all"
@@ -127,7 +127,7 @@ setup() {
 	[[ ! -e x ]]
 }
 
-@test "dkim: what a signature is worth stands in Authentication-Results" {
+@test "dkim: the result for a signature is in Authentication-Results" {
 	openssl genrsa -out key.pem 2048
 	public=$(openssl rsa -in key.pem -pubout -outform DER | base64 -w 0)
 	echo "s._domainkey.c.example. TXT \"v=DKIM1; p=${public:0:200}\"" \
@@ -177,7 +177,7 @@ setup() {
 		spool/kept
 }
 
-@test "dkim: a domain that is not the one whose key was asked for is not told" {
+@test "dkim: no domain is reported other than the one whose key was used" {
 	openssl genrsa -out key.pem 2048
 	public=$(openssl rsa -in key.pem -pubout -outform DER | base64 -w 0)
 	echo "s._domainkey.good.example/.evil.example. TXT" \
@@ -193,7 +193,7 @@ setup() {
 	grep -x 'Authentication-Results: mx.example; dkim=permerror' spool/kept
 }
 
-@test "what a client sends adds no field and runs nothing: spf, dkim, dnsbl, greylist, recipients, aliases" {
+@test "input from the client adds no field and runs nothing: spf, dkim, dnsbl, greylist, recipients, aliases" {
 	mkdir list
 	chown nobody list
 	echo 'b@d.example b@d.example' >addresses
@@ -236,7 +236,7 @@ setup() {
 	grep -x 'X-Judge: yes' spool/kept
 }
 
-@test "greylist: who is new has to come again, later, from the same network" {
+@test "greylist: a new client has to retry later from the same network" {
 	mkdir list
 	chown nobody list
 	hook="$hooks/greylist $PWD/list 300"

@@ -25,7 +25,7 @@ hand_over() {
 	says '250 2\.0\.0 '
 }
 
-@test "dovecot-lda keeps mail for Dovecot's users, and says who is none" {
+@test "dovecot-lda stores mail for Dovecot's users, and reports unknown users" {
 	make_maildirs "$PWD/bob"
 	printf 'bob@d.example:::::%s::\n' "$PWD/bob" >users
 	cat >dovecot.conf <<-EOT
@@ -83,7 +83,7 @@ hand_over() {
 	refused '45[0-9] 4\.'
 }
 
-@test "maildrop delivers and refuses as its filter file says" {
+@test "maildrop delivers and rejects by its filter file" {
 	make_maildirs "$PWD"/Mail/bob
 	cat >filter <<-EOT
 		if (\$1 eq "carl")
@@ -115,7 +115,7 @@ hand_over() {
 	kept 1 Mail/bob
 }
 
-@test "procmail delivers and refuses as its rcfile says" {
+@test "procmail delivers and rejects by its rcfile" {
 	make_maildirs "$PWD"/Mail/bob
 	cat >rc <<-EOT
 		mailbox = \$1
@@ -146,7 +146,7 @@ hand_over() {
 	kept 1 Mail/bob
 }
 
-@test "redis: a message is an entry of a stream, octet by octet" {
+@test "redis: a message is an entry of a stream, byte for byte" {
 	redis-server --port 0 --unixsocket "$PWD/redis" --unixsocketperm 777 \
 		--dir "$PWD" --appendonly yes --appendfsync always \
 		</dev/null >redis.log 2>&1 3>&- 4>&- &
@@ -188,7 +188,7 @@ start_nats() {
 	mqtt=$(sed -n 's,.*MQTT clients on mqtt://127\.0\.0\.1:,,p' nats.log)
 }
 
-@test "nats: JetStream has the message for who subscribed, across a restart" {
+@test "nats: JetStream has the message for subscribers, across a restart" {
 	start_nats
 	subscribe=(timeout 20 mosquitto_sub -q 1 -c -i store -t smtpd/mail)
 	"${subscribe[@]}" -p "$mqtt" -E

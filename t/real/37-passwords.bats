@@ -65,7 +65,7 @@ only_joe() {
 	login joe "s3cret 'x" 454
 }
 
-@test "auth-pam: passwords by PAM, and a service that is broken" {
+@test "auth-pam: passwords by PAM, and a broken service" {
 	mkdir pam.d
 	echo "joe:x:1000:1000::/:/bin/sh" >passwd
 	cat /etc/passwd >>passwd
@@ -83,7 +83,7 @@ only_joe() {
 	login joe "s3cret 'x" 454
 }
 
-@test "auth-ldap: passwords by a bind, and a server that is gone" {
+@test "auth-ldap: passwords by a bind, and a server that is down" {
 	mkdir data
 	cat >slapd.conf <<-EOT
 		include /etc/ldap/schema/core.schema
@@ -121,7 +121,7 @@ only_joe() {
 	login joe "s3cret 'x" 454
 }
 
-@test "a password is forgotten once it was judged, though the session goes on" {
+@test "a password is wiped after authentication, although the session goes on" {
 	plain=$(printf '\0joe\0pass-s3cret' | base64)
 	secret=$(printf pass-s3cret | base64)
 	cat >recall <<-'EOT'
@@ -159,7 +159,7 @@ matched() {
 	(($(wc -l <addresses) == $1 && $(grep -cx '192\.0\.2\.7' addresses) == $1))
 }
 
-@test "fail2ban finds whose AUTH or connection was refused, by their own address only" {
+@test "fail2ban finds clients with failed AUTH or refused connections, by their own address only" {
 	client=192.0.2.7
 	fake='event=auth-failed client=192.0.2.99 '
 	for form in text json; do
@@ -186,7 +186,7 @@ matched() {
 	done
 }
 
-@test "fail2ban finds who guesses through HAProxy or XCLIENT" {
+@test "fail2ban finds clients that guess passwords through HAProxy or XCLIENT" {
 	guess="say:AUTH PLAIN $(printf '\0joe\0x' | base64)"
 	for form in text json; do
 		rm -f log
@@ -206,7 +206,7 @@ matched() {
 	done
 }
 
-@test "fail2ban reads the journal of smtpd's units, not of what is called smtpd" {
+@test "fail2ban reads the journal of smtpd's units, not of any process called smtpd" {
 	for unit in smtpd smtpd-bind; do
 		[[ -f $root/contrib/systemd/$unit.service ]]
 		grep -q "^journalmatch = .*_SYSTEMD_UNIT=$unit\.service" \
@@ -219,7 +219,7 @@ matched() {
 	journalctl --directory "$PWD" "${match[@]}" >journal 2>&1
 }
 
-@test "a password is in no memory of smtpd once the client has its reply" {
+@test "no memory of smtpd holds a password after the reply" {
 	local verdict
 	for verdict in 0 1; do
 		rm -f go

@@ -174,7 +174,7 @@ explained() {
 	(($(grep -rl 'with ESMTPS (TLSv1.3 ' Maildir/new | wc -l) == 2))
 }
 
-@test "a mail of 9 MB comes through whole" {
+@test "a mail of 9 MB arrives complete" {
 	start "${tls[@]}"
 	{
 		printf 'X-First: 1\r\n\r\n'
@@ -186,7 +186,7 @@ explained() {
 	cmp <(tr -d '\r' <wire) <(as_sent "$(mail)")
 }
 
-@test "who closes only his sending side hears all replies, by close_notify or without" {
+@test "a client that closes only its sending side gets all replies, with close_notify or without" {
 	start "${tls[@]}"
 	timeout 60 python3 - "$port" <<-'EOT'
 		import socket, ssl, sys
@@ -294,7 +294,7 @@ explained() {
 	await 60 logged 'event=tls-said .*servers/broken.example.pem' log
 }
 
-@test "a client certificate is told of if it was verified, and only then" {
+@test "a client certificate is reported only if it was verified" {
 	certificate "$BATS_FILE_TMPDIR" joe '/O=Joe, Inc./CN=joe.example'
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
 		-keyout self.key -out self.pem -subj /CN=self 2>/dev/null
@@ -322,7 +322,7 @@ lacks_subject() {
 	! grep -q 'subject=CN' log
 }
 
-@test "a renewed certificate needs no restart, and one that can't be read harms nobody" {
+@test "a renewed certificate needs no restart, and an unreadable one does no harm" {
 	start "${tls[@]}"
 	ask_tls -starttls smtp
 	grep -q 's:CN = mx.example' said
@@ -390,7 +390,7 @@ killed() {
 	! grep -q "^$1 " escape
 }
 
-@test "who takes smtpd-tls over can't run, connect, signal, trace or open anything" {
+@test "a compromised smtpd-tls can't run, connect, signal, trace or open anything" {
 	helper=$root/contrib/tls/smtpd-tls
 	mapfile -t attempts < <(sed -n 's/^\t{ "\([a-z0-9_]*\)", .*/\1/p' \
 		"$root/t/escape.c")
@@ -424,7 +424,7 @@ killed() {
 	[[ $(ls servers) == $'notes\nother.example.pem' ]]
 }
 
-@test "what was passed on in clear is not in the helper's memory any more" {
+@test "clear text that was passed on is no longer in the helper's memory" {
 	start "${tls[@]}" --workers 1
 	python3 - "$port" "$(pgrep -P "$pid")" <<-'EOT'
 		import smtplib, ssl, subprocess, sys
@@ -447,7 +447,7 @@ killed() {
 	EOT
 }
 
-@test "smtpd-tls ends with whom it serves, whichever side goes first" {
+@test "smtpd-tls ends with the connection, whichever side closes first" {
 	start "${tls[@]}" --workers 1
 	exec 7<>"/dev/tcp/127.0.0.1/$port"
 	read -r <&7
@@ -480,7 +480,7 @@ killed() {
 	grep -q 'with ESMTPA id' "$(mail)"
 }
 
-@test "what contrib/tls holds says what its page says" {
+@test "the program in contrib/tls agrees with its page" {
 	mandoc -T lint -W style "$root/contrib/tls/smtpd-tls.8" >lint 2>/dev/null || true
 	run ! grep -v 'referenced manual not found' lint
 	sed -n '/^\[Service\]/,/^\.Ed/p' "$root/contrib/tls/smtpd-tls.8" |
@@ -503,7 +503,7 @@ run_line() {
 	((${#addresses[@]} == 2))
 }
 
-@test "the README's line for TLS does what it says" {
+@test "the README's line for TLS works" {
 	cp mx.pem cert.pem
 	cp -p mx.key key.pem
 	run_line "$(grep '^\./smtpd .*--tls' "$root/README.md")"

@@ -40,7 +40,7 @@ in_mutt() {
 	EOT
 }
 
-@test "Dovecot takes the sizes from the names, and they are right" {
+@test "Dovecot reads correct sizes from the file names" {
 	deliver
 	in_dovecot fetch 'size.physical size.virtual' ALL | sort >sizes
 	for file in Maildir/new/*; do
@@ -57,7 +57,7 @@ in_mutt() {
 	[[ $(echo Maildir/new/*) == "$names" ]]
 }
 
-@test "Dovecot reads the mail that is easily spoiled octet for octet" {
+@test "Dovecot reads difficult mail byte for byte" {
 	deliver
 	file=$(grep -lrx 'Subject: hard' Maildir/new)
 	in_dovecot fetch text SUBJECT hard >all
@@ -73,7 +73,7 @@ in_mutt() {
 	[[ $(grep -rl 'Body of 2' Maildir/{new,cur}) == *:2,S ]]
 }
 
-@test "Dovecot reads a binary message to the octet, and finds its sizes right (RFC 3030 3)" {
+@test "Dovecot reads a binary message byte for byte, with correct sizes (RFC 3030 3)" {
 	{ printf 'Subject: binary\r\nMIME-Version: 1.0\r\n'
 		printf 'Content-Type: application/octet-stream\r\n'
 		printf 'Content-Transfer-Encoding: binary\r\n\r\n'
@@ -119,7 +119,7 @@ END
 	[[ $(find Maildir/new Maildir/cur -type f | wc -l) == 4 ]]
 }
 
-@test "mutt pipes the mail that is easily spoiled octet for octet" {
+@test "mutt pipes difficult mail byte for byte" {
 	deliver
 	file=$(grep -lrx 'Subject: hard' Maildir/new)
 	in_mutt '/hard<enter><pipe-message>cat >piped<enter><exit>'

@@ -25,7 +25,7 @@ refusals() {
 	grep -c 'event=refused client=.* reply="421 4.7.0 Too many conn' log
 }
 
-@test "a client has as many sessions as --max-per-client says, others have theirs" {
+@test "a client has at most --max-per-client sessions, and others are served" {
 	start_there --workers 8 --max-per-client 2
 	talk 192.0.2.1:0 192.0.2.1:2525 reply:220 idle:1 run:"
 		'$root/t/smtpc' -b 192.0.2.2:0 -c 192.0.2.1:2525 -- reply:220 \

@@ -248,7 +248,7 @@ nginx_mail() {
 	tells 'from c\.example \(\[203\.0\.113\.9\]\) by mx\.example with ESMTPA '
 }
 
-@test "whom nginx speaks for can't use XCLIENT himself" {
+@test "a client of nginx can't use XCLIENT itself" {
 	server --xclient-from 127.0.0.1 --domain d.example
 	nginx_mail none
 	timeout 60 "${within[@]}" python3 - <<-'EOT'
@@ -268,7 +268,7 @@ nginx_mail() {
 	logged ' event=refused client=203\.0\.113\.9 .* command=XCLIENT ' log
 }
 
-@test "nor can a user whom nginx has authenticated before EHLO" {
+@test "nor can a user that nginx has authenticated before EHLO" {
 	server --xclient-from 127.0.0.1 --domain d.example
 	nginx_mail 'plain login'
 	timeout 60 "${within[@]}" python3 - <<-'EOT'

@@ -32,7 +32,7 @@ shows() {
 	[[ ! -s said ]]
 }
 
-@test "node_exporter's textfile collector takes it as it is" {
+@test "node_exporter's textfile collector reads the status file unchanged" {
 	local at
 	start_with_status
 	send
@@ -81,7 +81,7 @@ shows() {
 	await 60 waiting
 }
 
-@test "s6 is told by --ready-fd when the pool accepts" {
+@test "s6 learns by --ready-fd when the pool accepts" {
 	local service=$PWD/service
 	mkdir service
 	echo 3 >service/notification-fd

@@ -52,19 +52,19 @@ fills_and_recovers() {
 	kept 1 "$disk/Maildir"
 }
 
-@test "a full disk gets 452, keeps nothing, and takes mail again when it has room" {
+@test "a full disk yields 452 and stores nothing; with space again mail is accepted" {
 	start_on 'mount -t tmpfs -o size=1m tmpfs disk' --maildir disk/Maildir
 	fills_and_recovers
 	grep -q 'reply="452 4\.3\.1 ' log
 }
 
-@test "a disk without inodes gets 452, and takes mail again when it has some" {
+@test "a disk without inodes yields 452; with inodes again mail is accepted" {
 	start_on 'mount -t tmpfs -o nr_inodes=10 tmpfs disk' --maildir disk/Maildir
 	fills_and_recovers
 	grep -q 'reply="452 4\.3\.1 ' log
 }
 
-@test "a user over quota gets 4xx, and takes mail again below it" {
+@test "a user over quota yields 4xx; below the quota mail is accepted again" {
 	grep -qw btrfs /proc/filesystems || modprobe -q btrfs ||
 		skip 'this kernel has no btrfs'
 	truncate -s 128M image
@@ -89,7 +89,7 @@ fills_and_recovers() {
 	kept "$n" "$disk/c"
 }
 
-@test "a read-only disk gets 451, and takes mail again when it is writable" {
+@test "a read-only disk yields 451; when it is writable mail is accepted again" {
 	start_on 'mount -t tmpfs tmpfs disk' --maildir disk/Maildir
 	on_disk mount -o remount,ro disk
 	is_refused '451 4\.3\.'
@@ -124,7 +124,7 @@ fills_and_recovers() {
 	is_unknown '451 4.3.0'
 }
 
-@test "a Maildir that was removed gets 451, and one made in its place takes mail" {
+@test "a Maildir that was removed yields 451; a new one in its place gets mail" {
 	make_maildirs Maildir
 	start
 	send

@@ -68,7 +68,7 @@ runs_as() {
 	[[ $(stat -c '%U %a' "$(mail)") == 'nobody 640' ]]
 }
 
-@test "a Maildir below a directory of root's that nobody else may search works" {
+@test "a Maildir below a directory that only root may search works" {
 	mkdir -m 700 home
 	for dir in "$PWD/home/Maildir" home/deep/Maildir; do
 		mkdir -p home/deep

@@ -89,7 +89,7 @@ pool_of() {
 	kept 20 mail
 }
 
-@test "openbsd-inetd, wait: nobody is lost while pools come and go" {
+@test "openbsd-inetd, wait: no client is lost while pools come and go" {
 	adapted inetd.conf | sed -n 's/^#smtp/smtp/p' >conf
 	super "$cache/openbsd-inetd/usr/sbin/inetd" -i "$PWD/conf"
 	local i pool

@@ -49,7 +49,7 @@ unharmed() {
 	unharmed 3000
 }
 
-@test "with fewer workers than clients, who wait in the queue meanwhile" {
+@test "with fewer workers than clients, which wait in the queue" {
 	start --workers 2
 	timeout 200 smtp-source -s 20 -m 1000 -f a@c.example -t b@d.example \
 		"127.0.0.1:$port" 3>&- &
@@ -59,7 +59,7 @@ unharmed() {
 	unharmed 1000
 }
 
-@test "a port below 1024 is kept by a user who could not bind it" {
+@test "a port below 1024 is kept by a user that could not bind it" {
 	within=(unshare --net sh -c 'ip link set lo up; exec "$@"' sh)
 	start --listen 127.0.0.1:25
 	hang_up 2

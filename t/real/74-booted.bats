@@ -224,7 +224,7 @@ with_hooks() {
 	keeps 1
 }
 
-@test "what smtpd(8) says that a command may need beyond it, a drop-in gives" {
+@test "a drop-in permits what smtpd(8) says that a command may need" {
 	with_hooks --on-new-mail /run/units/needy
 	cat >units/needy <<-'EOT'
 		#!/bin/sh

@@ -35,7 +35,7 @@ tortured() {
 	tortured term
 }
 
-@test "a disk without room or inodes gets no mail by half, and takes mail again when it has some" {
+@test "a disk without space or inodes stores no partial mail, and accepts mail when it has some again" {
 	tortured disk
 }
 

@@ -37,15 +37,15 @@ endures() {
 	endures '250: 4 354: 1' lines line folds loops
 }
 
-@test "thousands of Received are refused, behind them all goes on" {
+@test "a message with thousands of Received is rejected, and the session goes on" {
 	endures '221: 1 250: 3 354: 1 554: 1' received
 }
 
-@test "who guesses passwords is told to go, however often he comes" {
+@test "a client that guesses passwords is disconnected each time" {
 	endures '220: 16 250: 16 421: 16 535: 32' guesses
 }
 
-@test "a crowd before a slow hook gets one at a time for each worker, and none once it is gone" {
+@test "a crowd with a slow hook runs one hook in each worker, and none after it has gone" {
 	endures '64 clients, at most [1-9][0-9]* hooks at a time' hooks
 	(($(sed -n 's/.*at most \([0-9]*\) hooks.*/\1/p' report) <= 32))
 }

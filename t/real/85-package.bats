@@ -165,7 +165,7 @@ send_there() {
 	cmp first "$deb"
 }
 
-@test "smtpd-tls is in the package where it was built, and so is what it needs" {
+@test "smtpd-tls is in the package if it was built, with its dependencies" {
 	local deb
 	cp -Rp "$source" debian
 	make -s -C debian tls
@@ -176,7 +176,7 @@ send_there() {
 	[[ $(dpkg-deb -f "$deb" Depends) =~ ^libc6\ .*,\ libssl3$ ]]
 }
 
-@test "make static: it needs no library, is small and hardened, and takes mail" {
+@test "make static: the program needs no library, is small and hardened, and accepts mail" {
 	local size kb
 	other copy
 	make -s -C copy static STATIC_CC='musl-gcc -Werror -idirafter /usr/include -idirafter /usr/include/$$(cc -print-multiarch)'
@@ -206,7 +206,7 @@ send_there() {
 	kept 2
 }
 
-@test "clang takes the sources without a warning, and what it makes takes mail" {
+@test "clang builds the sources without a warning, and the program accepts mail" {
 	other copy
 	make -s -C copy -j2 CC=clang CFLAGS='-O2 -Werror' smtpd
 	smtpd=$PWD/copy/smtpd
@@ -215,7 +215,7 @@ send_there() {
 	kept 1
 }
 
-@test "musl takes them too, shared" {
+@test "musl builds them too, shared" {
 	other copy
 	make -s -C copy -j2 CFLAGS='-O2 -Werror' HARDENING=-fPIE smtpd \
 		CC="musl-gcc -idirafter /usr/include -idirafter /usr/include/$(cc -print-multiarch)"
@@ -267,7 +267,7 @@ changed() {
 		changed/t/90-manual.bats
 }
 
-@test "CONTRIBUTING.md's hook event is told" {
+@test "CONTRIBUTING.md's hook event runs" {
 	changed 2
 	options=(--maildir Maildir --on-reset 'echo "$SMTP_EVENT" >&2')
 	converse RSET QUIT
@@ -327,7 +327,7 @@ changed() {
 	[[ $(tail -n 1 lib/text/base64.c) == 'int last;' ]]
 }
 
-@test "make format says what it lacks" {
+@test "make format reports a missing program" {
 	mkdir bin
 	ln -s "$(command -v dirname)" "$(command -v sh)" bin
 	PATH=$PWD/bin run -69 "$source/contrib/lint/format"

@@ -8,7 +8,7 @@ compare() {
 	cat said table
 }
 
-@test "t/bench/compare has a figure for each peer, and the peers keep what they take" {
+@test "t/bench/compare has a figure for each peer, and the peers store what they accept" {
 	local peer
 	TMPDIR=$PWD compare durable ten-hardlinked sessions
 	for peer in smtpd mailfront postfix_hold aiosmtpd_mailbox opensmtpd exim \
@@ -18,7 +18,7 @@ compare() {
 	[[ ! -s said ]] || ! grep -Ev '^[a-z-]+\.+$' said
 }
 
-@test "t/bench/compare says which peer is not installed" {
+@test "t/bench/compare reports a peer that is not installed" {
 	cp -R "$root/t" t
 	rm -rf t/real/cache
 	SMTPD=$smtpd timeout 600 t/bench/compare -r 1 sessions >table 2>said
