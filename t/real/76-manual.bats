@@ -150,12 +150,12 @@ has() {
 	on setpriv --reuid nobody --regid nogroup --clear-groups \
 		env --chdir=/tmp python3 - \
 		<script >>log 2>&1
-	# with the assertion wrong, it fails
+	# with the assertion wrong, it fails, and ends the server
 	sed 's/== \["hello"\]/== ["other"]/' script >wrong
 	run ! on setpriv --reuid nobody --regid nogroup --clear-groups \
 		env --chdir=/tmp python3 - <wrong
 	[[ $output == *AssertionError* ]]
-	on pkill -f -- --ready-fd
+	run ! on pgrep smtpd
 }
 
 @test "Run under systemd on port 25" {
@@ -217,6 +217,21 @@ has() {
 	[[ $output == *'<** 550 5.1.1 '* ]]
 	carry_out "$BATS_TEST_DESCRIPTION" 3 >said
 	tr -d '\r' <said | grep -qx 'Subject: hello'
+}
+
+@test "Let Dovecot deliver, with quota and Sieve" {
+	example 'Keep a mailbox for each user, for Dovecot to read' 2 \
+		>etc/dovecot/dovecot.conf
+	example "$BATS_TEST_DESCRIPTION" 1 >>etc/dovecot/dovecot.conf
+	echo 'alice@example.org:{PLAIN}secret' >etc/dovecot/users
+	machine 'mkdir -p /var/lib/dovecot'
+	daemon 143 dovecot -F
+	carry_out "$BATS_TEST_DESCRIPTION" 2 25
+	client 192.0.2.7 Alice@example.org
+	has 1 /srv/mail/example.org/alice
+	run ! client 192.0.2.7 bob@example.org
+	[[ $output == *'<** 550 5.1.1 '* ]]
+	run ! logged 'stats-writer' log
 }
 
 @test "Reject unknown recipients from a list" {
