@@ -17,8 +17,8 @@
 
 enum {
 	YOUNG = 1000,			/* ms */
-	BACK_OFF_LEAST = 100,		/* ms */
-	BACK_OFF_MOST = 1000,		/* ms */
+	BACK_OFF_MIN = 100,		/* ms */
+	BACK_OFF_MAX = 1000,		/* ms */
 	SAME_SIGNAL = 1000,	/* ms: timeout(1) and others send it twice */
 	DRAIN_GRACE = 3 * 1000,		/* ms to end by themselves */
 	LOOK_AGAIN = 10,		/* ms until the next check for new
@@ -106,9 +106,9 @@ start_worker(struct pool *p, struct worker *w)
 		p->short_since = clock_ms();
 	if (slot >= 0) {
 		p->fork_failed = true;
-		w->delay = BACK_OFF_MOST;
+		w->delay = BACK_OFF_MAX;
 	}
-	w->start_at = clock_ms() + (slot < 0 ? BACK_OFF_LEAST : w->delay);
+	w->start_at = clock_ms() + (slot < 0 ? BACK_OFF_MIN : w->delay);
 }
 
 /* Release the slot of a worker that has ended, and log it if it died. */
@@ -149,11 +149,11 @@ schedule_replacement(struct pool *p, struct worker *w, int status)
 	if (status == 0 || now - w->is.since >= YOUNG)
 		w->delay = 0;
 	else if (w->delay == 0)
-		w->delay = BACK_OFF_LEAST;
-	else if (2 * w->delay < BACK_OFF_MOST)
+		w->delay = BACK_OFF_MIN;
+	else if (2 * w->delay < BACK_OFF_MAX)
 		w->delay *= 2;
 	else
-		w->delay = BACK_OFF_MOST;
+		w->delay = BACK_OFF_MAX;
 	reap_worker(p, &w->is, status, w->delay);
 	w->is.pid = 0;
 	w->start_at = now + w->delay;
@@ -554,7 +554,7 @@ drain_workers(struct pool *p)
 				signal_workers(p, SIGKILL);
 				if (!p->killed)
 					p->killed = p->alive;
-				left = BACK_OFF_LEAST;
+				left = BACK_OFF_MIN;
 			}
 		}
 		handle_signal(p, wait_signal(p, min_wait(left, run_tick(p))));

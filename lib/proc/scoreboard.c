@@ -304,7 +304,7 @@ change_state(struct scoreboard *s, enum scoreboard_state to)
 
 /* Text that does not fit is cut. */
 static void
-copy_text(char *to, const char *from, size_t size)
+copy_truncated(char *to, const char *from, size_t size)
 {
 	const size_t n = strnlen(from, size - 1);
 
@@ -336,7 +336,7 @@ scoreboard_serve(struct scoreboard *s, const char *client,
 		return;
 	slot = slot_of(s, (unsigned)s->mine);
 	memcpy(key_of(s, (unsigned)s->mine), key, SCOREBOARD_KEY);
-	copy_text(slot->client, client, sizeof slot->client);
+	copy_truncated(slot->client, client, sizeof slot->client);
 	atomic_store(&slot->since, (long long)time(NULL));
 	scoreboard_note(s, "", 0, 0, 0);
 	change_state(s, SLOT_BUSY);
@@ -351,7 +351,7 @@ scoreboard_note(struct scoreboard *s, const char *phase, long long bytes,
 	if (!s->board || s->mine < 0)
 		return;
 	slot = slot_of(s, (unsigned)s->mine);
-	copy_text(slot->phase, phase, sizeof slot->phase);
+	copy_truncated(slot->phase, phase, sizeof slot->phase);
 	atomic_store_explicit(&slot->bytes, bytes, memory_order_relaxed);
 	atomic_store_explicit(&slot->done, done, memory_order_relaxed);
 	atomic_store_explicit(&slot->errors, errors, memory_order_relaxed);
