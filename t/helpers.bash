@@ -1,20 +1,20 @@
-# What the tests share.  A test speaks to a server on a pipe with say, or on a
-# socket, octet by octet, with talk; both leave the lines of the replies in
-# lines[] and the codes of the replies in $codes.  A test of the daemon starts
-# it with serve.  Each test has a directory of its own; whatever was started
-# in it is gone when the test is.
+# Functions that the tests share.  A test sends lines to a server on a pipe with
+# say, or exact bytes to one on a socket with talk; both set lines[] to the lines
+# of the replies and $codes to their codes.  A test of the daemon starts it with
+# serve.  Each test has a directory of its own, and all processes that it started
+# are ended after it.
 
 bats_require_minimum_version 1.5.0
 
 setup() {
 	cd "${SUITE_TREE:-$BATS_TEST_DIRNAME/..}" || return
 	tmp=$BATS_TEST_TMPDIR
-	dir=$tmp/Maildir	# what --maildir is given
-	log=$tmp/log		# what the server said on standard error
+	dir=$tmp/Maildir	# the argument of --maildir
+	log=$tmp/log		# standard error of the server
 	options=()		# more options for the server
 	environment=()		# NAME=value for the server
 	via=-s			# how talk connects: see t/smtpc.c
-	user=() nobody=()	# as root --user must be given
+	user=() nobody=()	# root must give --user
 	if ((EUID == 0)); then
 		user=(--user root)
 		nobody=(--user nobody)
@@ -34,7 +34,7 @@ teardown() {
 	done
 	[[ -z $master ]] || end_daemon
 	[[ -z ${elsewhere:-} ]] || rm -rf "$elsewhere"
-	# shown only where the test failed
+	# shown only if the test failed
 	echo "--- log"
 	head -n 50 "$log"
 }
@@ -45,17 +45,17 @@ command_line() {
 	    "${user[@]}" "${options[@]}")
 }
 
-# take_replies FILE: lines[] and $codes from the lines of replies there.  (No
-# loop: bats traces each command, which makes long ones slow.)
+# take_replies FILE: set lines[] and $codes from a file of replies.  (No loop:
+# bats traces each command, which makes loops slow.)
 take_replies() {
 	mapfile -t lines <"$1"
 	codes=$(sed -n 's/^\([0-9]*\) .*/\1/p' "$1" | paste -sd ' ')
 	sed 's/^/S: /' "$1"
 }
 
-# read_replies FILE: take the server's octets apart; every line must be a
-# line of a reply, ended by CR LF and at most 512 octets long with it (RFC
-# 5321 4.2, 4.5.3.1.5).
+# read_replies FILE: check and read replies.  Every line must be a line of a
+# reply, end with CR LF and have at most 512 bytes with it (RFC 5321 4.2,
+# 4.5.3.1.5).
 read_replies() {
 	tr -d '\r' <"$1" >"$tmp/lines"
 	take_replies "$tmp/lines"
@@ -64,12 +64,12 @@ read_replies() {
 	[[ ! -s $1 || -z $(tail -c 1 "$1") ]]
 }
 
-# feed FILE: give a server the octets of FILE through a pipe
+# feed FILE: send the bytes of FILE to a server through a pipe
 feed() {
 	local cmd
 	command_line
 	echo "\$ ${cmd[*]}"
-	# shellcheck disable=SC2002 # it is to be a pipe
+	# shellcheck disable=SC2002 # it must be a pipe
 	cat "$1" 2>/dev/null | timeout 60 "${cmd[@]}" 2>>"$log" |
 	    cat >"$tmp/replies"
 	status=${PIPESTATUS[1]}
@@ -86,7 +86,7 @@ say() {
 	feed "$tmp/dialogue"
 }
 
-# talk ACTION...: carry out the actions of t/smtpc with a server of its own
+# talk ACTION...: run the actions of t/smtpc with a new server
 talk() {
 	local cmd
 	command_line
@@ -96,8 +96,8 @@ talk() {
 	collect
 }
 
-# dial ADDRESS ACTION...: the same with a server that listens there; options
-# for t/smtpc may stand before the address
+# dial ADDRESS ACTION...: the same with the server that listens there; options
+# of t/smtpc may precede the address
 dial() {
 	local args=()
 	while [[ $1 == -* ]]; do
@@ -109,14 +109,14 @@ dial() {
 	collect
 }
 
-# collect: the output of t/smtpc, which has checked the lines itself
+# collect: read the output of t/smtpc, which has checked the lines
 collect() {
 	take_replies "$tmp/replies"
 	((status == 0)) || echo "smtpc: status $status"
 	((status == 0))
 }
 
-# what most dialogues begin with, and the codes of the replies so far
+# the beginning of most dialogues, and the codes of its replies
 hello=('HELO c.example')
 to_bob=('HELO c.example' 'MAIL FROM:<alice@c.example>'
     'RCPT TO:<bob@mx.example>')
@@ -127,16 +127,16 @@ data_bob=(reply say:'HELO c.example' reply:250
     say:'RCPT TO:<bob@mx.example>' reply:250 say:DATA reply:354)
 export hello to_bob to_bob_codes data_bob
 
-# for run: wait for the server to wait
+# for run: wait until the server waits
 asleep='t/until grep -q "^[^)]*) S" /proc/$SMTPC_PID/stat'
 
-# deliver LINE...: send bob a message of these lines, dots stuffed already
+# deliver LINE...: send a message of these lines, with stuffed dots, to bob
 deliver() {
 	say "${to_bob[@]}" DATA "$@" . QUIT || return
 	[[ $codes == '220 250 250 250 354 250 221' ]]
 }
 
-# kept [MAILDIR]: the number of messages in new/
+# kept [MAILDIR]: print the number of messages in new/
 kept() {
 	local list
 	list=$(find "${1:-$dir}/new" -mindepth 1) || return
@@ -147,7 +147,7 @@ kept() {
 	fi
 }
 
-# keeps N [MAILDIR]: there are N messages in new/ and nothing in tmp/
+# keeps N [MAILDIR]: there are N messages in new/, and tmp/ is empty
 keeps() {
 	local n left
 	n=$(kept "${2:-$dir}") || return
@@ -156,7 +156,7 @@ keeps() {
 	[[ $n == "$1" && -z $left ]]
 }
 
-# message [MAILDIR]: the path of the only message
+# message [MAILDIR]: print the path of the only message
 # shellcheck disable=SC2120 # in helpers alone
 message() {
 	local files=("${1:-$dir}"/new/*)
@@ -164,7 +164,7 @@ message() {
 	printf '%s\n' "${files[0]}"
 }
 
-# stored FILE [MESSAGE]: the message is our header and the octets of FILE
+# stored FILE [MESSAGE]: the message is our header followed by the bytes of FILE
 stored() {
 	local file=${2:-} size
 	[[ $file ]] || file=$(message "$dir") || return
@@ -175,7 +175,7 @@ stored() {
 	lacks -Evn $'^(Return-Path|Delivered-To|Received): |^[ \t]' "$tmp/trace"
 }
 
-# header NAME [MESSAGE]: the values of a field above the message, unfolded
+# header NAME [MESSAGE]: print the values of a header field, unfolded
 header() {
 	local file=${2:-}
 	[[ $file ]] || file=$(message "$dir") || return
@@ -183,19 +183,20 @@ header() {
 	    -e P -e D | sed -n "s/^$1: //p"
 }
 
-# lacks GREP-ARGUMENTS...: grep finds nothing, and nothing goes wrong
+# lacks GREP-ARGUMENTS...: grep finds nothing, and has no error
 lacks() {
 	local rc=0
 	grep "$@" || rc=$?
 	((rc == 1))
 }
 
-# events NAME: the lines of the log about an event
+# events NAME: print the log lines of an event
 events() {
 	grep -E "(^| )event=$1( |\$)" "$log"
 }
 
-# shim RULES: break calls of libc as t/fail.c says, once armed (and armed now)
+# shim RULES: make calls of libc fail by the rules of t/fail.c while armed, which
+# it is from now on
 shim() {
 	printf 1 >"$tmp/armed"
 	environment=(LD_PRELOAD="$PWD/t/fail.so" FAIL="$1"
@@ -212,7 +213,7 @@ disarm() {
 	printf 0 1<>"$tmp/armed"
 }
 
-# failed NAME [KIND]: the shim did fail a call
+# failed NAME [KIND]: the shim made a call fail
 failed() {
 	grep -q "^$1 ${2:-}" "$tmp/failed"
 }
@@ -223,7 +224,7 @@ pause() {
 	read -rt 0.02 <>"$tmp/never" || true
 }
 
-# eventually COMMAND...: wait for it to succeed, a minute at most
+# eventually COMMAND...: wait until it succeeds, for at most a minute
 eventually() {
 	local end=$((SECONDS + 60))
 	until "$@"; do
@@ -235,7 +236,7 @@ eventually() {
 	done
 }
 
-# gone PID...: these have ended (and wait to be reaped at most)
+# gone PID...: these processes have ended, or are zombies
 gone() {
 	local pid stat
 	for pid; do
@@ -244,8 +245,8 @@ gone() {
 	done
 }
 
-# started PID: when it was, which no process that has its number later shares;
-# nothing where it is gone
+# started PID: print its start time, by which it differs from a later process
+# with the same number; nothing if it is gone
 started() {
 	local stat
 	{ read -r stat </proc/"$1"/stat; } 2>/dev/null || return 0
@@ -253,7 +254,7 @@ started() {
 	echo "${stat[19]}"
 }
 
-# stray PID...: what is left of these when the test ends is killed
+# stray PID...: kill these when the test ends, if they still run
 stray() {
 	local pid
 	for pid; do
@@ -261,7 +262,7 @@ stray() {
 	done
 }
 
-# children PID: its children that have not ended, a line each
+# children PID: print its children that have not ended, one per line
 children() {
 	local pid stat pids=()
 	if [[ -r /proc/$1/task/$1/children ]]; then
@@ -279,8 +280,8 @@ children() {
 	done
 }
 
-# running DIR: the processes of a server that have a file below DIR open, their
-# log perhaps, a line each
+# running DIR: print the processes of smtpd that have a file below DIR open, such
+# as their log, one per line
 running() {
 	find /proc/[0-9]*/fd -lname "$1/*" 2>/dev/null | cut -d/ -f3 | sort -u |
 	    while read -r pid; do
@@ -288,8 +289,8 @@ running() {
 	    done
 }
 
-# serve OPTION...: start a daemon; addr[] becomes what it listens on and
-# $master its pid.  It runs as nobody where we are root.
+# serve OPTION...: start a daemon, and set addr[] to its addresses and $master to
+# its pid.  If we are root it runs as nobody.
 serve() {
 	mkfifo "$tmp/ready"
 	env "${environment[@]}" ./smtpd -m "$dir" -H mx.example \
@@ -297,13 +298,13 @@ serve() {
 	    5>"$tmp/ready" 2>>"$log" >"$tmp/stdout" </dev/null 3>&- 4>&- &
 	master=$!
 	mapfile -t addr < <(timeout 60 cat "$tmp/ready")
-	wait $! || return	# it was closed: nobody holds it any longer
+	wait $! || return	# all processes have closed it
 	rm "$tmp/ready"
 	echo "listening on ${addr[*]}"
 	((${#addr[@]} > 0))
 }
 
-# end_daemon: no daemon and no worker survives a test, whatever it did
+# end_daemon: end the daemon and its workers, by force if necessary
 end_daemon() {
 	local pids pid
 	mapfile -t pids < <(children "$master")
@@ -319,7 +320,7 @@ end_daemon() {
 	master=''
 }
 
-# users NAME...: their Maildirs, and dir= the template for them
+# users NAME...: create a Maildir for each, and set dir to their template
 users() {
 	local name
 	base=$tmp/mail
@@ -329,7 +330,7 @@ users() {
 	done
 }
 
-# hook NAME: an executable script from standard input, $tmp/NAME
+# hook NAME: create an executable script $tmp/NAME from standard input
 hook() {
 	{
 		printf '#!/bin/sh\ntmp=%s\n' "$tmp"
@@ -338,7 +339,8 @@ hook() {
 	chmod 755 "$tmp/$1"
 }
 
-# manage ADDRESS: what the service manager at ADDRESS is told goes to $told
+# manage ADDRESS: start a service manager at ADDRESS, which writes what it
+# receives to $told
 manage() {
 	told=$tmp/told
 	: >"$told"
@@ -349,25 +351,25 @@ manage() {
 	eventually bound "$1"
 }
 
-# bound ADDRESS: somebody has bound a Unix socket there
+# bound ADDRESS: a Unix socket is bound to this address
 bound() {
 	grep -Fq " $1" /proc/net/unix
 }
 
-# hold: with the options of holding[], HELO has its reply once there is $tmp/go;
-# a client that idles while others wait would be sent away
+# hold: with the options of holding[], HELO gets its reply when $tmp/go exists; an
+# idle client would be dropped under pressure
 hold() {
 	echo 'until [ -e "$tmp/go" ]; do sleep 0.02; done' | hook hold
 	holding=(--user "$(id -un)" --on-hello "$tmp/hold")
 }
 
-# given FILE LINE...: the file holds these lines
+# given FILE LINE...: the file has exactly these lines
 given() {
 	printf '%s\n' "${@:2}" | diff - "$1"
 }
 
-# is_client VALUE...: a hook, whose environment is in $tmp/env, was told these
-# values of $told, "-" being none
+# is_client VALUE...: a hook, whose environment is in $tmp/env, got these values
+# of the variables in $told; "-" means unset
 is_client() {
 	local name value got=()
 	for name in "${told[@]}"; do
