@@ -294,9 +294,10 @@ example() {
 adapt() {
 	local line=$1
 	line=${line//\/srv\//"$tmp/srv/"}
-	line=$(sed -E 's/(--user|-iu|-o) smtpd/\1 nobody/g' <<<"$line")
+	line=$(sed -E 's/(--user|-i?u|-o) smtpd/\1 nobody/g' <<<"$line")
 	((EUID == 0)) || line=${line//--user nobody/}
 	((EUID == 0)) || line=${line//-iu nobody/-i}
+	((EUID == 0)) || line=${line//-u nobody/}
 	((EUID == 0)) || line=${line//-o nobody/}
 	if [[ $line == smtpd\ *' --listen '* ]]; then
 		line=$(sed -E 's/ --listen [^ ]+/ --listen 127.0.0.1:0/' <<<"$line")
@@ -373,6 +374,52 @@ offer() {
 	    reply:250 say:"RCPT TO:<postmaster>" reply:250 say:DATA reply:354 \
 	    say:x say:. reply:250 say:QUIT reply:221 eof exit:0
 	keeps 1 "$tmp/srv/mail"
+}
+
+# one_line N: the Nth one-line example of smtpd(8), adapted, and kept away
+# from /run
+one_line() {
+	local line
+	line=$(section EXAMPLES | sed -n 's/^\.Dl # //p' | sed -n "$1p")
+	line=${line//\/run\//"$tmp/"}
+	adapt "$line"
+}
+
+@test "each one-line example of smtpd(8) does what it says" {
+	local line
+	mkdir -p "$tmp/srv/mail/alice"
+	((EUID != 0)) || chown -R nobody "$tmp/srv/mail"
+	(($(section EXAMPLES | grep -c '^\.Dl # smtpd') == 6))
+	start "$(one_line 1)"
+	offer 250 you@anywhere.example
+	keeps 1 "$tmp/Maildir"
+	end_daemon
+	rm "$tmp/ready"
+	start "$(one_line 2)"
+	offer '550 5.7.1' you@example.com
+	offer 250 you@example.net
+	keeps 1 "$tmp/srv/mail/all"
+	end_daemon
+	rm "$tmp/ready"
+	line=$(one_line 3)
+	(cd "$tmp" && eval "$line" 5>/dev/null) >"$tmp/said"
+	grep -qw 'RCPT' "$tmp/said"
+	start "$(one_line 4)"
+	offer '550 5.1.1' bob@example.org
+	offer 250 alice@example.org
+	keeps 1 "$tmp/srv/mail/alice"
+	end_daemon
+	rm "$tmp/ready"
+	start "$(one_line 5)"
+	offer 250 you@example.org
+	end_daemon
+	rm "$tmp/ready"
+	start "$(one_line 6)"
+	dial "$tmp/smtpd.lmtp" reply:220 say:'LHLO c.example' reply:250 \
+	    say:'MAIL FROM:<a@c.example>' reply:250 \
+	    say:'RCPT TO:<you@example.org>' reply:250 say:DATA reply:354 \
+	    say:x say:. reply:250 say:QUIT reply:221 eof
+	keeps 2 "$tmp/srv/mail/all"
 }
 
 # readme PATTERN: the only line of code of the README that matches
