@@ -10,15 +10,16 @@
 void *
 memory_grow(void *array, size_t *n, size_t size)
 {
-	char *base;
+	char *base, *more;
 
 	/* a pointer to a struct must not be read as a char pointer */
 	memcpy(&base, array, sizeof base);
 	if ((*n & (*n - 1)) == 0) {	/* a power of two: full */
-		base = realloc(base, (*n ? 2 * *n : 1) * size);
-		if (!base)
+		more = realloc(base, (*n ? 2 * *n : 1) * size);
+		if (!more)
 			return NULL;
-		memcpy(array, &base, sizeof base);
+		memcpy(array, &more, sizeof more);
+		base = more;
 	}
 	return base + (*n)++ * size;
 }
