@@ -33,18 +33,16 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 # by layer, the topmost first; what a line lists may call what is below it
 SERVER = explain failure handover inetd page rehearse restart service settings \
 	show sockets startup status worker
-SMTP = auth client connect data dsn dsn_report fields hello hook_env hooks \
-	journal mail parameters session starttls transcript xclient
-MAIL = delivery header maildir recipients report store trace
+SMTP = auth client connect data dsn dsn_report fields foreign hello hook_env \
+	hooks journal mail parameters session starttls transcript xclient
+MAIL = delivery header maildir received recipients report store trace
 LIB = clock file log memory option path
 TEXT = address base64 idna line param reply utf8 verdict words xtext
-NET = activation listener net notify proxy resolve stream tls
+NET = activation listener net notify progress proxy resolve stream tls
 PROC = confine descriptors environment hook pool process scoreboard title user
 OBJECTS = smtpd.o $(SERVER:%=server/%.o) proto.o $(SMTP:%=smtp/%.o) envelope.o \
 	$(MAIL:%=mail/%.o) $(LIB:%=lib/%.o) $(TEXT:%=lib/text/%.o) \
 	$(NET:%=lib/net/%.o) $(PROC:%=lib/proc/%.o)
-EXAMPLES = contrib/*/*.conf contrib/*/*.cfg contrib/inetd/tcpserver \
-	contrib/systemd/*.s*[et] contrib/systemd/*/*
 all: smtpd
 
 include t/tools.mk
@@ -107,51 +105,10 @@ objects:
 
 # A user who can't read a program can't trace its processes, not even between
 # exec and the call by which they forbid it: hence mode 711.
-# Installed files name the directories where they are; no unit is enabled
-PLACES = -e 's|/usr/local/sbin/|$(SBINDIR)/|g' \
-	-e 's|/usr/local/libexec/smtpd|$(HOOKDIR)|g' \
-	-e 's|/usr/local/lib/systemd/system|$(UNITDIR)|g' \
-	-e 's|/usr/local/share/doc/smtpd|$(DOCDIR)|g'
-install: smtpd
-	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(HOOKDIR) \
-	    $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
-	    $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR) \
-	    $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
-	install -m 711 smtpd $(DESTDIR)$(SBINDIR)/smtpd
-	install -m 755 contrib/hooks/* $(DESTDIR)$(HOOKDIR)
-	install -m 644 contrib/completion/smtpd $(DESTDIR)$(BASHDIR)
-	install -m 644 contrib/completion/_smtpd $(DESTDIR)$(ZSHDIR)
-	for file in README.md CHANGELOG.md SECURITY.md LICENSE $(EXAMPLES); do \
-	    to=$(DESTDIR)$(DOCDIR)/$$file && mkdir -p $${to%/*} && \
-	    sed $(PLACES) $$file >$$to && chmod 644 $$to || exit; done
-	for page in man/*.[578]; do \
-	    to=$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} && \
-	    sed $(PLACES) $$page >$$to && chmod 644 $$to || exit; done
-	install -m 644 $(DESTDIR)$(DOCDIR)/contrib/systemd/smtpd.s*[et] \
-	    $(DESTDIR)$(UNITDIR)
-	install -m 644 contrib/systemd/sysusers.conf \
-	    $(DESTDIR)$(SYSUSERSDIR)/smtpd.conf
-	test ! -x contrib/tls/smtpd-tls || $(MAKE) install-tls
-
-uninstall:
-	for hook in contrib/hooks/*; do \
-	    rm -f $(DESTDIR)$(HOOKDIR)/$${hook##*/}; done
-	for page in man/*.[578]; do \
-	    rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
-	rm -f $(DESTDIR)$(SBINDIR)/smtpd $(DESTDIR)$(SBINDIR)/smtpd-tls \
-	    $(DESTDIR)$(MANDIR)/man8/smtpd-tls.8 \
-	    $(DESTDIR)$(UNITDIR)/smtpd.service \
-	    $(DESTDIR)$(UNITDIR)/smtpd.socket \
-	    $(DESTDIR)$(SYSUSERSDIR)/smtpd.conf \
-	    $(DESTDIR)$(BASHDIR)/smtpd $(DESTDIR)$(ZSHDIR)/_smtpd
-	rm -rf $(DESTDIR)$(DOCDIR)
-	rmdir $(DESTDIR)$(HOOKDIR) 2>/dev/null || true
-
 clean:
 	rm -f smtpd smtpd-static $(OBJECTS) $(OBJECTS:.o=.d) $(TOOLS) contrib/tls/smtpd-tls \
 	    smtpd-*.tar.gz smtpd_*.deb
 	rm -rf t/fuzz/build html
 
 .PHONY: all tools check check-real check-cross failures torture sanitize \
-	valgrind coverage fuzz bench bench-all lint format objects install \
-	uninstall clean
+	valgrind coverage fuzz bench bench-all lint format objects clean

@@ -8,11 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "envelope.h"
-#include "lib/clock.h"
 #include "mail/delivery.h"
 #include "mail/header.h"
 #include "mail/recipients.h"
@@ -108,31 +106,6 @@ check_field_for_loop(void *ctx, const char *field)
 	recipients_check_field(b->to, field, b->mail->info.hostname);
 }
 
-/* RFC 5321 4.4 */
-static void
-write_received(const struct basic *b, struct outfile *out)
-{
-	const struct mail_info *m = &b->mail->info;
-	char date[CLOCK_DATE_MAX];
-
-	outfile_printf(out, "Received: from %s", m->helo);
-	if (*m->client)
-		outfile_printf(out, " (%s%s[%s%s])", m->name,
-		    *m->name ? " " : "",
-		    strchr(m->client, ':') ? "IPv6:" : "", m->client);
-	outfile_printf(out, "\n\tby %s with %s", m->hostname, m->protocol);
-	if (*m->tls->protocol)
-		outfile_printf(out, " (%s%s%s)\n\t", m->tls->protocol,
-		    *m->tls->cipher ? " " : "", m->tls->cipher);
-	else
-		outfile_printf(out, " ");
-	outfile_printf(out, "id %s", m->id);
-	if (b->to->distinct == 1)
-		outfile_printf(out, "\n\tfor <%s>", b->to->all[0].mailbox);
-	clock_date(date, time(NULL));
-	outfile_printf(out, "; %s\n", date);
-}
-
 /*
  * Write Delivered-To between Return-Path and our Received (RFC 5321 4.4).  A
  * copy in a recipient's Maildir names the recipients of that Maildir; a copy
@@ -180,7 +153,7 @@ begin_data(struct envelope *e)
 	outfile_printf(&d->out, "Return-Path: <%s>\n", b->mail->info.sender);
 	d->own_offset = d->out.size;
 	write_delivered_to(b, d->n == 1 ? d->copies : NULL, &d->out);
-	write_received(b, &d->out);
+	received_write(&b->mail->info, &d->out);
 	b->n_headers = strlen(b->mail->info.headers);
 	outfile_put(&d->out, b->mail->info.headers, b->n_headers);
 	return reply_none();

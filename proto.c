@@ -12,6 +12,7 @@
 #include "smtp/connect.h"
 #include "smtp/data.h"
 #include "smtp/dsn_report.h"
+#include "smtp/foreign.h"
 #include "smtp/hello.h"
 #include "smtp/hooks.h"
 #include "smtp/journal.h"
@@ -29,9 +30,6 @@ enum {
 
 #define IN(phase) (1u << (phase))
 #define ANY (~0u)
-
-static const char not_smtp[] =
-    "4.7.0 Not an SMTP command, closing connection";
 
 struct command {
 	const char *verb;
@@ -96,14 +94,6 @@ cmd_help(struct session *s, const char *arg)
 	    "LHLO" : "EHLO HELO");
 }
 
-/* The client uses another protocol, or sends a message as commands. */
-static struct reply
-cmd_foreign(struct session *s, const char *arg)
-{
-	(void)s, (void)arg;
-	return reply_make(421, "%s", not_smtp);
-}
-
 /* A colon in place of the space is a typing error, not another protocol. */
 static struct reply
 cmd_mistyped(struct session *s, const char *arg)
@@ -111,23 +101,6 @@ cmd_mistyped(struct session *s, const char *arg)
 	(void)s, (void)arg;
 	return reply_make(501, "5.5.4 A space must follow the command, as in "
 	    "MAIL FROM:<address>");
-}
-
-/*
- * A PROXY header from a proxy that is not configured.  To go on would treat
- * its clients as the proxy itself.
- */
-static struct reply
-cmd_proxy(struct session *s, const char *arg)
-{
-	struct log_line l;
-
-	(void)arg;
-	journal_begin(s, &l, LEVEL_WARNING, "proxy-unexpected");
-	log_str(&l, "error", "PROXY header from a client that is not in "
-	    "--proxy-from");
-	log_end(&l);
-	return reply_make(421, "4.3.5 PROXY header not expected");
 }
 
 /* The client that XCLIENT describes gets a new banner. */
@@ -163,7 +136,7 @@ static const struct command commands[] = {
 
 static const struct command unknown = { "?", NULL, 0, OPT_ARG, 0 };
 static const struct command foreign = {
-	"foreign", cmd_foreign, ANY, OPT_ARG, 0
+	"foreign", foreign_command, ANY, OPT_ARG, 0
 };
 
 static const struct command mistyped = {
@@ -171,7 +144,7 @@ static const struct command mistyped = {
 };
 
 static const struct command proxy_header = {
-	"PROXY", cmd_proxy, ANY, OPT_ARG, 0
+	"PROXY", foreign_proxy, ANY, OPT_ARG, 0
 };
 
 static bool
@@ -199,27 +172,6 @@ is_mistyped(const char *line, size_t len)
 	return false;
 }
 
-/*
- * Is it an HTTP method, or a field of the header of HTTP or a message?  Or does
- * the client begin with a punctuation character, as Redis and JSON do?  A dot
- * is not meant: it follows a DATA that was refused.
- */
-static bool
-is_foreign_command(const struct session *s, const char *line, size_t len)
-{
-	static const char *const methods[] = {
-		"GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH",
-		"TRACE", "CONNECT", "PRI",
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof methods / sizeof *methods; i++)
-		if (is_word(methods[i], line, len))
-			return true;
-	return len && (memchr(line, ':', len) || (s->phase == PHASE_NEW &&
-	    strchr("!\"#$%&'()*+-/0123456789<=>@[\\]^`{|}~", *line)));
-}
-
 static const struct command *
 find_command(const struct session *s, const char *line, size_t len)
 {
@@ -236,7 +188,8 @@ find_command(const struct session *s, const char *line, size_t len)
 		return &proxy_header;
 	if (is_mistyped(line, len))
 		return &mistyped;
-	return is_foreign_command(s, line, len) ? &foreign : &unknown;
+	return foreign_is_command(line, len,
+	    s->phase == PHASE_NEW) ? &foreign : &unknown;
 }
 
 /* With --require-tls few commands are allowed before STARTTLS (RFC 3207 4). */
@@ -245,7 +198,7 @@ is_denied_before_tls(const struct session *s, const struct command *c)
 {
 	return session_must_encrypt(s) && c->run != starttls_command &&
 	    c->run != hello_ehlo && c->run != cmd_noop && c->run != cmd_quit &&
-	    c->run != cmd_foreign && c->run != cmd_proxy;
+	    c->run != foreign_command && c->run != foreign_proxy;
 }
 
 static struct reply
@@ -347,7 +300,7 @@ log_refused_line(struct session *s, const struct command *c, const char *line,
 {
 	char length[32];
 
-	if (c->run == cmd_proxy)	/* logged already */
+	if (c->run == foreign_proxy)	/* logged already */
 		return;
 	if (c->run == auth_command || c->run == data_command ||
 	    (r->code < 500 && c->run != rcpt_command)) {
@@ -503,10 +456,10 @@ handle_line(struct session *s, enum line_status status, char *line)
 	case LINE_MALFORMED:
 		if (s->phase == PHASE_NEW && s->reader.octets == 1 &&
 		    s->tally.errors == 0)	/* maybe a TLS handshake */
-			return end_session(s, line, not_smtp);
+			return end_session(s, line, foreign_reply);
 		if (is_proxy_v2_header(s)) {
 			parse_command(s, line, &arg);
-			return cmd_proxy(s, arg);
+			return foreign_proxy(s, arg);
 		}
 		return refuse_line(s, line, status);
 	case LINE_LONG:

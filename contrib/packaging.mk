@@ -1,4 +1,4 @@
-# For packagers, and for the helper of --tls; the Makefile above includes it.
+# Installation, packages and the helper of --tls; the Makefile above includes it.
 
 # smtpd-tls starts faster with OpenSSL linked in, but must be rebuilt for each
 # fix of OpenSSL: make tls TLS_LIBS='-Wl,-Bstatic -lssl -lcrypto -Wl,-Bdynamic'
@@ -55,4 +55,46 @@ html:
 	    $$page >$$page.html || exit; done
 	rm html/*.[578]
 
-.PHONY: tls install-tls dist deb static html
+EXAMPLES = contrib/*/*.conf contrib/*/*.cfg contrib/inetd/tcpserver \
+	contrib/systemd/*.s*[et] contrib/systemd/*/*
+# Installed files name the directories where they are; no unit is enabled
+PLACES = -e 's|/usr/local/sbin/|$(SBINDIR)/|g' \
+	-e 's|/usr/local/libexec/smtpd|$(HOOKDIR)|g' \
+	-e 's|/usr/local/lib/systemd/system|$(UNITDIR)|g' \
+	-e 's|/usr/local/share/doc/smtpd|$(DOCDIR)|g'
+install: smtpd
+	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(HOOKDIR) \
+	    $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
+	    $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR) \
+	    $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
+	install -m 711 smtpd $(DESTDIR)$(SBINDIR)/smtpd
+	install -m 755 contrib/hooks/* $(DESTDIR)$(HOOKDIR)
+	install -m 644 contrib/completion/smtpd $(DESTDIR)$(BASHDIR)
+	install -m 644 contrib/completion/_smtpd $(DESTDIR)$(ZSHDIR)
+	for file in README.md CHANGELOG.md SECURITY.md LICENSE $(EXAMPLES); do \
+	    to=$(DESTDIR)$(DOCDIR)/$$file && mkdir -p $${to%/*} && \
+	    sed $(PLACES) $$file >$$to && chmod 644 $$to || exit; done
+	for page in man/*.[578]; do \
+	    to=$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} && \
+	    sed $(PLACES) $$page >$$to && chmod 644 $$to || exit; done
+	install -m 644 $(DESTDIR)$(DOCDIR)/contrib/systemd/smtpd.s*[et] \
+	    $(DESTDIR)$(UNITDIR)
+	install -m 644 contrib/systemd/sysusers.conf \
+	    $(DESTDIR)$(SYSUSERSDIR)/smtpd.conf
+	test ! -x contrib/tls/smtpd-tls || $(MAKE) install-tls
+
+uninstall:
+	for hook in contrib/hooks/*; do \
+	    rm -f $(DESTDIR)$(HOOKDIR)/$${hook##*/}; done
+	for page in man/*.[578]; do \
+	    rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+	rm -f $(DESTDIR)$(SBINDIR)/smtpd $(DESTDIR)$(SBINDIR)/smtpd-tls \
+	    $(DESTDIR)$(MANDIR)/man8/smtpd-tls.8 \
+	    $(DESTDIR)$(UNITDIR)/smtpd.service \
+	    $(DESTDIR)$(UNITDIR)/smtpd.socket \
+	    $(DESTDIR)$(SYSUSERSDIR)/smtpd.conf \
+	    $(DESTDIR)$(BASHDIR)/smtpd $(DESTDIR)$(ZSHDIR)/_smtpd
+	rm -rf $(DESTDIR)$(DOCDIR)
+	rmdir $(DESTDIR)$(HOOKDIR) 2>/dev/null || true
+
+.PHONY: install uninstall tls install-tls dist deb static html

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "lib/clock.h"
+#include "lib/net/progress.h"
 #include "lib/text/param.h"
 #include "smtp/data.h"
 #include "smtp/hooks.h"
@@ -205,9 +206,9 @@ close_envelope(struct session *s)
 		s->txn.envelope = NULL;
 	}
 	s->txn.dot_deadline = 0;
-	stream_add_progress(s->stream, clock_ms() - now);
+	progress_add(s->stream, clock_ms() - now);
 	if (!reply_refuses(&r)) {
-		stream_note_progress(s->stream);
+		progress_note(s->stream);
 		journal_message(s, s->txn.data.octets);
 	}
 	return r;

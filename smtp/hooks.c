@@ -2,11 +2,13 @@
  * Hooks: which commands run at an event, and what their exit changes.  A hook
  * can't accept what a limit or the policy of the options has refused.
  */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "lib/clock.h"
+#include "lib/net/progress.h"
 #include "lib/text/verdict.h"
 #include "smtp/hooks.h"
 #include "smtp/journal.h"
@@ -263,7 +265,7 @@ check_client_pressure(void *ctx)
 {
 	const struct session *s = ctx;
 
-	return stream_check_pressure(s->stream);
+	return progress_check(s->stream, LLONG_MAX);
 }
 
 /* Set what all hooks of an event have in common, and send pending replies. */

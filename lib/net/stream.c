@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/net/progress.h"
 #include "lib/net/stream.h"
 
 enum {
@@ -21,9 +22,6 @@ enum {
 	PATIENCE = 2 * 1000,		/* ms for a command line, or a reply */
 	DATA_PATIENCE = 5 * 1000,	/* ms of silence in the data, and
 					   before min_rate counts */
-	PROGRESS_TIME = 10 * 1000,	/* ms without an accepted message */
-	DATA_PER_MS = 16,		/* bytes of data that count as 1 ms */
-	RECHECK_TIME = 1000,		/* ms until the next check */
 	LINGER_TIME = 1000,		/* ms */
 	LINGER_BYTES = 4 * 1024 * 1024,
 };
@@ -91,89 +89,6 @@ end_stream(struct stream *s, enum stream_state why)
 	return false;
 }
 
-static bool
-is_under_pressure(const struct stream *s)
-{
-	const struct stream_limits *l = s->limits;
-	struct pollfd pressure = { .fd = l->pressure_fd, .events = POLLIN };
-
-	return !*l->stop && poll(&pressure, 1, 0) > 0 &&
-	    l->is_under_pressure(l->ctx, false);
-}
-
-void
-stream_note_progress(struct stream *s)
-{
-	s->progress_at = clock_ms();
-}
-
-void
-stream_add_progress(struct stream *s, long long ms)
-{
-	const long long now = clock_ms();
-
-	s->progress_at = s->progress_at + ms < now ? s->progress_at + ms : now;
-}
-
-/* Has the client made no progress for too long, should there be pressure? */
-static bool
-is_overdue(const struct stream *s)
-{
-	return s->limits->pressure_fd >= 0 &&
-	    clock_ms() >= s->progress_at + PROGRESS_TIME;
-}
-
-/*
- * When to disconnect a client without progress.  Clients that have been overdue
- * for longer go sooner, and as soon as enough have gone the others stay.
- */
-static long long
-compute_progress_deadline(const struct stream *s, long long now)
-{
-	const long long idle = now - s->progress_at;
-
-	return idle < PROGRESS_TIME ? s->progress_at + PROGRESS_TIME :
-	    s->pressure_since + RECHECK_TIME * PROGRESS_TIME / idle;
-}
-
-/*
- * Check whether the client must be disconnected, which it is, under pressure,
- * at the time `patient` or at its progress deadline.  Returns as
- * stream_check_pressure().
- */
-static long long
-check_pressure(struct stream *s, long long patient)
-{
-	const struct stream_limits *l = s->limits;
-	struct pollfd pressure = { .fd = l->pressure_fd, .events = POLLIN };
-	const long long now = clock_ms();
-	long long at;
-
-	if (*l->stop || poll(&pressure, 1, 0) <= 0) {
-		s->pressure_since = 0;
-		return 0;
-	}
-	if (!s->pressure_since)
-		s->pressure_since = now;
-	at = compute_progress_deadline(s, now);
-	if (patient < at)
-		at = patient;
-	if (at > now)
-		return at;
-	if (l->is_under_pressure(l->ctx, true)) {
-		end_stream(s, STREAM_PRESSURE);
-		return -1;
-	}
-	s->pressure_since = 0;
-	return now + RECHECK_TIME;
-}
-
-long long
-stream_check_pressure(struct stream *s)
-{
-	return check_pressure(s, LLONG_MAX);
-}
-
 /*
  * As wait_fd(), for a descriptor of the client.  Under pressure it returns 0
  * with the state STREAM_PRESSURE at the time `patient`, or at any time if the
@@ -186,12 +101,12 @@ wait_client(struct stream *s, int fd, short events, long long deadline,
 	struct pollfd p[2] = {
 		{ .fd = fd, .events = events }, { .events = POLLIN },
 	};
-	bool check = is_overdue(s);
+	bool check = progress_is_overdue(s);
 	long long recheck;	/* time, or 0: when pressure_fd is readable */
 	int ready;
 
 	for (;; check = true) {
-		recheck = check ? check_pressure(s, patient) : 0;
+		recheck = check ? progress_check(s, patient) : 0;
 		if (recheck < 0)
 			return 0;
 		p[1].fd = recheck || *s->limits->stop ? -1 :
@@ -254,7 +169,7 @@ wait_input(struct stream *s)
 			    l->stop_timeout);
 		deadline = earlier(earlier(silence, rate),
 		    earlier(s->session_deadline, s->stop_deadline));
-		if (s->more_expected && !is_overdue(s) &&
+		if (s->more_expected && !progress_is_overdue(s) &&
 		    (!deadline || clock_ms() < deadline))
 			return true;
 		ready = wait_client(s, s->in_fd, POLLIN, deadline,
@@ -325,7 +240,7 @@ receive_input(struct stream *s, char *buf, size_t n)
 	s->received += (unsigned long long)got;
 	if (s->in_data) {
 		add_credit(s, got, 0);
-		stream_add_progress(s, got / DATA_PER_MS);
+		progress_add_data(s, got);
 	}
 	return (size_t)got;
 }
@@ -489,7 +404,7 @@ wait_for_peer(struct stream *s, struct pollfd peer, long long until)
 			return false;
 		if (ready > 0 && p[0].revents)
 			break;
-		if (ready > 0 && is_under_pressure(s))
+		if (ready > 0 && progress_is_under_pressure(s))
 			break;
 		if (ready > 0)
 			p[1].fd = -1;
@@ -517,7 +432,7 @@ stream_pause(struct stream *s, long long ms)
 
 	fflush(s->out);
 	do
-		until = earlier(until + RECHECK_TIME, end);
+		until = earlier(until + PROGRESS_RECHECK, end);
 	while (!wait_for_peer(s, peer, until) && until < end);
 }
 

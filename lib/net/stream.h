@@ -66,7 +66,7 @@ struct stream {
 
 	/* private */
 	long long progress_at;	/* time of the last progress, see
-				   stream_note_progress() */
+				   progress_note() */
 	long long pressure_since;	/* 0: there is no pressure */
 	bool is_socket;		/* out_fd */
 	bool more_expected;	/* the last read filled its buffer, so read
@@ -113,26 +113,6 @@ bool stream_speaks(struct stream *, long long ms);
  * and under pressure.
  */
 void stream_pause(struct stream *, long long ms);
-
-/*
- * Under pressure, a client that is silent is disconnected soon, and one that
- * sends commands is after ten seconds without progress.  Progress is an
- * accepted message; 16000 bytes of data count as one second.  Clients whose
- * last progress is oldest are disconnected first.
- *
- * stream_note_progress() records progress.  stream_add_progress() adds ms
- * milliseconds, for the time in which the server kept the client waiting.
- */
-void stream_note_progress(struct stream *);
-void stream_add_progress(struct stream *, long long ms);
-
-/*
- * Check, during a wait for something other than the client, whether the client
- * must be disconnected for others.  Returns -1 if so, and state is
- * STREAM_PRESSURE; else the time of clock_ms() at which to check again, or 0:
- * when pressure_fd polls readable.
- */
-long long stream_check_pressure(struct stream *);
 
 /*
  * Wait for another descriptor on behalf of the client, with the same rules

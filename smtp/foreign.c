@@ -1,0 +1,57 @@
+/* Clients that do not speak SMTP. */
+#include <string.h>
+#include <strings.h>
+
+#include "smtp/foreign.h"
+#include "smtp/journal.h"
+
+const char foreign_reply[] =
+    "4.7.0 Not an SMTP command, closing connection";
+
+
+/* The client uses another protocol, or sends a message as commands. */
+struct reply
+foreign_command(struct session *s, const char *arg)
+{
+	(void)s, (void)arg;
+	return reply_make(421, "%s", foreign_reply);
+}
+
+/*
+ * A PROXY header from a proxy that is not configured.  To go on would treat
+ * its clients as the proxy itself.
+ */
+struct reply
+foreign_proxy(struct session *s, const char *arg)
+{
+	struct log_line l;
+
+	(void)arg;
+	journal_begin(s, &l, LEVEL_WARNING, "proxy-unexpected");
+	log_str(&l, "error", "PROXY header from a client that is not in "
+	    "--proxy-from");
+	log_end(&l);
+	return reply_make(421, "4.3.5 PROXY header not expected");
+}
+
+/*
+ * Is it an HTTP method, or a field of the header of HTTP or a message?  Or does
+ * the client begin with a punctuation character, as Redis and JSON do?  A dot
+ * is not meant: it follows a DATA that was refused.
+ */
+bool
+foreign_is_command(const char *line, size_t len, bool first)
+{
+	static const char *const methods[] = {
+		"GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH",
+		"TRACE", "CONNECT", "PRI",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof methods / sizeof *methods; i++)
+		if (strlen(methods[i]) == len &&
+		    strncasecmp(methods[i], line, len) == 0)
+			return true;
+	return len && (memchr(line, ':', len) || (first &&
+	    strchr("!\"#$%&'()*+-/0123456789<=>@[\\]^`{|}~", *line)));
+}
