@@ -144,6 +144,7 @@ load helpers
 	[[ $codes == '220 500 421' ]]
 }
 
+# bats test_tags=host
 @test "the server's memory does not grow with a command line" {
 	local before after
 	talk reply run:'grep VmHWM /proc/$SMTPC_PID/status | tr -dc 0-9 >'"$tmp/1" \
