@@ -233,7 +233,7 @@ explained() {
 		    said = b''
 		    while got := attempt(lambda: tls.read(65536)):
 		        said += got
-		    assert b'\r\n354 ' in said and said.endswith(b'closing\r\n'), said
+		    assert b'\r\n354 ' in said and said.endswith(b'closing connection\r\n'), said
 	EOT
 	kept 2
 }
