@@ -519,7 +519,11 @@ function params								\
 }
 
 WRAP_ALLOC(malloc, (size_t len), (len), 1)
+#ifdef __GLIBC__
 WRAP_ALLOC(calloc, (size_t n, size_t len), (n, len), 1)
+#else
+WRAP_ALLOC(calloc, (size_t n, size_t len), (n, len), 0)	/* calls malloc */
+#endif
 WRAP_ALLOC(realloc, (void *old, size_t len), (old, len), old == NULL)
 
 /* NOLINTEND(bugprone-macro-parentheses) */
