@@ -86,7 +86,7 @@ hooks_environment(struct session *s, enum hook_event event,
 static void
 log_hook_stderr(void *ctx, const char *line)
 {
-	const struct session *s = ctx;
+	struct session *s = ctx;
 	struct log_line l;
 
 	journal_begin(s, &l, LEVEL_WARNING, "hook-said");
@@ -94,12 +94,12 @@ log_hook_stderr(void *ctx, const char *line)
 	if (*s->txn.id)
 		log_str(&l, "id", s->txn.id);
 	log_str(&l, "text", line);
-	log_end(&l);
+	journal_end_hook_line(s, &l);
 }
 
 /* Log why a hook failed. */
 static void
-log_hook_failure(const struct session *s, const char *name,
+log_hook_failure(struct session *s, const char *name,
     const struct hook_run *run)
 {
 	struct log_line l;
@@ -114,7 +114,7 @@ log_hook_failure(const struct session *s, const char *name,
 		log_str(&l, "error", run->failed);
 	else
 		log_num(&l, "status", run->status);
-	log_end(&l);
+	journal_end_hook_line(s, &l);
 }
 
 /*

@@ -15,6 +15,7 @@ enum {
 	REFUSALS_BYTES = 65536,	/* bytes of their log lines, at most */
 	REFUSALS_FREE = 1024,	/* bytes, however little the client sends */
 	REFUSALS_FACTOR = 8,	/* more bytes for each byte that it sends */
+	HOOK_LINES_FREE = 16384,	/* more bytes where lines about hooks come */
 };
 
 void
@@ -91,6 +92,19 @@ refusal_log_limit(const struct session *s)
 	    REFUSALS_FACTOR * s->stream->received;
 
 	return n < REFUSALS_BYTES ? n : REFUSALS_BYTES;
+}
+
+bool
+journal_end_hook_line(struct session *s, struct log_line *l)
+{
+	const bool room = s->tally.logged < HOOK_LINES_FREE +
+	    refusal_log_limit(s);
+
+	if (room) {
+		log_end(l);
+		s->tally.logged += l->len;
+	}
+	return room;
 }
 
 /*

@@ -29,6 +29,13 @@ void journal_show(const struct session *, const char *phase,
 void journal_show_phase(const struct session *);
 
 /*
+ * End a line about a hook.  Its bytes count with those of refusals, and beyond
+ * a limit the line is dropped: a client that makes hooks fail can't fill the
+ * disk with log lines.  Returns whether it was logged.
+ */
+bool journal_end_hook_line(struct session *, struct log_line *);
+
+/*
  * Log that a command was refused with this reply; line is what the client
  * sent, or NULL.  After 200 refusals, or too many bytes, refusals are counted
  * but not logged.

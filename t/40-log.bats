@@ -89,7 +89,7 @@ letters() {
 		    "${rcpt[@]}" DATA x . QUIT
 		[[ $codes == *' 354 250 221' ]]
 		for key in id recipients size took_ms protocol helo file from to; do
-			[[ " $(<"$log")" =~ [\ ,\"]$key[=\"] ]]
+			[[ " $(<"$log")" =~ [\ ,\"]${key}[=\"] ]]
 		done
 		# and in this order: nothing of the client's is before our own
 		[[ $(<"$log") =~ id[=\"].*recipients[=\"].*size[=\"].*file[=\"].*from[=\"].*to[=\"] ]]
@@ -164,7 +164,7 @@ amplifies() {
 		printf 'MAIL FROM:<>\r\nRCPT TO:<a@mx.example>\r\nDATA\r\n.\r\n%.0s' {1..300}
 	} >"$tmp/mails"
 	for form in text json; do
-		options=(--log $form --domain mx.example --max-errors 0 --auth false
+		options=(--log "$form" --domain mx.example --max-errors 0 --auth false
 		    --plain-auth)
 		for i in refused short auth mails; do
 			echo "$form $i"
@@ -173,6 +173,17 @@ amplifies() {
 			    grep -E 'refused"?[=:]300'
 		done
 	done
+}
+
+@test "nor does one that makes hooks fail, which are logged all the same" {
+	{
+		printf 'EHLO c\r\nMAIL FROM:<>\r\n'
+		printf 'RCPT TO:<a@mx.example>\r\n%.0s' {1..600}
+	} >"$tmp/refused"
+	options=(--max-errors 0 --on-recipient 'echo hi >&2; exit 3')
+	amplifies "$tmp/refused"
+	(($(events hook-failed | wc -l) > 20))
+	(($(events hook-said | wc -l) > 20))
 }
 
 @test "a refusal is one line with its reply: event=refused client=IP first" {

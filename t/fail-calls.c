@@ -333,6 +333,7 @@ WRAP(int, statvfs64, (const char *path, struct statvfs64 *st), (path, st),
 WRAP_STATFS(fstatfs64, statfs64)
 WRAP(int, fstatvfs64, (int fd, struct statvfs64 *st), (fd, st), "statvfs", -1)
 
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): the name is glibc's */
 ssize_t __pread64_chk(int, void *, size_t, off64_t, size_t);
 
 ssize_t

@@ -421,6 +421,7 @@ fail_end(void)
 }
 
 /* The same with seconds of 32 and 64 bits, where there are both. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): type is one */
 #define WRAP_CLOCK(function, type)					\
 int function(clockid_t, type *);					\
 int									\
@@ -437,6 +438,7 @@ function(clockid_t clock, type *ts)					\
 		ts->tv_sec += ahead;					\
 	return 0;							\
 }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 WRAP_CLOCK(clock_gettime, struct timespec)
 #if defined __TIMESIZE && __TIMESIZE == 32

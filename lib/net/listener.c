@@ -448,8 +448,9 @@ listener_reopen(const struct listener *l, int backlog)
 		errno = EOPNOTSUPP;
 		return -1;
 	}
-	connect(l->fd, &nowhere, sizeof nowhere);
-	bind(l->fd, (const struct sockaddr *)&l->name, len);
+	/* what fails here shows in the name below */
+	(void)connect(l->fd, &nowhere, sizeof nowhere);
+	(void)bind(l->fd, (const struct sockaddr *)&l->name, len);
 	if (listen(l->fd, backlog) < 0 ||
 	    getsockname(l->fd, (struct sockaddr *)&now, &n) < 0)
 		return -1;

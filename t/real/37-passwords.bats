@@ -212,7 +212,7 @@ matched() {
 		grep -q "^journalmatch = .*_SYSTEMD_UNIT=$unit\.service" \
 			"$root/contrib/fail2ban/smtpd.conf"
 	done
-	! grep -q '^[^#]*_COMM' "$root/contrib/fail2ban/smtpd.conf"
+	run ! grep -q '^[^#]*_COMM' "$root/contrib/fail2ban/smtpd.conf"
 	# it is a match that journalctl, and so fail2ban, takes
 	read -ra match < <(sed -n 's/^journalmatch = //p' \
 		"$root/contrib/fail2ban/smtpd.conf")
