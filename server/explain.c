@@ -1,7 +1,4 @@
-/*
- * What a start would do.  All of it is asked of those who would do it; of what
- * goes wrong, all is told that can be.
- */
+/* What smtpd would do if started.  It reports as many failures as possible. */
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +12,11 @@
 #include "server/page.h"
 #include "server/rehearse.h"
 
-#define SERVER_IP "192.0.2.2"	/* RFC 5737 3: on a network, and nobody's */
+#define SERVER_IP "192.0.2.2"	/* RFC 5737 3: for examples */
 
-/* These say what to do; or have a part of the explanation of their own. */
+/* Options that are actions, or have a section of their own. */
 static bool
-is_apart(const struct option *o)
+is_listed_elsewhere(const struct option *o)
 {
 	static const char *const names[] = {
 		"listen", "inetd", "show", "explain", "help", "version",
@@ -56,7 +53,7 @@ source_of(const struct settings *s, const struct option *o, const char *value)
 
 /* What holds where an option is not given. */
 static void
-say_unset(const struct settings *s, const struct option *o, char *text,
+format_unset(const struct settings *s, const struct option *o, char *text,
     size_t size)
 {
 	if (strcmp(o->name, "domain") == 0)
@@ -76,7 +73,7 @@ explain_option(const struct settings *s, const struct option *o)
 	unsigned i;
 
 	if (!option_format(o, s, 0, text, sizeof text))
-		say_unset(s, o, text, sizeof text);
+		format_unset(s, o, text, sizeof text);
 	page_field(o->name, "%-24s %s", text, source);
 	for (i = 1; option_format(o, s, i, text, sizeof text); i++)
 		page_field(o->name, "%-24s %s", text, source);
@@ -92,7 +89,7 @@ explain_settings(const struct settings *s)
 		settings_read_limits(&effective.proto);
 	printf("Settings\n");
 	for (o = settings_options(); o->name; o++)
-		if (!is_apart(o))
+		if (!is_listed_elsewhere(o))
 			explain_option(&effective, o);
 	fflush(stdout);
 }
@@ -162,7 +159,7 @@ find_places(struct rehearsal *x, bool pool)
 		    "one connection");
 	for (i = 0; i < server->listeners.n; i++, l++)
 		add_place(x, l->kind, l->address, !l->inherited ? own :
-		    server->inetd ? "inetd" : "systemd", "can be had");
+		    server->inetd ? "inetd" : "systemd", "available");
 	for (i = 0; i < server->n_unopened; i++)
 		add_place(x, server->unopened[i].kind,
 		    server->unopened[i].spec, own,
@@ -213,7 +210,7 @@ explain_commands(const struct server *server)
 		printf("  none\n");
 }
 
-/* What is left to who serves, or why that is all. */
+/* How workers are confined, or why not. */
 static void
 explain_confinement(const struct settings *s)
 {
@@ -255,7 +252,7 @@ explain_directory(int fd)
 	}
 	if (fstatvfs(fd, &vfs) < 0)
 		return;
-	page_field("octets free", "%llu",
+	page_field("bytes free", "%llu",
 	    (unsigned long long)vfs.f_bavail * vfs.f_frsize);
 	if (vfs.f_files)
 		page_field("inodes free", "%llu",
@@ -270,7 +267,7 @@ explain_store(const struct server *server)
 
 	page_title("Mail");
 	if (server->storeless) {
-		page_field("kept in", "nothing; see below");
+		page_field("kept in", "unavailable; see below");
 		return;
 	}
 	page_field("kept by", "%s (%ld:%ld)", user_name(geteuid()),
@@ -282,11 +279,11 @@ explain_store(const struct server *server)
 		page_field("kept in", "%s, below %s", store->path,
 		    store->base_path);
 	else
-		page_field("kept in", "nothing; in hand, in %s",
+		page_field("kept in", "nothing; temporarily in %s",
 		    store->path);
 	explain_directory(store_is_one(store) ? store->one.dir : store->base);
 	if (s->commands[HOOK_DSN].n) {
-		page_field("reports", "in hand, in %s", s->spool);
+		page_field("reports", "temporarily in %s", s->spool);
 		explain_directory(server->spool.base);
 	}
 }
@@ -298,7 +295,7 @@ warn(bool risky, const char *text)
 		printf("warning: %s\n", text);
 }
 
-/* Can somebody reach us who is not on this machine? */
+/* Can other hosts connect? */
 static bool
 is_public(const struct rehearsal *x)
 {
@@ -323,7 +320,7 @@ has_any_domain(const struct rehearsal *x)
 }
 
 static bool
-takes_any_domain(const struct settings *s)
+accepts_any_domain(const struct settings *s)
 {
 	unsigned i;
 
@@ -334,7 +331,7 @@ takes_any_domain(const struct settings *s)
 }
 
 static bool
-holds_all(const struct networks *networks)
+includes_all(const struct networks *networks)
 {
 	unsigned i;
 
@@ -391,35 +388,31 @@ explain_risks(const struct rehearsal *x)
 	const unsigned long long room = (unsigned long long)s->min_free;
 
 	putchar('\n');
-	warn(root, "what the network sends is read as root; give --user "
-	    "another user");
-	warn(s->auth && s->proto.plain_auth, "--plain-auth lets passwords "
-	    "pass in clear; give --tls instead, if no proxy encrypts");
-	warn(s->auth && !s->proto.plain_auth && !tls, "--auth is of no use "
-	    "without --tls: AUTH is offered to who encrypts");
-	warn(public && takes_any_domain(s), store->path && store_is_one(store) ?
-	    root ? "everybody may put mail for any address into root's "
-	    "Maildir; name domains with --domain, not *" :
-	    "everybody may put mail for any address into the Maildir; name "
-	    "domains with --domain, not *" :
-	    "mail for any domain is taken from everybody; name domains with "
-	    "--domain, not *");
+	warn(root, "network input is parsed as root; set --user");
+	warn(s->auth && s->proto.plain_auth, "--plain-auth allows passwords "
+	    "in clear; set --tls instead, unless a proxy encrypts");
+	warn(s->auth && !s->proto.plain_auth && !tls, "AUTH is offered only "
+	    "over TLS; set --tls");
+	warn(public && accepts_any_domain(s), store->path &&
+	    store_is_one(store) && root ? "mail for any domain is accepted "
+	    "from any client, into root's Maildir; list domains with "
+	    "--domain" : "mail for any domain is accepted from any client; "
+	    "list domains with --domain");
 	warn(has_any_domain(x), SETTINGS_ANY_DOMAIN);
-	warn(holds_all(&s->proto.trusted), "--trust holds everybody; name "
-	    "networks that are yours");
-	warn(holds_all(&s->proxies) || holds_all(&s->proto.xclients),
-	    "everybody is a proxy, and can say that he is any client; name "
-	    "with --proxy-from and --xclient-from those that are yours");
+	warn(includes_all(&s->proto.trusted), "--trust includes every "
+	    "address; list only your own networks");
+	warn(includes_all(&s->proxies) || includes_all(&s->proto.xclients),
+	    "any client may claim another address; restrict --proxy-from and "
+	    "--xclient-from");
 	warn(s->workers > 1 && (s->proto.max_per_client == 0 ||
-	    s->proto.max_per_client >= s->workers), "one client can have "
-	    "all workers; --max-per-client is to be less than --workers");
-	warn(!x->server->storeless && store_is_exposed(store), "everybody on "
-	    "this machine may put mail into the Maildir, or take it away; "
-	    "chmod o-w");
-	warn(!x->server->storeless && store_check_room(store, room) < 0, "there is "
-	    "less room than --min-free: MAIL would get 452 now");
-	warn(public && !strchr(s->hostname, '.'), "the hostname has no dot, "
-	    "and others know no such host; give --hostname");
+	    s->proto.max_per_client >= s->workers), "one client can occupy "
+	    "all workers; set --max-per-client below --workers");
+	warn(!x->server->storeless && store_is_exposed(store), "any local "
+	    "user can add mail to the Maildir or remove it; chmod o-w");
+	warn(!x->server->storeless && store_check_room(store, room) < 0,
+	    "less space is free than --min-free: MAIL would get 452 now");
+	warn(public && !strchr(s->hostname, '.'), "the hostname is not fully "
+	    "qualified; set --hostname");
 }
 
 /* SIGHUP, as the user that this process has become. */
@@ -453,7 +446,7 @@ explain_server(struct server *server, bool pool)
 	if (pool)
 		explain_restart(&server->restart);
 	if (can_encrypt(server) && !rehearse_handshake(&x))
-		printf("warning: --tls encrypts nothing: %s\n", *x.complaint ?
+		printf("warning: --tls does not work: %s\n", *x.complaint ?
 		    x.complaint : "it does not answer a client");
 	free(x.places);
 	for (i = 0; i < server->n_failures; i++)

@@ -1,7 +1,4 @@
-/*
- * A session that nobody holds: what EHLO and recipients are judged by; and a
- * client that begins with a handshake and goes.
- */
+/* A simulated session, and a TLS client that sends only a ClientHello. */
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +13,7 @@
 #include "smtp/mail.h"
 #include "smtp/starttls.h"
 
-#define CLIENT_IP "192.0.2.1"	/* RFC 5737 3: over a network, and nobody's */
+#define CLIENT_IP "192.0.2.1"	/* RFC 5737 3: for examples */
 
 enum {
 	HANDSHAKE = 22,		/* a record of that type, RFC 8446 5.1 */
@@ -134,7 +131,7 @@ show_own_mailbox(const struct rehearsal *x)
 	if (found == STORE_FOUND)
 		page_field("mailbox", "%s%s", store_prefix(store), path);
 	else if (found == STORE_UNKNOWN && *path)
-		page_field("mailbox", "%s%s, which is not there%s",
+		page_field("mailbox", "%s%s, which does not exist%s",
 		    store_prefix(store), path, renamed ?
 		    "; on-recipient may name another one" : "");
 }
@@ -150,7 +147,7 @@ show_mailbox(const struct rehearsal *x)
 		show_own_mailbox(x);
 }
 
-/* What they are told who are asked of this recipient first. */
+/* Show the environment of the first hook that would run for it. */
 static void
 show_environment(struct rehearsal *x)
 {

@@ -1,6 +1,6 @@
 /*
- * What a client would hear: a session that nobody holds is asked, as those who
- * serve would ask it.  No command is run but that of --tls.
+ * Simulates a session to show the replies that clients would get.  It runs only
+ * the --tls command.
  */
 #ifndef REHEARSE_H
 #define REHEARSE_H
@@ -8,7 +8,7 @@
 #include "server/server.h"
 #include "smtp/session.h"
 
-struct place {		/* where clients are served, or would be */
+struct place {		/* a listener, or what stands for one */
 	enum listener_kind kind;
 	const char *address, *source, *state;
 	struct endpoint local;
@@ -24,7 +24,7 @@ struct rehearsal {
 	struct session session;
 	struct stream stream;
 	struct address recipient;
-	char complaint[256];	/* of what encrypts */
+	char complaint[256];	/* of the --tls command */
 };
 
 /* Print what EHLO offers, for each kind of place, in clear and encrypted. */
@@ -32,13 +32,13 @@ void rehearse_offers(struct rehearsal *);
 
 /*
  * Print what becomes of mail for each operand of the command line: the reply,
- * the mailbox, and who would be asked.
+ * the mailbox, and the hooks that would run.
  */
 void rehearse_addresses(struct rehearsal *);
 
 /*
- * Does the command of --tls answer a client's first octets?  It does not where
- * it can't read its files; complaint has what it says then, if anything.
+ * Does the --tls command answer a ClientHello?  It does not if it can't read its
+ * files; complaint has what it wrote to standard error, if anything.
  * Blocks for ten seconds at most, and for as long as tls_end() does.
  */
 bool rehearse_handshake(struct rehearsal *);

@@ -11,7 +11,7 @@
 #include "lib/text/utf8.h"
 #include "server/settings.h"
 
-enum { HOSTNAME_MAX = 255 };	/* octets, RFC 1035 2.3.4 */
+enum { HOSTNAME_MAX = 255 };	/* bytes, RFC 1035 2.3.4 */
 
 #define AT(field) offsetof(struct settings, field)
 
@@ -53,9 +53,9 @@ static const struct option options[] = {
 	{ 0, "session-timeout", OPTION_TIME, AT(limits.session_timeout), "TIME",
 	    "for a session (1h)" },
 	{ 0, "min-rate", OPTION_SIZE, AT(limits.min_rate), "SIZE",
-	    "octets a second, after a minute of data (500)" },
+	    "bytes a second, after a minute of data (500)" },
 	{ 's', "max-size", OPTION_SIZE, AT(proto.max_size), "SIZE",
-	    "octets of a message (10240000)" },
+	    "bytes of a message (10240000)" },
 	{ 0, "max-recipients", OPTION_NUMBER, AT(proto.max_recipients), "N",
 	    "of a message (1000)" },
 	{ 0, "max-mails", OPTION_NUMBER, AT(proto.max_mails), "N",
@@ -71,7 +71,7 @@ static const struct option options[] = {
 	{ 0, "max-hops", OPTION_NUMBER, AT(max_hops), "N",
 	    "Received fields of a message (100)" },
 	{ 0, "min-free", OPTION_SIZE, AT(min_free), "SIZE",
-	    "octets that must stay free on the disk (2 x max-size)" },
+	    "bytes that must stay free on the disk (2 x max-size)" },
 	{ 0, "recycle-after", OPTION_NUMBER, AT(recycle_after), "N",
 	    "replace a worker after so many sessions (1000)" },
 	{ 0, "drain-timeout", OPTION_TIME, AT(drain_timeout), "TIME",
@@ -192,13 +192,13 @@ parse(struct settings *s, int argc, char **argv)
 {
 	option_parse(options, s, &s->given, argc, argv);
 	if (s->given.operands.n && !s->explain)
-		fatal(EX_USAGE, "smtpd takes options only, not '%s'; see "
+		fatal(EX_USAGE, "unexpected argument '%s'; see "
 		    "smtpd --help", s->given.operands.values[0]);
 	if (s->help) {
 		printf("usage: smtpd [option ...] [--explain [address ...]]\n"
 		    "Receive mail by SMTP and keep it in a Maildir.\n\n");
 		option_help(options);
-		printf("\nSIZE is octets, or 64k, 10M, 1G; TIME is seconds, or "
+		printf("\nSIZE is bytes, or 64k, 10M, 1G; TIME is seconds, or "
 		    "30s, 5m, 1h; 0 is no limit.\n"
 		    "As root, --user is needed.  See smtpd(8).\n");
 	} else if (s->version) {
@@ -240,13 +240,13 @@ parse_networks(const char *option, const struct option_list *list)
 		fatal(EX_OSERR, "out of memory");
 	for (i = 0; i < list->n; i++)
 		if (network_parse(&nets[i], list->values[i]) < 0)
-			fatal(EX_USAGE, "--%s takes a network such as "
+			fatal(EX_USAGE, "--%s requires a network such as "
 			    "192.0.2.0/24 or 2001:db8::/32, not '%s'",
 			    option, list->values[i]);
 	return (struct networks){ nets, list->n };
 }
 
-/* --proxy-from takes networks, and "unix" for clients of Unix sockets. */
+/* --proxy-from accepts networks, and "unix" for clients of Unix sockets. */
 static void
 settle_proxies(struct settings *s)
 {
@@ -260,13 +260,13 @@ settle_proxies(struct settings *s)
 		if (strcmp(given->values[i], "unix") == 0)
 			s->unix_proxies = true;
 		else if (network_parse(&nets[n++], given->values[i]) < 0)
-			fatal(EX_USAGE, "--proxy-from takes a network such as "
+			fatal(EX_USAGE, "--proxy-from requires a network such as "
 			    "192.0.2.0/24 or 2001:db8::/32, or unix, not '%s'",
 			    given->values[i]);
 	s->proxies = (struct networks){ nets, n };
 }
 
-/* May there be who encrypts: a command, a proxy, UCSPI-TLS? */
+/* Can connections be encrypted: by --tls, a proxy or UCSPI-TLS? */
 static bool
 has_tls(const struct settings *s)
 {
@@ -413,7 +413,7 @@ settle_domains(struct settings *s)
 			continue;
 		if (!address_is_host(given, false) ||
 		    idna_to_ascii(given, strlen(given), ascii) < 0)
-			fatal(EX_USAGE, "--domain takes a domain such as "
+			fatal(EX_USAGE, "--domain requires a domain such as "
 			    "example.org, or *, not '%s'", given);
 		*name = strdup(ascii);
 		if (!*name)

@@ -43,7 +43,7 @@ struct settings {
  */
 void settings_read(struct settings *, int argc, char **argv);
 
-/* Open the log as they say, and check what they hold. */
+/* Open the log, and check the settings; fatal() if they don't fit together. */
 void settings_check(struct settings *);
 
 /*
@@ -53,15 +53,15 @@ void settings_check(struct settings *);
  */
 void settings_read_limits(struct proto_options *);
 
-/* What was printed has gone to standard output, or else to fatal(). */
+/* Flush standard output; fatal() if it can't be written. */
 void settings_flush(void);
 
-/* The options that there are, for the struct; the last has a NULL name. */
+/* The table of options; the last has a NULL name. */
 const struct option *settings_options(void);
 
 /*
  * The name of an option that has something else run than this program, which
- * a confined process can't; NULL where there is none.
+ * a confined process can't; NULL: none.
  */
 const char *settings_command(const struct settings *);
 
@@ -76,8 +76,8 @@ bool settings_any_domain(const struct settings *, enum listener_kind,
     const struct endpoint *);
 
 /*
- * The kind of that name, of len octets, or KINDS.  One that can't be served
- * ends in fatal(), with the name of who wants it.
+ * The kind of that name, of len bytes, or KINDS if there is none.  Calls
+ * fatal(), naming option, if the kind needs --tls or --auth and lacks it.
  */
 enum listener_kind settings_kind(const struct settings *, const char *option,
     const char *name, size_t len);

@@ -114,7 +114,7 @@ listen=(--listen 127.0.0.1:0)
 	serve --listen 127.0.0.1:0
 	explain 69 "${nobody[@]}" "${listen[@]}" --listen "${addr[0]}" bob@mx.example
 	says "smtp ${addr[0]} option ${addr[0]}: address already in use by another server"
-	says 'smtp 127\.0\.0\.1:[0-9]+ option can be had'
+	says 'smtp 127\.0\.0\.1:[0-9]+ option available'
 	says "smtpd would not start: --listen ${addr[0]}: .*"
 	says 'RCPT 250 2\.1\.5 Ok'
 	dial "${addr[0]}" reply:220
@@ -136,10 +136,10 @@ listen=(--listen 127.0.0.1:0)
 	    --plain-auth --status "$tmp/no/status" --transcript "$tmp/no/said" \
 	    bob@mx.example
 	[[ ! -s $log ]]
-	says 'smtp 127\.0\.0\.1:[0-9]+ option can be had'
+	says 'smtp 127\.0\.0\.1:[0-9]+ option available'
 	says 'on-hello direct /no/such/command \(not executable\): /no/such/command'
 	says 'on-recipient direct .*/true \(executable\): true'
-	says 'kept in nothing; see below'
+	says 'kept in unavailable; see below'
 	says 'warning: --plain-auth .*'
 	grep '^smtpd would not start: ' "$tmp/explained" |
 	    sed -E 's/^smtpd would not start: (--[a-z-]+|maildir).*/\1/' \
@@ -191,14 +191,14 @@ listen=(--listen 127.0.0.1:0)
 		kill -SEGV $$
 	END
 	explain 0 "${user[@]}" "${listen[@]}" --tls "$tmp/refuses"
-	says 'warning: --tls encrypts nothing: it does not answer a client'
+	says 'warning: --tls does not work: it does not answer a client'
 	(($(stat -c %s "$tmp/hello") == 121))
 	explain 0 "${user[@]}" "${listen[@]}" --tls "$tmp/answers"
-	lacks 'encrypts nothing' "$tmp/explained"
+	lacks 'does not work' "$tmp/explained"
 	explain 0 "${user[@]}" "${listen[@]}" --tls "$tmp/lacks_key"
-	says 'warning: --tls encrypts nothing: key\.pem: Permission denied'
+	says 'warning: --tls does not work: key\.pem: Permission denied'
 	explain 0 "${user[@]}" "${listen[@]}" --tls "$tmp/crashes"
-	says 'warning: --tls encrypts nothing: it does not answer a client'
+	says 'warning: --tls does not work: it does not answer a client'
 	[[ ! -s $log && -z $(running "$tmp") ]]
 }
 
@@ -207,7 +207,7 @@ listen=(--listen 127.0.0.1:0)
 	says "kept in $dir, one Maildir for all"
 	says "owner $(stat -c '%U \(%u:%g\)' "$dir")"
 	says 'mode 0700'
-	says 'octets free [0-9]+'
+	says 'bytes free [0-9]+'
 }
 
 @test "an address leads to a reply, a mailbox, questions and an environment" {
@@ -242,11 +242,11 @@ listen=(--listen 127.0.0.1:0)
 	chmod -R a+rwx "$base"
 	explain 0 "${nobody[@]}" "${listen[@]}" --domain mx.example eve@mx.example
 	says 'RCPT 550 5\.1\.1 .*'
-	says "mailbox $base/eve, which is not there"
+	says "mailbox $base/eve, which does not exist"
 	explain 0 "${nobody[@]}" "${listen[@]}" --domain mx.example --on-recipient true \
 	    eve@mx.example
 	says 'RCPT 550 5\.1\.1 .*'
-	says "mailbox $base/eve, which is not there; on-recipient may name another one"
+	says "mailbox $base/eve, which does not exist; on-recipient may name another one"
 	says 'asks on-recipient: true'
 	says 'on-recipient RECIPIENT=eve@mx\.example'
 	explain 0 "${nobody[@]}" "${listen[@]}" --domain mx.example .eve@mx.example \
@@ -279,20 +279,20 @@ listen=(--listen 127.0.0.1:0)
 	warned=$(sed -n 's/^warning: //p' "$tmp/explained")
 	grep -q '^--plain-auth' <<<"$warned"
 	grep -q '^--trust' <<<"$warned"
-	grep -q '^one client can have all workers' <<<"$warned"
-	((EUID != 0)) || grep -q '^what the network sends is read as root' \
+	grep -q '^one client can occupy all workers' <<<"$warned"
+	((EUID != 0)) || grep -q '^network input is parsed as root' \
 	    <<<"$warned"
 	lacks 'any address' <<<"$warned"
 	lacks 'is a proxy' <<<"$warned"
 	for warned in --proxy-from --xclient-from; do
 		explain 0 "${user[@]}" "${listen[@]}" "$warned" ::/0
-		says 'warning: everybody is a proxy, .*'
+		says 'warning: any client may claim another address; .*'
 	done
 	explain 0 --listen :0 --user "$(id -un)" --domain '*'
-	grep -q '^warning: everybody may put mail for any address' \
+	grep -q '^warning: mail for any domain is accepted from any client' \
 	    "$tmp/explained"
 	explain 0 --listen 127.0.0.1:0 --auth true --user "$(id -un)"
-	grep -q '^warning: --auth is of no use' "$tmp/explained"
+	grep -q '^warning: AUTH is offered only over TLS' "$tmp/explained"
 	rm -rf "$dir"
 	explain 0 "${nobody[@]}" "${listen[@]}" --domain mx.example
 	lacks '^warning:' "$tmp/explained"
@@ -348,5 +348,5 @@ listen=(--listen 127.0.0.1:0)
 
 @test "addresses are for --explain alone: 64" {
 	run -64 timeout 60 ./smtpd -i "${user[@]}" bob@mx.example
-	[[ $output == "smtpd: smtpd takes options only, not 'bob@mx.example'"* ]]
+	[[ $output == "smtpd: unexpected argument 'bob@mx.example'"* ]]
 }

@@ -604,7 +604,7 @@ unexpected() {
 	local net
 	for net in '' example.org 192.0.2.0/33 unix: Unix; do
 		run -64 ./smtpd -i -m "$dir" "${user[@]}" --proxy-from "$net"
-		[[ $output == 'smtpd: --proxy-from takes a network '*', or unix'* ]]
+		[[ $output == 'smtpd: --proxy-from requires a network '*', or unix'* ]]
 	done
 	for net in --trust --xclient-from; do
 		run -64 ./smtpd -i -m "$dir" "${user[@]}" "$net" unix

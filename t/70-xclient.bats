@@ -325,5 +325,5 @@ needs_hosts() {
 
 @test "--xclient-from accepts networks" {
 	run -64 ./smtpd -i -m "$dir" "${user[@]}" --xclient-from example.org
-	[[ $output == 'smtpd: --xclient-from takes a network '* ]]
+	[[ $output == 'smtpd: --xclient-from requires a network '* ]]
 }
