@@ -9,6 +9,7 @@
 
 #include "lib/log.h"
 #include "lib/net/activation.h"
+#include "lib/proc/descriptors.h"
 #include "server/failure.h"
 #include "server/sockets.h"
 
@@ -50,17 +51,15 @@ adopt_inetd_listener(struct server *server)
 		.kind = (int)server->inetd_kind,
 	};
 	struct listener_error error;
-	int null, fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 
 	if (fd < 0 ||
 	    listener_adopt(&server->listeners, fd, &options, &error) < 0)
 		fatal(EX_OSERR, "--inetd: %s", fd < 0 ? strerror(errno) :
 		    error.text);
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
-	    dup2(null, STDOUT_FILENO) < 0)
+	if (descriptors_set_null(STDIN_FILENO) < 0 ||
+	    descriptors_set_null(STDOUT_FILENO) < 0)
 		fatal(EX_OSERR, "/dev/null: %s", strerror(errno));
-	close(null);
 }
 
 void

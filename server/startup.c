@@ -289,11 +289,8 @@ startup_close_inherited(const struct settings *s)
 static void
 leave_standard_input(void)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0)
+	if (descriptors_set_null(STDIN_FILENO) < 0)
 		fatal(EX_OSERR, "/dev/null: %s", strerror(errno));
-	close(null);
 }
 
 void

@@ -8,7 +8,6 @@
 const char foreign_reply[] =
     "4.7.0 Not an SMTP command, closing connection";
 
-
 /* The client uses another protocol, or sends a message as commands. */
 struct reply
 foreign_command(struct session *s, const char *arg)

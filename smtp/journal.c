@@ -94,17 +94,18 @@ refusal_log_limit(const struct session *s)
 	return n < REFUSALS_BYTES ? n : REFUSALS_BYTES;
 }
 
-bool
+static void
+end_counted_line(struct session *s, struct log_line *l)
+{
+	log_end(l);
+	s->tally.logged += l->len;
+}
+
+void
 journal_end_hook_line(struct session *s, struct log_line *l)
 {
-	const bool room = s->tally.logged < HOOK_LINES_FREE +
-	    refusal_log_limit(s);
-
-	if (room) {
-		log_end(l);
-		s->tally.logged += l->len;
-	}
-	return room;
+	if (s->tally.logged < HOOK_LINES_FREE + refusal_log_limit(s))
+		end_counted_line(s, l);
 }
 
 /*
@@ -154,8 +155,7 @@ log_refusal(struct session *s, const char *command, const char *line,
 		log_envelope(s, &l, to);
 	if (line)
 		log_str(&l, "line", line);
-	log_end(&l);
-	s->tally.logged += l.len;
+	end_counted_line(s, &l);
 }
 
 static void

@@ -31,9 +31,9 @@ void journal_show_phase(const struct session *);
 /*
  * End a line about a hook.  Its bytes count with those of refusals, and beyond
  * a limit the line is dropped: a client that makes hooks fail can't fill the
- * disk with log lines.  Returns whether it was logged.
+ * disk with log lines.
  */
-bool journal_end_hook_line(struct session *, struct log_line *);
+void journal_end_hook_line(struct session *, struct log_line *);
 
 /*
  * Log that a command was refused with this reply; line is what the client

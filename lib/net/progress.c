@@ -12,14 +12,21 @@ enum {
 	DATA_PER_MS = 16,		/* bytes of data that count as 1 ms */
 };
 
+/* Does pressure_fd report pressure?  A stop has its own rules. */
+static bool
+is_pressure_reported(const struct stream_limits *l)
+{
+	struct pollfd pressure = { .fd = l->pressure_fd, .events = POLLIN };
+
+	return !*l->stop && poll(&pressure, 1, 0) > 0;
+}
+
 bool
 progress_is_under_pressure(const struct stream *s)
 {
 	const struct stream_limits *l = s->limits;
-	struct pollfd pressure = { .fd = l->pressure_fd, .events = POLLIN };
 
-	return !*l->stop && poll(&pressure, 1, 0) > 0 &&
-	    l->is_under_pressure(l->ctx, false);
+	return is_pressure_reported(l) && l->is_under_pressure(l->ctx, false);
 }
 
 void
@@ -60,11 +67,10 @@ long long
 progress_check(struct stream *s, long long patient)
 {
 	const struct stream_limits *l = s->limits;
-	struct pollfd pressure = { .fd = l->pressure_fd, .events = POLLIN };
 	const long long now = clock_ms();
 	long long at;
 
-	if (*l->stop || poll(&pressure, 1, 0) <= 0) {
+	if (!is_pressure_reported(l)) {
 		s->pressure_since = 0;
 		return 0;
 	}

@@ -69,3 +69,16 @@ descriptors_fill_standard(void)
 	}
 	return filled;
 }
+
+int
+descriptors_set_null(int fd)
+{
+	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int set;
+
+	if (null < 0)
+		return -1;
+	set = dup2(null, fd);
+	close(null);
+	return set < 0 ? -1 : 0;
+}

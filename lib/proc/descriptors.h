@@ -14,4 +14,7 @@ void descriptors_close(int first, const int *keep, size_t n);
  */
 int descriptors_fill_standard(void);
 
+/* Replace a descriptor by /dev/null.  Returns 0, or -1 with errno set. */
+int descriptors_set_null(int fd);
+
 #endif
