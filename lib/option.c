@@ -137,6 +137,8 @@ find_nearest(const struct option *table, const char *name, size_t len)
 	size_t least = len / 3 + 1, n;
 
 	for (o = table; o->name; o++) {
+		if (o->type == OPTION_GROUP)
+			continue;
 		n = edit_distance(name, len, o->name);
 		if (n < least) {
 			least = n;
@@ -194,7 +196,8 @@ parse_long(const struct option *table, void *base, struct option_given *given,
 	const struct option *o;
 
 	for (o = table; o->name; o++)
-		if (strlen(o->name) == len && strncmp(o->name, arg, len) == 0)
+		if (o->type != OPTION_GROUP && strlen(o->name) == len &&
+		    strncmp(o->name, arg, len) == 0)
 			break;
 	if (!o->name)
 		reject_unknown_option(table, arg, len);
@@ -245,14 +248,16 @@ option_parse(const struct option *table, void *base,
 {
 	int i = 1;
 
-	while (i < argc) {
-		if (strncmp(argv[i], "--", 2) == 0 && argv[i][2])
+	while (i < argc && strcmp(argv[i], "--") != 0) {
+		if (strncmp(argv[i], "--", 2) == 0)
 			i += parse_long(table, base, given, argv + i);
-		else if (argv[i][0] == '-' && argv[i][1] != '-' && argv[i][1])
+		else if (argv[i][0] == '-' && argv[i][1])
 			i += parse_short(table, base, given, argv + i);
 		else
 			append_value(&given->operands, argv[i++]);
 	}
+	for (i++; i < argc; i++)
+		append_value(&given->operands, argv[i]);
 }
 
 static void
@@ -303,10 +308,15 @@ option_help(const struct option *table)
 	char left[64];
 
 	for (o = table; o->name; o++) {
-		snprintf(left, sizeof left, "  %c%c%s --%s%s%s",
+		if (o->type == OPTION_GROUP) {
+			printf("%s%s\n", o == table ? "" : "\n", o->help);
+			continue;
+		}
+		snprintf(left, sizeof left, "  %c%c%s --%s%s%s%s",
 		    o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
 		    o->letter ? "," : " ", o->name, o->argument ? " " : "",
-		    o->argument ? o->argument : "");
+		    o->argument ? o->argument : "",
+		    o->type == OPTION_LIST ? "..." : "");
 		printf("%-33s %s\n", left, o->help);
 	}
 }

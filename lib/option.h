@@ -19,6 +19,8 @@ enum option_type {
 	OPTION_SIZE,		/* long long, bytes; k, M, G */
 	OPTION_TIME,		/* long long, milliseconds; s, m, h */
 	OPTION_MODE,		/* long long, octal */
+	OPTION_GROUP,		/* no option, but the heading of those that
+				   follow; its name is "" */
 };
 
 struct option_list {
@@ -32,7 +34,7 @@ struct option {
 	enum option_type type;
 	size_t offset;		/* of the value, in the caller's struct */
 	const char *argument;	/* its name in --help; NULL: a flag */
-	const char *help;
+	const char *help;	/* one line; of a group, its heading */
 };
 
 /* The options and operands of a command line. */
@@ -43,7 +45,8 @@ struct option_given {
 
 /*
  * Parse argv into the struct at base.  The table ends with a NULL name.  Values
- * point into argv.  Calls fatal() with EX_USAGE on an error.
+ * point into argv.  After "--", all arguments are operands.  Calls fatal() with
+ * EX_USAGE on an error.
  */
 void option_parse(const struct option *, void *base, struct option_given *,
     int argc, char **argv);
@@ -55,7 +58,10 @@ void option_parse(const struct option *, void *base, struct option_given *,
 bool option_format(const struct option *, const void *base, unsigned i,
     char *text, size_t size);
 
-/* Print a line for each option to standard output. */
+/*
+ * Print the headings, and a line for each option, to standard output.  A
+ * repeatable option has "..." after its argument.
+ */
 void option_help(const struct option *);
 
 #endif

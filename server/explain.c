@@ -89,7 +89,7 @@ explain_settings(const struct settings *s)
 		settings_read_limits(&effective.proto);
 	printf("Settings\n");
 	for (o = settings_options(); o->name; o++)
-		if (!is_listed_elsewhere(o))
+		if (o->type != OPTION_GROUP && !is_listed_elsewhere(o))
 			explain_option(&effective, o);
 	fflush(stdout);
 }

@@ -43,6 +43,11 @@ listen=(--listen 127.0.0.1:0)
 	[[ $output =~ ^smtpd\ [0-9][0-9A-Za-z.-]*$ ]]
 }
 
+@test "-h and -V are --help and --version" {
+	diff <(./smtpd -h) <(./smtpd --help)
+	diff <(./smtpd -V) <(./smtpd --version)
+}
+
 @test "as root --user must be given: 64" {
 	((EUID == 0)) || skip 'this is for root'
 	refused 64 -m "$dir" "${listen[@]}"

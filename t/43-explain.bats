@@ -258,7 +258,7 @@ listen=(--listen 127.0.0.1:0)
 	users bob
 	chmod -R a+rwx "$base"
 	explain 0 "${nobody[@]}" "${listen[@]}" --domain mx.example eve@mx.example \
-	    bob@other.example 'no address' -- bob
+	    bob@other.example 'no address' bob -- --bob@mx.example
 	[[ $(grep -c '^  RCPT' "$tmp/explained") == 5 ]]
 	says 'RCPT 550 5\.1\.1 .*'
 	says 'RCPT 550 5\.7\.1 Relay access denied for .*'

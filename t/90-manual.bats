@@ -48,8 +48,33 @@ same() {
 	page_options >"$tmp/page"
 	help_options >"$tmp/help"
 	same "$tmp/help" "$tmp/page"
-	(($(./smtpd --help | grep -c '^  .* --') == $(wc -l <"$tmp/help")))
+	(($(./smtpd --help | grep -cE '^  (-.,|   ) --') == $(wc -l <"$tmp/help")))
 	(($(section OPTIONS | grep -c '^\.It ') == $(wc -l <"$tmp/page")))
+}
+
+@test "the page and --help have the same headings, and the same order" {
+	section OPTIONS | sed -nE -e 's/^\.Ss //p' \
+	    -e 's/^\.It (Fl . , )?Fl -([a-z-]+).*/--\2/p' >"$tmp/page"
+	./smtpd --help | sed -nE -e '/^Options with/q' -e 's/^([A-Z][^.]*)$/\1/p' \
+	    -e 's/^  .{4}(--[a-z-]+).*/\1/p' >"$tmp/help"
+	same "$tmp/help" "$tmp/page"
+	(($(grep -vc '^--' "$tmp/help") == 12))
+}
+
+@test "--help fits into 80 columns, and its two examples would start" {
+	local line n=0
+	./smtpd --help >"$tmp/help"
+	lacks -E '.{81}' "$tmp/help"
+	mkdir -p "$tmp/srv/mail"
+	((EUID != 0)) || chown nobody "$tmp/srv/mail"
+	while IFS= read -r line; do
+		line=$(adapt "$line")
+		echo "$line"
+		(cd "$tmp" && eval "${line/--ready-fd 5/--explain --user nobody}") >"$tmp/said"
+		grep -qx 'smtpd would start\.' "$tmp/said"
+		n=$((n + 1))
+	done < <(sed '1,/^Examples$/d; s/^ *//' "$tmp/help")
+	((n == 2))
 }
 
 @test "the page's synopsis has every option with a letter" {
