@@ -11,8 +11,7 @@
 #include "server/explain.h"
 #include "server/page.h"
 #include "server/rehearse.h"
-
-#define SERVER_IP "192.0.2.2"	/* RFC 5737 3: for examples */
+#include "server/warnings.h"
 
 /* Options that are actions, or have a section of their own. */
 static bool
@@ -94,85 +93,13 @@ explain_settings(const struct settings *s)
 	fflush(stdout);
 }
 
-/* The address of a listener from its text; none for a Unix socket or a name. */
 static void
-parse_local(struct endpoint *e, const char *address)
-{
-	const char *colon = strrchr(address, ':');
-	char host[LISTENER_ADDRESS_MAX];
-	const int bracket = *address == '[';
-	int len = colon ? (int)(colon - address) - 2 * bracket : 0;
-
-	*e = (struct endpoint){ .family = AF_UNSPEC };
-	if (*address == '/')
-		return;
-	snprintf(host, sizeof host, "%.*s", len, address + bracket);
-	endpoint_parse(e, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host);
-	e->port = colon ? (unsigned)atoi(colon + 1) : 0;
-}
-
-/*
- * Our end of a connection to that listener.  All addresses, and names, stand
- * for one that is reached over a network.
- */
-static void
-set_local(struct place *p)
-{
-	const unsigned port = p->local.port;
-
-	if (*p->address == '/' || endpoint_is_loopback(&p->local) ||
-	    (p->local.family != AF_UNSPEC && !endpoint_has_loopback(&p->local)))
-		return;
-	endpoint_parse(&p->local, SERVER_IP);
-	p->local.port = port;
-}
-
-static void
-add_place(struct rehearsal *x, int kind, const char *address,
-    const char *source, const char *state)
-{
-	struct place *p = &x->places[x->n++];
-
-	*p = (struct place){ (enum listener_kind)kind, address, source, state,
-	    { .family = AF_UNSPEC }, false };
-	parse_local(&p->local, address);
-	p->any_domain = settings_any_domain(x->server->settings, p->kind,
-	    &p->local);
-	set_local(p);
-}
-
-static void
-find_places(struct rehearsal *x, bool pool)
-{
-	const struct server *server = x->server;
-	const struct settings *s = server->settings;
-	const struct listener *l = server->listeners.all;
-	const char *own = s->listen.n ? "option" : "default";
-	unsigned i;
-
-	x->places = calloc(server->listeners.n + server->n_unopened + 1,
-	    sizeof *x->places);
-	if (!x->places)
-		fatal(EX_OSERR, "out of memory");
-	if (!pool)
-		add_place(x, (int)server->inetd_kind, "descriptor 0", "option",
-		    "one connection");
-	for (i = 0; i < server->listeners.n; i++, l++)
-		add_place(x, l->kind, l->address, !l->inherited ? own :
-		    server->inetd ? "inetd" : "systemd", "available");
-	for (i = 0; i < server->n_unopened; i++)
-		add_place(x, server->unopened[i].kind,
-		    server->unopened[i].spec, own,
-		    server->unopened[i].error.text);
-}
-
-static void
-explain_listeners(const struct rehearsal *x)
+explain_listeners(const struct places *x)
 {
 	const struct place *p;
 
 	page_title("Listeners");
-	for (p = x->places; p < x->places + x->n; p++)
+	for (p = x->all; p < x->all + x->n; p++)
 		page_field(listener_kinds[p->kind].name, "%-24s %-8s %s",
 		    p->address, p->source, p->state);
 }
@@ -289,141 +216,9 @@ explain_store(const struct server *server)
 }
 
 static void
-warn(bool risky, const char *text)
+print_warning(const char *text)
 {
-	if (risky)
-		printf("warning: %s\n", text);
-}
-
-/* Can other hosts connect? */
-static bool
-is_public(const struct rehearsal *x)
-{
-	const struct place *p;
-
-	for (p = x->places; p < x->places + x->n; p++)
-		if (p->local.family != AF_UNSPEC &&
-		    !endpoint_is_loopback(&p->local))
-			return true;
-	return false;
-}
-
-static bool
-has_any_domain(const struct rehearsal *x)
-{
-	const struct place *p;
-
-	for (p = x->places; p < x->places + x->n; p++)
-		if (p->any_domain)
-			return true;
-	return false;
-}
-
-static bool
-accepts_any_domain(const struct settings *s)
-{
-	unsigned i;
-
-	for (i = 0; i < s->domains.n; i++)
-		if (strcmp(s->domains.values[i], "*") == 0)
-			return true;
-	return false;
-}
-
-static bool
-includes_all(const struct networks *networks)
-{
-	unsigned i;
-
-	for (i = 0; i < networks->n; i++)
-		if (networks->all[i].bits == 0)
-			return true;
-	return false;
-}
-
-/* A postmaster is needed in each domain (RFC 5321 4.5.1). */
-static void
-warn_of_postmaster(const struct server *server, const char *domain)
-{
-	char path[PATH_MAX];
-
-	if (*domain != '*' && store_find(&server->store, "postmaster", domain,
-	    path) == STORE_UNKNOWN)
-		printf("warning: postmaster@%s has no mailbox; make %s%s\n",
-		    domain, store_prefix(&server->store), path);
-}
-
-/* With a command for recipients, it may be another one's. */
-static void
-explain_postmasters(const struct server *server)
-{
-	const struct settings *s = server->settings;
-	unsigned i;
-
-	if (server->storeless || !server->store.per_user ||
-	    s->commands[HOOK_RECIPIENT].n)
-		return;
-	for (i = 0; i < s->domains.n; i++)
-		warn_of_postmaster(server, s->domains.values[i]);
-	if (s->domains.n == 0)
-		warn_of_postmaster(server, s->hostname);
-}
-
-static bool
-can_encrypt(const struct server *server)
-{
-	char *const *argv = server->options.tls.argv;
-
-	return argv && access(argv[0], X_OK) == 0;
-}
-
-/* Each says what is risky, and what to do about it. */
-static void
-explain_risks(const struct rehearsal *x)
-{
-	const struct settings *s = x->server->settings;
-	const struct store *store = &x->server->store;
-	const bool public = is_public(x), root = geteuid() == 0;
-	const bool tls = s->tls || s->proxy_from.n;
-	const unsigned long long room = (unsigned long long)s->min_free;
-
-	putchar('\n');
-	warn(root, "network input is parsed as root; set --user");
-	warn(s->auth && s->proto.plain_auth, "--plain-auth allows passwords "
-	    "in clear; set --tls instead, unless a proxy encrypts");
-	warn(s->auth && !s->proto.plain_auth && !tls, "AUTH is offered only "
-	    "over TLS; set --tls");
-	warn(public && accepts_any_domain(s), store->path &&
-	    store_is_one(store) && root ? "mail for any domain is accepted "
-	    "from any client, into root's Maildir; list domains with "
-	    "--domain" : "mail for any domain is accepted from any client; "
-	    "list domains with --domain");
-	warn(has_any_domain(x), SETTINGS_ANY_DOMAIN);
-	warn(includes_all(&s->proto.trusted), "--trust includes every "
-	    "address; list only your own networks");
-	warn(includes_all(&s->proxies) || includes_all(&s->proto.xclients),
-	    "any client may claim another address; restrict --proxy-from and "
-	    "--xclient-from");
-	warn(s->workers > 1 && (s->proto.max_per_client == 0 ||
-	    s->proto.max_per_client >= s->workers), "one client can occupy "
-	    "all workers; set --max-per-client below --workers");
-	warn(!x->server->storeless && store_is_exposed(store), "any local "
-	    "user can add mail to the Maildir or remove it; chmod o-w");
-	warn(!x->server->storeless && store_check_room(store, room) < 0,
-	    "less space is free than --min-free: MAIL would get 452 now");
-	warn(public && !strchr(s->hostname, '.'), "the hostname is not fully "
-	    "qualified; set --hostname");
-}
-
-/* SIGHUP, as the user that this process has become. */
-static void
-explain_restart(const struct restart *r)
-{
-	const char *obstacle = restart_obstacle(r);
-
-	if (obstacle)
-		printf("warning: SIGHUP could not restart %s: %s; "
-		    RESTART_HINT "\n", *r->path ? r->path : "smtpd", obstacle);
+	printf("warning: %s\n", text);
 }
 
 int
@@ -433,22 +228,18 @@ explain_server(struct server *server, bool pool)
 	unsigned i;
 
 	x.server = server;
-	find_places(&x, pool);
-	explain_listeners(&x);
+	places_find(&x.places, server, pool);
+	explain_listeners(&x.places);
 	rehearse_offers(&x);
 	explain_commands(server);
 	explain_confinement(server->settings);
 	explain_store(server);
 	if (!server->storeless)
 		rehearse_addresses(&x);
-	explain_risks(&x);
-	explain_postmasters(server);
-	if (pool)
-		explain_restart(&server->restart);
-	if (can_encrypt(server) && !rehearse_handshake(&x))
-		printf("warning: --tls does not work: %s\n", *x.complaint ?
-		    x.complaint : "it does not answer a client");
-	free(x.places);
+	putchar('\n');
+	warnings_list(server, &x.places, pool, print_warning);
+	warnings_try_tls(server, print_warning);
+	free(x.places.all);
 	for (i = 0; i < server->n_failures; i++)
 		printf("smtpd would not start: %s\n",
 		    server->failures[i].text);

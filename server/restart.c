@@ -57,19 +57,6 @@ log_obstacle(struct log_line *l, const struct restart *r, const char *error)
 	log_str(l, "hint", RESTART_HINT);
 }
 
-void
-restart_warn(const struct restart *r)
-{
-	const char *obstacle = restart_obstacle(r);
-	struct log_line l;
-
-	if (!obstacle)
-		return;
-	log_begin(&l, LEVEL_WARNING, "restart-impossible");
-	log_obstacle(&l, r, obstacle);
-	log_end(&l);
-}
-
 /* The program at the path now; all zero: none. */
 static struct stat
 stat_program(const struct restart *r)

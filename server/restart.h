@@ -37,9 +37,6 @@ void restart_prepare(struct restart *, char **argv);
  */
 const char *restart_obstacle(const struct restart *);
 
-/* Log a warning if restart_obstacle() finds an error. */
-void restart_warn(const struct restart *);
-
 /* Begin a restart with the check, unless one is in progress. */
 void restart_begin(struct server *);
 

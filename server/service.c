@@ -15,6 +15,7 @@
 #include "lib/proc/title.h"
 #include "server/service.h"
 #include "server/status.h"
+#include "server/warnings.h"
 #include "server/worker.h"
 
 enum {
@@ -90,22 +91,6 @@ log_listener(const struct settings *s, const struct listener *listener)
 	log_end(&l);
 }
 
-/* Clients of a proxy on this machine could count as local. */
-static void
-warn_of_any_domain(const struct settings *s, const struct listener *listener)
-{
-	struct endpoint e;
-	struct log_line l;
-
-	endpoint_set_local(&e, listener->fd);
-	if (!settings_any_domain(s, (enum listener_kind)listener->kind, &e))
-		return;
-	log_begin(&l, LEVEL_WARNING, "any-domain");
-	log_str(&l, "address", listener->address);
-	log_str(&l, "error", SETTINGS_ANY_DOMAIN);
-	log_end(&l);
-}
-
 /* The pool accepts connections: tell the log, --ready-fd and systemd. */
 static void
 announce_ready(void *ctx)
@@ -117,14 +102,12 @@ announce_ready(void *ctx)
 	status_update(&server->status, &server->board);
 	if (log_is_terminal())
 		print_welcome(server);
-	for (i = 0; i < server->listeners.n; i++) {
-		if (!log_is_terminal())
-			log_listener(s, &server->listeners.all[i]);
-		warn_of_any_domain(s, &server->listeners.all[i]);
-		if (server->ready_fd >= 0)
-			dprintf(server->ready_fd, "%s\n",
-			    server->listeners.all[i].address);
-	}
+	for (i = 0; i < server->listeners.n && !log_is_terminal(); i++)
+		log_listener(s, &server->listeners.all[i]);
+	warnings_log(server);
+	for (i = 0; i < server->listeners.n && server->ready_fd >= 0; i++)
+		dprintf(server->ready_fd, "%s\n",
+		    server->listeners.all[i].address);
 	worker_close_ready_fd(server);
 	notify_send(&server->notify, "READY=1\nMAINPID=%ld", (long)getpid());
 }
@@ -303,12 +286,6 @@ service_run(struct server *server, const struct handover *h)
 	open_scoreboard(server, h);
 	title_set("smtpd: master");
 	tzset();	/* once, not in each worker */
-	if (store_is_exposed(&server->store)) {
-		log_begin(&l, LEVEL_WARNING, "maildir-exposed");
-		log_str(&l, "maildir", s->maildir);
-		log_end(&l);
-	}
-	restart_warn(&server->restart);
 	worker_sweep(server);
 	killed = pool_run(&options);
 	status_close(&server->status);

@@ -310,19 +310,6 @@ settings_command(const struct settings *s)
 	return s->proto.resolve ? "resolve" : NULL;
 }
 
-bool
-settings_any_domain(const struct settings *s, enum listener_kind kind,
-    const struct endpoint *address)
-{
-	struct endpoint loopback = *address;
-
-	if (!endpoint_is_loopback(address))
-		endpoint_parse(&loopback, "127.0.0.1");
-	return s->domains.n == 0 && !s->proto.require_auth &&
-	    !listener_kinds[kind].auth && endpoint_has_loopback(address) &&
-	    !networks_contain(&s->proxies, &loopback);
-}
-
 enum listener_kind
 settings_kind(const struct settings *s, const char *option, const char *name,
     size_t len)

@@ -66,16 +66,6 @@ const struct option *settings_options(void);
 const char *settings_command(const struct settings *);
 
 /*
- * May every client that seems to be on this machine send to any domain, at
- * a listener with this address?  It may be a client of a proxy here.
- */
-#define SETTINGS_ANY_DOMAIN "local clients may send to any domain, and so " \
-	"may all clients of a proxy or tunnel on this machine; give --domain, " \
-	"or --proxy-from"
-bool settings_any_domain(const struct settings *, enum listener_kind,
-    const struct endpoint *);
-
-/*
  * The kind of that name, of len bytes, or KINDS if there is none.  Calls
  * fatal(), naming option, if the kind needs --tls or --auth and lacks it.
  */

@@ -346,6 +346,61 @@ listen=(--listen 127.0.0.1:0)
 	says "warning: postmaster@one\.example has no mailbox; make $base/one\.example/postmaster"
 }
 
+@test "RCPT TO:<postmaster> needs a mailbox in the directory of the hostname (RFC 5321 4.5.1)" {
+	mkdir -p "$tmp/mail/one.example/postmaster"
+	chmod -R a+rwx "$tmp/mail"
+	options=(-m "$tmp/mail/{domain}/{mailbox}" -d one.example)
+	explain 0 "${nobody[@]}" "${listen[@]}"
+	says "warning: RCPT TO:<postmaster> would be rejected; make $tmp/mail/mx\.example/postmaster"
+	(cd "$tmp/mail" && cp -a one.example mx.example)
+	explain 0 "${nobody[@]}" "${listen[@]}"
+	lacks postmaster "$tmp/explained"
+	options=(-m "$tmp/mail/one.example/{mailbox}" -d one.example)
+	explain 0 "${nobody[@]}" "${listen[@]}"
+	lacks postmaster "$tmp/explained"
+}
+
+@test "there is a warning about --plain-auth without --auth" {
+	explain 0 "${nobody[@]}" "${listen[@]}" --plain-auth
+	says 'warning: --plain-auth has no effect without --auth'
+}
+
+# warned FILE: the log has these warnings, and no other
+warned() {
+	events warning | sed -E 's/.* text="(.*)"$/\1/' | sort | diff "$1" -
+}
+
+@test "a start logs the warnings of --explain, a line each" {
+	hook lacks_key <<-'END'
+		echo 'key.pem: Permission denied' >&2
+		exit 1
+	END
+	users bob
+	chmod -R a+rwx "$base"
+	options=("${listen[@]}" "${user[@]}" --tls "$tmp/lacks_key" --plain-auth
+	    --trust 0.0.0.0/0 --workers 2 --max-per-client 0 --min-free 1000000G)
+	explain 0
+	sed -n 's/^warning: //p' "$tmp/explained" | sort >"$tmp/warnings"
+	(($(wc -l <"$tmp/warnings") >= 6))
+	serve "${options[@]}"
+	eventually warned "$tmp/warnings"
+}
+
+@test "a start does not wait for a --tls command that does not answer" {
+	hook waits <<-'END'
+		cat >/dev/null
+	END
+	serve "${listen[@]}" "${user[@]}" --tls "$tmp/waits" -d mx.example
+	dial "${addr[0]}" reply:220 say:QUIT reply:221
+	end_daemon
+	eventually silent
+}
+
+# silent: no command of the test runs
+silent() {
+	[[ -z $(running "$tmp") ]]
+}
+
 @test "addresses are for --explain alone: 64" {
 	run -64 timeout 60 ./smtpd -i "${user[@]}" bob@mx.example
 	[[ $output == "smtpd: unexpected argument 'bob@mx.example'"* ]]

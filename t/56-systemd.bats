@@ -296,7 +296,7 @@ signs() {
 	eventually grep '^<3>event=worker-died ' "$tmp/journal"
 	grep '^<6>event=listening address=' "$tmp/journal"
 	grep '^<6>event=message client=127\.0\.0\.1 ' "$tmp/journal"
-	grep '^<4>event=any-domain address=' "$tmp/journal"
+	grep '^<4>event=warning text=' "$tmp/journal"
 	lacks -v '^<[346]>event=[a-z-]* ' "$tmp/journal"
 	[[ ! -s $log ]]
 }

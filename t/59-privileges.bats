@@ -97,17 +97,17 @@ all_confined() {
 	chmod 777 "$dir"/{tmp,new,cur}
 	((EUID != 0)) || chown -R nobody "$dir"
 	serve --workers 1 --listen 127.0.0.1:0
-	events maildir-exposed | grep -F " maildir=$dir"
+	events warning | grep -F "add mail to the Maildir or remove it; chmod o-w $dir\""
 	end_daemon
 	for part in "" /tmp /new; do
 		chmod -R 700 "$dir"
 		: >"$log"
 		serve --workers 1 --listen 127.0.0.1:0
-		[[ -z $(events maildir-exposed) ]]
+		events warning | lacks 'add mail'
 		end_daemon
 		chmod 707 "$dir$part"
 		serve --workers 1 --listen 127.0.0.1:0
-		[[ -n $(events maildir-exposed) ]]
+		events warning | grep 'add mail'
 		end_daemon
 	done
 }
