@@ -33,8 +33,8 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 # by layer, the topmost first; what a line lists may call what is below it
 SERVER = explain failure handover handshake inetd page places rehearse restart \
 	service settings show sockets startup status warnings worker
-SMTP = auth client connect data dsn dsn_report fields foreign hello hook_env \
-	hooks journal mail parameters session starttls transcript xclient
+SMTP = auth client connect data discard dsn dsn_report fields foreign hello \
+	hook_env hooks journal mail parameters session starttls transcript xclient
 MAIL = delivery header maildir received recipients report store trace
 LIB = clock file log memory option path
 TEXT = address base64 idna line param reply utf8 verdict words xtext

@@ -99,10 +99,12 @@ add_recipient(struct envelope *e, struct recipient *r,
 }
 
 static void
-check_field_for_loop(void *ctx, const char *field)
+check_field(void *ctx, const char *field)
 {
 	struct basic *b = ctx;
 
+	header_keep(field, "Message-ID", b->mail->result.message_id,
+	    sizeof b->mail->result.message_id);
 	recipients_check_field(b->to, field, b->mail->info.hostname);
 }
 
@@ -125,7 +127,7 @@ write_delivered_to(void *ctx, const struct copy *c, struct outfile *out)
 		return;
 	for (i = 0; i < b->to->n; i++) {
 		r = &b->to->all[i];
-		if (r->first == i && (!own || c == &d->copies[r->copy]))
+		if (r->first == i && !r->discard && (!own || c == &d->copies[r->copy]))
 			outfile_printf(out, "Delivered-To: %s\n", r->mailbox);
 	}
 }
@@ -226,14 +228,24 @@ find_copy(const struct basic *b, const struct recipient *r)
 	return b->delivery.n ? &b->delivery.copies[r->copy] : NULL;
 }
 
-/* Did a hook reject the message for this recipient, or is it a mail loop? */
+/*
+ * Did a hook reject or discard the message for this recipient, or is it a mail
+ * loop?
+ */
 static bool
 is_rejected(const struct basic *b, const struct recipient *r)
 {
 	const size_t i = (size_t)(r - b->to->all);
 
-	return r->looped ||
+	return r->looped || r->discard ||
 	    (b->mda_replies && reply_refuses(&b->mda_replies[i]));
+}
+
+/* Is the message discarded for this recipient, or for all? */
+static bool
+is_discarded(const struct basic *b, const struct recipient *r)
+{
+	return b->mail->discard.hook || recipients_discarded(b->to, r);
 }
 
 static struct reply
@@ -249,6 +261,9 @@ reply_for(struct basic *b, size_t recipient)
 		return loop_reply(b);
 	if (mda && reply_refuses(mda))
 		return *mda;
+	if (is_discarded(b, r))
+		return mda && mda->code ? *mda : b->answer.code == 250 ?
+		    b->answer : reply_make(250, "2.0.0 Ok");
 	if (c && c->failed)
 		return local_error(b, c->failed, c->error);
 	return mda && mda->code ? *mda : stored_reply(b);
@@ -301,8 +316,9 @@ drop_rejected_fields(struct basic *b)
 
 	if (b->delivery.n != 1 || b->delivery.hardlink)
 		return 0;
-	for (i = 0; i < b->to->n; i++)
-		refused += is_rejected(b, &b->to->all[i]);
+	for (i = 0; i < b->to->n; i++)	/* --mda discards after it is written */
+		refused += is_rejected(b, &b->to->all[i]) &&
+		    !(b->to->all[i].discard && !b->mda_replies);
 	if (refused == 0 || b->delivery.copies[0].refused)
 		return 0;
 	return delivery_replace(&b->delivery, copy_without_rejected, b) < 0 ?
@@ -318,14 +334,19 @@ is_deliverable(const struct basic *b, bool together)
 {
 	const struct recipient *r;
 	const struct copy *c;
-	size_t i, lost = 0;
+	size_t i, lost = 0, kept = 0;
 
 	for (i = 0; i < b->to->n; i++) {
 		r = recipients_first(b->to, &b->to->all[i]);
+		if (r->discard)
+			continue;
 		c = find_copy(b, r);
-		lost += r->looped || (c && (c->failed || c->refused));
+		if (r->looped || (c && (c->failed || c->refused)))
+			lost++;
+		else
+			kept++;
 	}
-	return lost == 0 || (!together && lost < b->to->n);
+	return together ? lost == 0 : kept > 0;
 }
 
 /* Mark the copies whose recipients were all rejected; they are not stored. */
@@ -386,16 +407,9 @@ static int
 copy_with_headers(void *ctx, int from, int to)
 {
 	const struct basic *b = ctx;
-	const char *late = b->mail->info.headers + b->n_headers;
-	struct trace_place place;
 
-	if (trace_find(from, b->mail->info.id, &place) <= 0) {
-		errno = EBADMSG;
-		return -1;
-	}
-	return file_append_part(to, from, 0, place.below) < 0 ||
-	    file_write(to, late, strlen(late)) < 0 ||
-	    file_append(to, from, place.below) < 0 ? -1 : 0;
+	return trace_insert(to, from, b->mail->info.id,
+	    b->mail->info.headers + b->n_headers);
 }
 
 /* Run the filters and check hooks.  Returns an error reply, or code 0. */
@@ -414,7 +428,7 @@ run_checks(struct basic *b)
 		if (made > 0 && reply_refuses(&b->answer))
 			return b->answer;
 	}
-	if (m->hooks.inspect) {
+	if (m->hooks.inspect && !m->discard.hook) {
 		fd = delivery_reader(d);
 		if (fd < 0)
 			return local_error(b, "open", errno);
@@ -424,7 +438,7 @@ run_checks(struct basic *b)
 		if (r.code)
 			b->answer = r;
 	}
-	if (m->info.headers[b->n_headers] &&
+	if (m->info.headers[b->n_headers] && !m->discard.hook &&
 	    delivery_replace(d, copy_with_headers, b) < 0)
 		return local_error(b, "headers", errno);
 	return reply_none();
@@ -435,7 +449,7 @@ static struct reply
 run_mda(struct basic *b, int fd)
 {
 	const struct mail *m = b->mail;
-	const struct recipient *r;
+	struct recipient *r;
 	const struct copy *c;
 	size_t i;
 
@@ -445,7 +459,7 @@ run_mda(struct basic *b, int fd)
 	for (i = 0; i < b->to->n; i++) {
 		r = &b->to->all[i];
 		c = find_copy(b, r);
-		if (r->first == i && !r->looped && !(c && c->failed))
+		if (r->first == i && !r->discard && !r->looped && !(c && c->failed))
 			b->mda_replies[i] = m->hooks.mda(m->hooks.ctx, r, fd);
 	}
 	reject_copies(b);
@@ -475,7 +489,8 @@ run_delivery(struct basic *b)
 		if (r.code)
 			b->answer = r;
 	}
-	return m->hooks.mda ? run_mda(b, fd) : reply_none();
+	return m->hooks.mda && !m->discard.hook ? run_mda(b, fd) :
+	    reply_none();
 }
 
 /* Fsync again if the --mda hooks rejected recipients that the file names. */
@@ -495,7 +510,7 @@ sync_after_delivery(struct basic *b)
 
 /*
  * Store the message, which is complete.  Returns an error reply for all
- * recipients, or code 0.
+ * recipients, or code 0: see reply_for().
  */
 static struct reply
 store_message(struct basic *b, bool together)
@@ -508,16 +523,18 @@ store_message(struct basic *b, bool together)
 		return local_error(b, "write", errno);
 	reject_loops(b);
 	if (!is_deliverable(b, together))
-		return loop_reply(b);
+		return reply_none();
 	if (drop_rejected_fields(b) < 0)
 		return local_error(b, "headers", errno);
 	r = run_checks(b);
-	if (reply_refuses(&r))
+	if (reply_refuses(&r) || b->mail->discard.hook)
 		return r;
 	if (delivery_sync(d) < 0)
 		return local_error(b, "fsync", errno);
 	if (is_deliverable(b, together)) {
 		r = run_delivery(b);
+		if (b->mail->discard.hook)
+			return r;
 		if (!reply_refuses(&r))
 			r = sync_after_delivery(b);
 		if (reply_refuses(&r))
@@ -527,21 +544,31 @@ store_message(struct basic *b, bool together)
 	return reply_none();
 }
 
+/* Does any recipient get the message, by these n replies? */
+static bool
+is_any_kept(const struct basic *b, const struct reply *each, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < b->to->n; i++)
+		if (!reply_refuses(&each[n == 1 ? 0 : i]) &&
+		    !is_discarded(b, &b->to->all[i]))
+			return true;
+	return false;
+}
+
 static void
 close_basic(struct envelope *e, struct reply *each, size_t n)
 {
 	struct basic *b = basic(e);
 	const bool together = n == 1;
 	struct reply r = store_message(b, together);
-	bool kept = false;
 	size_t i;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++)
 		each[i] = reply_refuses(&r) ? r : together ?
 		    reply_for_all(b) : reply_for(b, i);
-		kept = kept || !reply_refuses(&each[i]);
-	}
-	if (kept)
+	if (is_any_kept(b, each, n))
 		set_result(b);
 	free_envelope(b);
 }
@@ -584,7 +611,7 @@ basic_envelope_new(const struct basic_options *options, struct mail *mail,
 	};
 	delivery_init(&b->delivery);
 	header_init(&b->header, b);
-	b->header.field = check_field_for_loop;
+	b->header.field = check_field;
 	b->header.put = write_after_header;
 	b->header.dropped = "Return-Path";
 	if (size < (unsigned long long)options->min_free)

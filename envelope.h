@@ -18,7 +18,8 @@
 /*
  * Callbacks for the whole message, called in this order; NULL: none.  Each
  * gets a descriptor to read the message from, and blocks.  Each returns a 4xx
- * or 5xx reply, 250 with a text, or code 0.
+ * or 5xx reply, 250 with a text, or code 0.  After one that has set the discard
+ * of the mail, the message is neither passed on nor stored.
  */
 struct mail_hooks {
 	/*
@@ -32,14 +33,15 @@ struct mail_hooks {
 	struct reply (*inspect)(void *ctx, int message);
 	/* Called once the message is on disk, before it has a name there. */
 	struct reply (*deliver)(void *ctx, int message);
-	/* The same, once for each mailbox. */
-	struct reply (*mda)(void *ctx, const struct recipient *, int message);
+	/* The same, once for each mailbox.  May discard the message for it. */
+	struct reply (*mda)(void *ctx, struct recipient *, int message);
 	void *ctx;
 };
 
 /* Set by the envelope. */
 struct mail_result {
 	char file[1024];	/* path of the first file stored; "": none */
+	char message_id[256];	/* Message-ID of the message as it came; "" */
 	char error[256];	/* a failure of this host, for the log; or "" */
 	int fd;			/* the stored message, to be closed by the
 				   session; -1: none */
@@ -48,6 +50,7 @@ struct mail_result {
 /* A message from MAIL on.  It outlives the envelope. */
 struct mail {
 	struct mail_info info;
+	struct discard discard;		/* of the message, for all recipients */
 	struct mail_hooks hooks;
 	struct mail_result result;
 };

@@ -4,6 +4,7 @@
  * begun.
  */
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -197,4 +198,13 @@ header_value(const char *field, const char *name)
 	if (*field++ != ':')
 		return NULL;
 	return field + strspn(field, " \t");
+}
+
+void
+header_keep(const char *field, const char *name, char *buf, size_t size)
+{
+	const char *value = *buf ? NULL : header_value(field, name);
+
+	if (value)
+		snprintf(buf, size, "%s", value);
 }

@@ -61,4 +61,10 @@ void header_finish(struct header *);
 /* The value of a field, if it has this name in any case; else NULL. */
 const char *header_value(const char *field, const char *name);
 
+/*
+ * Copy the value of a field of this name to buf of size bytes, unless buf has
+ * that of an earlier one.  A value that does not fit is truncated.
+ */
+void header_keep(const char *field, const char *name, char *buf, size_t size);
+
 #endif

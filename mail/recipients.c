@@ -57,7 +57,7 @@ find_first(const struct recipients *to, size_t i)
 	size_t j;
 
 	for (j = 0; j < i; j++)
-		if (to->all[j].hash == r->hash &&
+		if (!to->all[j].discard && to->all[j].hash == r->hash &&
 		    strcmp(to->all[j].key, r->key) == 0)
 			break;
 	return j;
@@ -115,6 +115,22 @@ free_recipient(struct recipient *r)
 {
 	free(r->email);
 	free(r->path);
+	free(r->discard);
+}
+
+int
+recipients_discard(struct recipients *to, struct recipient *r,
+    const struct discard *d)
+{
+	const size_t i = (size_t)(r - to->all);
+
+	r->discard = malloc(sizeof *d);
+	if (!r->discard)
+		return -1;
+	*r->discard = *d;
+	to->distinct -= r->first == i;
+	r->first = i;
+	return 0;
 }
 
 void
@@ -122,7 +138,7 @@ recipients_drop_last(struct recipients *to)
 {
 	struct recipient *r = &to->all[--to->n];
 
-	to->distinct -= r->first == to->n;
+	to->distinct -= r->first == to->n && !r->discard;
 	to->bytes -= strlen(r->email) + 1;
 	if (r->original)
 		to->original_bytes -= strlen(r->original);
@@ -159,15 +175,32 @@ recipients_assign_copy(struct recipients *to, struct recipient *r,
 	return 0;
 }
 
+const struct discard *
+recipients_discarded(const struct recipients *to, const struct recipient *r)
+{
+	return recipients_first(to, r)->discard;
+}
+
+/* Is it discarded for the same reason, or not at all if d is NULL? */
+static bool
+has_discard(const struct recipients *to, const struct recipient *r,
+    const struct discard *d)
+{
+	const struct discard *own = recipients_discarded(to, r);
+
+	return !r->refused && (!d || !own ? d == own :
+	    own->hook == d->hook && strcmp(own->reason, d->reason) == 0);
+}
+
 void
-recipients_join(const struct recipients *to, char separator, char *buf,
-    size_t size)
+recipients_join(const struct recipients *to, const struct discard *d,
+    char separator, char *buf, size_t size)
 {
 	const struct recipient *r;
 	size_t len, n = 0;
 
 	for (r = to->all; r < to->all + to->n; r++) {
-		if (r->refused)
+		if (!has_discard(to, r, d))
 			continue;
 		if (n > 0 && n + 1 < size)
 			buf[n++] = separator;
@@ -186,7 +219,7 @@ recipients_count(const struct recipients *to)
 	size_t i, n = 0;
 
 	for (i = 0; i < to->n; i++)
-		n += !to->all[i].refused;
+		n += has_discard(to, &to->all[i], NULL);
 	return n;
 }
 
@@ -221,7 +254,7 @@ note_delivered_to(struct recipients *to, const char *value)
 		return;
 	hash = hash_text(canonical);
 	for (r = to->all; r < to->all + to->n; r++)
-		if (is_mailbox(r, canonical, hash)) {
+		if (!r->discard && is_mailbox(r, canonical, hash)) {
 			r->above = true;
 			to->above++;
 		}

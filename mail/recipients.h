@@ -12,6 +12,14 @@
 
 #include "lib/text/address.h"
 
+enum { DISCARD_REASON_MAX = 256 };	/* bytes with the NUL */
+
+/* Why a hook discards a message, or a recipient: 250, and nothing is stored. */
+struct discard {
+	const char *hook;	/* name of its event; NULL: not discarded */
+	char reason[DISCARD_REASON_MAX];
+};
+
 struct recipient {
 	char *email;		/* as the client gave it; one block of memory
 				   with the next two */
@@ -25,6 +33,8 @@ struct recipient {
 				   recipient that has it; else NULL */
 	bool looped;		/* mail loop: it was delivered here before */
 	bool refused;		/* after the data, in LMTP */
+	struct discard *discard;	/* why it does not get the message; NULL:
+				   it does */
 
 	/* private */
 	char *key;		/* the same for all spellings of a mailbox */
@@ -56,6 +66,13 @@ struct recipient *recipients_add(struct recipients *,
     const char *delimiters, const char *hostname, const char *original,
     unsigned notify);
 
+/*
+ * Discard the message for a recipient: of those that are added later, none is
+ * its duplicate.  The discard is copied.  Returns 0, or -1 with errno set.
+ */
+int recipients_discard(struct recipients *, struct recipient *,
+    const struct discard *);
+
 /* Remove the recipient that was added last. */
 void recipients_drop_last(struct recipients *);
 
@@ -72,14 +89,26 @@ int recipients_assign_copy(struct recipients *, struct recipient *,
     const char *path);
 
 /*
- * Write the addresses of all recipients that were not refused, as the client
- * gave them, to buf of size bytes, at least 1, with a separator between them.
- * The text is truncated if it does not fit; bytes + 1 is always enough.
+ * Why the message is discarded for a recipient, or for the one that it is a
+ * duplicate of; NULL: it is not.
  */
-void recipients_join(const struct recipients *, char separator, char *buf,
-    size_t size);
+const struct discard *recipients_discarded(const struct recipients *,
+    const struct recipient *);
 
-/* Count the recipients that were not refused. */
+/*
+ * Write the addresses of the recipients that were not refused, as the client
+ * gave them, to buf of size bytes, at least 1, with a separator between them:
+ * of those that get the message, or with a discard, of those for which it is
+ * discarded for this reason.  The text is truncated if it does not fit; bytes +
+ * 1 is always enough.
+ */
+void recipients_join(const struct recipients *, const struct discard *,
+    char separator, char *buf, size_t size);
+
+/*
+ * Count the recipients that get the message: it was neither refused nor
+ * discarded for them.
+ */
 size_t recipients_count(const struct recipients *);
 
 /*

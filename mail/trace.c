@@ -143,3 +143,17 @@ trace_copy(int to, int from, const char *id,
 		errno = EBADMSG;
 	return found <= 0 || s.failed ? -1 : file_append(to, from, s.copied);
 }
+
+int
+trace_insert(int to, int from, const char *id, const char *fields)
+{
+	struct trace_place place;
+
+	if (trace_find(from, id, &place) <= 0) {
+		errno = EBADMSG;
+		return -1;
+	}
+	return file_append_part(to, from, 0, place.below) < 0 ||
+	    file_write(to, fields, strlen(fields)) < 0 ||
+	    file_append(to, from, place.below) < 0 ? -1 : 0;
+}

@@ -34,6 +34,12 @@ int trace_copy(int to, int from, const char *id,
     bool (*drop)(void *ctx, const char *field), void *ctx);
 
 /*
+ * Append a message to another file, with header fields below the Received field
+ * with this id.  Returns as trace_copy().
+ */
+int trace_insert(int to, int from, const char *id, const char *fields);
+
+/*
  * Search the header of the message in a file for a Received field with this
  * id.  Reads from offset 0 and does not move the file's own offset.  Returns
  * 1, 0 if there is none, or -1 with errno set.

@@ -170,7 +170,7 @@ try_mail(struct rehearsal *x, const char *address)
 	}
 	ours = !r.code;
 	if (ours)
-		r = rcpt_add(s, &x->recipient, &x->recipient);
+		r = rcpt_add(s, &x->recipient, NULL);
 	if (!r.code)
 		r = reply_make(250, "2.1.5 Ok");
 	page_field(verb, "%d %s", r.code, r.text);

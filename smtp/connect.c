@@ -83,9 +83,10 @@ run_connection_hooks(struct session *s)
 	struct reply r = reply_none();
 
 	fields_cut(&s->fields, 0);
+	s->client_discard.hook = NULL;
 	if (!s->client.probe) {
 		resolve_client_name(s);
-		r = hooks_run(s, HOOK_CONNECTION, NULL, NULL);
+		r = hooks_run(s, HOOK_CONNECTION);
 	}
 	s->fields.n_connection = s->fields.n_hello = s->fields.n;
 	if (!reply_refuses(&r))

@@ -10,6 +10,7 @@
 #include "lib/net/progress.h"
 #include "lib/text/param.h"
 #include "smtp/data.h"
+#include "smtp/discard.h"
 #include "smtp/hooks.h"
 #include "smtp/journal.h"
 #include "smtp/transcript.h"
@@ -109,9 +110,9 @@ start_data(struct session *s, bool chunked)
 		return reply_make(is_lmtp_session(s) ? 503 : 554,
 		    "5.5.1 No valid recipients");
 	data_init(&s->txn.data, chunked);
-	r = hooks_run(s, HOOK_DATA, NULL, NULL);
+	r = hooks_run(s, HOOK_DATA);
 	if (!reply_refuses(&r))
-		r = s->txn.envelope->ops->begin_data(s->txn.envelope);
+		r = discard_is_due(s) ? discard_begin_data(s) : s->txn.envelope->ops->begin_data(s->txn.envelope);
 	if (!reply_refuses(&r))
 		return reply_none();
 	session_drop_envelope(s);
@@ -209,7 +210,7 @@ close_envelope(struct session *s)
 	progress_add(s->stream, clock_ms() - now);
 	if (!reply_refuses(&r)) {
 		progress_note(s->stream);
-		journal_message(s, s->txn.data.octets);
+		journal_accepted(s, s->txn.data.octets);
 	}
 	return r;
 }

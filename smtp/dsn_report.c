@@ -35,7 +35,8 @@ select_report_recipients(const struct session *s, struct report_recipient *to)
 	size_t n = 0;
 
 	for (r = list->all; r < list->all + list->n; r++)
-		if (!r->refused && r->notify & DSN_SUCCESS)
+		if (!r->refused && !recipients_discarded(list, r) &&
+		    r->notify & DSN_SUCCESS)
 			to[n++] = (struct report_recipient){
 				r->email, r->original
 			};

@@ -42,13 +42,14 @@ begin_hello(struct session *s, const char *name, bool extended)
 		return reply_make(501,
 		    "5.5.4 Invalid name; use a domain or an address literal");
 	s->fields.n_hello = s->fields.n_connection;
+	s->hello_discard.hook = NULL;
 	session_reset(s);
 	s->phase = PHASE_NEW;
 	s->hello.extended = extended;
 	session_set_protocol(s);
 	xclient_end(s);
 	set_helo_name(s, name);
-	r = hooks_run(s, HOOK_HELLO, NULL, NULL);
+	r = hooks_run(s, HOOK_HELLO);
 	if (reply_refuses(&r))
 		return r;
 	s->fields.n_hello = s->fields.n;

@@ -85,7 +85,7 @@ set_recipient_list(struct environment *e, const struct recipients *to)
 	list = malloc(to->bytes + 1);
 	if (!list)
 		return -1;
-	recipients_join(to, '\n', list, to->bytes + 1);
+	recipients_join(to, NULL, '\n', list, to->bytes + 1);
 	status = environment_set(e, "SMTP_RECIPIENTS", list);
 	free(list);
 	return status;

@@ -200,24 +200,61 @@ read_header_lines(struct session *s, const struct hook_end *end)
 	return true;
 }
 
+/* What a hook of this event discards: a recipient, a message, or several. */
+static struct discard *
+find_discard(struct session *s, enum hook_event event, struct hook_lines *lines)
+{
+	if (lines)
+		return &lines->discard;
+	if (event == HOOK_CONNECTION)
+		return &s->client_discard;
+	return event == HOOK_HELLO ? &s->hello_discard : &s->txn.mail.discard;
+}
+
+/*
+ * Read "DISCARD=reason".  The output of a hook that gets the message to deliver
+ * it may be a copy of it, so that only the first line counts.
+ */
+static void
+read_discard_line(struct session *s, enum hook_event event,
+    const struct hook_end *end, struct hook_lines *lines)
+{
+	struct discard *d = find_discard(s, event, lines);
+	const char *value;
+	size_t pos = 0, len;
+
+	value = events[event].delivers ?
+	    verdict_first_line(end, "DISCARD", &len) :
+	    verdict_line(end, "DISCARD", &pos, &len);
+	if (!value || d->hook || event > HOOK_MDA)
+		return;
+	d->hook = events[event].name;
+	snprintf(d->reason, sizeof d->reason, "%.*s", (int)len, value);
+}
+
 /* Read the other lines that a hook may print when it accepts. */
 static struct reply
 read_output_lines(struct session *s, struct hook_run *run,
-    const struct hook_end *end, struct address *mailbox)
+    enum hook_event event, const struct hook_end *end, struct hook_lines *lines)
 {
-	if (mailbox && !read_mailbox_line(s, end, mailbox))
-		run->failed = "invalid address in MAILBOX=";
-	else if (!read_header_lines(s, end))
-		run->failed = "invalid header field in HEADER=, or too many";
-	return run->failed ?
-	    reply_make(451, "4.3.0 Local error, try again later") :
-	    reply_none();
+	if (!events[event].delivers) {
+		if (event == HOOK_RECIPIENT &&
+		    !read_mailbox_line(s, end, &lines->mailbox))
+			run->failed = "invalid address in MAILBOX=";
+		else if (!read_header_lines(s, end))
+			run->failed = "invalid header field in HEADER=, or "
+			    "too many";
+	}
+	if (run->failed)
+		return reply_make(451, "4.3.0 Local error, try again later");
+	read_discard_line(s, event, end, lines);
+	return reply_none();
 }
 
 /* Run one hook and make its exit a reply.  *skip: run no more hooks. */
 static struct reply
 run_hook(struct session *s, struct hook_run *run, enum hook_event event,
-    struct address *mailbox, bool *skip)
+    struct hook_lines *lines, bool *skip)
 {
 	const bool check = !events[event].delivers;
 	struct hook_end end;
@@ -238,13 +275,17 @@ run_hook(struct session *s, struct hook_run *run, enum hook_event event,
 	}
 	*skip = !run->failed && run->status == VERDICT_SKIP;
 	r = verdict_of(&end, check, events[event].refusal);
-	if (check && !reply_refuses(&r)) {
-		extras = read_output_lines(s, run, &end, mailbox);
+	if (!reply_refuses(&r)) {
+		extras = read_output_lines(s, run, event, &end, lines);
 		if (extras.code)
 			r = extras;
 	}
 	if (run->failed || verdict_is_failure(&r))
 		log_hook_failure(s, events[event].name, run);
+	if (reply_refuses(&r)) {
+		r.hook = events[event].name;
+		r.command = run->hook->command;
+	}
 	return apply_soft_bounce(s->options->hooks, r);
 }
 
@@ -287,11 +328,14 @@ prepare_hook_run(struct session *s, enum hook_event event, struct hook_run *run)
 	run->ctx = s;
 }
 
-/* Run the i-th hook of an event. */
+/*
+ * Run the i-th hook of an event.  mailbox is that of the recipient, for
+ * HOOK_MDA.
+ */
 static struct reply
 run_nth_hook(struct session *s, enum hook_event event, unsigned i,
     struct hook_run *run, const struct address *recipient,
-    struct address *mailbox, bool *skip)
+    const struct address *mailbox, struct hook_lines *lines, bool *skip)
 {
 	struct hooks *h = s->options->hooks;
 
@@ -301,13 +345,14 @@ run_nth_hook(struct session *s, enum hook_event event, unsigned i,
 	run->hook = &h->list[event][i];
 	run->environment = h->environment.vars;
 	run->timeout = hook_time_limit(s);
-	return run_hook(s, run, event, mailbox, skip);
+	return run_hook(s, run, event, lines, skip);
 }
 
 /* Run the hooks of an event; there is at least one. */
 static struct reply
 run_event_hooks(struct session *s, enum hook_event event, int message,
-    const struct address *recipient, struct address *mailbox)
+    const struct address *recipient, const struct address *mailbox,
+    struct hook_lines *lines)
 {
 	struct hooks *h = s->options->hooks;
 	struct reply r, answer = reply_none();
@@ -318,7 +363,8 @@ run_event_hooks(struct session *s, enum hook_event event, int message,
 	prepare_hook_run(s, event, &run);
 	run.input = message;
 	for (i = 0; i < h->n[event] && !skip; i++) {
-		r = run_nth_hook(s, event, i, &run, recipient, mailbox, &skip);
+		r = run_nth_hook(s, event, i, &run, recipient, mailbox, lines,
+		    &skip);
 		if (r.code)
 			answer = r;
 		if (reply_refuses(&r))
@@ -328,18 +374,27 @@ run_event_hooks(struct session *s, enum hook_event event, int message,
 }
 
 struct reply
-hooks_run(struct session *s, enum hook_event event,
-    const struct address *recipient, struct address *mailbox)
+hooks_run(struct session *s, enum hook_event event)
 {
 	return s->options->hooks->n[event] ? run_event_hooks(s, event, -1,
-	    recipient, mailbox) : reply_none();
+	    NULL, NULL, NULL) : reply_none();
+}
+
+struct reply
+hooks_run_recipient(struct session *s, const struct address *recipient,
+    struct hook_lines *lines)
+{
+	lines->mailbox.email[0] = '\0';
+	lines->discard.hook = NULL;
+	return s->options->hooks->n[HOOK_RECIPIENT] ? run_event_hooks(s,
+	    HOOK_RECIPIENT, -1, recipient, NULL, lines) : reply_none();
 }
 
 void
 hooks_notify(struct session *s, enum hook_event event, int message)
 {
 	if (s->options->hooks->n[event])
-		run_event_hooks(s, event, message, NULL, NULL);
+		run_event_hooks(s, event, message, NULL, NULL, NULL);
 }
 
 /* The next four are the callbacks of the envelope (struct mail_hooks). */
@@ -359,7 +414,7 @@ run_filter(void *ctx, unsigned i, int from, int to)
 	if (limit && fstat(from, &st) == 0)
 		run.output_max = FIELDS_MAX +
 		    (st.st_size > limit ? st.st_size : limit);
-	r = run_nth_hook(s, HOOK_FILTER, i, &run, NULL, NULL, &skip);
+	r = run_nth_hook(s, HOOK_FILTER, i, &run, NULL, NULL, NULL, &skip);
 	if (skip)
 		s->txn.mail.hooks.n_filters = i;
 	return r;
@@ -368,27 +423,34 @@ run_filter(void *ctx, unsigned i, int from, int to)
 static struct reply
 run_message_hooks(void *ctx, int message)
 {
-	return run_event_hooks(ctx, HOOK_MESSAGE, message, NULL, NULL);
+	return run_event_hooks(ctx, HOOK_MESSAGE, message, NULL, NULL, NULL);
 }
 
 static struct reply
 run_deliver_hooks(void *ctx, int message)
 {
-	return run_event_hooks(ctx, HOOK_DELIVER, message, NULL, NULL);
+	return run_event_hooks(ctx, HOOK_DELIVER, message, NULL, NULL, NULL);
 }
 
 static struct reply
-run_mda_hooks(void *ctx, const struct recipient *r, int message)
+run_mda_hooks(void *ctx, struct recipient *r, int message)
 {
 	struct session *s = ctx;
 	struct address recipient, mailbox;
+	struct hook_lines lines = { .discard.hook = NULL };
+	struct reply answer;
 
 	s->txn.dsn.notify = r->notify;
 	strcpy(s->txn.dsn.original, r->original ? r->original : "");
 	if (!parse_hook_address(r->email, strlen(r->email), &recipient) ||
 	    !parse_hook_address(r->mailbox, strlen(r->mailbox), &mailbox))
 		return reply_make(451, "4.3.0 Local error, try again later");
-	return run_event_hooks(s, HOOK_MDA, message, &recipient, &mailbox);
+	answer = run_event_hooks(s, HOOK_MDA, message, &recipient, &mailbox,
+	    &lines);
+	if (!reply_refuses(&answer) && lines.discard.hook &&
+	    recipients_discard(&s->txn.recipients, r, &lines.discard) < 0)
+		return reply_make(451, "4.3.0 Out of memory");
+	return answer;
 }
 
 void

@@ -22,6 +22,12 @@ struct hooks {
 	const sigset_t *wait_mask;
 };
 
+/* What the hooks of one recipient print besides a reply. */
+struct hook_lines {
+	struct address mailbox;		/* MAILBOX=; its email is "": none */
+	struct discard discard;		/* DISCARD= */
+};
+
 /* The name of an event: its option without the dashes. */
 const char *hooks_event_name(enum hook_event);
 
@@ -67,12 +73,14 @@ char **hooks_environment(struct session *, enum hook_event,
     const struct address *recipient, const struct address *mailbox);
 
 /*
- * Run the hooks of an event in order until one refuses.  Pending replies are
- * sent first.  recipient is the current one, or NULL.  mailbox is set if a hook
- * prints MAILBOX=, and may be NULL.  Blocks.  Returns a 4xx or 5xx reply, 250
+ * Run the hooks of an event before the data in order until one refuses.
+ * Pending replies are sent first.  Blocks.  Returns a 4xx or 5xx reply, 250
  * with the text of a hook, or code 0.
  */
-struct reply hooks_run(struct session *, enum hook_event,
-    const struct address *recipient, struct address *mailbox);
+struct reply hooks_run(struct session *, enum hook_event);
+
+/* The same for HOOK_RECIPIENT and this recipient. */
+struct reply hooks_run_recipient(struct session *, const struct address *,
+    struct hook_lines *);
 
 #endif

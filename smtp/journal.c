@@ -3,6 +3,7 @@
  * lib/log.c and come last in a line, so that a long one can't displace others.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -70,15 +71,16 @@ journal_show_phase(const struct session *s)
 	    s->txn.data.octets : 0);
 }
 
+/* Log the recipients that get the message, or for which it is discarded. */
 static void
-log_recipients(const struct session *s, struct log_line *l)
+log_recipients(const struct session *s, struct log_line *l,
+    const struct discard *d)
 {
 	char to[LOG_VALUE_MAX + 2];
 
-	if (recipients_count(&s->txn.recipients) == 0)
-		return;
-	recipients_join(&s->txn.recipients, ',', to, sizeof to);
-	log_str(l, "to", to);
+	recipients_join(&s->txn.recipients, d, ',', to, sizeof to);
+	if (*to)
+		log_str(l, "to", to);
 }
 
 /*
@@ -108,6 +110,15 @@ journal_end_hook_line(struct session *s, struct log_line *l)
 		end_counted_line(s, l);
 }
 
+static void
+log_user(const struct session *s, struct log_line *l)
+{
+	if (!*s->auth.user)
+		return;
+	log_str(l, "mechanism", s->auth.mechanism);
+	log_str(l, "user", s->auth.user);
+}
+
 /*
  * Log the sender once per transaction, and the recipient to, or all recipients
  * if the refusal is about all.
@@ -121,7 +132,7 @@ log_envelope(struct session *s, struct log_line *l, const char *to)
 	if (to)
 		log_str(l, "to", to);
 	else if (s->phase >= PHASE_RCPT && !s->txn.envelope)
-		log_recipients(s, l);
+		log_recipients(s, l, NULL);
 }
 
 /* Log a refusal of the recipient to, or of a command if to is NULL. */
@@ -147,10 +158,17 @@ log_refusal(struct session *s, const char *command, const char *line,
 		log_str(&l, "unsent", text);
 	else
 		log_str(&l, "reply", text);
+	if (r->hook) {
+		log_str(&l, "hook", r->hook);
+		log_str(&l, "hook_command", r->command);
+	}
+	log_user(s, &l);
 	if (*s->txn.id)
 		log_str(&l, "id", s->txn.id);
 	if (*s->txn.mail.result.error)
 		log_str(&l, "error", s->txn.mail.result.error);
+	if (*s->hello.name)
+		log_str(&l, "helo", s->hello.name);
 	if (*s->txn.id)
 		log_envelope(s, &l, to);
 	if (line)
@@ -184,8 +202,20 @@ journal_refused_recipient(struct session *s, const char *command,
 	log_refusal(s, command, NULL, r, recipient);
 }
 
-void
-journal_message(const struct session *s, unsigned long long size)
+/* What the client chose about a message; long values can't displace others. */
+static void
+log_client_values(const struct session *s, struct log_line *l,
+    const struct discard *d)
+{
+	log_str(l, "helo", s->hello.name);
+	log_str(l, "from", s->txn.mail.info.sender);
+	log_recipients(s, l, d);
+	if (*s->txn.mail.result.message_id)
+		log_str(l, "message_id", s->txn.mail.result.message_id);
+}
+
+static void
+log_stored(const struct session *s, unsigned long long size)
 {
 	struct log_line l;
 
@@ -201,10 +231,66 @@ journal_message(const struct session *s, unsigned long long size)
 	log_tls(&s->client.tls, &l);
 	if (*s->txn.mail.result.file)
 		log_str(&l, "file", s->txn.mail.result.file);
-	log_str(&l, "helo", s->hello.name);	/* the client chose these */
-	log_str(&l, "from", s->txn.mail.info.sender);
-	log_recipients(s, &l);
+	log_user(s, &l);
+	log_client_values(s, &l, NULL);
 	log_end(&l);
+}
+
+/*
+ * Log a discarded message, or the recipients for which d discarded it.  Further
+ * lines about a message are limited.
+ */
+static void
+log_discarded(struct session *s, unsigned long long size,
+    const struct discard *d, bool all, bool first)
+{
+	struct log_line l;
+
+	journal_begin(s, &l, LEVEL_INFO, "discarded");
+	log_str(&l, "id", s->txn.id);
+	log_str(&l, "hook", d->hook);
+	log_str(&l, "reason", d->reason);
+	log_num(&l, "size", (long long)size);
+	log_user(s, &l);
+	log_client_values(s, &l, all ? NULL : d);
+	if (first)
+		log_end(&l);
+	else
+		journal_end_hook_line(s, &l);
+}
+
+/* Log a line for each reason for which recipients were discarded. */
+static void
+log_discarded_recipients(struct session *s, unsigned long long size)
+{
+	const struct recipients *to = &s->txn.recipients;
+	const struct discard *d, *other;
+	bool first = !s->txn.mail.discard.hook;
+	size_t i, j;
+
+	for (i = 0; i < to->n; i++) {
+		d = to->all[i].refused ? NULL : to->all[i].discard;
+		for (j = 0; d && j < i; j++) {
+			other = to->all[j].discard;
+			if (other && other->hook == d->hook &&
+			    strcmp(other->reason, d->reason) == 0)
+				d = NULL;
+		}
+		if (d) {
+			log_discarded(s, size, d, false, first);
+			first = false;
+		}
+	}
+}
+
+void
+journal_accepted(struct session *s, unsigned long long size)
+{
+	if (s->txn.mail.discard.hook)
+		log_discarded(s, size, &s->txn.mail.discard, true, true);
+	else if (recipients_count(&s->txn.recipients) > 0)
+		log_stored(s, size);
+	log_discarded_recipients(s, size);
 }
 
 void
@@ -265,6 +351,7 @@ journal_end(const struct session *s)
 	log_num(&l, "mails", s->tally.mails);
 	log_num(&l, "errors", s->tally.errors);
 	log_num(&l, "refused", s->tally.refusals);
+	log_user(s, &l);
 	log_end(&l);
 	count_session_end(s);
 }

@@ -29,7 +29,7 @@ void journal_show(const struct session *, const char *phase,
 void journal_show_phase(const struct session *);
 
 /*
- * End a line about a hook.  Its bytes count with those of refusals, and beyond
+ * End a line about a hook that failed.  Its bytes count with those of refusals, and beyond
  * a limit the line is dropped: a client that makes hooks fail can't fill the
  * disk with log lines.
  */
@@ -47,8 +47,12 @@ void journal_refusal(struct session *, const char *command, const char *line,
 void journal_refused_recipient(struct session *, const char *command,
     const char *recipient, const struct reply *);
 
-/* Log and count a stored message; size in bytes as RFC 1870 defines it. */
-void journal_message(const struct session *, unsigned long long size);
+/*
+ * Log a message that was accepted, by a line each if it was stored and if it
+ * was discarded, and count it if it was stored; size in bytes as RFC 1870
+ * defines it.
+ */
+void journal_accepted(struct session *, unsigned long long size);
 
 /*
  * Log that the client disconnected within a transaction.  hook is the event

@@ -64,6 +64,8 @@ open_envelope(struct session *s, const struct address *sender)
 	strcpy(s->txn.mail.info.sender, sender->email);
 	strcpy(s->txn.mail.info.sender_domain, sender->domain);
 	s->txn.mail.info.reply_each = listener_kinds[s->client.kind].lmtp;
+	s->txn.mail.discard = s->hello_discard.hook ? s->hello_discard :
+	    s->client_discard;
 	hooks_attach(s, &s->txn.mail);
 	return s->options->new_envelope(s->options->ctx, &s->txn.mail,
 	    s->txn.declared_size, &s->txn.envelope);
@@ -102,7 +104,7 @@ mail_command(struct session *s, const char *arg)
 
 	if (r.code)
 		return r;
-	r = hooks_run(s, HOOK_MAIL, NULL, NULL);
+	r = hooks_run(s, HOOK_MAIL);
 	if (reply_refuses(&r)) {
 		session_drop_envelope(s);
 		return r;
@@ -181,20 +183,26 @@ check_recipient(struct session *s, const struct address *a)
 
 struct reply
 rcpt_add(struct session *s, const struct address *recipient,
-    const struct address *mailbox)
+    const struct hook_lines *lines)
 {
+	const struct address *mailbox = lines && *lines->mailbox.email ?
+	    &lines->mailbox : recipient;
 	/* with --mda the extension is passed to the hook */
 	const char *delimiters = s->options->hooks->n[HOOK_MDA] ? "" :
 	    s->options->delimiters;
 	struct recipient *r = recipients_add(&s->txn.recipients, recipient,
 	    mailbox, delimiters, s->options->hostname, s->txn.dsn.original,
 	    s->txn.dsn.notify);
-	struct reply refusal;
+	struct reply refusal = reply_none();
 
 	if (!r)
 		return reply_make(451, "4.3.0 Out of memory");
-	refusal = s->txn.envelope->ops->add_recipient(s->txn.envelope, r,
-	    mailbox);
+	if (!lines || !lines->discard.hook)
+		refusal = s->txn.envelope->ops->add_recipient(s->txn.envelope,
+		    r, mailbox);
+	else if (recipients_discard(&s->txn.recipients, r,
+	    &lines->discard) < 0)
+		refusal = reply_make(451, "4.3.0 Out of memory");
 	if (refusal.code)
 		recipients_drop_last(&s->txn.recipients);
 	return refusal;
@@ -204,17 +212,15 @@ static struct reply
 accept_recipient(struct session *s, const struct address *recipient)
 {
 	const size_t headers = s->fields.n;
-	struct address redirected = { .email = "" };
-	struct reply answer = hooks_run(s, HOOK_RECIPIENT, recipient,
-	    &redirected);
+	struct hook_lines lines;
+	struct reply answer = hooks_run_recipient(s, recipient, &lines);
 	struct reply refusal = reply_refuses(&answer) ? answer :
-	    rcpt_add(s, recipient, *redirected.email ?
-	    &redirected : recipient);
+	    rcpt_add(s, recipient, &lines);
 
-	if (refusal.code) {
+	if (refusal.code || lines.discard.hook)
 		fields_cut(&s->fields, headers);
+	if (refusal.code)
 		return refusal;
-	}
 	if (s->txn.dsn.notify & DSN_SUCCESS)
 		s->txn.mail.info.keep_open = true;
 	s->phase = PHASE_RCPT;

@@ -19,12 +19,14 @@ struct reply mail_open(struct session *, const char *arg);
 struct reply rcpt_check(struct session *, const char *arg,
     struct address *recipient);
 
+struct hook_lines;
+
 /*
- * Add a recipient to the transaction; its mail goes to mailbox.  Returns code
- * 0, or a 4xx or 5xx reply, and then it is not added.
+ * Add a recipient to the transaction, with the answers of its hooks, or NULL.
+ * Returns code 0, or a 4xx or 5xx reply, and then it is not added.
  */
-struct reply rcpt_add(struct session *,
-    const struct address *recipient, const struct address *mailbox);
+struct reply rcpt_add(struct session *, const struct address *recipient,
+    const struct hook_lines *);
 
 /* The maximum number of recipients of a message; 0: no limit. */
 long long rcpt_limit(const struct session *);

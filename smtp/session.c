@@ -99,6 +99,7 @@ void
 session_forget(struct session *s)
 {
 	s->fields.n_hello = s->fields.n_connection;
+	s->hello_discard.hook = NULL;
 	session_reset(s);
 	s->phase = PHASE_NEW;
 	s->hello = (struct hello){ .name = "" };

@@ -126,6 +126,8 @@ struct session {
 	struct authentication auth;
 	struct transaction txn;
 	struct fields fields;
+	struct discard client_discard;	/* of all messages of the client */
+	struct discard hello_discard;	/* of those after this HELO or EHLO */
 	struct tally tally;
 	const char *event;		/* name of the current hook event */
 	struct reply last_reply;	/* code 0: none */

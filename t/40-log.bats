@@ -123,10 +123,10 @@ letters() {
 	    DATA x . 'MAIL FROM:<eve@c.example>' 'RCPT TO:<c@else.example>' QUIT
 	[[ $codes == "$to_bob_codes 550 550 354 554 250 550 221" ]]
 	mapfile -t l < <(events refused | sed 's/.* reply="[^"]*" //')
-	[[ ${l[0]} == id=*.1\ from=alice@c.example\ line=*a@else.example* ]]
-	[[ ${l[1]} == id=*.1\ line=*b@else.example* ]]
-	[[ ${l[2]} == id=*.1\ to=bob@mx.example ]]
-	[[ ${l[3]} == id=*.2\ from=eve@c.example\ line=* ]]
+	[[ ${l[0]} == id=*.1\ helo=c.example\ from=alice@c.example\ line=*a@else.example* ]]
+	[[ ${l[1]} == id=*.1\ helo=c.example\ line=*b@else.example* ]]
+	[[ ${l[2]} == hook=on-message\ hook_command='"exit 100;"'\ id=*.1\ helo=c.example\ to=bob@mx.example ]]
+	[[ ${l[3]} == id=*.2\ helo=c.example\ from=eve@c.example\ line=* ]]
 }
 
 # amplifies FILE: the log is at most ten times what the client sent

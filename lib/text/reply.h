@@ -16,6 +16,9 @@ enum {
 struct reply {
 	int code;			/* 0: no opinion, carry on */
 	char text[REPLY_TEXT_MAX];	/* "2.1.5 Ok"; '\n' splits lines */
+	const char *hook;		/* event of the hook that refused, for
+					   the log; NULL: none did */
+	const char *command;		/* of that hook */
 };
 
 /* No opinion. */
@@ -26,6 +29,7 @@ reply_none(void)
 
 	r.code = 0;
 	r.text[0] = '\0';
+	r.hook = r.command = NULL;
 	return r;
 }
 

@@ -214,3 +214,12 @@ verdict_line(const struct hook_end *end, const char *name, size_t *pos,
 	}
 	return NULL;
 }
+
+const char *
+verdict_first_line(const struct hook_end *end, const char *name, size_t *len)
+{
+	size_t pos = 0;
+	const char *value = verdict_line(end, name, &pos, len);
+
+	return value && value == end->out + strlen(name) + 1 ? value : NULL;
+}

@@ -44,4 +44,11 @@ bool verdict_is_failure(const struct reply *);
 const char *verdict_line(const struct hook_end *, const char *name,
     size_t *pos, size_t *len);
 
+/*
+ * The value of the first line of out, if that is "NAME=value"; else NULL.  It
+ * is for hooks whose output may be a copy of the message.
+ */
+const char *verdict_first_line(const struct hook_end *, const char *name,
+    size_t *len);
+
 #endif
