@@ -88,7 +88,7 @@ read_options(struct options *o, int argc, char **argv)
 
 	*o = (struct options){
 		.cert = getenv("CERTFILE"), .key = getenv("KEYFILE"),
-		.result = -1, .from = 3, .to = 4,
+		.result = 5, .from = 3, .to = 4,
 	};
 	while ((c = getopt(argc, argv, "a:c:d:k:s:")) != -1)
 		switch (c) {
@@ -453,8 +453,7 @@ main(int argc, char **argv)
 	if (confine_self(o.servers) < 0)
 		fail("confinement");
 	shake_hands(ssl, &o);
-	if (o.result >= 0)
-		tell(ssl, o.result);
+	tell(ssl, o.result);
 	pump(ssl, &o);
 	return 0;
 }

@@ -114,7 +114,7 @@ load postfix
 		-addext subjectAltName=DNS:mx.example -days 30 2>/dev/null
 	chown nobody mx.key
 	write_hard_mail
-	start --tls "$root/contrib/tls/smtpd-tls -c mx.pem -k mx.key -d 5 3 4" \
+	start --tls "$root/contrib/tls/smtpd-tls -c mx.pem -k mx.key" \
 		--require-tls
 	start_postfix smtp_line_length_limit=0 smtp_tls_security_level=secure \
 		smtp_tls_secure_cert_match=mx.example "smtp_tls_CAfile=$PWD/mx.pem" \

@@ -16,7 +16,7 @@ setup() {
 	ca=$BATS_FILE_TMPDIR/ca.pem
 	cp "$BATS_FILE_TMPDIR"/{mx.pem,mx.key} .
 	chown nobody mx.key
-	tls=(--tls "$root/contrib/tls/smtpd-tls -c mx.pem -k mx.key -d 5 3 4")
+	tls=(--tls "$root/contrib/tls/smtpd-tls -c mx.pem -k mx.key")
 }
 
 # certificate DIR NAME SUBJECT: NAME.pem and NAME.key there, by the authority
@@ -78,6 +78,12 @@ explained() {
 		-subj /CN=mx.example -days 30 2>/dev/null
 	chown nobody mx.key
 	[[ ! $(explained) ]]
+}
+
+@test "a start warns of it, too" {
+	rm mx.pem
+	start "${tls[@]}"
+	await 60 logged 'event=warning text="--tls does not work: smtpd-tls: mx\.pem: No such file or directory"' log
 }
 
 @test "TLS 1.2 is taken, 1.1 is not" {
@@ -273,7 +279,7 @@ explained() {
 		-subj /CN=rsa.example -out servers/rsa.pem 2>/dev/null
 	cat servers/rsa.{pem,key} >servers/rsa.example.pem
 	chown -R nobody servers
-	tls=(--tls "$root/contrib/tls/smtpd-tls -s servers -c mx.pem -k mx.key -d 5 3 4")
+	tls=(--tls "$root/contrib/tls/smtpd-tls -s servers -c mx.pem -k mx.key")
 	start "${tls[@]}" --on-hello 'echo "sni=$SSL_TLS_SNI_SERVERNAME" >&2'
 	ask_tls -starttls smtp -servername Other.Example
 	grep -q 's:CN = other.example' said
@@ -298,7 +304,7 @@ explained() {
 	certificate "$BATS_FILE_TMPDIR" joe '/O=Joe, Inc./CN=joe.example'
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
 		-keyout self.key -out self.pem -subj /CN=self 2>/dev/null
-	tls=(--tls "$root/contrib/tls/smtpd-tls -a $ca -c mx.pem -k mx.key -d 5 3 4")
+	tls=(--tls "$root/contrib/tls/smtpd-tls -a $ca -c mx.pem -k mx.key")
 	start "${tls[@]}" --on-hello 'echo "subject=${SSL_PEER_CERT_SUBJECT-none}." >&2'
 	for version in -tls1_2 -tls1_3; do
 		: >log

@@ -132,7 +132,7 @@ only_the_client='test "$TCPREMOTEIP" = 203.0.113.9'
 	make -s -C "$root" tls
 	start --listen smtps@127.0.0.1:10465 --hostname mx.example -v \
 		--domain d.example --proxy-from 127.0.0.1 \
-		--tls "$root/contrib/tls/smtpd-tls -c mx.example.crt -k mx.example.key -d 5 3 4"
+		--tls "$root/contrib/tls/smtpd-tls -c mx.example.crt -k mx.example.key"
 	port=10465
 	haproxy 'ssl crt mx.example.pem' 'send-proxy ssl verify none check-ssl'
 	client --port 25 --tls-on-connect
@@ -145,7 +145,7 @@ only_the_client='test "$TCPREMOTEIP" = 203.0.113.9'
 	make -s -C "$root" tls
 	start --listen smtps@127.0.0.1:10465 --hostname mx.example -v \
 		--domain d.example --proxy-from 127.0.0.1 \
-		--tls "$root/contrib/tls/smtpd-tls -c mx.example.crt -k mx.example.key -d 5 3 4"
+		--tls "$root/contrib/tls/smtpd-tls -c mx.example.crt -k mx.example.key"
 	port=10465
 	haproxy 'ssl crt mx.example.pem' \
 		'send-proxy-v2 proxy-v2-options ssl,ssl-cipher check-ssl verify none'

@@ -165,7 +165,7 @@ is_alive() {
 	boot smtpd.service smtpd.service smtpd.socket
 	sed -e 's#/etc/letsencrypt/live/mx.example.org/#/run/units/tls/#' \
 		-e 's#/usr/local/sbin/smtpd#/run/smtpd#' \
-		-e "s#'smtpd-tls#'/run/units/tls/smtpd-tls#" \
+		-e 's# smtpd-tls$# /run/units/tls/smtpd-tls#' \
 		"$root/contrib/systemd/smtpd.service.d/tls.conf" |
 		inside tee /run/units/smtpd.service.d/tls.conf
 	inside systemctl daemon-reload
