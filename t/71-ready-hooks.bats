@@ -165,6 +165,178 @@ hand_over_half() {
 	[[ $(<"$tmp/published") == $'mosquitto_pub\ncurl' ]]
 }
 
+@test "procmail: a hook that is ended while it copies leaves no copy" {
+	stub cat <<-'EOT'
+		kill -TERM "$PPID"
+	EOT
+	rc=0
+	env "${environment[@]}" SENDER=a@c.example SMTP_MAILBOX=b \
+	    contrib/hooks/procmail "$tmp/rc" </dev/null || rc=$?
+	((rc == 75))
+	[[ -z $(find "$tmp" -name 'tmp.*') ]]
+}
+
+# policy ACTION: what the hook makes of this answer of a policy server; an
+# argument with line breaks is the whole answer
+policy() {
+	case $1 in
+	*$'\n'*) printf %s "$1" ;;
+	*) printf 'action=%s\n\n' "$1" ;;
+	esac >"$tmp/answer"
+	status=0
+	env SMTP_EVENT=on-recipient SMTP_PROTOCOL=ESMTP SMTP_ID=1.1 \
+	    SENDER=a@c.example RECIPIENT=b@mx.example SMTP_HELO=c.example \
+	    "${environment[@]}" contrib/hooks/policy "${server-unix:/server}" \
+	    >"$tmp/said" 2>"$tmp/complaint" || status=$?
+	printf '%s: %s %s\n' "$1" "$status" "$(<"$tmp/said")"
+}
+
+# stub_policy_server: socat hands the request to $tmp/asked, and has $tmp/answer
+stub_policy_server() {
+	stub socat <<-'EOT'
+		printf '%s\n' "$@" >"$OF_TEST/words"
+		cat >"$OF_TEST/asked"
+		cat "$OF_TEST/answer"
+	EOT
+}
+
+@test "policy: each action of a policy server has its exit status and reply" {
+	local action want said
+	stub_policy_server
+	while IFS=';' read -r action want said; do
+		policy "$action"
+		[[ $status == "$want" && $(<"$tmp/said") == "$said" ]]
+		[[ ! -s $tmp/complaint ]]
+	done <<-'EOT'
+		DUNNO;0;
+		dunno;0;
+		DUNNO as before;0;
+		OK;99;
+		12345;99;
+		REJECT;100;554 5.7.1 Access denied
+		REJECT Not wanted;100;554 5.7.1 Not wanted
+		reject 5.7.9 Not wanted;100;554 5.7.9 Not wanted
+		REJECT 4.7.9;100;554 5.7.9 Access denied
+		DEFER;75;450 4.7.1 Access denied
+		DEFER 4.2.2 Later;75;450 4.2.2 Later
+		DEFER_IF_PERMIT Greylisted, see http://h.example/;75;450 4.7.1 Greylisted, see http://h.example/
+		550;100;550 5.7.1 Access denied
+		550 5.7.23 SPF fail;100;550 5.7.23 SPF fail
+		452 4.2.2 Mailbox is full;75;452 4.2.2 Mailbox is full
+		421 4.7.0 Go;75;421 4.7.0 Go
+		521 Go;100;521 5.7.1 Go
+		471 Later;75;450 4.7.1 Later
+		571 No;100;554 5.7.1 No
+		550 3.7.1 No;100;550 5.7.1 3.7.1 No
+		550 5.7.1234 No;100;550 5.7.1 5.7.1234 No
+		PREPEND Received-SPF: pass (x);0;HEADER=Received-SPF: pass (x)
+		prepend  X-A:	b;0;HEADER=X-A: b
+		DISCARD;0;DISCARD=by the policy server
+		DISCARD trap;0;DISCARD=trap
+	EOT
+}
+
+@test "policy: actions that need a queue are logged and pass, an unknown one defers" {
+	local action
+	stub_policy_server
+	for action in HOLD 'HOLD look' 'REDIRECT x@y.example' 'FILTER smtp:x' \
+	    'BCC x@y.example' DEFER_IF_REJECT; do
+		policy "$action"
+		((status == 0)) && [[ ! -s $tmp/said ]]
+		[[ $(<"$tmp/complaint") == "unsupported, ignored: $action" ]]
+	done
+	for action in 'WARN look' 'INFO look'; do
+		policy "$action"
+		((status == 0)) && [[ ! -s $tmp/said && $(<"$tmp/complaint") == look ]]
+	done
+	for action in permit_sasl_authenticated '250 Ok' '5500 x' REJECTED; do
+		policy "$action"
+		((status == 75)) && [[ ! -s $tmp/said ]]
+		[[ $(<"$tmp/complaint") == "unknown action: $action" ]]
+	done
+}
+
+@test "policy: an answer that is missing or incomplete defers, and only the first action counts" {
+	local answer
+	stub_policy_server
+	for answer in $'\n' $'action=\n\n' $'action=OK\n' $'x=y\n\n' \
+	    $'\naction=OK\n\n'; do
+		policy "$answer"
+		((status == 75)) && [[ ! -s $tmp/said ]]
+		[[ $(<"$tmp/complaint") == 'no answer from the policy server' ]]
+	done
+	policy $'x=y\naction=REJECT No\naction=OK\n\n'
+	[[ $(<"$tmp/said") == '554 5.7.1 No' ]]
+	policy $'action=REJECT x\\nHEADER=X: y\a\r\303\274\n\n'
+	[[ $(<"$tmp/said") == '554 5.7.1 x\nHEADER=X: y' ]]
+}
+
+# asks NAME VALUE: the request has this attribute
+asks() {
+	[[ $(sed -n "s/^$1=//p" "$tmp/asked") == "$2" ]]
+}
+
+@test "policy: the request has Postfix's attributes, and only the server is on a command line" {
+	stub_policy_server
+	policy OK
+	[[ $(head -n 1 "$tmp/asked") == request=smtpd_access_policy ]]
+	[[ -z $(tail -n 1 "$tmp/asked") ]]
+	(($(grep -c '^$' "$tmp/asked") == 1))
+	lacks -vE '^[a-z_]+=|^$' "$tmp/asked"
+	asks protocol_state RCPT
+	asks protocol_name ESMTP
+	asks sender a@c.example
+	asks recipient b@mx.example
+	asks recipient_count 0
+	asks helo_name c.example
+	asks client_address 192.0.2.3
+	asks client_name unknown
+	asks instance 1.1
+	asks size 0
+	grep -qx UNIX-CONNECT:/server "$tmp/words"
+	lacks -e mx.example -e c.example "$tmp/words"
+	environment+=(SMTP_PROTOCOL=UTF8SMTPSA SMTP_SIZE=17 TCPREMOTEHOST=h.example
+	    SMTP_USER=joe SMTP_AUTH=PLAIN SSL_PROTOCOL=TLSv1.3 SSL_CIPHER=x)
+	server='inet:[::1]:10023' policy OK
+	grep -qx 'TCP:\[::1\]:10023' "$tmp/words"
+	asks protocol_name ESMTP
+	asks size 17
+	asks client_name h.example
+	asks sasl_username joe
+	asks sasl_method PLAIN
+	asks encryption_protocol TLSv1.3
+	environment+=(SMTP_PROTOCOL=LMTPS TCPREMOTEIP=)
+	policy OK
+	asks protocol_name LMTP
+	asks client_address 127.0.0.1
+}
+
+@test "policy: at the end of a message its only recipient is in the request, or their number" {
+	stub_policy_server
+	environment+=(SMTP_EVENT=on-message SMTP_SIZE=17 RECIPIENT=
+	    SMTP_RECIPIENTS='"* x"@mx.example')
+	policy OK
+	asks protocol_state END-OF-MESSAGE
+	asks recipient '"* x"@mx.example'
+	asks recipient_count 1
+	environment+=(SMTP_EVENT=on-data SMTP_RECIPIENTS=$'b@mx.example\nc@mx.example')
+	policy OK
+	asks protocol_state DATA
+	asks recipient ''
+	asks recipient_count 2
+	environment+=(SMTP_EVENT=on-new-mail)
+	policy OK
+	asks protocol_state MAIL
+	environment+=(SMTP_EVENT=filter)
+	policy OK
+	((status == 64))
+	environment+=(SMTP_EVENT=on-data)
+	for server in '' /server unix: inet:10023; do
+		policy OK
+		((status == 64))
+	done
+}
+
 # htpasswd computes no hash for a name that it does not find.
 @test "auth-htpasswd: an unknown name costs one computed hash, as a known one does" {
 	local name rc
