@@ -1,6 +1,6 @@
 # smtpd needs a C compiler and libc.  Targets: all check install uninstall clean;
-# check-real check-cross failures torture sanitize valgrind coverage fuzz bench
-# bench-all lint format for work on it (CONTRIBUTING.md, t/README.md); tls
+# check-real check-cross failures powercut torture sanitize valgrind coverage fuzz
+# bench bench-all lint format for work on it (CONTRIBUTING.md, t/README.md); tls
 # install-tls static html dist deb for packagers (contrib/packaging.mk).
 # CC, CPPFLAGS, CFLAGS, LDFLAGS, LDLIBS, DESTDIR, PREFIX and the directories
 # below are honoured.  A processor without atomic operations on 8 bytes, such
@@ -84,6 +84,10 @@ torture: smtpd
 sanitize valgrind coverage:
 	t/$@
 
+# power cuts on four file systems, or make powercut CUTS=130, CUTS on each; root
+powercut:
+	t/power/run $(CUTS)
+
 # until stopped, or make fuzz SECONDS=20 SEED=1, the same inputs each time
 fuzz:
 	t/fuzz/run $(SECONDS) $(SEED)
@@ -108,7 +112,8 @@ objects:
 clean:
 	rm -f smtpd smtpd-static $(OBJECTS) $(OBJECTS:.o=.d) $(TOOLS) contrib/tls/smtpd-tls \
 	    smtpd-*.tar.gz smtpd_*.deb
+	rm -f t/power/logfs
 	rm -rf t/fuzz/build html
 
-.PHONY: all tools check check-real check-cross failures torture sanitize \
-	valgrind coverage fuzz bench bench-all lint format objects clean
+.PHONY: all tools check check-real check-cross failures powercut torture \
+	sanitize valgrind coverage fuzz bench bench-all lint format objects clean

@@ -90,6 +90,12 @@ server() {
 	[[ ! -s $tmp/to ]]
 }
 
+@test "t/fail.so makes a call lie: it succeeds, and nothing is done" {
+	shim write@file:1:lie
+	run -0 env "${environment[@]}" dd bs=6 "if=t/fail.h" count=1 "of=$tmp/to"
+	[[ ! -s $tmp/to ]]
+}
+
 @test "t/fail.so fails nothing while it is not armed" {
 	shim open:1+:ENOSPC
 	disarm
@@ -107,6 +113,17 @@ server() {
 	    'open:1:EIO;' open@dir; do
 		run -125 env LD_PRELOAD="$PWD/t/fail.so" FAIL="$rule" true
 	done
+}
+
+@test "power cuts fail, and say what is missing, on a machine that can't have them" {
+	local name
+	mkdir "$tmp/bin"
+	for name in bash dirname grep mktemp rm sed; do
+		ln -s "$(command -v "$name")" "$tmp/bin/$name"
+	done
+	run -1 env PATH="$tmp/bin" bash t/power/run
+	[[ ${lines[0]} == 1..1 && ${lines[1]} == 'not ok 1 '* ]]
+	[[ $output == *'# nothing was tested'* && $output == *'# mkfs.xfs'* ]]
 }
 
 @test "t/json accepts JSON and nothing else" {

@@ -7,7 +7,8 @@
  *				of NAME (with + all from the K-th on) fails.
  *				Each process counts its own calls.  ERRNO may
  *				be "short": half of the bytes are written;
- *				"zero": none are, and 0 is returned; or
+ *				"zero": none are, and 0 is returned; "lie":
+ *				nothing is done, and 0 is returned; or
  *				"kill", "after": the process dies by SIGKILL
  *				before or after the call.
  *	FAIL_RUN=COMMAND	"after" runs this command instead, to simulate
@@ -67,7 +68,7 @@ static const struct {
 	const char *name;
 	int value;
 } errors[] = {
-	{ "short", FAIL_SHORT }, { "zero", FAIL_ZERO },
+	{ "short", FAIL_SHORT }, { "zero", FAIL_ZERO }, { "lie", FAIL_LIE },
 	{ "kill", FAIL_KILL }, { "after", FAIL_AFTER },
 	{ "EACCES", EACCES }, { "EAGAIN", EAGAIN }, { "EBUSY", EBUSY },
 	{ "ECONNABORTED", ECONNABORTED },

@@ -20,3 +20,8 @@ t/every: t/every.c t/every-client.c t/every-mail.c t/every-order.c \
 t/escape.so: t/escape.c
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared \
 	    -o $@ t/escape.c -ldl
+
+# the disk of the power cuts; FUSE is Debian's libfuse3-dev
+t/power/logfs: t/power/logfs.c
+	$(CC) $(ALL_CFLAGS) $$(pkg-config --cflags fuse3) $(ALL_LDFLAGS) \
+	    -o $@ t/power/logfs.c $$(pkg-config --libs fuse3) -lpthread

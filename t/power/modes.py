@@ -1,0 +1,21 @@
+"""What is sent, and how it is kept: layout is one Maildir, one for each user, or
+none; rcpts are numbers of recipients, one of which a message has."""
+
+MODES = {
+    'one': dict(layout='one', rcpts=[1]),
+    'three': dict(layout='users', rcpts=[3]),
+    'twelve': dict(layout='users', rcpts=[12]),
+    # more than the 16 Maildirs that are open at a time
+    'twenty': dict(layout='users', rcpts=[20], users=24),
+    'hardlink': dict(layout='users', rcpts=[3, 12], options=['--hardlink']),
+    'filter': dict(layout='users', rcpts=[1, 3], options=['--filter', 'cat']),
+    'lmtp': dict(layout='users', rcpts=[3], lmtp=True),
+    'bdat': dict(layout='users', rcpts=[1, 3], bdat=True),
+    # the Maildirs are made by smtpd, during the load
+    'fresh': dict(layout='users', rcpts=[1, 2, 3], fresh=True),
+    'fresh-hardlink': dict(layout='users', rcpts=[1, 2, 3], fresh=True,
+                           options=['--hardlink']),
+    # a hook keeps each message, and a Maildir does too, or does not
+    'deliver': dict(layout='one', rcpts=[1], hand=True),
+    'spool': dict(layout='none', rcpts=[1, 3], hand=True),
+}

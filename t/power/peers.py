@@ -1,0 +1,2 @@
+"""Other servers, for comparison."""
+PEERS = {}
