@@ -193,10 +193,13 @@ set_result(struct basic *b)
 	for (i = 0; i < d->n && !d->copies[i].file.published; i++)
 		;
 	own = i < d->n ? d->copies[i].path : NULL;
-	if (i < d->n)
+	if (i < d->n) {
 		snprintf(m->result.file, sizeof m->result.file, "%s%s/new/%s",
 		    own ? store_prefix(d->store) : "",
 		    own ? own : d->store->path, d->copies[i].file.name);
+		m->result.below = own ? strlen(store_prefix(d->store)) :
+		    strlen(d->store->path) + 1;
+	}
 	if (m->info.keep_open)
 		m->result.fd = fcntl(delivery_reader(&b->delivery),
 		    F_DUPFD_CLOEXEC, 0);

@@ -41,6 +41,7 @@ struct mail_hooks {
 /* Set by the envelope. */
 struct mail_result {
 	char file[1024];	/* path of the first file stored; "": none */
+	size_t below;		/* offset in it of the path below --maildir */
 	char message_id[256];	/* Message-ID of the message as it came; "" */
 	char error[256];	/* a failure of this host, for the log; or "" */
 	int fd;			/* the stored message, to be closed by the

@@ -25,6 +25,7 @@ enum {
 	COMMAND_MAX = 2048,	/* bytes with CR LF; RFC 5321 4.5.3.1.4
 				   requires 512 and room for extensions */
 	IDLE_COMMANDS = 100,	/* consecutive commands that do nothing */
+	TLS_HANDSHAKE = 0x16,	/* the first byte of a client, RFC 8446 5.1 */
 	DEFERRED_RECIPIENTS = 1000,	/* 4xx replies to RCPT in a session */
 };
 
@@ -138,6 +139,8 @@ static const struct command unknown = { "?", NULL, 0, OPT_ARG, 0 };
 static const struct command foreign = {
 	"foreign", foreign_command, ANY, OPT_ARG, 0
 };
+
+static const struct command tls = { "tls", NULL, ANY, OPT_ARG, 0 };
 
 static const struct command mistyped = {
 	"?", cmd_mistyped, ANY, OPT_ARG, 0
@@ -409,14 +412,25 @@ refuse_line(struct session *s, const char *line, enum line_status status)
 
 /* End the session: the line is not SMTP, or does not end. */
 static struct reply
-end_session(struct session *s, const char *line, const char *text)
+end_session(struct session *s, const struct command *c, const char *line,
+    const char *text)
 {
 	struct reply r = reply_make(421, "%s", text);
 	const char *arg;
 
 	parse_command(s, line, &arg);
-	journal_refusal(s, unknown.verb, NULL, &r);
+	journal_refusal(s, c->verb, NULL, &r);
 	return r;
+}
+
+/* The first line is malformed from its first byte on. */
+static struct reply
+end_foreign_session(struct session *s, const char *line)
+{
+	if (s->reader.bad == TLS_HANDSHAKE)
+		return end_session(s, &tls, line, "4.7.0 TLS handshake on a "
+		    "port that begins in clear text");
+	return end_session(s, &unknown, line, foreign_reply);
 }
 
 /* The stream has ended; line is an incomplete line. */
@@ -455,8 +469,8 @@ handle_line(struct session *s, enum line_status status, char *line)
 		return run_line(s, line);
 	case LINE_MALFORMED:
 		if (s->phase == PHASE_NEW && s->reader.octets == 1 &&
-		    s->tally.errors == 0)	/* maybe a TLS handshake */
-			return end_session(s, line, foreign_reply);
+		    s->tally.errors == 0)
+			return end_foreign_session(s, line);
 		if (is_proxy_v2_header(s)) {
 			parse_command(s, line, &arg);
 			return foreign_proxy(s, arg);
@@ -465,7 +479,7 @@ handle_line(struct session *s, enum line_status status, char *line)
 	case LINE_LONG:
 		return refuse_line(s, line, status);
 	case LINE_FLOOD:
-		return end_session(s, line, "4.7.0 Line too long");
+		return end_session(s, &unknown, line, "4.7.0 Line too long");
 	case LINE_END:
 		break;
 	}

@@ -19,15 +19,23 @@ enum {
 	HOOK_LINES_FREE = 16384,	/* more bytes where lines about hooks come */
 };
 
+/* On a terminal an id, which begins with that of the session, is enough. */
+static void
+log_client(const struct session *s, struct log_line *l)
+{
+	log_str(l, "client", client_address(&s->client));
+	if (!*s->txn.id || !log_is_terminal())
+		log_str(l, "session", s->id);
+	if (*s->client.via)
+		log_str(l, "via", s->client.via);
+}
+
 void
 journal_begin(const struct session *s, struct log_line *l, enum log_level level,
     const char *event)
 {
 	log_begin(l, level, event);
-	log_str(l, "client", client_address(&s->client));
-	log_str(l, "session", s->id);
-	if (*s->client.via)
-		log_str(l, "via", s->client.via);
+	log_client(s, l);
 }
 
 void
@@ -135,6 +143,16 @@ log_envelope(struct session *s, struct log_line *l, const char *to)
 		log_recipients(s, l, NULL);
 }
 
+/* A reply that could only be sent in clear is not sent. */
+static void
+log_reply(const struct session *s, struct log_line *l, const char *text)
+{
+	if (session_begins_with_tls(s))
+		log_str(l, "unsent", text);
+	else
+		log_str(l, "reply", text);
+}
+
 /* Log a refusal of the recipient to, or of a command if to is NULL. */
 static void
 log_refusal(struct session *s, const char *command, const char *line,
@@ -151,13 +169,17 @@ log_refusal(struct session *s, const char *command, const char *line,
 		s->tally.unlogged++;
 		return;
 	}
-	journal_begin(s, &l, LEVEL_INFO, "refused");
-	log_str(&l, "command", command);
 	snprintf(text, sizeof text, "%d %s", r->code, r->text);
-	if (session_begins_with_tls(s))
-		log_str(&l, "unsent", text);
-	else
-		log_str(&l, "reply", text);
+	log_begin(&l, LEVEL_INFO, "refused");
+	if (log_is_terminal()) {	/* what a person looks for comes first */
+		log_reply(s, &l, text);
+		if (*s->txn.id)
+			log_envelope(s, &l, to);
+	}
+	log_client(s, &l);
+	log_str(&l, "command", command);
+	if (!log_is_terminal())
+		log_reply(s, &l, text);
 	if (r->hook) {
 		log_str(&l, "hook", r->hook);
 		log_str(&l, "hook_command", r->command);
@@ -169,7 +191,7 @@ log_refusal(struct session *s, const char *command, const char *line,
 		log_str(&l, "error", s->txn.mail.result.error);
 	if (*s->hello.name)
 		log_str(&l, "helo", s->hello.name);
-	if (*s->txn.id)
+	if (*s->txn.id && !log_is_terminal())
 		log_envelope(s, &l, to);
 	if (line)
 		log_str(&l, "line", line);
@@ -202,14 +224,29 @@ journal_refused_recipient(struct session *s, const char *command,
 	log_refusal(s, command, NULL, r, recipient);
 }
 
+/* Begin a line about a message; on a terminal, from and to come first. */
+static void
+begin_message_line(const struct session *s, struct log_line *l,
+    const struct discard *d)
+{
+	if (log_is_terminal()) {
+		log_str(l, "from", s->txn.mail.info.sender);
+		log_recipients(s, l, d);
+	}
+	log_client(s, l);
+	log_str(l, "id", s->txn.id);
+}
+
 /* What the client chose about a message; long values can't displace others. */
 static void
 log_client_values(const struct session *s, struct log_line *l,
     const struct discard *d)
 {
 	log_str(l, "helo", s->hello.name);
-	log_str(l, "from", s->txn.mail.info.sender);
-	log_recipients(s, l, d);
+	if (!log_is_terminal()) {
+		log_str(l, "from", s->txn.mail.info.sender);
+		log_recipients(s, l, d);
+	}
 	if (*s->txn.mail.result.message_id)
 		log_str(l, "message_id", s->txn.mail.result.message_id);
 }
@@ -221,8 +258,8 @@ log_stored(const struct session *s, unsigned long long size)
 
 	scoreboard_count(s->options->board, COUNT_MESSAGES, 1);
 	scoreboard_count(s->options->board, COUNT_BYTES, size);
-	journal_begin(s, &l, LEVEL_INFO, "message");
-	log_str(&l, "id", s->txn.id);
+	log_begin(&l, LEVEL_INFO, "message");
+	begin_message_line(s, &l, NULL);
 	log_num(&l, "recipients",
 	    (long long)recipients_count(&s->txn.recipients));
 	log_num(&l, "size", (long long)size);
@@ -230,7 +267,8 @@ log_stored(const struct session *s, unsigned long long size)
 	log_str(&l, "protocol", s->hello.protocol);
 	log_tls(&s->client.tls, &l);
 	if (*s->txn.mail.result.file)
-		log_str(&l, "file", s->txn.mail.result.file);
+		log_str(&l, "file", s->txn.mail.result.file +
+		    (log_is_terminal() ? s->txn.mail.result.below : 0));
 	log_user(s, &l);
 	log_client_values(s, &l, NULL);
 	log_end(&l);
@@ -246,8 +284,8 @@ log_discarded(struct session *s, unsigned long long size,
 {
 	struct log_line l;
 
-	journal_begin(s, &l, LEVEL_INFO, "discarded");
-	log_str(&l, "id", s->txn.id);
+	log_begin(&l, LEVEL_INFO, "discarded");
+	begin_message_line(s, &l, all ? NULL : d);
 	log_str(&l, "hook", d->hook);
 	log_str(&l, "reason", d->reason);
 	log_num(&l, "size", (long long)size);

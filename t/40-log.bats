@@ -432,3 +432,82 @@ amplifies() {
 	lacks -F abc "$tmp/replies"
 	grep '^complain ' "$tmp/escape"
 }
+
+@test "the user and the mechanism of AUTH are in message, refused, discarded and disconnected" {
+	local event
+	options=(-v --plain-auth --auth 'exit 0; : "$@"' --domain mx.example
+	    --on-data '[ "$SENDER" = alice@c.example ] || echo DISCARD=x')
+	say 'EHLO c.example' FIRST "AUTH PLAIN $(printf '\0j o\303\274\0secret' | base64)" \
+	    "${to_bob[@]:1}" DATA x . 'MAIL FROM:<>' "${to_bob[2]}" DATA x . FROB QUIT
+	[[ $codes == '220 250 500 235 250 250 354 250 250 250 354 250 500 221' ]]
+	well_formed
+	for event in message discarded disconnected 'refused .*bytes"'; do
+		[[ $(events "$event") == *' mechanism=PLAIN user="j o\xc3\xbc"'* ]]
+	done
+	lacks 'line=FIRST.*user=' "$log"
+	grep -q 'line=FIRST' "$log"
+}
+
+@test "a rejection by a hook names its event and its command, and no other does" {
+	local event l
+	for event in on-new-connection on-hello on-new-mail on-recipient on-data \
+	    filter on-message deliver mda; do
+		: >"$log"
+		options=("--$event" cat "--$event" 'echo "450 4.7.1 Not now"; exit 1')
+		say "${to_bob[@]}" DATA x . QUIT || true
+		l=$(events refused | grep 'Not now')
+		[[ $(value hook "$l") == "$event" ]]
+		[[ $(value hook_command "$l") == 'echo \"450 4.7.1 Not now\"; exit 1' ]]
+		[[ $(value reply "$l") == *' 4.7.1 Not now' ]]
+		[[ $(grep -c hook= "$log") == $(grep -c 'Not now.*hook=' "$log") ]]
+	done
+	: >"$log"
+	options=(--listen lmtp@- --mda '[ "$LOCAL" != bob ] || exit 67' --mda '[ "$LOCAL" != eve ] || exit 77')
+	say 'LHLO c.example' "${to_bob[@]:1}" 'RCPT TO:<eve@mx.example>' \
+	    'RCPT TO:<ann@mx.example>' DATA x . QUIT
+	[[ $(value hook_command "$(events refused | grep ' to=bob')") == *67 ]]
+	[[ $(value hook_command "$(events refused | grep ' to=eve')") == *77 ]]
+	# one that fails is there, too
+	: >"$log"
+	options=(--on-data 'exit 75;')
+	say "${to_bob[@]}" DATA QUIT
+	[[ $(value hook_command "$(events refused)") == 'exit 75;' ]]
+}
+
+@test "helo is in each refusal after HELO" {
+	options=(--domain mx.example)
+	say FROB "${hello[@]}" FROB 'MAIL FROM:<>' 'RCPT TO:<b@else.example>' QUIT
+	events refused | sed 's/.*reply="\([0-9]*\)/\1/' >"$tmp/refused"
+	grep -c helo=c.example "$tmp/refused" | grep -qx 2
+	lacks helo= <(head -n 1 "$tmp/refused")
+}
+
+@test "message_id is that of the message as it came, escaped and cut" {
+	local l
+	deliver 'message-id:' ' <"a b"@c.example>' 'Message-ID: <2@c.example>' '' 'Message-ID: <3@c.example>'
+	[[ $(value message_id "$(events message)") == '<\"a b\"@c.example>' ]]
+	: >"$log"
+	deliver 'Subject: none' '' 'Message-ID: <3@c.example>'
+	[[ $(events message) != *message_id* ]]
+	: >"$log"
+	deliver "Message-ID: <$(printf '%0900d' 1)>" ''
+	[[ $(value message_id "$(events message)") =~ ^\<0{254}$ ]]
+	: >"$log"
+	# a filter's own is not
+	options=(--filter "sed 's/^Message-ID: .*/Message-ID: <new@mx.example>/'")
+	deliver 'Message-ID: <old@c.example>' '' x
+	[[ $(value message_id "$(events message)") == '<old@c.example>' ]]
+	[[ $(grep -c '^Message-ID: <new@' "$(find "$dir/new" -type f -newer "$tmp/dialogue")") == 1 ]]
+}
+
+@test "TLS on a port that begins in clear text is called that, and other noise is not" {
+	talk reply send:'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03' shut reply:421 eof
+	[[ $(value command "$(events refused)") == tls ]]
+	[[ $(value reply "$(events refused)") == '421 4.7.0 TLS handshake on a port that begins in clear text' ]]
+	: >"$log"
+	talk reply send:'\x15\x03\x01\r\n' reply:421 eof
+	[[ $(value command "$(events refused)") == '?' ]]
+	: >"$log"
+	talk reply say:'HELO c.example' reply:250 send:'\x16\x03\r\n' reply:500 say:QUIT reply:221 eof
+	[[ $(value command "$(events refused)") == '?' ]]
+}

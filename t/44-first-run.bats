@@ -81,8 +81,25 @@ ended() {
 	at_terminal TZ=UTC "$(one_session -v)"
 	cat -v "$tmp/tty"
 	grep -Eq $'^[0-9:]{8} \033\\[2mconnected       \033\\[0m client=' "$tmp/tty"
-	grep -Eq $'^[0-9:]{8} \033\\[1mrefused         \033\\[0m client=' "$tmp/tty"
+	grep -Eq $'^[0-9:]{8} \033\\[1mrefused         \033\\[0m reply=' "$tmp/tty"
 	lacks -e 'time=' -e 'event=' "$tmp/tty"
+}
+
+@test "on a terminal a line begins with the reply, from and to, and is short" {
+	local id='[A-Z0-9]+\.1'
+	printf '%s\r\n' 'HELO c.example' 'MAIL FROM:<a@c.example>' \
+	    'RCPT TO:<b@else.example>' 'RCPT TO:<b@mx.example>' DATA x . FROB QUIT \
+	    >"$tmp/dialogue"
+	session="./smtpd -i -H mx.example -d mx.example ${user[*]} <'$tmp/dialogue' >'$tmp/replies' -m"
+	at_terminal NO_COLOR=1 "$session '$dir'"
+	cat "$tmp/tty"
+	grep -Eq "refused +reply=\"550 [^\"]*\" from=a@c.example client=local command=RCPT id=$id " "$tmp/tty"
+	grep -Eq "message +from=a@c.example to=b@mx.example client=local id=$id .* file=\"new/[^/\"]+\"" "$tmp/tty"
+	grep -Eq 'refused +reply="500 [^"]*" client=local session=[^ .]+ command=\?' "$tmp/tty"
+	[[ $(grep -c session= "$tmp/tty") == 1 ]]
+	users b
+	at_terminal NO_COLOR=1 "$session '$dir/'"
+	grep -Eq ' file="b/+new/[^/"]+"' "$tmp/tty"
 }
 
 @test "but no colours where NO_COLOR is set; an empty one is not" {

@@ -111,6 +111,7 @@ line_read(struct line_reader *l, char *buf, size_t size)
 			continue;
 		if (was_cr || is_control(c)) {
 			l->skip = true;
+			l->bad = c;
 			if (l->raw)
 				l->raw->malformed = true;
 			buf[n] = '\0';

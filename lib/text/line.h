@@ -43,6 +43,7 @@ struct line_reader {
 	bool is_long;	/* it is skipped because the line is too long, which
 			   is reported at its end */
 	size_t octets;	/* bytes of this line so far */
+	int bad;	/* the byte that makes a line malformed */
 };
 
 /* Start reading from a stream, which remains the caller's. */

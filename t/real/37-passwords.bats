@@ -170,6 +170,13 @@ matched() {
 			"RCPT TO:<\"$fake\"@e.example>" "RCPT TO:<b@d.example>" RSET \
 			"AUTH PLAIN $(printf '\0%s\0x' "$fake" | base64 -w 0)" \
 			"$fake" "\",\"event\":\"refused\",\"client\":\"192.0.2.99\"" QUIT
+		# what a user is called is of the client, too
+		options[8]=true
+		converse "EHLO $fake" "AUTH PLAIN $(printf '\0%s\0x' "$fake" | base64 -w 0)" \
+			"RCPT TO:<b@d.example>" QUIT
+		options[8]=false
+		grep -Eq 'event.*refused.*helo.*' log
+		grep -Eq 'refused.*user(=|":)"event=auth-failed client=192' log
 		refusals=$(grep -E '^(time=[^ ]* |\{"time":"[^"]*",")event(=|":")refused' log |
 			grep -Ec ' reply="5|,"reply":"5')
 		((refusals >= 3))
