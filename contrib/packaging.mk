@@ -1,4 +1,4 @@
-# Installation, packages and the helper of --tls; the Makefile above includes it.
+# Installation, packages and the optional programs; the Makefile above includes it.
 
 # smtpd-tls starts faster with OpenSSL linked in, but must be rebuilt for each
 # fix of OpenSSL: make tls TLS_LIBS='-Wl,-Bstatic -lssl -lcrypto -Wl,-Bdynamic'
@@ -29,12 +29,20 @@ install-tls: tls
 	to=$(DESTDIR)$(MANDIR)/man8/smtpd-tls.8 && \
 	    sed $(PLACES) contrib/tls/smtpd-tls.8 >$$to && chmod 644 $$to
 
+milter: contrib/milter/smtpd-milter
+
+MILTER = answer changes file frame link macros message peer smtpd-milter talk \
+	terms verdict
+
+contrib/milter/smtpd-milter: $(MILTER:%=contrib/milter/%.c) contrib/milter/*.h
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(MILTER:%=contrib/milter/%.c)
+
 # the committed files, byte for byte the same each time
 dist:
 	git archive --prefix smtpd-$(VERSION)/ HEAD | gzip -9n \
 	    >smtpd-$(VERSION).tar.gz
 
-deb: smtpd
+deb: smtpd milter
 	contrib/debian/build $(VERSION)
 
 static: smtpd-static
@@ -49,7 +57,7 @@ smtpd-static: smtpd Makefile
 html:
 	rm -rf html
 	mkdir html
-	cp man/*.[578] contrib/tls/*.8 html
+	cp man/*.[578] contrib/tls/*.8 contrib/milter/*.8 html
 	cd html && for page in *.[578]; do mandoc -T html -O \
 	    'man=%N.%S.html;https://manpages.debian.org/%N.%S.html' \
 	    $$page >$$page.html || exit; done
@@ -62,19 +70,20 @@ PLACES = -e 's|/usr/local/sbin/|$(SBINDIR)/|g' \
 	-e 's|/usr/local/libexec/smtpd|$(HOOKDIR)|g' \
 	-e 's|/usr/local/lib/systemd/system|$(UNITDIR)|g' \
 	-e 's|/usr/local/share/doc/smtpd|$(DOCDIR)|g'
-install: smtpd
+install: smtpd milter
 	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(HOOKDIR) \
 	    $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
 	    $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(UNITDIR) \
 	    $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(BASHDIR) $(DESTDIR)$(ZSHDIR)
 	install -m 711 smtpd $(DESTDIR)$(SBINDIR)/smtpd
+	install -m 755 contrib/milter/smtpd-milter $(DESTDIR)$(SBINDIR)
 	install -m 755 contrib/hooks/* $(DESTDIR)$(HOOKDIR)
 	install -m 644 contrib/completion/smtpd $(DESTDIR)$(BASHDIR)
 	install -m 644 contrib/completion/_smtpd $(DESTDIR)$(ZSHDIR)
 	for file in README.md CHANGELOG.md SECURITY.md LICENSE $(EXAMPLES); do \
 	    to=$(DESTDIR)$(DOCDIR)/$$file && mkdir -p $${to%/*} && \
 	    sed $(PLACES) $$file >$$to && chmod 644 $$to || exit; done
-	for page in man/*.[578]; do \
+	for page in man/*.[578] contrib/milter/*.8; do \
 	    to=$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} && \
 	    sed $(PLACES) $$page >$$to && chmod 644 $$to || exit; done
 	install -m 644 $(DESTDIR)$(DOCDIR)/contrib/systemd/smtpd.s*[et] \
@@ -86,9 +95,10 @@ install: smtpd
 uninstall:
 	for hook in contrib/hooks/*; do \
 	    rm -f $(DESTDIR)$(HOOKDIR)/$${hook##*/}; done
-	for page in man/*.[578]; do \
+	for page in man/*.[578] contrib/milter/*.8; do \
 	    rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 	rm -f $(DESTDIR)$(SBINDIR)/smtpd $(DESTDIR)$(SBINDIR)/smtpd-tls \
+	    $(DESTDIR)$(SBINDIR)/smtpd-milter \
 	    $(DESTDIR)$(MANDIR)/man8/smtpd-tls.8 \
 	    $(DESTDIR)$(UNITDIR)/smtpd.service \
 	    $(DESTDIR)$(UNITDIR)/smtpd.socket \
@@ -97,4 +107,4 @@ uninstall:
 	rm -rf $(DESTDIR)$(DOCDIR)
 	rmdir $(DESTDIR)$(HOOKDIR) 2>/dev/null || true
 
-.PHONY: install uninstall tls install-tls dist deb static html
+.PHONY: install uninstall tls install-tls milter dist deb static html

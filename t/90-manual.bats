@@ -531,7 +531,7 @@ shape() {
 }
 
 @test "mandoc has nothing to say about any page (this test needs mandoc)" {
-	local each pages=(man/*.[578] contrib/tls/*.8)
+	local each pages=(man/*.[578] contrib/{tls,milter}/*.8)
 	command -v mandoc >/dev/null || skip 'mandoc is not installed; make check-real has it'
 	((${#pages[@]} > 3))
 	for each in "${pages[@]}"; do

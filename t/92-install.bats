@@ -25,13 +25,13 @@ tls() {
 	local file
 	make_it install
 	{
-		printf '%s\n' sbin/smtpd lib/systemd/system/smtpd.{service,socket} \
+		printf '%s\n' sbin/smtpd{,-milter} lib/systemd/system/smtpd.{service,socket} \
 		    lib/sysusers.d/smtpd.conf \
 		    share/bash-completion/completions/smtpd \
 		    share/zsh/site-functions/_smtpd \
 		    share/doc/smtpd/{README.md,CHANGELOG.md,SECURITY.md,LICENSE}
 		! tls || printf '%s\n' sbin/smtpd-tls share/man/man8/smtpd-tls.8
-		for file in man/*.[578]; do
+		for file in man/*.[578] contrib/milter/*.8; do
 			echo "share/man/man${file##*.}/${file##*/}"
 		done
 		for file in contrib/hooks/*; do
@@ -96,7 +96,7 @@ tls() {
 	version=$(sed -n 's/^VERSION = //p' Makefile)
 	[[ $version =~ ^[0-9]+(\.[0-9]+)+$ ]]
 	[[ $(./smtpd --version) == "smtpd $version" ]]
-	for page in man/*.[578] contrib/tls/*.8; do
+	for page in man/*.[578] contrib/{tls,milter}/*.8; do
 		echo "$page"
 		grep -qx "\.Os smtpd $version" "$page"
 	done

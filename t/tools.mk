@@ -1,7 +1,8 @@
 # Programs of the tests and benchmarks, for the Makefile above.
 
-PROGRAMS = t/smtpc t/tlsd t/json t/manager t/bench/load t/bench/limit
-TOOLS = $(PROGRAMS) t/every t/fail.so t/escape.so
+PROGRAMS = t/smtpc t/tlsd t/json t/manager t/milterd t/bench/load t/bench/limit
+TOOLS = $(PROGRAMS) t/every t/fail.so t/escape.so \
+	contrib/milter/smtpd-milter
 
 tools: $(TOOLS)
 

@@ -289,14 +289,14 @@ changed() {
 	local page
 	other copy
 	make -s -C copy html
-	for page in copy/man/*.[578] copy/contrib/tls/*.8; do
+	for page in copy/man/*.[578] copy/contrib/{tls,milter}/*.8; do
 		grep -q '<h1 class="Sh" id="NAME">' "copy/html/${page##*/}.html"
 	done
 	# links lead to what is there, or to where all pages are
 	grep -q 'href="smtpd-hooks.7.html"' copy/html/smtpd.8.html
 	grep -q 'href="smtpd-tls.8.html"' copy/html/smtpd.8.html
 	grep -q 'href="https://manpages.debian.org/inetd.8.html"' copy/html/smtpd.8.html
-	(($(find copy/html -type f | wc -l) == $(printf "%s\n" copy/man/*.[578] copy/contrib/tls/*.8 | wc -l)))
+	(($(find copy/html -type f | wc -l) == $(printf "%s\n" copy/man/*.[578] copy/contrib/{tls,milter}/*.8 | wc -l)))
 }
 
 @test "make format does the lines that were changed, and no table" {

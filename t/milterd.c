@@ -1,0 +1,278 @@
+/*
+ * A stand-in for milters, for tests without libmilter.
+ *
+ *	milterd [-a actions] [-s steps] [-v version] address log rule...
+ *
+ * It listens at a Unix socket, or at a port of 127.0.0.1 (0: any), writes the
+ * address to standard output, and serves each connection by a process.  What it
+ * is told is in the log: a line for each frame, with | for NUL and \xHH for
+ * other control characters; of long ones the length.  A body is in LOG.body.
+ *
+ * A rule is X=TEXT: the answer to command X is the frame TEXT, in which \0, \n,
+ * \r, \\ and \xHH stand for bytes, as does \t.  Several rules of one command are several
+ * frames.  !raw:TEXT sends bytes that are no frame, !drip:TEXT sends them one by
+ * one, !hang and !close do that, and no text at all is no answer.  Without a
+ * rule it is to go on.
+ */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+static uint32_t actions, steps, version = 6;
+static char **rules;
+static int log_fd, body_fd;
+
+__attribute__((noreturn))
+static void
+fail(const char *why)
+{
+	perror(why);
+	exit(1);
+}
+
+static void
+put(int fd, const void *data, size_t n)
+{
+	const char *p = data;
+	ssize_t done;
+
+	for (; n > 0; p += done, n -= (size_t)done)
+		if ((done = send(fd, p, n, MSG_NOSIGNAL)) <= 0)
+			exit(0);
+}
+
+static void
+put_frame(int fd, const char *frame, size_t n)
+{
+	const uint32_t len = htonl((uint32_t)n);
+
+	put(fd, &len, sizeof len);
+	put(fd, frame, n);
+}
+
+/* Decode a text.  The result is valid until the next call. */
+static const char *
+decode(const char *text, size_t *n)
+{
+	static char *buf;
+	char *p;
+
+	free(buf);
+	p = buf = malloc(strlen(text) + 1);
+	for (; *text; text++) {
+		if (*text != '\\')
+			*p++ = *text;
+		else if (*++text == 'x' && text[1] && text[2]) {
+			const char hex[] = { text[1], text[2], '\0' };
+
+			*p++ = (char)strtol(hex, NULL, 16);
+			text += 2;
+		} else
+			*p++ = *text == '0' ? '\0' : *text == 'n' ? '\n' :
+			    *text == 'r' ? '\r' : *text == 't' ? '\t' :
+			    *text;
+	}
+	*n = (size_t)(p - buf);
+	return buf;
+}
+
+static void
+drip(int fd, const char *p, size_t n)
+{
+	const struct timespec moment = { .tv_nsec = 20000000 };
+
+	for (; n > 0; p++, n--) {
+		put(fd, p, 1);
+		nanosleep(&moment, NULL);
+	}
+}
+
+static void
+answer(int fd, const char *text)
+{
+	const char *p;
+	size_t n;
+
+	if (strcmp(text, "!close") == 0)
+		exit(0);
+	if (strcmp(text, "!hang") == 0)
+		for (;;)
+			pause();
+	if (strncmp(text, "!raw:", 5) == 0) {
+		p = decode(text + 5, &n);
+		put(fd, p, n);
+	} else if (strncmp(text, "!drip:", 6) == 0) {
+		p = decode(text + 6, &n);
+		drip(fd, p, n);
+	} else if (*text) {
+		p = decode(text, &n);
+		put_frame(fd, p, n);
+	}
+}
+
+static void
+log_frame(const char *f, size_t n)
+{
+	char line[2048];
+	size_t i, used = (size_t)snprintf(line, sizeof line, "%c ", *f);
+
+	if (*f == 'B' && write(body_fd, f + 1, n - 1) < 0)
+		fail("body");
+	if (n > 400)
+		used += (size_t)snprintf(line + used, sizeof line - used,
+		    "%zu bytes", n - 1);
+	for (i = 1; n <= 400 && i < n; i++)
+		if (f[i] == '\0')
+			line[used++] = '|';
+		else if (iscntrl((unsigned char)f[i]))
+			used += (size_t)snprintf(line + used,
+			    sizeof line - used, "\\x%02x",
+			    (unsigned char)f[i]);
+		else
+			line[used++] = f[i];
+	line[used++] = '\n';
+	if (write(log_fd, line, used) < 0)
+		fail("log");
+}
+
+/* Is this command one that gets no answer, by itself or by the terms? */
+static int
+is_unanswered(char command)
+{
+	static const struct {
+		char command;
+		uint32_t step;
+	} unanswered[] = {
+		{ 'C', 0x1000 }, { 'H', 0x2000 }, { 'M', 0x4000 },
+		{ 'R', 0x8000 }, { 'T', 0x10000 }, { 'N', 0x40000 },
+		{ 'B', 0x80000 }, { 'L', 0x80 }
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof unanswered / sizeof *unanswered; i++)
+		if (unanswered[i].command == command)
+			return (steps & unanswered[i].step) != 0;
+	return command != 'E' && command != 'O';
+}
+
+static void
+answer_negotiation(int fd)
+{
+	const uint32_t terms[] = { htonl(version), htonl(actions),
+	    htonl(steps) };
+	char frame[1 + sizeof terms] = "O";
+
+	memcpy(frame + 1, terms, sizeof terms);
+	put_frame(fd, frame, sizeof frame);
+}
+
+static void
+answer_command(int fd, char command)
+{
+	int found = 0;
+	char **rule;
+
+	for (rule = rules; *rule; rule++)
+		if (rule[0][0] == command && rule[0][1] == '=') {
+			answer(fd, *rule + 2);
+			found = 1;
+		}
+	if (found || is_unanswered(command))
+		return;
+	if (command == 'O')
+		answer_negotiation(fd);
+	else
+		put_frame(fd, "c", 1);
+}
+
+static void
+get(int fd, void *data, size_t n)
+{
+	if (n > 0 && recv(fd, data, n, MSG_WAITALL) != (ssize_t)n)
+		exit(0);
+}
+
+__attribute__((noreturn))
+static void
+serve(int fd)
+{
+	static char frame[1 << 20];
+	uint32_t n;
+
+	for (;;) {
+		get(fd, &n, sizeof n);
+		n = ntohl(n);
+		if (n == 0 || n > sizeof frame)
+			fail("frame");
+		get(fd, frame, n);
+		log_frame(frame, n);
+		answer_command(fd, *frame);
+	}
+}
+
+static int
+listen_at(const char *address)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct sockaddr_in in = { .sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof in;
+	const int port = isdigit((unsigned char)*address);
+	const int fd = socket(port ? AF_INET : AF_UNIX,
+	    SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(un.sun_path, sizeof un.sun_path, "%s", address);
+	in.sin_port = htons((uint16_t)atoi(address));
+	if (fd < 0 || (port ? bind(fd, (struct sockaddr *)&in, sizeof in) :
+	    bind(fd, (struct sockaddr *)&un, sizeof un)) < 0 ||
+	    listen(fd, 100) < 0)
+		fail(address);
+	if (port && getsockname(fd, (struct sockaddr *)&in, &len) == 0)
+		printf("inet:%d@127.0.0.1\n", ntohs(in.sin_port));
+	else
+		printf("unix:%s\n", address);
+	fflush(stdout);
+	return fd;
+}
+
+int
+main(int argc, char **argv)
+{
+	char body[4096];
+	int c, fd, client;
+
+	while ((c = getopt(argc, argv, "a:s:v:")) != -1)
+		switch (c) {
+		case 'a': actions = (uint32_t)strtoul(optarg, NULL, 0); break;
+		case 's': steps = (uint32_t)strtoul(optarg, NULL, 0); break;
+		case 'v': version = (uint32_t)strtoul(optarg, NULL, 0); break;
+		default: return 64;
+		}
+	if (argc - optind < 2)
+		return 64;
+	rules = argv + optind + 2;
+	snprintf(body, sizeof body, "%s.body", argv[optind + 1]);
+	log_fd = open(argv[optind + 1], O_WRONLY | O_CREAT | O_APPEND, 0666);
+	body_fd = open(body, O_WRONLY | O_CREAT | O_APPEND, 0666);
+	signal(SIGCHLD, SIG_IGN);
+	fd = listen_at(argv[optind]);
+	while ((client = accept(fd, NULL, NULL)) >= 0) {
+		if (fork() == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			close(fd);
+			serve(client);
+		}
+		close(client);
+	}
+	return 1;
+}
