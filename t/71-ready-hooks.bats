@@ -361,3 +361,49 @@ asks() {
 	printf -- "-vi $tmp/passwords %s\n" joe joe ann ann joe joe joe joe joe joe |
 	    cmp - "$tmp/computed"
 }
+
+# auth_dovecot ANSWER: what the hook makes of this answer of Dovecot's, with
+# tabs for commas
+auth_dovecot() {
+	{
+		printf 'VERSION\t1\t2\nMECH\tPLAIN\tplaintext\nDONE\n'
+		tr , '\t' <<<"$1"
+	} >"$tmp/answer"
+	printf 'joe\0s3cret\0t\0' >"$tmp/credentials"
+	status=0
+	env "${environment[@]}" contrib/hooks/auth-dovecot /socket true \
+	    3<"$tmp/credentials" 2>"$tmp/complaint" || status=$?
+	echo "$1: $status"
+}
+
+@test "auth-dovecot: success, failure and a failed lookup have their exit statuses" {
+	local answer
+	stub_policy_server
+	auth_dovecot OK,1,user=joe
+	((status == 0))
+	for answer in OK,1,user=joe,nologin OK,1,nologin,reason=x \
+	    FAIL,1 FAIL,1,user=joe,authz FAIL,1,code=pass_expired; do
+		auth_dovecot "$answer"
+		((status == 1)) && [[ ! -s $tmp/complaint ]]
+	done
+	for answer in FAIL,1,user=joe,temp FAIL,1,code=temp_fail CONT,1,x '' OKAY; do
+		auth_dovecot "$answer"
+		((status == 111)) && [[ -s $tmp/complaint ]]
+	done
+}
+
+@test "auth-dovecot: the password is on no command line and in no environment" {
+	local real
+	stub_policy_server
+	real=$(command -v base64)
+	stub base64 <<-EOT
+		tr '\\0' '\\n' <"/proc/\$\$/environ" >"\$OF_TEST/base64"
+		printf '%s\\n' "\$@" >>"\$OF_TEST/base64"
+		exec $real
+	EOT
+	auth_dovecot OK,1,user=joe
+	((status == 0))
+	[[ $(tail -n 1 "$tmp/asked") == *$'\tresp=AGpvZQBzM2NyZXQ=' ]]
+	[[ -s $tmp/base64 && -s $tmp/words ]]
+	lacks -e s3cret -e AGpvZQ "$tmp/base64" "$tmp/words"
+}

@@ -121,6 +121,120 @@ only_joe() {
 	login joe "s3cret 'x" 454
 }
 
+# start_dovecot: its service auth, with the users of ./users, at ./auth
+start_dovecot() {
+	cat >dovecot.conf <<-EOT
+		base_dir = $PWD/run
+		state_dir = $PWD/run
+		log_path = /dev/stderr
+		ssl = no
+		protocols =
+		auth_verbose = yes
+		auth_failure_delay = 0
+		default_internal_user = nobody
+		default_internal_group = nogroup
+		default_login_user = nobody
+		passdb {
+			driver = passwd-file
+			args = $PWD/users
+		}
+		userdb {
+			driver = static
+			args = uid=nobody gid=nogroup home=$PWD
+		}
+		service auth {
+			unix_listener $PWD/auth {
+				user = nobody
+			}
+			user = nobody
+		}
+		service anvil {
+			unix_listener anvil-auth-penalty {
+				mode = 0
+			}
+		}
+	EOT
+	dovecot -F -c dovecot.conf </dev/null >dovecot.log 2>&1 3>&- 4>&- &
+	servers+=($!)
+	await 60 test -S auth
+}
+
+# stop_dovecot: end it, and look for complaints about us
+stop_dovecot() {
+	kill "${servers[0]}"
+	gone "${servers[0]}" 60
+	servers=()
+	cat dovecot.log
+	! grep -E 'BUG|Panic' dovecot.log || false
+}
+
+@test "auth-dovecot: passwords by Dovecot, for its users alone" {
+	cat >users <<-'EOT'
+		joe:{PLAIN}s3cret 'x::::::
+		ann:{PLAIN}pass::::::allow_nets=192.0.2.0/24
+		eve:{PLAIN}pass::::::nodelay=y nologin=y
+	EOT
+	start_dovecot
+	auth="$hooks/auth-dovecot $PWD/auth"
+	only_joe
+	login Joe "s3cret 'x" 235
+	login "$(printf %02000d 0)" x 535
+	login joe "$(printf %03000d 0)" 535
+	# tabs and what else Dovecot's protocol has
+	login $'joe\tnologin' "s3cret 'x" 535
+	login joe $'s3cret \'x\nOK\t1' 535
+	# Dovecot knows the client
+	login ann pass 235
+	client=192.0.9.3 login ann pass 535
+	grep -q 'passwd-file(ann,192\.0\.9\.3)' dovecot.log
+	login eve pass 535
+	stop_dovecot
+	login joe "s3cret 'x" 454
+	grep 'hook-said.* text="auth-dovecot: no answer from Dovecot"' log
+}
+
+@test "auth-dovecot: a failed lookup of Dovecot's gets 454, and not 535" {
+	touch users
+	chmod 600 users	# root's
+	start_dovecot
+	auth="$hooks/auth-dovecot $PWD/auth"
+	login joe "s3cret 'x" 454
+	grep 'hook-said.* text="auth-dovecot: Dovecot could not look the user up"' log
+	stop_dovecot
+}
+
+# dovecot_says LINES: a server at ./auth says these, with tabs for commas
+dovecot_says() {
+	rm -f auth
+	printf %b "${1//,/\\t}" >lines
+	socat "UNIX-LISTEN:$PWD/auth,mode=666" \
+		SYSTEM:'head -n 3 >>asked; cat lines' 3>&- 4>&- &
+	others+=($!)
+	await 60 test -S auth
+}
+
+@test "auth-dovecot: an answer that is broken gets 454, and only OK gets 235" {
+	auth="$hooks/auth-dovecot $PWD/auth"
+	greeting='VERSION,1,2\nMECH,PLAIN,plaintext\nSPID,1\nCUID,1\nCOOKIE,1\nDONE\n'
+	for answer in '' 'OK' 'OKAY,1\n' 'CONT,1,x\n' 'FAIL,1,temp\n' \
+	    'FAIL,1,user=x,code=temp_fail\n' 'FAIL,2\n' 'OK,2\n' 'x\n'; do
+		dovecot_says "$greeting$answer"
+		login joe x 454
+	done
+	for answer in 'FAIL,1\n' 'FAIL,1,user=temp\n' 'FAIL,1,code=user_disabled\n'; do
+		dovecot_says "$greeting$answer"
+		login joe x 535
+	done
+	dovecot_says "${greeting}OK,1,user=joe\n"
+	login joe x 235
+	dovecot_says "VERSION,2,0\nMECH,PLAIN\nDONE\nOK,1\n"
+	login joe x 454
+	dovecot_says "VERSION,1,2\nMECH,LOGIN\nDONE\nFAIL,1\n"
+	login joe x 454
+	# and the request, which has the response as its last parameter
+	grep -Px 'AUTH\t1\tPLAIN\tservice=smtp\tnologin\trip=192\.0\.2\.3\trport=[0-9]*(\tlip=[^\t]*\tlport=[0-9]*)?\tresp=AGpvZQB4' asked
+}
+
 @test "a password is wiped after authentication, although the session goes on" {
 	plain=$(printf '\0joe\0pass-s3cret' | base64)
 	secret=$(printf pass-s3cret | base64)
