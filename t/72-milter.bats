@@ -316,7 +316,22 @@ has() {
 	done
 	grep -q 'text=".*an answer out of order"' "$log"
 	grep -q 'text=".*it wants to change the envelope or to quarantine' "$log"
-	grep -q 'text=".*it insists on changing the envelope' "$log"
+	grep -q 'text=".*it insists on changes that are unsupported' "$log"
+}
+
+@test "a milter that hangs up because it may want to quarantine is offered that, but has failed if it does" {
+	milter -a 0xff E='hX-A\0b\0' E=c
+	filtered 'Subject: x' '' body
+	has 'Subject: x' 'X-A: b' '' body
+	(($(grep -c '^O' "$told") == 2))
+	rm -r "$dir"
+	milter -a 0xff E='qinfected\0' E=c
+	refused '451 4.3.0 '
+	grep -q 'text=".*it wants to change the envelope or to quarantine' "$log"
+	# what it insists on is nothing that there is
+	milter -a 0x8000
+	refused '451 4.3.0 '
+	(($(grep -c '^O' "$told") == 2))
 }
 
 @test "a milter that hangs or drips is given up after the timeout" {

@@ -165,20 +165,26 @@ is_unanswered(char command)
 	return command != 'E' && command != 'O';
 }
 
+/* As libmilter, leave if what is needed is not offered. */
 static void
-answer_negotiation(int fd)
+answer_negotiation(int fd, const char *frame_in)
 {
+	uint32_t offered;
 	const uint32_t terms[] = { htonl(version), htonl(actions),
 	    htonl(steps) };
 	char frame[1 + sizeof terms] = "O";
 
+	memcpy(&offered, frame_in + 5, sizeof offered);
+	if (actions & ~ntohl(offered))
+		exit(0);
 	memcpy(frame + 1, terms, sizeof terms);
 	put_frame(fd, frame, sizeof frame);
 }
 
 static void
-answer_command(int fd, char command)
+answer_command(int fd, const char *frame_in)
 {
+	const char command = *frame_in;
 	int found = 0;
 	char **rule;
 
@@ -190,7 +196,7 @@ answer_command(int fd, char command)
 	if (found || is_unanswered(command))
 		return;
 	if (command == 'O')
-		answer_negotiation(fd);
+		answer_negotiation(fd, frame_in);
 	else
 		put_frame(fd, "c", 1);
 }
@@ -216,7 +222,7 @@ serve(int fd)
 			fail("frame");
 		get(fd, frame, n);
 		log_frame(frame, n);
-		answer_command(fd, *frame);
+		answer_command(fd, frame);
 	}
 }
 

@@ -19,6 +19,13 @@ set_error(struct link *l, const char *error)
 		l->error = error;
 }
 
+static void
+note_close(struct link *l)
+{
+	set_error(l, "it has closed the connection");
+	l->closed = true;
+}
+
 int
 link_flush(struct link *l)
 {
@@ -97,13 +104,24 @@ link_receive(struct link *l, struct frame *f)
 		else if (peer_wait(l->fd, POLLIN, deadline) < 0)
 			set_error(l, "no answer, timeout");
 		else if ((n = recv(l->fd, buf, sizeof buf, 0)) == 0)
-			set_error(l, "it has closed the connection");
+			note_close(l);
 		else if (n < 0 && errno != EAGAIN && errno != EINTR)
 			set_error(l, strerror(errno));
 		else if (n > 0 && frame_feed(&l->in, buf, (size_t)n) < 0)
 			set_error(l, "out of memory");
 	}
 	return l->error ? -1 : 0;
+}
+
+void
+link_open(struct link *l, int fd, long long timeout)
+{
+	l->fd = fd;
+	l->timeout = timeout;
+	l->in = (struct frame_reader){ .buf = NULL };
+	l->error = NULL;
+	l->closed = false;
+	l->n_out = l->begun = 0;
 }
 
 void

@@ -14,6 +14,7 @@ struct link {
 	int fd;
 	long long timeout;	/* ms for a frame to be sent or received */
 	const char *error;	/* the first one, or NULL */
+	bool closed;		/* by the milter */
 
 	/* private */
 	struct frame_reader in;
@@ -38,6 +39,9 @@ int link_flush(struct link *);
 
 /* Flush, then receive one frame.  Returns -1 if there is an error. */
 int link_receive(struct link *, struct frame *);
+
+/* Start with a connection. */
+void link_open(struct link *, int fd, long long timeout);
 
 /* Close, whatever is waiting, and free. */
 void link_close(struct link *);

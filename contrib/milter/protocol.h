@@ -33,7 +33,9 @@ enum {
 
 /* Changes that a milter may make. */
 enum {
-	SMFIF_ADDHDRS = 0x1, SMFIF_CHGBODY = 0x2, SMFIF_CHGHDRS = 0x10,
+	SMFIF_ADDHDRS = 0x1, SMFIF_CHGBODY = 0x2, SMFIF_ADDRCPT = 0x4,
+	SMFIF_DELRCPT = 0x8, SMFIF_CHGHDRS = 0x10, SMFIF_QUARANTINE = 0x20,
+	SMFIF_CHGFROM = 0x40, SMFIF_ADDRCPT_PAR = 0x80,
 };
 
 /* Steps that a milter does without, and other terms. */

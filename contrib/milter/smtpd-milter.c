@@ -70,26 +70,40 @@ last_step(const char *event)
 	return 0;
 }
 
-/* Talk with the milter.  The verdict is a failure if that is not possible. */
+/* Connect and agree on terms.  Returns -1 if the verdict is a failure. */
+static int
+meet(struct talk *t, const struct peer *peer, const struct timeouts *wait,
+    bool more)
+{
+	struct link *l = t->link;
+	const char *error;
+	const int fd = peer_connect(peer, peer_clock() +
+	    milliseconds(wait->connect), &error);
+
+	link_open(l, fd, milliseconds(wait->command));
+	if (fd < 0) {
+		verdict_fail(&t->verdict, error);
+		return -1;
+	}
+	if (terms_negotiate(l, &t->terms, more) == 0)
+		return 0;
+	verdict_fail(&t->verdict, l->error);
+	link_close(l);
+	return -1;
+}
+
+/* Talk with the milter. */
 static void
 consult(struct talk *t, const struct peer *peer, const struct timeouts *wait)
 {
 	static struct link l;
-	const char *error;
 
-	l.fd = peer_connect(peer, peer_clock() +
-	    milliseconds(wait->connect), &error);
-	if (l.fd < 0) {
-		verdict_fail(&t->verdict, error);
-		return;
-	}
-	l.timeout = milliseconds(wait->command);
-	t->end_timeout = milliseconds(wait->end);
 	t->link = &l;
-	if (terms_negotiate(&l, &t->terms) < 0)
-		verdict_fail(&t->verdict, l.error);
-	else
-		talk_run(t);
+	t->end_timeout = milliseconds(wait->end);
+	if (meet(t, peer, wait, false) < 0 &&
+	    !(l.closed && meet(t, peer, wait, true) == 0))
+		return;
+	talk_run(t);
 	link_close(&l);
 }
 

@@ -1,6 +1,7 @@
 /*
- * The negotiation.  What smtpd can't do is not offered: changes to the
- * envelope, quarantine, and recipients that were rejected.
+ * The negotiation.  What smtpd can't do is not offered unless a milter insists:
+ * changes to the envelope, and quarantine.  Recipients that were rejected are
+ * not told of.
  */
 #include <stddef.h>
 
@@ -8,6 +9,8 @@
 #include "contrib/milter/terms.h"
 
 static const uint32_t actions = SMFIF_ADDHDRS | SMFIF_CHGBODY | SMFIF_CHGHDRS;
+static const uint32_t more_actions = SMFIF_ADDRCPT | SMFIF_DELRCPT |
+    SMFIF_QUARANTINE | SMFIF_CHGFROM | SMFIF_ADDRCPT_PAR;
 static const uint32_t steps = SMFIP_NOCONNECT | SMFIP_NOHELO | SMFIP_NOMAIL |
     SMFIP_NORCPT | SMFIP_NOBODY | SMFIP_NOHDRS | SMFIP_NOEOH | SMFIP_NR_HDR |
     SMFIP_NOUNKNOWN | SMFIP_NODATA | SMFIP_SKIP | SMFIP_NR_CONN |
@@ -15,7 +18,7 @@ static const uint32_t steps = SMFIP_NOCONNECT | SMFIP_NOHELO | SMFIP_NOMAIL |
     SMFIP_NR_UNKN | SMFIP_NR_EOH | SMFIP_NR_BODY | SMFIP_HDR_LEADSPC;
 
 static const char *
-read_choice(struct frame *f, struct terms *t)
+read_choice(struct frame *f, struct terms *t, uint32_t offered)
 {
 	uint32_t chosen;
 
@@ -26,25 +29,25 @@ read_choice(struct frame *f, struct terms *t)
 		return "a negotiation that is too short";
 	if (t->version < VERSION_OLDEST || t->version > VERSION_NEWEST)
 		return "an unsupported version of the protocol";
-	if (chosen & ~actions)
-		return "it insists on changing the envelope or on quarantine, "
-		    "which is unsupported";
+	if (chosen & ~offered)
+		return "it insists on changes that are unsupported";
 	t->steps &= steps;
 	return NULL;
 }
 
 int
-terms_negotiate(struct link *l, struct terms *t)
+terms_negotiate(struct link *l, struct terms *t, bool more)
 {
+	const uint32_t offered = actions | (more ? more_actions : 0);
 	struct frame f;
 
 	link_begin(l, SMFIC_OPTNEG);
 	link_put_number(l, VERSION_NEWEST);
-	link_put_number(l, actions);
+	link_put_number(l, offered);
 	link_put_number(l, steps);
 	link_end(l);
 	if (link_receive(l, &f) < 0)
 		return -1;
-	l->error = read_choice(&f, t);
+	l->error = read_choice(&f, t, offered);
 	return l->error ? -1 : 0;
 }

@@ -12,9 +12,11 @@ struct terms {
 };
 
 /*
- * Offer all that we can do, and read what the milter chooses.  Returns -1 with
- * the reason in link->error.
+ * Offer all that we can do, and read what the milter chooses.  libmilter closes
+ * the connection if it may want more; with more set, such changes are offered,
+ * too, though they fail if they come.  Returns -1 with the reason in
+ * link->error.
  */
-int terms_negotiate(struct link *, struct terms *);
+int terms_negotiate(struct link *, struct terms *, bool more);
 
 #endif
