@@ -12,7 +12,7 @@ milter() {
 		shift 2
 	done
 	told=$tmp/told
-	rm -f "$tmp/milter" "$told" "$told.body"
+	rm -f "$tmp"/{milter,told,told.body,listens}
 	[[ ! ${milterd-} ]] || kill "$milterd"
 	t/milterd "${args[@]}" "${address-$tmp/milter}" "$told" "$@" \
 	    >"$tmp/listens" 3>&- 4>&- &

@@ -1,7 +1,7 @@
 /*
  * Changes of a message, and the message with them.  Where a field goes and
- * which one is meant is as in Postfix: a field that is inserted above our
- * Received takes its place as the one that no change can mean.
+ * which one is meant is as in Postfix: positions count our Received, numbers
+ * don't.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -101,11 +101,9 @@ message_insert(struct message *m, size_t number, const char *name,
 static size_t
 find_field(const struct message *m, size_t number, const char *name)
 {
-	size_t i = m->top;
+	size_t i;
 
-	if (m->own != NO_FIELD)
-		i++;		/* our Received, or what is above it now */
-	for (; i < m->n_fields; i++)
+	for (i = m->top; i < m->n_fields; i++)
 		if (i != m->own && message_is_named(&m->fields[i], name) &&
 		    --number == 0)
 			return i;
