@@ -109,25 +109,36 @@ check_field(void *ctx, const char *field)
 }
 
 /*
- * Write Delivered-To between Return-Path and our Received (RFC 5321 4.4).  A
- * copy in a recipient's Maildir names the recipients of that Maildir; a copy
- * in the one Maildir names all recipients.
+ * Did a hook reject or discard the message for this recipient, or is it a mail
+ * loop?
+ */
+static bool
+is_rejected(const struct basic *b, const struct recipient *r)
+{
+	const size_t i = (size_t)(r - b->to->all);
+
+	return r->looped || r->discard ||
+	    (b->mda_replies && reply_refuses(&b->mda_replies[i]));
+}
+
+/*
+ * Write Delivered-To between Return-Path and our Received (RFC 5321 4.4): a
+ * copy names the recipients that have it.
  */
 static void
 write_delivered_to(void *ctx, const struct copy *c, struct outfile *out)
 {
 	const struct basic *b = ctx;
 	const struct delivery *d = &b->delivery;
-	const bool own = c && c->path;
 	const struct recipient *r;
 	size_t i;
 
-	if (d->hardlink || (!own && (b->options->store->per_user ||
-	    (d->store->spool_only && b->to->distinct > 1))))
+	if (d->hardlink || (!c && !(d->store->spool_only &&
+	    b->to->distinct == 1)))
 		return;
 	for (i = 0; i < b->to->n; i++) {
 		r = &b->to->all[i];
-		if (r->first == i && !r->discard && (!own || c == &d->copies[r->copy]))
+		if (r->first == i && !is_rejected(b, r) && (!c || c == &d->copies[r->copy]))
 			outfile_printf(out, "Delivered-To: %s\n", r->mailbox);
 	}
 }
@@ -136,9 +147,7 @@ static struct reply
 begin_data(struct envelope *e)
 {
 	struct basic *b = basic(e);
-	const struct store *store = b->options->store;
-	const size_t n = store->per_user ? b->to->copies :
-	    !store->spool_only;
+	const size_t n = b->options->store->spool_only ? 0 : b->to->copies;
 	struct delivery *d = &b->delivery;
 	const struct recipient *r;
 
@@ -147,9 +156,11 @@ begin_data(struct envelope *e)
 	if (!d->copies || !b->buf)
 		return local_error(b, "data", errno);
 	d->n = n;
-	for (r = b->to->all; r < b->to->all + b->to->n; r++)
-		if (r->path)
-			d->copies[r->copy].path = r->path;
+	for (r = b->to->all; n && r < b->to->all + b->to->n; r++)
+		if (r->path) {
+			d->copies[r->copy].path = *r->path ? r->path : NULL;
+			d->copies[r->copy].folder = r->folder;
+		}
 	if (delivery_begin(d, b->buf) < 0)
 		return local_error(b, "tmp", errno);
 	outfile_printf(&d->out, "Return-Path: <%s>\n", b->mail->info.sender);
@@ -187,17 +198,16 @@ set_result(struct basic *b)
 {
 	const struct delivery *d = &b->delivery;
 	struct mail *m = b->mail;
-	const char *own;
-	size_t i;
+	const struct copy *c = d->copies;
 
-	for (i = 0; i < d->n && !d->copies[i].file.published; i++)
-		;
-	own = i < d->n ? d->copies[i].path : NULL;
-	if (i < d->n) {
-		snprintf(m->result.file, sizeof m->result.file, "%s%s/new/%s",
-		    own ? store_prefix(d->store) : "",
-		    own ? own : d->store->path, d->copies[i].file.name);
-		m->result.below = own ? strlen(store_prefix(d->store)) :
+	while (c < d->copies + d->n && !c->file.published)
+		c++;
+	if (c < d->copies + d->n) {
+		snprintf(m->result.file, sizeof m->result.file,
+		    "%s%s%s%s/new/%s", c->path ? store_prefix(d->store) : "",
+		    c->path ? c->path : d->store->path, *c->folder ? "/." : "",
+		    c->folder, c->file.name);
+		m->result.below = c->path ? strlen(store_prefix(d->store)) :
 		    strlen(d->store->path) + 1;
 	}
 	if (m->info.keep_open)
@@ -229,19 +239,6 @@ static struct copy *
 find_copy(const struct basic *b, const struct recipient *r)
 {
 	return b->delivery.n ? &b->delivery.copies[r->copy] : NULL;
-}
-
-/*
- * Did a hook reject or discard the message for this recipient, or is it a mail
- * loop?
- */
-static bool
-is_rejected(const struct basic *b, const struct recipient *r)
-{
-	const size_t i = (size_t)(r - b->to->all);
-
-	return r->looped || r->discard ||
-	    (b->mda_replies && reply_refuses(&b->mda_replies[i]));
 }
 
 /* Is the message discarded for this recipient, or for all? */
@@ -307,25 +304,42 @@ copy_without_rejected(void *ctx, int from, int to)
 	return trace_copy(to, from, b->mail->info.id, is_rejected_field, b);
 }
 
+/* Does the file of a copy name recipients that were rejected since? */
+static bool
+has_rejected_fields(const struct basic *b, size_t copy)
+{
+	const struct recipient *r = b->to->all;
+
+	for (; r < b->to->all + b->to->n; r++)
+		if (r->copy == copy && is_rejected(b, r) &&
+		    !(r->discard && !b->mda_replies))
+			return !b->delivery.copies[copy].refused;
+	return false;
+}
+
 /*
- * Remove rejected recipients from the Delivered-To fields of the file in the
- * one Maildir; in LMTP others may get the message.  Returns 1 if the file was
- * replaced, 0 if it is unchanged, or -1 with errno set.
+ * Remove rejected recipients from the Delivered-To fields of the copies; in
+ * LMTP others may get the message.  Returns 1 if a copy has to be synced again,
+ * 0 if none has, or -1 with errno set.
  */
 static int
 drop_rejected_fields(struct basic *b)
 {
-	size_t i, refused = 0;
+	struct delivery *d = &b->delivery;
+	size_t i;
+	int dropped = 0;
 
-	if (b->delivery.n != 1 || b->delivery.hardlink)
+	if (d->hardlink)
 		return 0;
-	for (i = 0; i < b->to->n; i++)	/* --mda discards after it is written */
-		refused += is_rejected(b, &b->to->all[i]) &&
-		    !(b->to->all[i].discard && !b->mda_replies);
-	if (refused == 0 || b->delivery.copies[0].refused)
-		return 0;
-	return delivery_replace(&b->delivery, copy_without_rejected, b) < 0 ?
-	    -1 : 1;
+	if (d->n == 1)
+		return !has_rejected_fields(b, 0) ? 0 :
+		    delivery_replace(d, copy_without_rejected, b) < 0 ? -1 : 1;
+	for (i = 0; i < d->n; i++)
+		if (has_rejected_fields(b, i)) {
+			delivery_renew(d, i);
+			dropped = 1;
+		}
+	return dropped;
 }
 
 /*
@@ -423,6 +437,7 @@ run_checks(struct basic *b)
 	struct mail *m = b->mail;
 	struct reply r;
 	int made, fd;
+	size_t i;
 
 	for (b->filter = 0; b->filter < m->hooks.n_filters; b->filter++) {
 		made = delivery_replace(d, filter_message, b);
@@ -440,6 +455,8 @@ run_checks(struct basic *b)
 			return r;
 		if (r.code)
 			b->answer = r;
+		for (i = 0; m->has_folder && i < d->n; i++)
+			d->copies[i].folder = m->folder;
 	}
 	if (m->info.headers[b->n_headers] && !m->discard.hook &&
 	    delivery_replace(d, copy_with_headers, b) < 0)

@@ -52,6 +52,8 @@ struct mail_result {
 struct mail {
 	struct mail_info info;
 	struct discard discard;		/* of the message, for all recipients */
+	bool has_folder;		/* a hook chose one for all recipients */
+	char folder[FOLDER_MAX + 1];	/* "": the inbox */
 	struct mail_hooks hooks;
 	struct mail_result result;
 };

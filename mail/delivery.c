@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -67,7 +68,7 @@ open_copy_maildir(struct delivery *d, size_t i)
 {
 	struct copy *c = &d->copies[i];
 
-	if (i == d->home)
+	if (i == d->home || !c->path)
 		return spool_maildir(d);
 	if (c->maildir.dir < 0 &&
 	    store_open_user(d->store, c->path, &c->maildir) < 0)
@@ -75,12 +76,32 @@ open_copy_maildir(struct delivery *d, size_t i)
 	return &c->maildir;
 }
 
+/*
+ * Open the Maildir or folder that a copy goes to, if it is closed.  Returns NULL
+ * with errno set.
+ */
+static const struct maildir *
+open_target(struct delivery *d, size_t i)
+{
+	const struct maildir *m = open_copy_maildir(d, i);
+	struct copy *c = &d->copies[i];
+
+	if (!m || !*c->folder)
+		return m;
+	if (c->folder_dir.dir < 0 &&
+	    maildir_open_folder(&c->folder_dir, m, c->folder) < 0)
+		return NULL;
+	return &c->folder_dir;
+}
+
 /* Close the Maildirs of a batch, unless there is only one batch. */
 static void
 close_batch(struct delivery *d, size_t first, size_t end)
 {
-	for (; d->n > BATCH && first < end; first++)
+	for (; d->n > BATCH && first < end; first++) {
 		maildir_close(&d->copies[first].maildir);
+		maildir_close(&d->copies[first].folder_dir);
+	}
 }
 
 /* The path of the single Maildir may lead to another directory now. */
@@ -199,7 +220,7 @@ delivery_begin(struct delivery *d, char *buf)
 	size_t i;
 
 	for (i = 0; i < d->n; i++)
-		d->copies[i].maildir = MAILDIR_CLOSED;
+		d->copies[i].maildir = d->copies[i].folder_dir = MAILDIR_CLOSED;
 	if (find_spool(d) < 0)
 		return -1;
 	outfile_begin(&d->out, d->fd, buf);
@@ -327,7 +348,7 @@ make_copy(struct delivery *d, size_t i)
 		record_failure(c, "maildir");
 		return -1;
 	}
-	if (i != d->home)	/* which was swept before */
+	if (i != d->home && c->path)	/* the others were swept before */
 		maildir_sweep(m);
 	if (link_copy(d, c, m))
 		return -1;
@@ -349,8 +370,8 @@ write_and_sync_batch(struct delivery *d, size_t first, size_t end)
 	size_t i;
 
 	for (i = first; i < end; i++)
-		fds[i - first] = is_undeliverable(&d->copies[i]) ? -1 :
-		    make_copy(d, i);
+		fds[i - first] = is_undeliverable(&d->copies[i]) ||
+		    d->copies[i].exists ? -1 : make_copy(d, i);
 	for (i = first; i < end; i++) {
 		fd = fds[i - first];
 		if (fd < 0)
@@ -362,12 +383,31 @@ write_and_sync_batch(struct delivery *d, size_t first, size_t end)
 	close_batch(d, first, end);
 }
 
+/*
+ * Create folders that are missing, before a command or a reader can know of the
+ * message.
+ */
+static void
+make_folders(struct delivery *d)
+{
+	struct copy *c;
+	size_t i;
+
+	for (i = 0; i < d->n; i++) {
+		c = &d->copies[i];
+		if (*c->folder && !is_undeliverable(c) && !open_target(d, i))
+			record_failure(c, "folder");
+		close_batch(d, i, i + 1);
+	}
+}
+
 /* A failed fsync(2) is not repeated: the kernel may have dropped the pages. */
 int
 delivery_sync(struct delivery *d)
 {
 	size_t first, end;
 
+	make_folders(d);
 	if (!d->store->spool_only && !has_own_copies(d) && fsync(d->fd) < 0)
 		return -1;
 	for (first = has_own_copies(d) ? 0 : 1; first < d->n; first = end) {
@@ -377,21 +417,28 @@ delivery_sync(struct delivery *d)
 	return 0;
 }
 
+static int
+rename_copy(struct delivery *d, size_t i, int *fd)
+{
+	const struct maildir *to = open_target(d, i);
+	struct copy *c = &d->copies[i];
+
+	*fd = -1;
+	return to ? maildir_publish(open_copy_maildir(d, i), to, &c->file,
+	    c->size, c->lines, fd) : -1;
+}
+
 /* Rename a copy into new/; *fd is for maildir_sync(). */
 static bool
 publish_copy(struct delivery *d, size_t i, int *fd)
 {
-	const struct maildir *m = open_copy_maildir(d, i);
 	struct copy *c = &d->copies[i];
-	int published;
+	int published = rename_copy(d, i, fd);
 
-	if (!m) {
-		record_failure(c, "maildir");
-		return false;
+	if (published < 0 && errno == ENOENT && reopen_store(d) == 0) {
+		maildir_close(&c->folder_dir);
+		published = rename_copy(d, i, fd);
 	}
-	published = maildir_publish(m, &c->file, c->size, c->lines, fd);
-	if (published < 0 && errno == ENOENT && reopen_store(d) == 0)
-		published = maildir_publish(m, &c->file, c->size, c->lines, fd);
 	if (published < 0)
 		record_failure(c, "rename into new");
 	return published == 0;
@@ -415,12 +462,32 @@ publish_batch(struct delivery *d, size_t first, size_t end, bool together)
 	for (i = first; i < end; i++) {
 		if (published[i - first] &&
 		    !(together && delivery_is_incomplete(d)) &&
-		    maildir_sync(open_copy_maildir(d, i), fds[i - first]) < 0)
+		    maildir_sync(open_target(d, i), fds[i - first]) < 0)
 			record_failure(&d->copies[i], "fsync of new");
 		if (fds[i - first] >= 0)
 			close(fds[i - first]);
 	}
 	close_batch(d, first, end);
+}
+
+/* Remove the file of a copy, whose Maildir need not be open. */
+static int
+remove_copy(struct delivery *d, size_t i)
+{
+	const struct copy *c = &d->copies[i];
+	char path[PATH_MAX];
+
+	if (!*c->folder || !c->file.published)
+		return i == d->home || !c->path ?
+		    maildir_discard(spool_maildir(d), &c->file) :
+		    store_discard(d->store, c->path, &c->file);
+	if (snprintf(path, sizeof path, "%s%s.%s", c->path ? c->path : "",
+	    c->path ? "/" : "", c->folder) >= (int)sizeof path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return c->path ? store_discard(d->store, path, &c->file) :
+	    maildir_discard_closed(d->store->one.dir, path, &c->file);
 }
 
 static void
@@ -431,10 +498,15 @@ discard_copy(struct delivery *d, size_t i)
 	if (!c->exists)
 		return;
 	c->exists = false;
-	if ((i == d->home ? maildir_discard(spool_maildir(d), &c->file) :
-	    store_discard(d->store, c->path, &c->file)) < 0)
+	if (remove_copy(d, i) < 0)
 		log_discard_failure(d, &c->file);
 	c->file.published = false;
+}
+
+void
+delivery_renew(struct delivery *d, size_t i)
+{
+	discard_copy(d, i);
 }
 
 /* All content is on disk before the first file is renamed. */
@@ -464,6 +536,7 @@ delivery_end(struct delivery *d)
 		if (!d->copies[i].file.published)
 			discard_copy(d, i);
 		maildir_close(&d->copies[i].maildir);
+		maildir_close(&d->copies[i].folder_dir);
 	}
 	discard_spool_file(d);
 	maildir_close(&d->own);

@@ -11,9 +11,10 @@
 #include "lib/file.h"
 #include "mail/store.h"
 
-/* The copy of a message in one Maildir.  The caller sets the first two. */
+/* The copy of a message in one Maildir.  The caller sets the first three. */
 struct copy {
 	const char *path;	/* of its Maildir; NULL: the one Maildir */
+	const char *folder;	/* of that Maildir; "": its inbox */
 	bool refused;		/* do not deliver it */
 
 	const char *failed;	/* the operation that failed, with errno in
@@ -23,6 +24,7 @@ struct copy {
 	/* private */
 	struct maildir maildir;	/* open or closed; unused for that of the
 				   spooled file */
+	struct maildir folder_dir;	/* the folder, open or closed */
 	struct maildir_file file;
 	bool exists;		/* the file has to be discarded */
 	unsigned long long size, lines;	/* of the file */
@@ -86,10 +88,17 @@ int delivery_replace(struct delivery *, int (*make)(void *ctx, int from,
     int to), void *ctx);
 
 /*
- * Create and fsync each copy that is not refused.  Blocks on the disk.  Returns
- * 0, or -1 with errno set; the failure of a single copy is recorded in it.
+ * Create and fsync each copy that is not refused and does not exist yet, and
+ * its folder.  Blocks on the disk.  Returns 0, or -1 with errno set; the failure
+ * of a single copy is recorded in it.
  */
 int delivery_sync(struct delivery *);
+
+/*
+ * Discard a copy that has fields of its own, so that delivery_sync() creates it
+ * again.
+ */
+void delivery_renew(struct delivery *, size_t copy);
 
 /* Has any copy failed, or was it refused? */
 bool delivery_is_incomplete(const struct delivery *);

@@ -221,6 +221,65 @@ maildir_open(struct maildir *m, int at, const char *path)
 	return maildir_open_parts(m);
 }
 
+bool
+maildir_is_folder(const char *name, size_t len)
+{
+	size_t i;
+
+	if (len == 0 || len > FOLDER_MAX || name[0] == '.' ||
+	    name[len - 1] == '.')
+		return false;
+	for (i = 0; i < len; i++)
+		if (name[i] < ' ' || name[i] >= 0x7f || name[i] == '/' ||
+		    (name[i] == '.' && name[i + 1] == '.'))
+			return false;
+	return true;
+}
+
+/*
+ * maildirfolder is created last: where it exists, so do the names of all
+ * directories, on the disk, whichever process has created them.
+ */
+static int
+complete_folder(const struct maildir *m, const struct maildir *parent)
+{
+	struct stat st;
+	int fd;
+
+	if (fstatat(m->dir, "maildirfolder", &st, 0) == 0)
+		return 0;
+	if (errno != ENOENT || fsync(parent->dir) < 0 || fsync(m->dir) < 0)
+		return -1;
+	fd = openat(m->dir, "maildirfolder", O_WRONLY | O_CREAT | O_CLOEXEC,
+	    0666);
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return fsync(m->dir);
+}
+
+int
+maildir_open_folder(struct maildir *m, const struct maildir *parent,
+    const char *name)
+{
+	char path[FOLDER_MAX + 2];
+	int error;
+
+	snprintf(path, sizeof path, ".%s", name);
+	if (maildir_open_dir(m, parent->dir, path) < 0 && (errno != ENOENT ||
+	    create_dir(parent->dir, path, NULL) < 0 ||
+	    maildir_open_dir(m, parent->dir, path) < 0))
+		return -1;
+	if (maildir_open_parts(m) < 0)
+		return -1;
+	if (complete_folder(m, parent) == 0)
+		return 0;
+	error = errno;
+	maildir_close(m);
+	errno = error;
+	return -1;
+}
+
 int
 maildir_check(const struct maildir *m)
 {
@@ -288,14 +347,14 @@ maildir_link(const struct maildir *m, struct maildir_file *f,
 
 /* Dovecot reads ",S=" and ",W=" instead of the file. */
 static int
-rename_into_new(const struct maildir *m, struct maildir_file *f,
-    unsigned long long size, unsigned long long lines)
+rename_into_new(const struct maildir *m, const struct maildir *to,
+    struct maildir_file *f, unsigned long long size, unsigned long long lines)
 {
 	char name[sizeof f->name];
 
 	snprintf(name, sizeof name, "%.*s,S=%llu,W=%llu", NAME_MAX - SIZES_MAX,
 	    f->name, size, size + lines);
-	if (renameat(m->tmp, f->name, m->new, name) < 0)
+	if (renameat(m->tmp, f->name, to->new, name) < 0)
 		return -1;
 	memcpy(f->name, name, sizeof name);
 	f->published = true;
@@ -304,16 +363,17 @@ rename_into_new(const struct maildir *m, struct maildir_file *f,
 
 /* The file is opened first, because in new/ a reader may move it. */
 int
-maildir_publish(const struct maildir *m, struct maildir_file *f,
-    unsigned long long size, unsigned long long lines, int *fd)
+maildir_publish(const struct maildir *m, const struct maildir *to,
+    struct maildir_file *f, unsigned long long size, unsigned long long lines,
+    int *fd)
 {
 	int error;
 
 	*fd = -1;
-	if (m->sync_file &&
+	if (to->sync_file &&
 	    (*fd = openat(m->tmp, f->name, O_RDONLY | O_CLOEXEC)) < 0)
 		return -1;
-	if (rename_into_new(m, f, size, lines) == 0)
+	if (rename_into_new(m, to, f, size, lines) == 0)
 		return 0;
 	error = errno;
 	close_fd(fd);

@@ -13,6 +13,7 @@
 
 enum {
 	MAILDIR_TMP_AGE = 36 * 60 * 60,	/* seconds; maildir(5) */
+	FOLDER_MAX = NAME_MAX - 1,	/* bytes of a folder's name */
 };
 
 struct maildir {
@@ -64,6 +65,20 @@ int maildir_make_parts(const struct maildir *, const struct maildir_owner *);
 int maildir_open_dir(struct maildir *, int at, const char *path);
 int maildir_open_parts(struct maildir *);
 
+/*
+ * Is this the name of a Maildir++ folder?  It is printable ASCII without a
+ * slash; a dot between two names means that the second folder is below the
+ * first.
+ */
+bool maildir_is_folder(const char *name, size_t len);
+
+/*
+ * Open a folder of a Maildir, as maildir_open().  If it is missing or
+ * incomplete, it is created durably.
+ */
+int maildir_open_folder(struct maildir *, const struct maildir *,
+    const char *name);
+
 /* Close the descriptors.  A Maildir that is not open is allowed. */
 void maildir_close(struct maildir *);
 
@@ -88,13 +103,15 @@ int maildir_link(const struct maildir *, struct maildir_file *,
     const struct maildir *from, const char *tmp_name, const char *hostname);
 
 /*
- * Rename the file, which the caller has fsynced, into new/; size and lines are
- * recorded in its name as ,S= and ,W=.  The name is durable only after
- * maildir_sync(), which gets *fd: a descriptor that the caller closes, or -1 if
- * none is needed.  Returns 0, or -1 with errno set and *fd -1.
+ * Rename the file, which the caller has fsynced, into the new/ of a Maildir:
+ * the same one, or a folder of it.  size and lines are recorded in its name as
+ * ,S= and ,W=.  The name is durable only after maildir_sync() of the latter,
+ * which gets *fd: a descriptor that the caller closes, or -1 if none is needed.
+ * Returns 0, or -1 with errno set and *fd -1.
  */
-int maildir_publish(const struct maildir *, struct maildir_file *,
-    unsigned long long size, unsigned long long lines, int *fd);
+int maildir_publish(const struct maildir *, const struct maildir *to,
+    struct maildir_file *, unsigned long long size, unsigned long long lines,
+    int *fd);
 
 /*
  * Make the name of a published file durable.  Blocks on the disk.  Returns 0,

@@ -7,12 +7,14 @@
 
 #include "lib/memory.h"
 #include "mail/header.h"
+#include "mail/maildir.h"
 #include "mail/recipients.h"
 #include "mail/trace.h"
 
 enum {
 	LOOKUPS_MAX = 1000,	/* Delivered-To fields that are looked up */
-	KEY_MAX = ADDRESS_MAX + IDNA_MAX + 2,	/* bytes with the NUL */
+	KEY_MAX = ADDRESS_MAX + IDNA_MAX + 2 + FOLDER_MAX + 1,	/* bytes with
+								   the NUL */
 	STRINGS = 4,		/* of a recipient */
 };
 
@@ -82,8 +84,9 @@ copy_strings(char *copies[STRINGS], const char *const *strings)
 
 struct recipient *
 recipients_add(struct recipients *to, const struct address *email,
-    const struct address *mailbox, const char *delimiters,
-    const char *hostname, const char *original, unsigned notify)
+    const struct address *mailbox, const char *folder,
+    const char *delimiters, const char *hostname, const char *original,
+    unsigned notify)
 {
 	char key[KEY_MAX], *kept[STRINGS];
 	struct recipient *r = memory_grow(&to->all, &to->n, sizeof *r);
@@ -91,8 +94,8 @@ recipients_add(struct recipients *to, const struct address *email,
 	if (!r)
 		return NULL;
 	address_mailbox(mailbox->local, delimiters, key);
-	stpcpy(stpcpy(strchr(key, '\0'), "@"),
-	    *mailbox->domain ? mailbox->domain : hostname);
+	stpcpy(stpcpy(stpcpy(stpcpy(strchr(key, '\0'), "@"),
+	    *mailbox->domain ? mailbox->domain : hostname), "/"), folder);
 	if (copy_strings(kept, (const char *[]){ email->email,
 	    mailbox->email, key, original }) < 0) {
 		to->n--;
@@ -102,6 +105,7 @@ recipients_add(struct recipients *to, const struct address *email,
 		.email = kept[0], .mailbox = kept[1], .key = kept[2],
 		.original = *original ? kept[3] : NULL, .notify = notify,
 		.hash = hash_text(key),
+		.folder = kept[2] + strlen(key) - strlen(folder),
 	};
 	r->first = find_first(to, to->n - 1);
 	to->distinct += r->first == to->n - 1;
@@ -161,17 +165,16 @@ recipients_assign_copy(struct recipients *to, struct recipient *r,
 		r->copy = recipients_first(to, r)->copy;
 		return 0;
 	}
-	for (other = to->all; *path && other < r; other++)
-		if (other->path && strcmp(other->path, path) == 0) {
+	for (other = to->all; other < r; other++)
+		if (other->path && strcmp(other->path, path) == 0 &&
+		    strcmp(other->folder, r->folder) == 0) {
 			r->copy = other->copy;
 			return 0;
 		}
-	if (*path) {
-		r->path = strdup(path);
-		if (!r->path)
-			return -1;
-		r->copy = to->copies++;
-	}
+	r->path = strdup(path);
+	if (!r->path)
+		return -1;
+	r->copy = to->copies++;
 	return 0;
 }
 

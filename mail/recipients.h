@@ -27,10 +27,12 @@ struct recipient {
 	char *original;		/* ORCPT, as dsn.h has it; NULL: none */
 	unsigned notify;	/* NOTIFY: bits of enum dsn_notify */
 	size_t first;		/* index of the first with this mailbox */
+	const char *folder;	/* of the Maildir; "": the inbox */
 	size_t copy;		/* number of its copy; recipients that share a
-				   Maildir share one */
-	char *path;		/* of the Maildir, if this is the first
-				   recipient that has it; else NULL */
+				   Maildir and folder share one */
+	char *path;		/* of the Maildir, "" for the single one, if
+				   this is the first recipient of the copy;
+				   else NULL */
 	bool looped;		/* mail loop: it was delivered here before */
 	bool refused;		/* after the data, in LMTP */
 	struct discard *discard;	/* why it does not get the message; NULL:
@@ -47,7 +49,7 @@ struct recipients {		/* all zero at first */
 	struct recipient *all;
 	size_t n;
 	size_t distinct;	/* mailboxes */
-	size_t copies;		/* Maildirs, counted by the envelope */
+	size_t copies;		/* counted by the envelope */
 	size_t bytes, original_bytes;	/* of email and of original, in all */
 	long long hops;		/* Received fields in the message */
 
@@ -56,14 +58,15 @@ struct recipients {		/* all zero at first */
 };
 
 /*
- * Add a recipient whose mail goes to mailbox.  Each of the delimiters begins an
- * address extension; hostname is the domain of an address without one; original
- * may be "".  All strings are copied.  Returns the recipient, which is valid
- * until the next call, or NULL with errno set.
+ * Add a recipient whose mail goes to mailbox, and there to a folder; "" is the
+ * inbox.  Each of the delimiters begins an address extension; hostname is the
+ * domain of an address without one; original may be "".  All strings are
+ * copied.  Returns the recipient, which is valid until the next call, or NULL
+ * with errno set.
  */
 struct recipient *recipients_add(struct recipients *,
     const struct address *email, const struct address *mailbox,
-    const char *delimiters, const char *hostname, const char *original,
+    const char *folder, const char *delimiters, const char *hostname, const char *original,
     unsigned notify);
 
 /*
@@ -82,8 +85,8 @@ struct recipient *recipients_first(const struct recipients *,
 
 /*
  * Assign a copy to the recipient: the copy of its mailbox, or of another
- * recipient with the same path, or a new one.  path may be "" for the single
- * Maildir.  Returns 0, or -1 with errno set.
+ * recipient with the same path and folder, or a new one.  path is "" for the
+ * single Maildir.  Returns 0, or -1 with errno set.
  */
 int recipients_assign_copy(struct recipients *, struct recipient *,
     const char *path);

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "lib/clock.h"
@@ -145,7 +146,7 @@ parse_hook_address(const char *email, size_t len, struct address *a)
 	char text[ADDRESS_MAX + 3];
 	const char *p = text;
 
-	if (len > ADDRESS_MAX)
+	if (len > ADDRESS_MAX || memchr(email, '\0', len))
 		return false;
 	snprintf(text, sizeof text, "<%.*s>", (int)len, email);
 	return address_parse(&p, 0, a) && *p == '\0';
@@ -200,6 +201,46 @@ read_header_lines(struct session *s, const struct hook_end *end)
 	return true;
 }
 
+/*
+ * Read "FOLDER=name", the Maildir++ folder that the message goes to.  INBOX is
+ * the Maildir itself, as in IMAP.  Returns -1 if the name is invalid, 1, or 0 if
+ * there is none.
+ */
+static int
+read_folder_line(const struct hook_end *end, char *folder)
+{
+	const char *value;
+	size_t pos = 0, len;
+	int found = 0;
+
+	while ((value = verdict_line(end, "FOLDER", &pos, &len))) {
+		if (!maildir_is_folder(value, len))
+			return -1;
+		found = 1;
+		if (len == 5 && strncasecmp(value, "INBOX", len) == 0)
+			len = 0;
+		memcpy(folder, value, len);
+		folder[len] = '\0';
+	}
+	return found;
+}
+
+/* The same for the recipient, or for the message, at the events that have it. */
+static bool
+read_folder(struct session *s, enum hook_event event,
+    const struct hook_end *end, struct hook_lines *lines)
+{
+	struct mail *m = &s->txn.mail;
+	int found = 0;
+
+	if (event == HOOK_RECIPIENT)
+		found = read_folder_line(end, lines->folder);
+	else if (event == HOOK_MESSAGE)
+		found = read_folder_line(end, m->folder);
+	m->has_folder |= event == HOOK_MESSAGE && found > 0;
+	return found >= 0;
+}
+
 /* What a hook of this event discards: a recipient, a message, or several. */
 static struct discard *
 find_discard(struct session *s, enum hook_event event, struct hook_lines *lines)
@@ -241,6 +282,8 @@ read_output_lines(struct session *s, struct hook_run *run,
 		if (event == HOOK_RECIPIENT &&
 		    !read_mailbox_line(s, end, &lines->mailbox))
 			run->failed = "invalid address in MAILBOX=";
+		else if (!read_folder(s, event, end, lines))
+			run->failed = "invalid folder in FOLDER=";
 		else if (!read_header_lines(s, end))
 			run->failed = "invalid header field in HEADER=, or "
 			    "too many";
@@ -384,7 +427,7 @@ struct reply
 hooks_run_recipient(struct session *s, const struct address *recipient,
     struct hook_lines *lines)
 {
-	lines->mailbox.email[0] = '\0';
+	lines->mailbox.email[0] = lines->folder[0] = '\0';
 	lines->discard.hook = NULL;
 	return s->options->hooks->n[HOOK_RECIPIENT] ? run_event_hooks(s,
 	    HOOK_RECIPIENT, -1, recipient, NULL, lines) : reply_none();

@@ -25,6 +25,7 @@ struct hooks {
 /* What the hooks of one recipient print besides a reply. */
 struct hook_lines {
 	struct address mailbox;		/* MAILBOX=; its email is "": none */
+	char folder[FOLDER_MAX + 1];	/* FOLDER=; "": the inbox */
 	struct discard discard;		/* DISCARD= */
 };
 

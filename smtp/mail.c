@@ -191,8 +191,8 @@ rcpt_add(struct session *s, const struct address *recipient,
 	const char *delimiters = s->options->hooks->n[HOOK_MDA] ? "" :
 	    s->options->delimiters;
 	struct recipient *r = recipients_add(&s->txn.recipients, recipient,
-	    mailbox, delimiters, s->options->hostname, s->txn.dsn.original,
-	    s->txn.dsn.notify);
+	    mailbox, lines ? lines->folder : "", delimiters,
+	    s->options->hostname, s->txn.dsn.original, s->txn.dsn.notify);
 	struct reply refusal = reply_none();
 
 	if (!r)

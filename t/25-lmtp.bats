@@ -379,3 +379,37 @@ END
 	say 'LHLO c.example' "${to_bob[@]:1}" DATA 'A: b' . NOOP
 	[[ $codes == '220 250 250 250 354 421' ]]
 }
+
+@test "a Maildir that two mailboxes share names none that --mda or a loop rejected" {
+	local refuse domain
+	users bob eve
+	for refuse in 'exit 67' 'echo DISCARD=x' 'exit 75'; do
+		rm -f "$base"/*/new/*
+		options=("${lmtp[@]}" --domain '*' --mda "[ \$DOMAIN != b.example ] || $refuse")
+		say 'LHLO c.example' "${to_bob[1]}" 'RCPT TO:<bob@b.example>' "${to_bob[2]}" \
+		    'RCPT TO:<eve@mx.example>' DATA 'Subject: x' '' body . QUIT
+		[[ $codes == '220 250 250 250 250 250 354 '???' 250 250 221' ]]
+		keeps 1 "$base/bob"
+		keeps 1 "$base/eve"
+		[[ $(header Delivered-To "$(message "$base/bob")") == bob@mx.example ]]
+		[[ $(header Delivered-To "$(message "$base/eve")") == eve@mx.example ]]
+		[[ $(tail -n 1 "$(message "$base/bob")") == body ]]
+		# its name has its new size
+		[[ $(message "$base/bob") == *,S=$(wc -c <"$(message "$base/bob")"),* ]]
+	done
+	# both are rejected: nothing is kept
+	rm -f "$base"/*/new/*
+	options=("${lmtp[@]}" --domain '*' --mda '[ "$LOCAL" != bob ] || exit 67')
+	say 'LHLO c.example' "${to_bob[1]}" 'RCPT TO:<bob@b.example>' "${to_bob[2]}" \
+	    'RCPT TO:<eve@mx.example>' DATA x . QUIT
+	[[ $codes == '220 250 250 250 250 250 354 550 550 250 221' ]]
+	keeps 0 "$base/bob"
+	# a mail loop of one of them
+	options=("${lmtp[@]}" --domain '*')
+	say 'LHLO c.example' "${to_bob[1]}" 'RCPT TO:<bob@b.example>' "${to_bob[2]}" \
+	    'RCPT TO:<eve@mx.example>' DATA 'Delivered-To: bob@b.example' \
+	    'Received: by mx.example; x' 'Subject: x' '' x . QUIT
+	[[ $codes == '220 250 250 250 250 250 354 554 250 250 221' ]]
+	[[ $(header Delivered-To "$(message "$base/bob")" | head -n 1) == bob@mx.example ]]
+	[[ $(header Delivered-To "$(message "$base/bob")" | wc -l) == 2 ]]
+}

@@ -48,6 +48,11 @@ holds() {
 	holds 50 -s 11 -f other failures links
 }
 
+@test "whichever call fails, where a folder is made, the promise holds" {
+	holds 200 -s 7 failures folder
+	holds 50 -s 47 -f btrfs failures folder
+}
+
 @test "whichever call fails, with --filter and --deliver, the promise holds" {
 	holds 150 -s 9 failures hooks
 }
@@ -76,10 +81,10 @@ holds() {
 # lies NAME[@KIND] [OPTION...] WHAT FINDING: calls that do nothing are found out
 lies() {
 	local rc=0
-	every -l "$1" "${@:2:$#-2}" one >"$tmp/said" || rc=$?
+	every -l "$1" "${@:2:$#-2}" "${scenario:=one}" >"$tmp/said" || rc=$?
 	cat "$tmp/said"
 	((rc == 1))
-	grep -q "^one [^:]*:[^:]*:[^:]*: ${*: -1}\$" "$tmp/said"
+	grep -q "^$scenario [^:]*:[^:]*:[^:]*: ${*: -1}\$" "$tmp/said"
 }
 
 # bats test_tags=memory
@@ -94,6 +99,8 @@ lies() {
 	lies fsync@file order 'a name before all is on the disk'
 	lies fsync@dir order '250, and not all is on the disk'
 	lies fsync@dir -f other order '250, and not all is on the disk'
+	scenario=folder
+	lies fsync@dir order 'a name in a directory that is not on the disk'
 }
 
 # bats test_tags=calls

@@ -36,6 +36,10 @@ every() {
 	every 30 -s 7 crashes hooks spool
 }
 
+@test "the same where a folder is made" {
+	every 30 -s 5 crashes folder
+}
+
 @test "content, its fsync, the name, its fsync, and only then 250 (RFC 5321 6.1)" {
 	every 500 order
 }

@@ -19,7 +19,7 @@
 #define LINES	900		/* more bytes than a single write */
 
 static const char *base;
-static int n_users;
+static int n_users, in_folder;
 
 const char *
 mail_text(long n, size_t *len)
@@ -57,7 +57,7 @@ path_of(int user, const char *part)
 }
 
 void
-mail_make(const char *root, int users)
+mail_make(const char *root, int users, int folder)
 {
 	static const char *const parts[] = { "", "tmp", "new", "cur" };
 	char path[4096];
@@ -65,6 +65,7 @@ mail_make(const char *root, int users)
 
 	base = root;
 	n_users = users;
+	in_folder = folder;
 	snprintf(path, sizeof(path), "%s/mail", base);
 	make(path);
 	snprintf(path, sizeof(path), "%s/handed", base);
@@ -84,6 +85,8 @@ each_file(const char *path, int (*call)(int, const char *, long), long arg)
 	struct dirent *e;
 	int sum = 0;
 
+	if (d == NULL && in_folder && errno == ENOENT)
+		return 0;
 	if (d == NULL)
 		err(2, "%s", path);
 	while ((e = readdir(d)) != NULL)
@@ -102,6 +105,22 @@ discard(int dir, const char *name, long arg)
 	return 1;
 }
 
+/* Remove the folder, so that the server makes it again. */
+static void
+remove_folder(int user)
+{
+	static const char *const parts[] = {
+		".Junk/tmp", ".Junk/new", ".Junk/cur", ".Junk",
+	};
+	int i;
+
+	each_file(path_of(user, ".Junk/new"), discard, 0);
+	unlink(path_of(user, ".Junk/maildirfolder"));
+	for (i = 0; i < 4; i++)
+		if (rmdir(path_of(user, parts[i])) == -1 && errno != ENOENT)
+			err(2, "%s", path_of(user, parts[i]));
+}
+
 void
 mail_empty(int tmp_too)
 {
@@ -112,6 +131,8 @@ mail_empty(int tmp_too)
 		if (tmp_too)
 			each_file(path_of(user, "tmp"), discard, 0);
 		each_file(path_of(user, "new"), discard, 0);
+		if (in_folder)
+			remove_folder(user);
 	}
 	snprintf(path, sizeof(path), "%s/handed", base);
 	each_file(path, discard, 0);
@@ -164,8 +185,11 @@ look(int dir, const char *name, long n)
 int
 mail_kept(int user, long n)
 {
-	int sum = each_file(path_of(user, "new"), look, n);
+	int sum = each_file(path_of(user, in_folder ? ".Junk/new" : "new"),
+	    look, n);
 
+	if (in_folder)
+		sum += 1000 * each_file(path_of(user, "new"), look, n);
 	return sum < 1000 ? sum : -1;
 }
 

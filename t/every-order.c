@@ -78,6 +78,9 @@ struct view {
 	struct name given[USERS_MAX];
 	int n_given, copies;
 	int links;		/* all copies are one file */
+	unsigned long long made[USERS_MAX * 2];	/* directories that got others
+						   in them since their fsync */
+	int n_made;
 };
 
 static int
@@ -86,11 +89,24 @@ is_written(const struct fail_event *e)
 	return strcmp(e->name, "write") == 0 || strcmp(e->name, "copy") == 0;
 }
 
+static void
+note_directories(struct view *v, const struct fail_event *e)
+{
+	int i;
+
+	if (strcmp(e->name, "mkdir") == 0 && v->n_made < USERS_MAX * 2)
+		v->made[v->n_made++] = e->inode;
+	for (i = 0; strcmp(e->name, "fsync") == 0 && i < v->n_made; i++)
+		if (v->made[i] == e->inode)
+			v->made[i--] = v->made[--v->n_made];
+}
+
 static const char *
 look(struct view *v, const struct fail_event *e)
 {
 	const int fsyncs = strcmp(e->name, "fsync") == 0;
 
+	note_directories(v, e);
 	if (fsyncs)
 		note_sync(v->given, v->n_given, e);
 	if (fsyncs && e->kind == 'f' && !holds(v->files, v->n_files, e->inode))
@@ -103,6 +119,8 @@ look(struct view *v, const struct fail_event *e)
 		return "a reply before all is on the disk";
 	if (strcmp(e->name, "rename") != 0)
 		return NULL;
+	if (v->n_made > 0)
+		return "a name in a directory that is not on the disk";
 	if (v->n_given < v->copies)
 		v->given[v->n_given++] = (struct name){ .file = e->named,
 		    .dir = e->inode };

@@ -50,6 +50,8 @@ static const struct scenario scenarios[] = {
 	{ .name = "many", .recipients = 20, .own = 1 },	/* two batches */
 	{ .name = "links", .recipients = 3, .own = 1,
 	    .options = { "--hardlink" } },
+	{ .name = "folder", .recipients = 2, .own = 1, .folder = 1,
+	    .options = { "--on-message", "echo FOLDER=Junk;" } },
 	{ .name = "hooks", .recipients = 2, .own = 1, .hands_on = 1,
 	    .options = { "--filter", "cat", "--deliver", KEEP } },
 	{ .name = "spool", .recipients = 1, .hands_on = 1, .nowhere = 1,
@@ -506,7 +508,7 @@ run(const struct what *what, const struct scenario *scenario, const char *dir,
 	char kind[8] = "";
 
 	s.inetd |= what->inetd;
-	mail_make(dir, s.recipients);
+	mail_make(dir, s.recipients, s.folder);
 	server_open(&server, &s, dir);
 	sscanf(lie, "%15[a-z]@%7[a-z]", server.control->lie, kind);
 	memcpy(server.control->lie_kind, kind, sizeof(kind));

@@ -16,6 +16,7 @@ struct scenario {
 	const char *name;
 	int recipients;
 	int own;		/* each recipient has a Maildir of its own */
+	int folder;		/* a command has it put into .Junk */
 	int lmtp, bdat, tls;
 	int hands_on;		/* a command gets the message, too */
 	int nowhere;		/* only a command gets the message */
@@ -60,10 +61,13 @@ void client_quit(struct connection *);
 /* The n-th message as it is stored, without the server's header fields. */
 const char *mail_text(long n, size_t *len);
 
-/* Make empty Maildirs in the directory `root`, for this many users. */
-void mail_make(const char *root, int users);
+/*
+ * Make empty Maildirs in the directory `root`, for this many users; with folder
+ * set, messages are expected in the folder .Junk.
+ */
+void mail_make(const char *root, int users, int folder);
 
-/* Remove all messages; files in tmp/ only if tmp_too. */
+/* Remove all messages and the folder; files in tmp/ only if tmp_too. */
 void mail_empty(int tmp_too);
 
 /* The number of copies of the n-th message for a user; -1: incomplete. */

@@ -200,11 +200,12 @@ verdict_line(const struct hook_end *end, const char *name, size_t *pos,
     size_t *len)
 {
 	const size_t n = strlen(name);
-	const char *line;
+	const char *line, *newline;
 
 	while (*pos < end->len) {
 		line = end->out + *pos;
-		*len = strcspn(line, "\n");
+		newline = memchr(line, '\n', end->len - *pos);
+		*len = newline ? (size_t)(newline - line) : end->len - *pos;
 		*pos += *len + 1;
 		if (*len > n && strncmp(line, name, n) == 0 &&
 		    line[n] == '=') {

@@ -39,7 +39,8 @@ bool verdict_is_failure(const struct reply *);
 /*
  * Find the next line "NAME=value" with this name in out.  *pos, 0 at first, is
  * where to start, and is advanced past the line.  Returns the value in out,
- * which is not NUL-terminated, and its length in *len; NULL if there is none.
+ * which is not NUL-terminated and may have NUL in it, and its length in *len;
+ * NULL if there is none.
  */
 const char *verdict_line(const struct hook_end *, const char *name,
     size_t *pos, size_t *len);
