@@ -43,7 +43,7 @@ struct mail_result {
 	char file[1024];	/* path of the first file stored; "": none */
 	size_t below;		/* offset in it of the path below --maildir */
 	char message_id[256];	/* Message-ID of the message as it came; "" */
-	char error[256];	/* a failure of this host, for the log; or "" */
+	char error[256];	/* the reason of a failure, for the log; or "" */
 	int fd;			/* the stored message, to be closed by the
 				   session; -1: none */
 };

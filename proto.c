@@ -290,7 +290,7 @@ run_command(struct session *s, const struct command *c, const char *arg)
 	if (c->arg == NO_ARG && *arg)
 		return reply_make(501, "5.5.4 %s does not take an argument",
 		    c->verb);
-	if (c->arg == ARG && !*arg)
+	if (c->arg == ARG && !*arg && !(c->run == hello_helo && s->lenient))
 		return reply_make(501, "5.5.4 %s requires an argument",
 		    c->verb);
 	return c->run(s, arg);
@@ -406,7 +406,11 @@ refuse_line(struct session *s, const char *line, enum line_status status)
 	else
 		c = &unknown;
 	apply_limits(s, c, &r);
+	if (status == LINE_MALFORMED && s->reader.bad == '\n')
+		strcpy(s->txn.mail.result.error, "bare LF; see "
+		    "--lenient-from");
 	journal_refusal(s, c->verb, NULL, &r);
+	s->txn.mail.result.error[0] = '\0';
 	return r;
 }
 

@@ -41,8 +41,8 @@ static const struct option options[] = {
 	    "look up the names of clients" },
 	{ 0, "greet-delay", OPTION_TIME, AT(proto.greet_delay), "TIME",
 	    "reject clients that speak before this (0)" },
-	{ 0, "bare-newline", OPTION_STRING, AT(bare_newline), "HOW",
-	    "reject or accept lines ending in LF (reject)" },
+	{ 0, "lenient-from", OPTION_LIST, AT(lenient_from), "NET",
+	    "devices that end lines in LF" },
 	{ 0, "strict", OPTION_FLAG, AT(proto.strict), NULL,
 	    "follow RFC 5321 to the letter" },
 	GROUP("Delivery"),
@@ -174,7 +174,7 @@ set_defaults(struct settings *s)
 {
 	*s = (struct settings){
 		.maildir = "./Maildir", .spool = "/var/tmp", .delimiters = "+",
-		.bare_newline = "reject", .log = "text",
+		.log = "text",
 		.workers = 100, .recycle_after = 1000, .backlog = 1024,
 		.mask = 077, .ready_fd = -1, .max_hops = 100, .min_free = -1,
 		.drain_timeout = 30 * 1000, .hook_timeout = -1,
@@ -481,8 +481,6 @@ settings_check(struct settings *s)
 {
 	s->log_options.json = choose("log", s->log, "text", "json");
 	log_open(&s->log_options);
-	s->proto.accept_bare_newline = choose("bare-newline", s->bare_newline,
-	    "reject", "accept");
 	check_number("workers", s->workers, 1, 100000);
 	check_number("backlog", s->backlog, 1, 65535);
 	check_number("umask", s->mask, 0, 0777);
@@ -503,6 +501,7 @@ settings_check(struct settings *s)
 	settle_listeners(s);
 	settle_hostname(s);
 	s->proto.trusted = parse_networks("trust", &s->trust);
+	s->proto.lenient = parse_networks("lenient-from", &s->lenient_from);
 	settle_proxies(s);
 	s->proto.xclients = parse_networks("xclient-from", &s->xclient_from);
 	s->proto.delimiters = s->delimiters;

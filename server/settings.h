@@ -10,8 +10,8 @@
 #include "smtp/options.h"
 
 struct settings {
-	struct option_list listen, domains, trust, proxy_from;
-	struct option_list xclient_from;
+	struct option_list listen, domains, trust, lenient_from;
+	struct option_list proxy_from, xclient_from;
 	enum listener_kind *kinds;	/* of each of listen; the first is that
 					   of descriptor 0, too */
 	struct option_list commands[HOOK_EVENTS];
@@ -19,7 +19,7 @@ struct settings {
 	long long hook_timeout;		/* -1: that of each kind */
 	const char *auth, *tls;
 	const char *hostname, *maildir, *spool, *delimiters, *user;
-	const char *bare_newline, *log;
+	const char *log;
 	long long workers, recycle_after, backlog, mask;
 	long long ready_fd;		/* -1: none */
 	long long max_hops, min_free;	/* -1: twice max_size */

@@ -46,12 +46,24 @@ check_data(const struct session *s)
 	const struct proto_options *o = s->options;
 	const struct data *d = &s->txn.data;
 
-	if (d->bare_cr || (d->bare_lf && !o->accept_bare_newline))
+	if ((d->bare_cr || d->bare_lf) && !d->lenient)
 		return reply_make(550, "5.6.11 Bare CR or LF in the message; "
 		    "lines must end in CR LF");
 	if (o->max_size && d->octets > (unsigned long long)o->max_size)
 		return reply_too_large(s);
 	return reply_none();
+}
+
+/* The same for all of it, with an explanation for the log. */
+static struct reply
+check_all_data(struct session *s)
+{
+	struct reply r = check_data(s);
+
+	if (r.code == 550)
+		strcpy(s->txn.mail.result.error, "bare CR or LF; see "
+		    "--lenient-from");
+	return r;
 }
 
 /*
@@ -87,12 +99,15 @@ read_data(struct session *s)
 			    d->lines - lines);
 	}
 	transcript_end_data(s, d);
-	return check_data(s);	/* of all of it */
+	return check_all_data(s);
 }
 
 struct reply
 data_abandon(struct session *s)
 {
+	if (s->txn.data.false_end)
+		strcpy(s->txn.mail.result.error, "LF . LF did not end the "
+		    "data; see --lenient-from");
 	if (s->txn.envelope)
 		session_drop_envelope(s);
 	if (s->stream->state == STREAM_CLOSED)
@@ -109,7 +124,7 @@ start_data(struct session *s, bool chunked)
 	if (s->phase == PHASE_REFUSED)	/* RFC 2033 4.2 */
 		return reply_make(is_lmtp_session(s) ? 503 : 554,
 		    "5.5.1 No valid recipients");
-	data_init(&s->txn.data, chunked);
+	data_init(&s->txn.data, chunked, s->lenient);
 	r = hooks_run(s, HOOK_DATA);
 	if (!reply_refuses(&r))
 		r = discard_is_due(s) ? discard_begin_data(s) : s->txn.envelope->ops->begin_data(s->txn.envelope);
@@ -349,8 +364,9 @@ bdat_command(struct session *s, const char *arg)
 	if (r.code || s->stream->state != STREAM_OPEN)
 		return r;
 	stream_end_data(s->stream);
-	data_end(&s->txn.data);
-	r = check_data(s);
+	if (data_end(&s->txn.data))
+		s->txn.envelope->ops->write(s->txn.envelope, " ", 1, 0);
+	r = check_all_data(s);
 	if (!r.code)
 		return close_envelope(s);
 	session_drop_envelope(s);

@@ -37,7 +37,7 @@ begin_hello(struct session *s, const char *name, bool extended)
 {
 	struct reply r;
 
-	if (s->options->strict && (!address_is_host(name, true) ||
+	if (s->options->strict && *name && (!address_is_host(name, true) ||
 	    utf8_is_beyond_ascii(name)))	/* RFC 6531 3.7.1 */
 		return reply_make(501,
 		    "5.5.4 Invalid name; use a domain or an address literal");

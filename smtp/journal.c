@@ -340,6 +340,8 @@ journal_lost(const struct session *s, const char *hook)
 		return;
 	journal_begin(s, &l, LEVEL_INFO, "lost");
 	log_str(&l, "id", s->txn.id);
+	if (*s->txn.mail.result.error)
+		log_str(&l, "error", s->txn.mail.result.error);
 	log_str(&l, "from", s->txn.mail.info.sender);
 	if (hook)
 		log_str(&l, "hook", hook);

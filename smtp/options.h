@@ -18,6 +18,7 @@ struct proto_options {
 	const char **domains;		/* accepted; "*": any */
 	unsigned n_domains;
 	struct networks trusted;	/* clients that may send anywhere */
+	struct networks lenient;	/* clients whose line ends may be wrong */
 	struct networks xclients;	/* proxies that may use XCLIENT */
 	bool resolve;			/* look up the client's name */
 	long long max_size;		/* bytes; here and below 0: no limit */
@@ -27,7 +28,6 @@ struct proto_options {
 	long long max_auth_errors;	/* 535 replies to AUTH per session */
 	long long max_per_client;	/* simultaneous sessions */
 	long long greet_delay;		/* ms before the banner */
-	bool accept_bare_newline;
 	bool strict;
 	bool require_auth;
 	bool plain_auth;		/* AUTH without encryption */

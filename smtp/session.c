@@ -133,18 +133,28 @@ session_farewell(const struct session *s)
 }
 
 void
+session_set_networks(struct session *s)
+{
+	const struct endpoint *client = &s->client.remote;
+
+	s->trusted = s->client.trusted ||
+	    networks_contain(&s->options->trusted, client);
+	s->lenient = networks_contain(&s->options->lenient, client);
+	s->reader.lf_ends = s->lenient;
+}
+
+void
 session_begin(struct session *s, const struct proto_options *options,
     const struct client *client, struct stream *stream)
 {
 	*s = (struct session){
 		.options = options, .client = *client, .stream = stream,
 	};
-	line_init(&s->reader, stream->in, options->accept_bare_newline);
+	line_init(&s->reader, stream->in, false);
 	make_session_id(s->id);
 	s->txn.mail.result.fd = -1;
 	session_reset(s);
-	s->trusted = client->trusted ||
-	    networks_contain(&options->trusted, &client->remote);
+	session_set_networks(s);
 	if (networks_contain(&options->xclients, &client->remote))
 		strcpy(s->xclient.proxy, client->remote.ip);
 }

@@ -117,6 +117,7 @@ struct session {
 	char id[SESSION_ID_MAX];
 	enum phase phase;
 	bool trusted;			/* may send to any domain */
+	bool lenient;			/* LF may end lines */
 	bool unwanted;			/* above --max-per-client */
 	bool closing;			/* end after this reply */
 	struct client client;
@@ -132,6 +133,9 @@ struct session {
 	const char *event;		/* name of the current hook event */
 	struct reply last_reply;	/* code 0: none */
 };
+
+/* Apply the settings for networks to the address of the client. */
+void session_set_networks(struct session *);
 
 /*
  * Begin a session, in the phase PHASE_NEW.  options and stream must outlive

@@ -294,7 +294,6 @@ transcript_data(const struct session *s, const char *bytes, size_t n)
 void
 transcript_end_data(const struct session *s, const struct data *d)
 {
-	const size_t dot = 3;		/* with CR LF */
 	struct transcript *t = s->transcript;
 	const bool done = d && d->done;
 	char flaws[32];
@@ -303,12 +302,14 @@ transcript_end_data(const struct session *s, const struct data *d)
 		return;
 	t->now = clock_elapsed_us();
 	if (done) {
-		t->data -= dot;
+		t->data -= d->lf_done ? 2 : 3;
 		t->data_lines--;
 	}
 	snprintf(flaws, sizeof flaws, "%s%s", d && d->bare_cr ? ", bare CR" :
-	    "", d && d->bare_lf ? ", bare LF" : "");
+	    "", !d || !d->bare_lf ? "" : d->lf_done ? ", only bare LF" :
+	    ", bare LF");
 	put_data_record(t, flaws);
 	if (done)
-		put_record(t, 'C', ".", 1, "");
+		put_record(t, d->lf_done ? 'c' : 'C', ".", 1,
+		    d->lf_done ? "\\n" : "");
 }

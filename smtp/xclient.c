@@ -230,8 +230,7 @@ restart_session(struct session *s, const struct identity *id)
 	journal_show_client(s);
 	strcpy(s->auth.user, id->user);
 	s->auth.mechanism = *s->auth.user ? "XCLIENT" : NULL;
-	s->trusted = networks_contain(&s->options->trusted,
-	    &s->client.remote);
+	session_set_networks(s);
 	if (*s->auth.user)
 		xclient_end(s);
 }

@@ -87,8 +87,8 @@ load helpers
 	talk "${actions[@]}" say:QUIT reply:221 eof
 }
 
-@test "with --bare-newline accept LF alone ends a command" {
-	options=(--bare-newline accept)
+@test "LF alone ends a command of a client in --lenient-from" {
+	lenient
 	talk reply send:'HELO c.example\nMAIL FROM:<a@c.example>\n' reply:250 \
 	    reply:250 send:'RCPT TO:<b@mx.example>\nNOOP\r\nNOOP\n' reply:250 \
 	    reply:250 reply:250 send:'\n' reply:500 send:'DATA\n' reply:354 \
@@ -96,8 +96,23 @@ load helpers
 	keeps 1
 }
 
-@test "with --bare-newline accept a bare CR in a command still gets 500 5.5.2" {
-	options=(--bare-newline accept)
+@test "HELO of such a client may lack its argument, not so that of another" {
+	lenient
+	talk reply send:'HELO\n' reply:250 send:'MAIL FROM:<a@c.example>\n' \
+	    reply:250 send:'RCPT TO:<b@mx.example>\nDATA\n' reply:250 \
+	    reply:354 send:'x\n.\n' reply:250 send:'EHLO\n' reply:501 \
+	    send:'QUIT\n' reply:221 eof
+	keeps 1
+	[[ $(header Received) == 'from unknown '* ]]
+	options+=(--strict)
+	talk reply send:'HELO\n' reply:250 send:'HELO -\n' reply:501 \
+	    send:'QUIT\n' reply:221 eof
+	environment=(TCPREMOTEIP=198.51.100.7)
+	talk reply say:HELO reply:501 say:QUIT reply:221 eof
+}
+
+@test "a bare CR in a command of such a client still gets 500 5.5.2" {
+	lenient
 	talk reply send:'NOOP\rNOOP\r\n' reply:'500 5.5.2 ' send:'NOOP\r\r\n' \
 	    reply:'500 5.5.2 ' send:'NOOP\rQUIT\n' reply:'500 5.5.2 ' \
 	    say:NOOP reply:250 say:QUIT reply:221 eof

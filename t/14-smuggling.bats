@@ -11,10 +11,19 @@ bare_lf=('\n.\n' '\n.\r\n' '\r\n.\n' '\n\n.\n' '\n.\n\n' '\n..\n'
 bare_cr=('\r.\r' '\r\n.\r' '\r\n.\r\r\n' '\r.\r\n' '\r\r\n.\r\r\n'
     '\r\n\r.\r\n' '\r\n.\r.\r\n' '\n.\r' '\r.\n' '\n\r.\r\n')
 
-# The first of them as the lines that --bare-newline accept keeps: a dot
-# behind CR LF is one that was stuffed, a dot behind a bare LF is a dot.
-accepted=('a\n.\nRSET\n' 'a\n.\nRSET\n' 'a\n\nRSET\n' 'a\n\n.\nRSET\n'
-    'a\n.\n\nRSET\n' 'a\n..\nRSET\n' 'a\n\n.\nRSET\n' 'a\n\n\n\nRSET\n')
+# All of them as the lines that --lenient-from stores once a CR LF has come: a
+# dot after CR LF was stuffed, a dot after a bare LF or CR is a dot.
+lenient_lines=('a\n.\nRSET\n' 'a\n.\nRSET\n' 'a\n\nRSET\n' 'a\n\n.\nRSET\n'
+    'a\n.\n\nRSET\n' 'a\n..\nRSET\n' 'a\n\n.\nRSET\n' 'a\n\n\n\nRSET\n'
+    'a . RSET\n' 'a\n RSET\n' 'a\n \nRSET\n' 'a .\nRSET\n' 'a \n \nRSET\n'
+    'a\n .\nRSET\n' 'a\n .\nRSET\n' 'a\n. RSET\n' 'a .\nRSET\n'
+    'a\n .\nRSET\n')
+
+# Clients of a server without a lenient network, and of one with it: outside of
+# it and inside, by their own address, or by that which a proxy gives, whose own
+# is on the other side.
+strict_clients=(plain outside outside-proxy outside-xclient)
+lenient_clients=(inside inside-proxy inside-xclient)
 
 # what a smuggler puts behind it; none of it may be taken for commands
 smuggled='MAIL FROM:<smuggler@c.example>\r\nRCPT TO:<victim@mx.example>\r\nDATA\r\nx'
@@ -26,11 +35,43 @@ transaction() {
 	    "$1" "reply:$2")
 }
 
-# dialogue ACTION...: a session round them; it ends in step
+# become CLIENT: set options, environment, and first[], how its session begins
+become() {
+	local address=198.51.100.7 proxy=192.0.2.191
+	options=(--max-errors 0 --max-mails 0)
+	environment=() first=(reply:220)
+	[[ $1 != plain ]] || return 0
+	options+=(--lenient-from 192.0.2.0/24)
+	[[ $1 != inside* ]] || address=192.0.2.7 proxy=198.51.100.191
+	case $1 in
+	*-proxy)
+		options+=(--proxy-from "$proxy")
+		first=(send:"PROXY TCP4 $address 203.0.113.25 9 25\r\n" reply:220)
+		address=$proxy ;;
+	*-xclient)
+		options+=(--xclient-from "$proxy")
+		first+=(say:"XCLIENT ADDR=$address" reply:220)
+		address=$proxy ;;
+	esac
+	environment=(TCPREMOTEIP="$address" TCPLOCALIP=203.0.113.25)
+}
+
+# dialogue N CLIENT... -- ACTION...: a session of each client, with the actions;
+# it ends in step, and N messages are in the Maildir $tmp/CLIENT
 dialogue() {
-	options+=(--max-errors 0 --max-mails 0)
-	talk reply:220 say:'HELO c.example' reply:250 "$@" say:NOOP reply:250 \
-	    say:QUIT reply:221 eof
+	local n=$1 clients=()
+	while shift; [[ $1 != -- ]]; do
+		clients+=("$1")
+	done
+	shift
+	for client in "${clients[@]}"; do
+		echo "client: $client"
+		become "$client"
+		dir=$tmp/$client
+		talk "${first[@]}" say:'HELO c.example' reply:250 "$@" \
+		    say:NOOP reply:250 say:QUIT reply:221 eof
+		keeps "$n"
+	done
 }
 
 # everywhere TEXT CODE: the data split at each of its octets.  (printf does
@@ -57,8 +98,7 @@ bodies() {
 	for v in "${bare_lf[@]}"; do
 		transaction "send:a$v$smuggled\r\n.\r\n" '550 5.6.11 '
 	done
-	dialogue "${actions[@]}"
-	keeps 0
+	dialogue 0 "${strict_clients[@]}" -- "${actions[@]}"
 }
 
 @test "no bare CR ends data: read to the true end, 550 5.6.11, nothing kept (RFC 5321 2.3.8)" {
@@ -66,8 +106,7 @@ bodies() {
 	for v in "${bare_cr[@]}"; do
 		transaction "send:a$v$smuggled\r\n.\r\n" '550 5.6.11 '
 	done
-	dialogue "${actions[@]}"
-	keeps 0
+	dialogue 0 "${strict_clients[@]}" -- "${actions[@]}"
 }
 
 @test "nor when the data begins so (RFC 5321 4.1.1.4)" {
@@ -75,8 +114,7 @@ bodies() {
 	for v in '.\n' '.\r' '.\r\r\n' '\n.\r\n' '\r.\r\n' '..\n.\n' '\n' '\r'; do
 		transaction "send:$v$smuggled\r\n.\r\n" '550 5.6.11 '
 	done
-	dialogue "${actions[@]}"
-	keeps 0
+	dialogue 0 "${strict_clients[@]}" -- "${actions[@]}"
 }
 
 @test "nor however the bare LF is split over segments" {
@@ -84,8 +122,7 @@ bodies() {
 	for v in "${bare_lf[@]}"; do
 		everywhere "a${v}RSET\r\n.\r\n" '550 5.6.11 '
 	done
-	dialogue "${actions[@]}"
-	keeps 0
+	dialogue 0 "${strict_clients[@]}" -- "${actions[@]}"
 }
 
 @test "nor however the bare CR is split over segments" {
@@ -93,8 +130,7 @@ bodies() {
 	for v in "${bare_cr[@]}"; do
 		everywhere "a${v}RSET\r\n.\r\n" '550 5.6.11 '
 	done
-	dialogue "${actions[@]}"
-	keeps 0
+	dialogue 0 "${strict_clients[@]}" -- "${actions[@]}"
 }
 
 @test "the true end of data is found however it is split (RFC 5321 4.1.1.4)" {
@@ -105,8 +141,7 @@ bodies() {
 	everywhere 'a\r\n..\r\n.\r\n' 250
 	n=$((${#actions[@]} / 8))
 	((n > 20))
-	dialogue "${actions[@]}"
-	keeps "$n"
+	dialogue "$n" "${strict_clients[@]}" inside -- "${actions[@]}"
 }
 
 @test "input after the end of data is the next command, wherever it is split" {
@@ -115,8 +150,7 @@ bodies() {
 		transaction "split:$k:$text" 250
 		actions+=(reply:250)
 	done
-	dialogue "${actions[@]}"
-	keeps 13
+	dialogue 13 plain outside inside -- "${actions[@]}"
 }
 
 @test "a dot in the first line ends data at once: the message is empty" {
@@ -151,42 +185,100 @@ bodies() {
 	keeps 1
 }
 
-@test "with --bare-newline accept a bare LF becomes a line end and ends no data" {
+# expect LINES...: the bodies kept in $dir are exactly these, each at least once
+expect() {
+	bodies | sort -u >"$tmp/kept"
+	printf '%b' "${@/%/|}" | tr '\n|' '|\n' | sed 's/|$//' | sort -u \
+	    >"$tmp/expected"
+	diff "$tmp/kept" "$tmp/expected"
+}
+
+@test "for a lenient client a bare LF is a line end and a bare CR a space, and after a CR LF neither ends data" {
 	local i
-	options=(--bare-newline accept)
-	for i in "${!bare_lf[@]}"; do
+	become inside
+	for i in "${!lenient_lines[@]}"; do
+		local v=("${bare_lf[@]}" "${bare_cr[@]}")
 		dir=$tmp/$i
-		talk "${data_bob[@]}" send:"Subject: x\r\n\r\na${bare_lf[i]}RSET\r\n.\r\n" \
+		talk "${data_bob[@]}" send:"Subject: x\r\n\r\na${v[i]}RSET\r\n.\r\n" \
 		    reply:250 say:NOOP reply:250 say:QUIT reply:221 eof
 		[[ $codes == '220 250 250 250 354 250 250 221' ]]
-		printf '%b' "Subject: x\n\n${accepted[i]}" >"$tmp/expected"
+		printf '%b' "Subject: x\n\n${lenient_lines[i]}" >"$tmp/expected"
 		stored "$tmp/expected"
 	done
 }
 
-@test "with --bare-newline accept it does so however it is split" {
-	local v actions=() n
-	options=(--bare-newline accept)
-	for v in "${bare_lf[@]}"; do
+@test "so it is however a lenient client splits it" {
+	local v actions=() client
+	for v in "${bare_lf[@]}" "${bare_cr[@]}"; do
 		everywhere "Subject: x\r\n\r\na${v}RSET\r\n.\r\n" 250
 	done
-	n=$((${#actions[@]} / 8))
-	dialogue "${actions[@]}"
-	keeps "$n"
-	bodies | sort -u >"$tmp/kept"
-	printf '%b' "${accepted[@]/%/|}" | tr '\n|' '|\n' | sed 's/|$//' |
-	    sort -u >"$tmp/expected"
-	cmp "$tmp/kept" "$tmp/expected"
+	dialogue $((${#actions[@]} / 8)) "${lenient_clients[@]}" -- \
+	    "${actions[@]}"
+	for client in "${lenient_clients[@]}"; do
+		dir=$tmp/$client
+		expect "${lenient_lines[@]}"
+	done
 }
 
-@test "with --bare-newline accept a bare CR is refused all the same" {
-	local v actions=()
-	options=(--bare-newline accept)
-	for v in "${bare_cr[@]}"; do
-		everywhere "a${v}RSET\r\n.\r\n" '550 5.6.11 '
+@test "LF . LF ends the data of a lenient client in which no CR LF has come, however it is split" {
+	local actions=() client
+	everywhere 'A: b\n\nx\n.\n' 250
+	everywhere 'A: b\n\n..x\n.y\n...\n.\n' 250
+	everywhere 'A: b\n\nx\ry\n\r\r.\r\n\r\n.\r\n' 250
+	everywhere 'A: b\n\nx\n.\r\n..y\n.z\r\n.\r\n' 250
+	everywhere '.\n' 250
+	everywhere '\n.\n' 250
+	dialogue $((${#actions[@]} / 8)) "${lenient_clients[@]}" -- \
+	    "${actions[@]}"
+	for client in "${lenient_clients[@]}"; do
+		dir=$tmp/$client
+		expect 'x\n' '.x\ny\n..\n' 'x y\n  .\n\n' 'x\n.\n.y\n.z\n'
 	done
-	dialogue "${actions[@]}"
-	keeps 0
+}
+
+@test "what follows LF . LF of a lenient client is the next command" {
+	become inside
+	talk "${data_bob[@]}" send:'x\n.\nNOOP\nRSET\n' reply:'250 2.0.0 Ok: ' \
+	    reply:250 reply:250 send:'QUIT\n' reply:221 eof
+	keeps 1
+}
+
+@test "the log of a rejected bare LF or CR names --lenient-from" {
+	local text
+	for text in 'a\nb\r\n.\r\n' 'a\rb\r\n.\r\n'; do
+		: >"$log"
+		talk "${data_bob[@]}" send:"$text" reply:'550 5.6.11 ' \
+		    say:QUIT reply:221 eof
+		[[ $(events refused) == *' command=DATA '*'--lenient-from'* ]]
+	done
+	: >"$log"
+	talk reply send:'NOOP\nQUIT\r\n' reply:'500 5.5.2 ' say:QUIT reply:221 eof
+	[[ $(events refused) == *'--lenient-from'* ]]
+	: >"$log"
+	talk reply send:'NOOP\r QUIT\r\n' reply:'500 5.5.2 ' say:QUIT reply:221 eof
+	[[ $(events refused) == *'500 5.5.2'* ]]
+	lacks -F lenient "$log"
+}
+
+@test "a session that ends in silence after LF . LF or LF . CR LF says so in the log" {
+	local text
+	for text in 'a\n.\n' '.\n' 'a\r\n.\n' 'a\r\nb\n.\r\n'; do
+		: >"$log"
+		talk "${data_bob[@]}" send:"$text" shut eof
+		[[ $(events lost) == *'LF . LF'*'--lenient-from'* ]]
+		: >"$log"
+		talk "${data_bob[@]}" bytes:"${text}QUIT\r\n" shut eof
+		[[ $(events lost) == *'LF . LF'* ]]
+	done
+	options=(--read-timeout 1s)
+	talk "${data_bob[@]}" send:'a\n.\n' reply:421 eof
+	[[ $(events refused) == *'421 4.4.2 '*'LF . LF'* ]]
+	for text in 'a\n' 'a\r\n.\r' 'a\n..\n' 'a\n.b\n' 'a.\n'; do
+		: >"$log"
+		talk "${data_bob[@]}" send:"$text" shut eof
+		[[ $(events lost) ]]
+		lacks -F 'LF . LF' "$log"
+	done
 }
 
 @test "a leading dot is taken away once, and only at the start of a line (RFC 5321 4.5.2)" {
@@ -206,7 +298,6 @@ bodies() {
 	local actions=() n
 	everywhere 'X: y\r\n\r\n..a\r\n...\r\n.b\r\n..\r\n.\r\n' 250
 	n=$((${#actions[@]} / 8))
-	dialogue "${actions[@]}"
-	keeps "$n"
+	dialogue "$n" plain -- "${actions[@]}"
 	[[ $(bodies | sort | uniq -c) =~ ^\ *$n\ \.a\|\.\.\|b\|\.$ ]]
 }

@@ -389,20 +389,21 @@ END
 	[[ $(<"$tmp/table") == '22 cases' ]]
 }
 
-@test "with --bare-newline accept LF ends lines, and never data (RFC 5321 2.3.8)" {
-	options=(--bare-newline accept)
+@test "LF ends lines of a client in --lenient-from, and data without CR LF" {
+	lenient
 	cases <<'END'
 E | NOOP\nNOOP\n | 250 250 | 5321 2.3.8: LF ends a command
 E | NOOP\rNOOP\r\n | 500 | 5321 2.3.8: CR does not
 EMRD | x\ny\r\n.\r\n | 250 | 5321 2.3.8: LF ends a line of data
-EMRD | x\n.\n\r\n.\r\n | 250 | 5321 2.3.8: LF . LF is no end
+EMRD | x\n.\nNOOP\n | 250 250 | 5321 2.3.8: LF . LF ends data without CR LF
+EMRD | x\r\ny\n.\n\r\n.\r\n | 250 | 5321 2.3.8: LF . LF is no end after CR LF
 EMRD | x\n.\r\n\r\n.\r\n | 250 | 5321 2.3.8: LF . CR LF is no end
 EMRD | x\r\n.\n\r\n.\r\n | 250 | 5321 2.3.8: CR LF . LF is no end
-EMRD | x\ry\r\n.\r\n | 550 | 5321 2.3.8: a bare CR is refused all the same
+EMRD | x\ry\r\n.\r\n | 250 | 5321 2.3.8: a bare CR is a space
 EMR | BDAT 4 LAST\r\nx\ny\n | 250 | 3030 2: LF in a chunk
-EMR | BDAT 4 LAST\r\nx\ry\n | 550 | 3030 2: CR in a chunk
+EMR | BDAT 4 LAST\r\nx\ry\n | 250 | 3030 2: CR in a chunk
 END
-	[[ $(<"$tmp/table") == '9 cases' ]]
+	[[ $(<"$tmp/table") == '10 cases' ]]
 }
 
 @test "limits of size and number (RFC 1870 6, RFC 5321 4.5.3.1)" {

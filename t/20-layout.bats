@@ -63,7 +63,7 @@ name='^([0-9]+)\.M[0-9]+P[0-9]+Q[0-9]+R[0-9a-f]+\.mx\.example,S=([0-9]+),W=([0-9
 		((BASH_REMATCH[3] == $(wc -c <"$file") + $(wc -l <"$file")))
 	done
 	rm -rf "$dir"
-	options=(--bare-newline accept)
+	lenient
 	talk "${data_bob[@]}" send:'a\nb\n\nc\r\n.\r\n' reply:250 say:QUIT eof
 	file=$(message)
 	[[ ${file##*/} =~ $name ]]

@@ -94,14 +94,19 @@ raw() {
 	keeps 0
 }
 
-@test "--bare-newline accept accepts a bare LF in chunks, but no bare CR" {
-	options=(--bare-newline accept)
+@test "a client in --lenient-from may have bare LF and CR in chunks" {
+	lenient
 	raw "$begin" 'BDAT 9 LAST\r\nA: b\n\nx\r\n' 'QUIT\r\n'
 	[[ $codes == "$begun 250 221" ]]
 	printf 'A: b\n\nx\n' >"$tmp/want"
 	stored "$tmp/want"
-	raw "$begin" 'BDAT 9 LAST\r\nA: b\r\rx\r\n' 'QUIT\r\n'
-	[[ $codes == "$begun 550 221" ]]
+	rm -r "$dir"
+	raw "$begin" 'BDAT 6\r\nA: b\r\n' 'BDAT 6\r\n\r\r\nx\n.' \
+	    'BDAT 4 LAST\r\n\r\n\n\r' 'QUIT\r\n'
+	[[ $codes == "$begun 250 250 250 221" ]]
+	printf 'A: b\n \nx\n.\n\n ' >"$tmp/want"
+	stored "$tmp/want"
+	[[ $(events message) == *' size=16 '* ]]
 }
 
 @test "BODY=BINARYMIME is kept byte for byte (RFC 3030 3)" {
@@ -230,7 +235,8 @@ raw() {
 	done
 	raw 'BDAT 6\nRSET\r\n'
 	[[ $codes == '220 501' ]]
-	options+=(--bare-newline accept)
+	options+=(--lenient-from 192.0.2.7)
+	environment=(TCPREMOTEIP=192.0.2.7)
 	raw "$begin" 'BDAT 6 \rLAST\nRSET\r\n'
 	[[ $codes == "$begun 501" ]]
 	keeps 0

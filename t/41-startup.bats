@@ -31,7 +31,7 @@ listen=(--listen 127.0.0.1:0)
 	    workers user umask read-timeout write-timeout max-size domain trust \
 	    max-recipients max-mails max-errors max-hops recycle-after \
 	    session-timeout min-rate min-free drain-timeout backlog \
-	    bare-newline strict log verbose syslog ready-fd help version; do
+	    lenient-from strict log verbose syslog ready-fd help version; do
 		echo "$option"
 		grep -Eq -- "--$option( |,|\$)" <<<"$output"
 	done
@@ -170,9 +170,13 @@ listen=(--listen 127.0.0.1:0)
 	done
 }
 
-@test "--bare-newline and --log take the words that they take: 64" {
-	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --bare-newline maybe
-	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --bare-newline Reject
+@test "--log takes two words, and --lenient-from a network: 64" {
+	local net
+	for net in printers 192.0.2.0/33 192.0.2 '' unix ::/129; do
+		refused 64 -m "$dir" "${user[@]}" "${listen[@]}" \
+		    --lenient-from "$net"
+		grep -q -e "--lenient-from requires a network" "$tmp/err"
+	done
 	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --log xml
 }
 

@@ -165,6 +165,17 @@ said() {
 	keeps 0
 }
 
+@test "LF . LF that ended a message is there again" {
+	lenient
+	said
+	talk "${data_bob[@]}" send:'a\nb\rc\n.\n' reply:250 say:QUIT \
+	    reply:221 eof exit:0
+	recorded
+	has 'c \[6 bytes, 2 lines, bare CR, only bare LF]' 'c .\n'
+	same_again
+	keeps 2
+}
+
 @test "a chunk is recorded by its length, and so is a rejected one (RFC 3030)" {
 	said
 	talk reply:220 say:'EHLO c.example' reply:250 say:'BDAT 3' send:'a\r\n' \

@@ -421,7 +421,7 @@ unexpected() {
 	lacks -F event=message "$log"
 }
 
-@test "one that requires TLS, or accepts bare LF, ends the session, too" {
+@test "one that requires TLS, or accepts LF as a line end, ends the session, too" {
 	local header
 	for header in 'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25\r\n' \
 	    "$(v2 21 11 $ipv4)"; do
@@ -431,7 +431,7 @@ unexpected() {
 		talk reply:220 send:"$header" eof
 		unexpected 192.0.2.191
 		: >"$log"
-		options=(--bare-newline accept)
+		options=(--lenient-from 192.0.2.0/24)
 		talk reply:220 send:"$header" eof
 		unexpected 192.0.2.191
 	done

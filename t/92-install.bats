@@ -124,7 +124,6 @@ complete_words() {
 
 @test "bash completes the arguments that are words, directories or users" {
 	[[ $(complete_words --log j) == json ]]
-	[[ $(complete_words --bare-newline a) == accept ]]
 	[[ $(complete_words --maildir contrib/sy) == contrib/systemd ]]
 	[[ $(complete_words -m contrib/sy) == contrib/systemd ]]
 	[[ $(complete_words --user nobod) == nobody ]]

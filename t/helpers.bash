@@ -289,6 +289,12 @@ running() {
 	    done
 }
 
+# lenient: the client of a server in inetd mode is in --lenient-from
+lenient() {
+	options=(--lenient-from 192.0.2.0/24)
+	environment=(TCPREMOTEIP=192.0.2.7)
+}
+
 # serve OPTION...: start a daemon, and set addr[] to its addresses and $master to
 # its pid.  If we are root it runs as nobody.
 serve() {

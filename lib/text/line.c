@@ -1,7 +1,7 @@
 /*
  * Line ends: the reader of command lines and the decoder of message data.
- * Both refuse to treat a bare CR or LF as a line end, except for the reader
- * with lf_ends.
+ * Both refuse to treat a bare CR or LF as a line end, except for lenient
+ * clients.
  */
 #include <string.h>
 #ifdef __SSE2__
@@ -140,19 +140,22 @@ line_count(const char *s, size_t n, char *last)
 }
 
 void
-data_init(struct data *d, bool chunked)
+data_init(struct data *d, bool chunked, bool lenient)
 {
 	*d = (struct data){
 		.state = chunked ? DATA_TEXT : DATA_BEGIN_LINE,
-		.chunked = chunked,
+		.chunked = chunked, .lenient = lenient,
 	};
 }
 
-void
+bool
 data_end(struct data *d)
 {
-	if (d->state == DATA_CR)
-		d->bare_cr = true;
+	if (d->state != DATA_CR)
+		return false;
+	d->bare_cr = true;
+	d->octets += d->lenient;
+	return d->lenient;
 }
 
 static enum data_state
@@ -224,8 +227,43 @@ copy_lines(struct data *d, const char *in, const char *end, char **out)
 	}
 	d->lines += lines;
 	d->octets += lines;
+	d->crlf = d->crlf || lines;
 	*out = o;
 	return in;
+}
+
+/* The LF after a dot alone in a line.  Returns true if it ends the data. */
+static bool
+end_at_lf(struct data *d)
+{
+	d->lf_done = d->done = d->lenient && !d->crlf;
+	d->false_end = !d->done;
+	return d->done;
+}
+
+/*
+ * Handle one byte after a bare LF, as decode_byte() does.  A dot there is
+ * stuffed only if LF ends lines.
+ */
+static bool
+decode_after_lf(struct data *d, char c, char **o)
+{
+	switch (d->state) {
+	case DATA_LF:
+		d->state = c == '.' ? DATA_LF_DOT : DATA_TEXT;
+		return c == '.';
+	case DATA_LF_DOT:
+		if (c == '\n' && end_at_lf(d))
+			return true;
+		if (!d->lenient || d->crlf || c == '\r')
+			*(*o)++ = '.';
+		d->state = c == '\r' ? DATA_LF_DOT_CR : DATA_TEXT;
+		return c == '\r';
+	default:
+		d->false_end = d->false_end || c == '\n';
+		d->state = DATA_CR;
+		return false;
+	}
 }
 
 /*
@@ -241,6 +279,8 @@ decode_byte(struct data *d, char c, char **o)
 		d->state = c == '.' ? DATA_DOT : DATA_TEXT;
 		return c == '.';
 	case DATA_DOT:
+		if (c == '\n' && end_at_lf(d))
+			return true;
 		d->state = c == '\r' ? DATA_DOT_CR : DATA_TEXT;
 		return c == '\r';
 	case DATA_DOT_CR:
@@ -252,6 +292,7 @@ decode_byte(struct data *d, char c, char **o)
 			*(*o)++ = '\n';
 			d->lines++;
 			d->octets++;
+			d->crlf = true;
 			d->state = state_after_line(d);
 			return true;
 		}
@@ -262,9 +303,24 @@ decode_byte(struct data *d, char c, char **o)
 		*(*o)++ = c;
 		d->lines++;
 		d->bare_lf = true;
+		d->state = d->chunked ? DATA_TEXT : DATA_LF;
 		return true;
+	default:
+		return decode_after_lf(d, c, o);
 	}
 	return false;
+}
+
+/* Note bare CRs in the output, and for lenient clients replace them. */
+static void
+handle_bare_cr(struct data *d, char *out, size_t len)
+{
+	char *cr = d->bare_cr && !d->lenient ? NULL : memchr(out, '\r', len);
+
+	if (cr)
+		d->bare_cr = true;
+	for (; cr && d->lenient; cr = memchr(cr, '\r', (size_t)(out + len - cr)))
+		*cr = ' ';
 }
 
 size_t
@@ -281,8 +337,7 @@ data_decode(struct data *d, const char *in, size_t n, char *out, size_t *len)
 	}
 	*len = (size_t)(o - out);
 	d->octets += *len;
-	if (!d->bare_cr && memchr(out, '\r', *len))
-		d->bare_cr = true;
+	handle_bare_cr(d, out, *len);
 	return (size_t)(p - in);
 }
 

@@ -1,8 +1,8 @@
 /*
  * Line ends.  A command line ends with CR LF and message data with
- * CR LF . CR LF; nothing else ends them.  A server that disagrees with the
- * next one about where data ends can be used to smuggle mail, so line ends are
- * interpreted here only.
+ * CR LF . CR LF; nothing else ends them, except for lenient clients.  A server
+ * that disagrees with the next one about where data ends can be used to smuggle
+ * mail, so line ends are interpreted here only.
  */
 #ifndef LINE_H
 #define LINE_H
@@ -68,11 +68,17 @@ unsigned long long line_count(const char *, size_t n, char *last);
 /* The decoder of message data, from the wire to the stored form. */
 struct data {
 	enum data_state {
-		DATA_BEGIN_LINE, DATA_DOT, DATA_DOT_CR, DATA_TEXT, DATA_CR
+		DATA_BEGIN_LINE, DATA_DOT, DATA_DOT_CR, DATA_TEXT, DATA_CR,
+		DATA_LF, DATA_LF_DOT, DATA_LF_DOT_CR	/* after a bare LF */
 	} state;
 	bool chunked;		/* BDAT: the size is known, dots are data */
+	bool lenient;		/* a bare CR becomes a space; LF . LF ends
+				   data that has no CR LF */
 	bool done;		/* CR LF . CR LF was seen, or . CR LF first */
+	bool lf_done;		/* done by LF . LF, or . LF first */
 	bool bare_cr, bare_lf;	/* at least one was seen */
+	bool crlf;		/* so was a CR LF */
+	bool false_end;		/* so was LF . LF or LF . CR LF, as data */
 	unsigned long long octets;	/* size as RFC 1870 defines it */
 	unsigned long long lines;	/* LF without a CR before it, in the
 					   stored form */
@@ -80,14 +86,15 @@ struct data {
 };
 
 /* Start decoding a message; chunked for BDAT (RFC 3030). */
-void data_init(struct data *, bool chunked);
+void data_init(struct data *, bool chunked, bool lenient);
 
 /*
  * Decode n bytes: CR LF becomes LF, the dot that RFC 5321 4.5.2 adds at the
  * beginning of a line is removed, and everything else is kept.  A bare LF or
- * CR is kept and noted; a dot after it is data.  out has room for n + 1 bytes;
- * *len is set to the bytes written.  Returns the bytes of in that were used:
- * all, or those up to the end of data.
+ * CR is kept and noted; a dot after it is data.  If lenient, a bare CR becomes
+ * a space, and until the first CR LF a bare LF counts as CR LF.  out has room
+ * for n + 1 bytes; *len is set to the bytes written.  Returns the bytes of in
+ * that were used: all, or those up to the end of data.
  */
 size_t data_decode(struct data *, const char *in, size_t n, char *out,
     size_t *len);
@@ -95,7 +102,10 @@ size_t data_decode(struct data *, const char *in, size_t n, char *out,
 /* Count n bytes that are stored unchanged (BINARYMIME). */
 void data_pass(struct data *, const char *in, size_t n);
 
-/* A chunked message is complete: a CR at its end is a bare CR. */
-void data_end(struct data *);
+/*
+ * A chunked message is complete.  Returns true if a bare CR at its end is to be
+ * written as a space.
+ */
+bool data_end(struct data *);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * Message data in segments, compared with a plain decoder that has all of it
- * at once.  The first byte chooses between DATA and BDAT.
+ * at once.  The first byte chooses between DATA and BDAT, and whether
+ * the client is lenient.
  */
 #include <string.h>
 
@@ -31,14 +32,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct gathered out = { .n = 0 };
 	struct data d;
 	size_t used = 0, part, got;
-	bool chunked;
+	bool chunked, lenient;
 
 	if (n == 0)
 		return 0;
+	lenient = *data & 2;
 	chunked = *data++ & 1;
 	n--;
-	plain_decode(&plain, (const char *)data, n, chunked);
-	data_init(&d, chunked);
+	plain_decode(&plain, (const char *)data, n, chunked, lenient);
+	data_init(&d, chunked, lenient);
 	while (used < n && !d.done) {
 		part = fuzz_cut(&cuts, n - used);
 		got = decode(&d, data + used, part, &out);
@@ -50,7 +52,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	CHECK(out.n == 0 || memcmp(out.p, plain.out.p, out.n) == 0);
 	CHECK(d.bare_cr == plain.bare_cr && d.bare_lf == plain.bare_lf);
 	CHECK(d.octets == plain.octets);
-	data_end(&d);
+	CHECK(data_end(&d) == (lenient && d.state == DATA_CR));
 	if (chunked)
 		CHECK(d.bare_cr == (plain.bare_cr ||
 		    (n && data[n - 1] == '\r')));

@@ -122,7 +122,7 @@ watch_data(struct watch *w)
 {
 	struct plain_data d;
 
-	plain_decode(&d, w->in, w->n_in, false);
+	plain_decode(&d, w->in, w->n_in, false, w->lf_ends);
 	if (d.done && take_verdicts(w))
 		accept(w, &d, NULL, 0);
 	gather_free(&d.out);
@@ -160,7 +160,9 @@ watch_last_chunk(struct watch *w)
 {
 	struct plain_data d;
 
-	plain_decode(&d, w->chunks.p, w->chunks.n, true);
+	plain_decode(&d, w->chunks.p, w->chunks.n, true, w->lf_ends);
+	if (w->lf_ends && w->chunks.n && w->chunks.p[w->chunks.n - 1] == '\r')
+		gather(&d.out, " ", 1);
 	if (take_verdicts(w))
 		accept(w, &d, w->chunks.p, w->chunks.n);
 	gather_free(&d.out);

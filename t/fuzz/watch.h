@@ -16,7 +16,7 @@ struct watched {		/* a message that was accepted */
 struct watch {
 	const char *in, *out;	/* sent by the client; by the server */
 	size_t n_in, n_out;
-	bool lf_ends, lmtp;
+	bool lf_ends, lmtp;	/* a lenient client; LMTP */
 	int last;		/* code of the last reply */
 	const char *answered;	/* the line that it replied to */
 

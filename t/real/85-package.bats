@@ -242,7 +242,7 @@ typed() {
 	typed "$smtpd --max-s" --max-size
 	typed "$smtpd --log j" json
 	typed "$smtpd --log=j" --log=json
-	typed "$smtpd --bare-newline acc" accept
+	typed "$smtpd --lenient-f" --lenient-from
 	typed "$smtpd --recyc" --recycle-after
 }
 
