@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/proc/program.h"
 #include "server/handshake.h"
 #include "server/warnings.h"
 #include "server/worker.h"
@@ -156,6 +157,44 @@ inspect_system(const struct inspection *x)
 	    "free than --min-free: MAIL would get 452 now");
 }
 
+/* The kernel can't run a script whose interpreter is missing. */
+static void
+inspect_script(const struct inspection *x, const char *option,
+    const char *command, char *const *argv)
+{
+	char name[PATH_MAX];
+	size_t len;
+
+	if (!argv || !program_lacks_interpreter(argv[0], name, sizeof name))
+		return;
+	len = strlen(name);
+	if (len && name[len - 1] == '\r')
+		warn_if(x, true, "--%s '%s' will fail: its first line ends in "
+		    "CR LF; save it with LF line ends", option, command);
+	else
+		warn_if(x, true, "--%s '%s' will fail: its interpreter %s is "
+		    "missing; install it or correct the #! line", option,
+		    command, name);
+}
+
+static void
+inspect_commands(const struct inspection *x)
+{
+	const struct settings *s = x->settings;
+	const struct hooks *h = &x->server->hooks;
+	unsigned event, i;
+
+	for (event = 0; event < HOOK_EVENTS; event++)
+		for (i = 0; i < h->n[event]; i++)
+			inspect_script(x, hooks_event_name(event),
+			    h->list[event][i].command,
+			    h->list[event][i].argv);
+	if (s->auth)
+		inspect_script(x, "auth", s->auth, h->auth.argv);
+	if (s->tls)
+		inspect_script(x, "tls", s->tls, x->server->options.tls.argv);
+}
+
 /*
  * A postmaster is required in each domain (RFC 5321 4.5.1).  previous is the
  * path in the last warning, because with {mailbox} alone all have the same.
@@ -219,6 +258,7 @@ warnings_list(const struct server *server, const struct places *places,
 	inspect_auth(&x);
 	inspect_clients(&x);
 	inspect_system(&x);
+	inspect_commands(&x);
 	inspect_postmasters(&x);
 	if (pool)
 		inspect_restart(&x);

@@ -294,6 +294,29 @@ listen=(--listen 127.0.0.1:0)
 	refused 78 -m "$dir" "${user[@]}" "${listen[@]}"
 }
 
+@test "a command that can't be executed: 69, for which user, and why" {
+	local as=("${user[@]}") uid=$EUID
+	((EUID != 0)) || as=(--user nobody) uid=$(id -u nobody)
+	mkdir -m 755 "$tmp/box"
+	chmod o+x "$tmp" "${tmp%/*}" "$BATS_RUN_TMPDIR"
+	((EUID != 0)) || chown nobody "$tmp/box"
+	refused 69 -m "$tmp/box/Maildir" "${as[@]}" "${listen[@]}" --deliver "$tmp/none"
+	grep -q ": No such file or directory$" "$tmp/err"
+	refused 69 -m "$tmp/box/Maildir" "${as[@]}" "${listen[@]}" --deliver "$tmp/box"
+	grep -q ": not a file$" "$tmp/err"
+	echo >"$tmp/h.py"
+	refused 69 -m "$tmp/box/Maildir" "${as[@]}" "${listen[@]}" --auth "$tmp/h.py"
+	grep -q ": not executable for uid $uid ([a-z]*); run chmod a+rx$" "$tmp/err"
+	mkdir -m 0 "$tmp/closed"
+	if ((EUID == 0)); then
+		mkdir "$tmp/closed/bin"
+		cp /bin/true "$tmp/closed/bin"
+	fi
+	refused 69 -m "$tmp/box/Maildir" "${as[@]}" "${listen[@]}" --deliver "$tmp/closed/bin/true"
+	grep -q ": uid $uid ([a-z]*) cannot search $tmp/closed; move the program to " "$tmp/err"
+	chmod 700 "$tmp/closed"
+}
+
 @test "a port that is in use: 69" {
 	serve "${listen[@]}" --workers 1
 	refused 69 -m "$dir" "${user[@]}" --listen "${addr[0]}"

@@ -365,6 +365,37 @@ listen=(--listen 127.0.0.1:0)
 	says 'warning: --plain-auth has no effect without --auth'
 }
 
+@test "there is a warning about a script whose interpreter is missing" {
+	local first
+	for first in '#!/no/such/sh' '#! /usr/bin/env no-such-sh' \
+	    '#!/usr/bin/env -S no-such-sh -u' $'#!/bin/sh\r'; do
+		printf '%s\nexit 0\n' "$first" >"$tmp/script"
+		chmod 755 "$tmp/script"
+		explain 0 "${user[@]}" "${listen[@]}" --deliver "$tmp/script" \
+		    --auth "$tmp/script -x" --tls "$tmp/script"
+		for option in deliver auth tls; do
+			says "warning: --$option '$tmp/script( -x)?' will fail: its (interpreter .*no.such.sh is missing; .*|first line ends in CR LF; .*)"
+		done
+	done
+	for first in '#!/bin/sh' '#!/usr/bin/env sh' '#! /usr/bin/env -S a=b sh -u' '#!' ''; do
+		printf '%s\nexit 0\n' "$first" >"$tmp/script"
+		explain 0 "${user[@]}" "${listen[@]}" --deliver "$tmp/script"
+		lacks 'will fail' "$tmp/explained"
+	done
+}
+
+@test "there is a warning about a /dev/null that commands can't use" {
+	if ((EUID != 0)) || ! unshare -m true; then
+		skip 'this needs root and a mount namespace'
+	fi
+	: >"$tmp/file"
+	unshare -m sh -c 'mount --bind "$1/file" /dev/null; shift; exec "$@"' \
+	    - "$tmp" ./smtpd --explain -m "$dir" -H mx.example "${nobody[@]}" -i \
+	    --on-hello true </dev/null 2>"$log" >"$tmp/explained" || true
+	cat "$tmp/explained"
+	says 'warning: there is no /dev/null that uid [0-9]+ can use, so commands will fail; .*'
+}
+
 # warned FILE: the log has these warnings, and no other
 warned() {
 	events warning | sed -E 's/.* text="(.*)"$/\1/' | sort | diff "$1" -

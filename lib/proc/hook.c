@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@
 #include "lib/file.h"
 #include "lib/proc/hook.h"
 #include "lib/proc/process.h"
+#include "lib/proc/program.h"
 
 #define PARAMETERS " \"$@\""	/* appended to the command of sh -c */
 
@@ -110,38 +110,6 @@ split_words(struct hook *h)
 	return NULL;
 }
 
-static bool
-is_executable(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-	    access(path, X_OK) == 0;
-}
-
-/* Replace the name of the command by its path. */
-static const char *
-find_in_path(char **name)
-{
-	const char *dir = getenv("PATH"), *end;
-	char path[4096];
-
-	if (strchr(*name, '/'))
-		return is_executable(*name) ? NULL :
-		    "it does not exist or is not executable";
-	for (dir = dir ? dir : "/usr/bin:/bin"; dir; dir = end) {
-		end = strchr(dir, ':');
-		snprintf(path, sizeof path, "%.*s/%s",
-		    end ? (int)(end - dir) : (int)strlen(dir), dir, *name);
-		if (is_executable(path)) {
-			*name = strdup(path);
-			return *name ? NULL : "out of memory";
-		}
-		end = end ? end + 1 : NULL;
-	}
-	return "command not found in PATH";
-}
-
 const char *
 hook_parse(struct hook *h, const char *command, const char *argument)
 {
@@ -161,7 +129,7 @@ hook_parse(struct hook *h, const char *command, const char *argument)
 		return NULL;
 	}
 	error = split_words(h);
-	return error ? error : find_in_path(&h->argv[0]);
+	return error ? error : program_find(&h->argv[0]);
 }
 
 void
