@@ -407,3 +407,206 @@ auth_dovecot() {
 	[[ -s $tmp/base64 && -s $tmp/words ]]
 	lacks -e s3cret -e AGpvZQ "$tmp/base64" "$tmp/words"
 }
+
+@test "complete: Date and Message-ID are added where there are none, and nothing else changes" {
+	local fields i=0 want
+	options=(--filter "$(ready complete)")
+	for fields in '' 'Date: Sat, 28 Nov 2026 10:00:00 +0000' 'MESSAGE-ID : <1@c.example>' \
+	    $'message-id:\r\n <1@c.example>\r\ndate : x' $'X: y\r\nnot a field\r\nDate: x' \
+	    $'X-Date: x\r\nResent-Date: x\r\nSubject: Date: x\r\n\tMessage-ID: x'; do
+		rm -rf "$dir"
+		printf '%s\r\n' "${to_bob[@]}" DATA >"$tmp/in"
+		printf '%s\r\n' ${fields:+"$fields"} 'Subject: caf\303\251' '' >"$tmp/mail"
+		printf 'Date: in the body\r\n\302\377 \001..\r\n\r\nlast \r\n' >>"$tmp/mail"
+		cat "$tmp/mail" >>"$tmp/in"
+		printf '.\r\nQUIT\r\n' >>"$tmp/in"
+		feed "$tmp/in"
+		[[ $codes == "$to_bob_codes 354 250 221" ]]
+		tr -d '\r' <"$tmp/mail" >"$tmp/want"
+		tail -c "$(wc -c <"$tmp/want")" "$(message)" | cmp - "$tmp/want"
+		# above it are our fields, and the two if they were missing
+		head -c "-$(wc -c <"$tmp/want")" "$(message)" >"$tmp/above"
+		want=$(case $i in 0 | 5) echo 'Date Message-ID' ;; 1) echo Message-ID ;;
+		    2) echo Date ;; 3) ;; 4) echo Message-ID ;; esac)
+		[[ $(sed -n 's/^\(Date\|Message-ID\): .*/\1/p' "$tmp/above" | paste -sd ' ') == "$want" ]]
+		lacks -Ev $'^(Return-Path|Delivered-To|Received|Date|Message-ID): |^[ \t]' "$tmp/above"
+		i=$((i + 1))
+	done
+	((i == 6))
+	rm -rf "$dir"
+	deliver 'Subject: x' '' body
+	date -d "$(header Date)" >/dev/null
+	[[ $(header Date) =~ ^(Mon|Tue|Wed|Thu|Fri|Sat|Sun),\ [0-9]{2}\ [A-Z][a-z]{2}\ [0-9]{4}\ [0-9:]{8}\ [+-][0-9]{4}$ ]]
+	[[ ${lines[5]} == *" $(header Message-ID | sed 's/^<\(.*\)@mx.example>$/\1/')" ]]
+}
+
+@test "complete: a message without a header, in CR LF or without a last line end is as it was" {
+	options=(--filter "$(ready complete)")
+	deliver 'no header at all'
+	[[ $(sed -n '1,/^$/d;p' "$(message)") == 'no header at all' ]]
+	[[ $(header Date) && $(header Message-ID) ]]
+	rm -rf "$dir"
+	printf '%s\r\n' 'EHLO c.example' 'MAIL FROM:<a@c.example> BODY=BINARYMIME' \
+	    "${to_bob[2]}" 'BDAT 22 LAST' >"$tmp/in"
+	printf 'Subject: x\r\n\r\na\0b\nc\r\nd' >>"$tmp/in"
+	feed "$tmp/in"
+	[[ $codes == '220 250 250 250 250' ]]
+	tail -c 22 "$(message)" | cmp - <(printf 'Subject: x\r\n\r\na\0b\nc\r\nd')
+	[[ $(header Date) && $(header Message-ID) ]]
+}
+
+# crowd N OPTION...: N clients send a message each, at once; their replies to
+# DATA are in $tmp/crowd/
+crowd() {
+	local i n=$1
+	serve -l 127.0.0.1:0 -n "$n" --user "$(id -un)" "${@:2}"
+	mkdir -p "$tmp/crowd"
+	for ((i = 0; i < n; i++)); do
+		t/smtpc -c "${addr[0]}" -- reply say:'HELO c.example' reply:250 \
+		    say:"MAIL FROM:<a$i@c.example>" reply:250 say:"${to_bob[2]}" reply:250 \
+		    say:DATA reply say:"Subject: $i" say: say:body say:. reply \
+		    say:QUIT reply:221 >"$tmp/crowd/$i" 2>&1 3>&- 4>&- &
+		strays[$!]=$(started $!)
+	done
+	for i in "${!strays[@]}"; do wait "$i" || true; done
+	end_daemon
+}
+
+@test "complete: of thirty messages at once each has its own Message-ID, and all of its text" {
+	crowd 30 --filter "$(ready complete)"
+	keeps 30
+	cat "$dir"/new/* >"$tmp/all"
+	(($(grep -c '^Message-ID: <' "$tmp/all") == 30))
+	(($(grep '^Message-ID: <' "$tmp/all" | sort -u | wc -l) == 30))
+	(($(grep -c '^Date: ' "$tmp/all") == 30))
+	(($(grep '^Subject: ' "$tmp/all" | sort -u | wc -l) == 30 && $(grep -cx body "$tmp/all") == 30))
+}
+
+@test "ratelimit: of forty messages at once as many are accepted as the limit says" {
+	mkdir "$tmp/rates"
+	crowd 40 --on-data "$(ready ratelimit) $tmp/rates 15 3600"
+	keeps 15
+	(($(cat "$tmp"/crowd/* | grep -c '^450 4\.7\.1 Too many messages, the limit is 15 in 3600 seconds') == 25))
+	[[ -z $(events hook-failed) ]]
+	# one client, one file, of as many lines
+	(($(find "$tmp/rates" -type f | wc -l) == 1 && $(cat "$tmp"/rates/* | wc -l) == 15))
+}
+
+# limited NAME=VALUE...: the client or user is above the limit of 2
+limited() {
+	env "$@" contrib/hooks/ratelimit "$tmp/rates" 2 3600 >"$tmp/said" && return 1
+	grep -q '^450 4\.7\.1 ' "$tmp/said"
+}
+
+@test "ratelimit: clients and users are counted apart, IPv6 by networks of 64 bits" {
+	local who
+	mkdir "$tmp/rates"
+	for who in TCPREMOTEIP=192.0.2.1 TCPREMOTEIP=192.0.2.2 SMTP_USER=joe SMTP_USER=192.0.2.1; do
+		! limited "$who"
+		! limited "$who"
+		limited "$who"
+	done
+	# a user counts, wherever it comes from
+	limited SMTP_USER=joe TCPREMOTEIP=192.0.2.9
+	! limited TCPREMOTEIP=192.0.2.9
+	! limited TCPREMOTEIP=2001:db8::1
+	! limited TCPREMOTEIP=2001:db8:0:0:8::2
+	limited TCPREMOTEIP=2001:db8::3:4
+	! limited TCPREMOTEIP=2001:db8:0:1::1
+	# no address: not limited
+	! limited SMTP_ID=1
+	! limited SMTP_ID=1
+	! limited SMTP_ID=1
+}
+
+@test "ratelimit: what is older than the window counts no more, nor does damage, and no directory defers" {
+	local file rc=0 now
+	mkdir "$tmp/rates"
+	! limited TCPREMOTEIP=192.0.2.1
+	file=$(echo "$tmp"/rates/*)
+	now=$(date +%s)
+	printf '%s\n' $((now - 3601)) $((now + 99999)) 'x[$(touch '"$tmp"'/x)]' '' >"$file"
+	! limited TCPREMOTEIP=192.0.2.1
+	! limited TCPREMOTEIP=192.0.2.1
+	limited TCPREMOTEIP=192.0.2.1
+	[[ ! -e $tmp/x && $(wc -l <"$file") == 2 ]]
+	rm -r "$tmp/rates"
+	TCPREMOTEIP=192.0.2.1 contrib/hooks/ratelimit "$tmp/rates" >"$tmp/said" 2>/dev/null || rc=$?
+	((rc == 75 || rc == 2)) && [[ ! -s $tmp/said ]]
+}
+
+@test "greylist: clients in one IPv6 network of 64 bits are one" {
+	local hook
+	hook=$(ready greylist)
+	mkdir "$tmp/list"
+	export SENDER=a@c.example RECIPIENT=b@mx.example
+	TCPREMOTEIP=2001:db8::1 "$hook" "$tmp/list" || true
+	TCPREMOTEIP=2001:db8::2:1 "$hook" "$tmp/list" || true
+	(($(find "$tmp/list" -type f | wc -l) == 1))
+	TCPREMOTEIP=2001:db8:0:1::1 "$hook" "$tmp/list" || true
+	(($(find "$tmp/list" -type f | wc -l) == 2))
+}
+
+@test "aliases: a catch-all is for recipients without a Maildir and an alias only" {
+	users bob eve all
+	mkdir -p "$base/mx.example"/{ann,all}
+	printf '%s\n' '@mx.example all@mx.example' 'eve@mx.example bob@mx.example' >"$tmp/list"
+	options=(--on-recipient "$(ready aliases) $tmp/list '$dir'")
+	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' 'RCPT TO:<tom@mx.example>' \
+	    'RCPT TO:<Bob+x@mx.example>' 'RCPT TO:<"../bob"@mx.example>' \
+	    'RCPT TO:<"{domain}"@mx.example>' DATA x . QUIT
+	[[ $codes == "$to_bob_codes 250 250 250 250 250 354 250 221" ]]
+	keeps 1 "$base/bob"
+	keeps 0 "$base/eve"
+	keeps 1 "$base/all"
+	# with domains
+	dir=$base/{domain}/{mailbox}
+	options=(--on-recipient "$(ready aliases) $tmp/list '$dir'")
+	say "${to_bob[@]:0:2}" 'RCPT TO:<ann@mx.example>' 'RCPT TO:<tom@MX.example>' DATA x . QUIT
+	keeps 1 "$base/mx.example/ann"
+	keeps 1 "$base/mx.example/all"
+	# without the path it is for all, as before
+	dir=$base/{mailbox}
+	options=(--on-recipient "$(ready aliases) $tmp/list")
+	say "${to_bob[@]:0:2}" 'RCPT TO:<bob@mx.example>' DATA x . QUIT
+	keeps 1 "$base/bob"
+	keeps 2 "$base/all"
+}
+
+@test "spamassassin, rspamd: with --folder spam is marked and filed, not refused" {
+	local action
+	stub spamc <<-'EOT'
+		cat >/dev/null
+		echo "$*" >"$OF_TEST/words"
+		echo 9.9/5.0
+		exit 1
+	EOT
+	options=(--on-message "$(ready spamassassin) --folder Junk -s 999")
+	deliver 'Subject: x' '' body
+	keeps 0
+	[[ $(header X-Spam-Flag "$(message "$dir/.Junk")") == YES ]]
+	[[ $(header X-Spam-Score "$(message "$dir/.Junk")") == 9.9/5.0 ]]
+	[[ $(<"$tmp/words") == '-x -c -s 999' ]]
+	for action in 'add header' 'rewrite subject' reject; do
+		rm -rf "$dir"
+		echo "Action: $action" >"$tmp/action"
+		stub rspamc <<-'EOT'
+			cat "$OF_TEST/action"
+		EOT
+		options=(--on-message "$(ready rspamd) --folder Spam.Sure")
+		deliver 'Subject: x' '' body
+		keeps 0
+		[[ $(header X-Spam "$(message "$dir/.Spam.Sure")") == yes ]]
+	done
+	rm -rf "$dir"
+	echo 'Action: no action' >"$tmp/action"
+	deliver 'Subject: x' '' body
+	keeps 1
+	echo 'Action: greylist' >"$tmp/action"
+	say "${to_bob[@]}" DATA x . QUIT
+	[[ $codes == "$to_bob_codes 354 451 221" ]]
+	echo 'Action: reject' >"$tmp/action"
+	options=(--on-message "$(ready rspamd)")
+	say "${to_bob[@]}" DATA x . QUIT
+	[[ $codes == "$to_bob_codes 354 554 221" ]]
+}

@@ -172,6 +172,28 @@ from() {
 	[[ $(events hook-said) == *FileNotFoundError* ]]
 }
 
+@test "the page's last example delivers user+folder into a folder that exists" {
+	local args
+	users bob eve
+	mkdir -p "$tmp/srv/mail"
+	args=$(example 4)
+	[[ $args == '# smtpd --user smtpd '* ]]
+	eval "options=(${args#*--user smtpd})"
+	[[ ${#options[@]} == 4 ]]
+	mkdir -p "$tmp"/srv/mail/{bob/.lists,eve}
+	dir=${options[1]}
+	say "${hello[@]}" 'MAIL FROM:<a@c.example>' 'RCPT TO:<bob+lists@mx.example>' \
+	    'RCPT TO:<bob@mx.example>' 'RCPT TO:<eve+lists@mx.example>' \
+	    'RCPT TO:<bob+../eve@mx.example>' 'RCPT TO:<bob+.lists@mx.example>' \
+	    'RCPT TO:<"bob+"@mx.example>' DATA x . QUIT
+	[[ $codes == '220 250 250 250 250 250 250 250 250 354 250 221' ]]
+	[[ -z $(events hook-failed) ]]
+	keeps 1 "$tmp/srv/mail/bob/.lists"
+	keeps 1 "$tmp/srv/mail/bob"
+	keeps 1 "$tmp/srv/mail/eve"
+	[[ $(ls -A "$tmp/srv/mail/eve") == $'cur\nnew\ntmp' ]]
+}
+
 @test "make install and uninstall know the page" {
 	make -s install DESTDIR="$tmp/root" PREFIX=/usr
 	sed 's#/usr/local/#/usr/#' "$page" |
