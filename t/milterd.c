@@ -55,9 +55,14 @@ static void
 put_frame(int fd, const char *frame, size_t n)
 {
 	const uint32_t len = htonl((uint32_t)n);
+	char *whole = malloc(sizeof len + n);
 
-	put(fd, &len, sizeof len);
-	put(fd, frame, n);
+	if (!whole)
+		exit(1);
+	memcpy(whole, &len, sizeof len);
+	memcpy(whole + sizeof len, frame, n);
+	put(fd, whole, sizeof len + n);
+	free(whole);
 }
 
 /* Decode a text.  The result is valid until the next call. */

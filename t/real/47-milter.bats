@@ -120,3 +120,95 @@ compare_with_postfix() {
 @test "the same with a milter that wants the space before values" {
 	compare_with_postfix "$root/t/real/milter" "$PWD/milter" leadspc
 }
+
+@test "libmilter's verdicts at each step are replies of smtpd" {
+	milter "$root/t/real/milter" "$PWD/milter"
+	start --hostname mx.example --domain d.example --filter "$hook"
+	for step in mail rcpt data header eoh body eom; do
+		for verdict in reject tempfail discard accept; do
+			printf '%s.%s ' "$step" "$verdict"
+			swaks --server 127.0.0.1 --port "$port" --to b@d.example \
+				--from "$step.$verdict-1@c.example" --helo c.example |
+				sed -n 's/^<[-*~]* *//p' | grep -A 9 '^354' | sed -n 2p
+		done
+	done | cut -d ' ' -f 1-3 >replies
+	for step in mail rcpt data header eoh body eom; do
+		code=554
+		[[ $step != mail && $step != rcpt ]] || code=550
+		printf "$step.%s\n" "reject $code 5.7.1" 'tempfail 451 4.7.1' \
+			'discard 250 2.0.0' 'accept 250 2.0.0'
+	done | diff - replies
+	kept 7
+	(($(grep -c 'event=discarded' log) == 7))
+}
+
+@test "libmilter's replies, of several lines and with percent signs, are those of Postfix" {
+	local sender at
+	milter "$root/t/real/milter" "$PWD/milter"
+	postfix_with_milter
+	start --hostname mx.example --domain d.example --filter "$hook"
+	for at in "$port" "$mta_port"; do
+		for sender in reply-1 multiple-1; do
+			swaks --server 127.0.0.1 --port "$at" --to b@d.example \
+				--from "$sender@c.example" --helo c.example |
+				sed -n 's/^<\*\* *//p'
+		done >"said$at"
+	done
+	cat "said$port"
+	(($(wc -l <"said$port") >= 3))
+	diff "said$port" "said$mta_port"
+}
+
+@test "a milter by libmilter that quarantines or adds a recipient: 451, and the log says why" {
+	sed 's/^Milter.set_flags.*/Milter.set_flags(0xff)/' \
+		"$root/t/real/milter" >changer
+	chmod 755 changer
+	milter ./changer "$PWD/milter"
+	start --hostname mx.example --domain d.example --filter "$hook"
+	for sender in quarantine-1 recipient-1; do
+		run swaks --server 127.0.0.1 --port "$port" --to b@d.example \
+			--from "$sender@c.example" --helo c.example
+		[[ $output == *'<** 451 4.3.0 '* ]]
+	done
+	kept 0
+}
+
+@test "miltertest, the other MTA's side, gets the same from the stand-in of make check as smtpd-milter" {
+	cat >script.lua <<-'EOT'
+		function check(what, good)
+			if not good then error(what) end
+		end
+		function step(what, result)
+			check(what, result == nil)
+			check(what .. " reply", mt.getreply(conn) == SMFIR_CONTINUE)
+		end
+		conn = mt.connect("unix:" .. address)
+		check("connect", conn ~= nil)
+		step("conninfo", mt.conninfo(conn, "unknown", "192.0.2.3"))
+		step("helo", mt.helo(conn, "c.example"))
+		step("mail", mt.mailfrom(conn, "<a@c.example>"))
+		step("rcpt", mt.rcptto(conn, "<b@d.example>"))
+		step("data", mt.data(conn))
+		step("header", mt.header(conn, "Subject", "x"))
+		step("eoh", mt.eoh(conn))
+		step("body", mt.bodystring(conn, "body\r\n"))
+		check("eom", mt.eom(conn) == nil)
+		check("accept", mt.getreply(conn) == SMFIR_ACCEPT)
+		check("add", mt.eom_check(conn, MT_HDRADD, "X-Added", "one"))
+		check("insert", mt.eom_check(conn, MT_HDRINSERT, "X-In", "two"))
+		check("change", mt.eom_check(conn, MT_HDRCHANGE, "Subject", "y"))
+		check("body", mt.eom_check(conn, MT_BODYCHANGE))
+		mt.disconnect(conn)
+	EOT
+	milter "$root/t/milterd" -a 0x13 "$PWD/milter" told 'E=hX-Added\0one\0' \
+		'E=i\0\0\0\x01X-In\0two\0' 'E=m\0\0\0\x01Subject\0y\0' \
+		'E=bnew\r\n' E=a
+	miltertest -s script.lua -D address="$PWD/milter"
+	sed '/^[OD]/d; s/^C.*192/C 192/' told >theirs
+	: >told
+	printf 'Subject: x\n\nbody\n' |
+		TCPREMOTEIP=192.0.2.3 SMTP_HELO=c.example SENDER=a@c.example \
+		SMTP_RECIPIENTS=b@d.example $hook >out
+	printf '%s\n' 'X-In: two' 'Subject: y' 'X-Added: one' '' new | diff - out
+	sed '/^[OD]/d; s/^C.*192/C 192/' told | diff theirs -
+}
