@@ -17,20 +17,19 @@ static const uint32_t steps = SMFIP_NOCONNECT | SMFIP_NOHELO | SMFIP_NOMAIL |
     SMFIP_NR_HELO | SMFIP_NR_MAIL | SMFIP_NR_RCPT | SMFIP_NR_DATA |
     SMFIP_NR_UNKN | SMFIP_NR_EOH | SMFIP_NR_BODY | SMFIP_HDR_LEADSPC;
 
+/* rspamd says that it may make any change, whatever was offered. */
 static const char *
-read_choice(struct frame *f, struct terms *t, uint32_t offered)
+read_choice(struct frame *f, struct terms *t)
 {
-	uint32_t chosen;
+	uint32_t changes;
 
 	if (f->command != SMFIC_OPTNEG)
 		return "an answer out of order to the negotiation";
-	if (!frame_number(f, &t->version) || !frame_number(f, &chosen) ||
+	if (!frame_number(f, &t->version) || !frame_number(f, &changes) ||
 	    !frame_number(f, &t->steps))
 		return "a negotiation that is too short";
 	if (t->version < VERSION_OLDEST || t->version > VERSION_NEWEST)
 		return "an unsupported version of the protocol";
-	if (chosen & ~offered)
-		return "it insists on changes that are unsupported";
 	t->steps &= steps;
 	return NULL;
 }
@@ -48,6 +47,6 @@ terms_negotiate(struct link *l, struct terms *t, bool more)
 	link_end(l);
 	if (link_receive(l, &f) < 0)
 		return -1;
-	l->error = read_choice(&f, t, offered);
+	l->error = read_choice(&f, t);
 	return l->error ? -1 : 0;
 }

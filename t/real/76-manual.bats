@@ -9,6 +9,7 @@ load helpers
 load booted
 
 page=$root/man/smtpd-examples.7
+milters=$root/contrib/milter/smtpd-milter.8
 
 setup_file() {
 	# both would be built by several tests at once
@@ -30,10 +31,10 @@ teardown() {
 	end
 }
 
-# task TITLE: the lines of the page about it
+# task TITLE: the lines of the page about it, or of smtpd-milter(8)
 task() {
 	awk -v title=".Ss $1" '/^\.S[hs] / { inside = $0 == title } inside' \
-		"$page"
+		"$page" "$milters"
 }
 
 # example TASK N: what its Nth display holds, without its macros
@@ -360,6 +361,70 @@ has() {
 	has 3 /srv/mail
 }
 
+# names ZONE-LINE...: a name server on the machine knows these
+names() {
+	printf '%s\n' "$@" >zone
+	on "$root/t/real/dns" zone >dns.log 2>&1 3>&- 4>&- &
+	others+=("$!")
+	await 60 logged ready dns.log
+}
+
+# resolving: the machine will ask a name server of its own; OpenDKIM, which
+# resolves by itself, has to be told
+resolving() {
+	rm etc/resolv.conf
+	echo 'nameserver 127.0.0.1' >etc/resolv.conf
+	[[ ! -e etc/opendkim.conf ]] ||
+		echo 'Nameservers 127.0.0.1' >>etc/opendkim.conf
+}
+
+# signed: ./signed is a mail from example.org that is signed, and ${key[*]} is
+# what DNS has of the key
+signed() {
+	local public
+	openssl genrsa -out key.pem 2048
+	public=$(openssl rsa -in key.pem -pubout -outform DER | base64 -w 0)
+	key=("s._domainkey.example.org. TXT \"v=DKIM1; p=${public:0:200}\" \"${public:200}\"")
+	dkimsign s example.org key.pem <mail >signed
+}
+
+# last_mail: what was kept last
+last_mail() {
+	on sh -c 'cat "$(ls -t /srv/mail/new/* | head -n 1)"'
+}
+
+@test "Check DKIM signatures by a milter" {
+	signed
+	place "$BATS_TEST_DESCRIPTION" 1
+	resolving
+	machine
+	names "${key[@]}"
+	daemon 8891 opendkim -f
+	carry_out "$BATS_TEST_DESCRIPTION" 2 25
+	mv signed mail
+	client 192.0.2.7 you@example.org
+	last_mail | grep -A 2 "^Authentication-Results: $(hostname);" |
+		grep 'dkim=pass .*header.d=example.org'
+	{ printf 'Authentication-Results: %s; dkim=pass\n' "$(hostname)"
+	  sed 's/^Hello/Hullo/' mail; } >forged
+	mv forged mail
+	client 192.0.2.7 you@example.org
+	last_mail >got
+	(($(grep -c ^Authentication-Results got) == 1))
+	grep -A 2 ^Authentication-Results got | grep dkim=fail
+	has 2 /srv/mail
+	# a bad signature is a reason to reject, if it says so
+	on pkill opendkim
+	await 60 on sh -c '! ss -Hltn "sport = :8891" | grep -q .'
+	run ! client 192.0.2.7 you@example.org
+	[[ $output == *'<** 451 4.3.0 '* ]]
+	echo 'On-BadSignature reject' >>etc/opendkim.conf
+	daemon 8891 opendkim -f
+	run ! client 192.0.2.7 you@example.org
+	[[ $output == *'<** 550 5.7.0 bad DKIM signature data'* ]]
+	has 2 /srv/mail
+}
+
 @test "Accept mail from users with a password, over TLS" {
 	rmdir etc/smtpd
 	machine
@@ -513,8 +578,147 @@ socket.socket(socket.AF_UNIX).connect("/run/smtpd.sock")')
 	has 2 /run/Maildir
 }
 
+@test "Reject what fails DMARC" {
+	signed
+	place 'Check DKIM signatures by a milter' 1
+	resolving
+	place "$BATS_TEST_DESCRIPTION" 1
+	machine
+	names "${key[@]}" '_dmarc.example.org. TXT "v=DMARC1; p=reject"' \
+		'example.org. TXT "v=spf1 ip4:192.0.2.9 -all"'
+	daemon 8891 opendkim -f
+	daemon 8893 opendmarc -f
+	carry_out "$BATS_TEST_DESCRIPTION" 2 25
+	# neither
+	run ! client 192.0.2.7 you@example.org
+	[[ $output == *'<** 550 5.7.1 rejected by DMARC policy for example.org'* ]]
+	# SPF, and DKIM
+	client 192.0.2.9 you@example.org
+	mv signed mail
+	client 192.0.2.7 you@example.org
+	has 2 /srv/mail
+	last_mail | grep -A 1 ^Authentication-Results | grep 'dmarc=pass'
+	last_mail | grep -A 2 ^Authentication-Results | grep 'dkim=pass'
+}
+
+@test "Sign mail, and pass it to a smart host" {
+	echo '192.0.2.8 smarthost.example.net' >>etc/hosts
+	resolving
+	place "$BATS_TEST_DESCRIPTION" 2
+	place "$BATS_TEST_DESCRIPTION" 3
+	machine 'ip address add 192.0.2.8/32 dev lo
+		mkdir -p /run/mail && chown smtpd /run/mail'
+	carry_out "$BATS_TEST_DESCRIPTION" 1
+	names "mail._domainkey.example.org. TXT $(on grep -o '"[^"]*"' \
+		/etc/dkimkeys/mail.txt | paste -sd ' ')"
+	daemon 8891 opendkim -f
+	carry_out "$BATS_TEST_DESCRIPTION" 4 25 >>log
+	run ! client 192.0.2.7 you@example.com,she@example.net
+	[[ $output == *'<** 451 4.3.0 '* ]]
+	[[ $(on find /srv) == /srv ]]
+	daemon 587 smtpd --listen 192.0.2.8:587 --user smtpd --domain '*' \
+		--maildir /run/mail/box
+	client 192.0.2.7 you@example.com,she@example.net
+	has 1 /run/mail/box
+	on sh -c 'sed "1,/^Received:.*by '"$(hostname)"'/d" /run/mail/box/new/*' >got
+	(($(grep -c '^Delivered-To: ' got) == 0))
+	on sh -c 'cat /run/mail/box/new/* | dkimverify'
+	# from elsewhere nothing is signed, and nothing is passed on
+	run ! client 192.0.2.9 you@example.com --server 127.0.0.1 --local-interface 127.0.0.1
+	[[ $output == *'<** 550 5.7.1 '* ]]
+	has 1 /run/mail/box
+}
+
+@test "Reject viruses by clamav-milter" {
+	# shellcheck disable=SC1003
+	printf 'Eicar-Test:0:*:%s\n' "$(printf 'EICAR-STANDARD-ANTIVIRUS-TEST-FILE!' |
+		od -An -v -tx1 | tr -d ' \n')" >local.ndb
+	place "$BATS_TEST_DESCRIPTION" 1
+	machine 'install -d -o clamav /run/clamav /var/log/clamav
+		install -D -m 644 local.ndb /var/lib/clamav/local.ndb'
+	on clamd --foreground >>log 2>&1 </dev/null 3>&- 4>&- &
+	others+=("$!")
+	await 60 on test -S /run/clamav/clamd.ctl
+	on clamav-milter >>log 2>&1 </dev/null 3>&- 4>&-
+	await 60 listens 7357
+	carry_out "$BATS_TEST_DESCRIPTION" 2 25
+	client 192.0.2.7 you@example.org
+	cp mail clean
+	printf '%s\n' 'X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*' \
+		>>mail
+	run ! client 192.0.2.7 you@example.org
+	[[ $output == *'<** 550 5.7.1 Rejected: Eicar-Test'* ]]
+	has 1 /srv/mail
+}
+
+@test "Let rspamd change the header" {
+	cat >rspamd.conf <<-'EOT'
+		options {
+			tempdir = "/tmp";
+			url_tld = "/etc/tld";
+			filters = "regexp";
+			dns { nameserver = ["127.0.0.1:1"]; }
+		}
+		logging { type = "console"; level = "warning"; }
+		worker "rspamd_proxy" {
+			bind_socket = "127.0.0.1:11332";
+			milter = yes;
+			count = 1;
+			upstream "local" { default = yes; self_scan = yes; }
+		}
+		actions { reject = 15; add_header = 6; greylist = 4; }
+		modules { path = "/usr/share/rspamd/plugins/milter_headers.lua"; }
+		milter_headers {
+			.include "/etc/rspamd/local.d/milter_headers.conf"
+		}
+		lua = "/etc/rules.lua";
+	EOT
+	echo com >etc/tld
+	cat >etc/rules.lua <<-'EOT'
+		rspamd_config.LATER = {
+			callback = function(task)
+				if tostring(task:get_content()):find('LATER') then
+					task:set_pre_result('soft reject', 'Come back later')
+				end
+			end,
+			type = 'prefilter'
+		}
+		for word, score in pairs({SPAM = 20, PERHAPS = 7}) do
+			rspamd_config['WORD_' .. word] = {
+				callback = function(task)
+					return tostring(task:get_content()):find(word) ~= nil
+				end,
+				score = score
+			}
+		end
+	EOT
+	place "$BATS_TEST_DESCRIPTION" 1
+	machine
+	daemon 11332 rspamd -f --insecure -c rspamd.conf
+	carry_out "$BATS_TEST_DESCRIPTION" 2 25
+	printf 'X-Spam: forged\n' | cat - mail >forged
+	mv forged mail
+	client 192.0.2.7 you@example.org
+	last_mail >got
+	grep -x 'X-Spamd-Bar: /' got
+	grep -x 'X-Spam-Status: No, score=0.00' got
+	run ! grep '^X-Spam: ' got
+	echo PERHAPS >>mail
+	client 192.0.2.7 you@example.org
+	last_mail | grep -x 'X-Spam-Status: Yes, score=7.00'
+	sed 's/PERHAPS/LATER/' mail >later
+	sed 's/PERHAPS/SPAM/' mail >spam
+	mv later mail
+	run ! client 192.0.2.7 you@example.org
+	[[ $output == *'<** 451 4.7.1 '* ]]
+	mv spam mail
+	run ! client 192.0.2.7 you@example.org
+	[[ $output == *'<** 554 5.7.1 '* ]]
+	has 2 /srv/mail
+}
+
 @test "each task of the page has its test here" {
-	sed -n '/^\.Sh EXAMPLES$/,/^\.Sh /p' "$page" | sed -n 's/^\.Ss //p' >tasks
+	sed -n '/^\.Sh EXAMPLES$/,/^\.Sh /p' "$page" "$milters" | sed -n 's/^\.Ss //p' >tasks
 	sed -n 's/^@test "\([^a-z].*\)" {$/\1/p' "$BATS_TEST_FILENAME" |
 		diff tasks -
 	(($(wc -l <tasks) > 15))
