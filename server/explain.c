@@ -31,8 +31,10 @@ is_listed_elsewhere(const struct option *o)
 }
 
 static const char *
-source_of(const struct settings *s, const struct option *o, const char *value)
+source_of(const struct settings *s, const struct option *o)
 {
+	const char *value = o->type == OPTION_STRING ?
+	    *(const char *const *)((const char *)s + o->offset) : NULL;
 	const char *state = getenv("STATE_DIRECTORY");
 	const bool given = s->given.row[o - settings_options()];
 
@@ -62,34 +64,46 @@ format_unset(const struct settings *s, const struct option *o, char *text,
 		    "60s; 5m for all after the dot" : "none");
 }
 
+/* Print an option, below the title of its group if that is not NULL. */
 static void
-explain_option(const struct settings *s, const struct option *o)
+explain_option(const struct settings *s, const struct option *o,
+    const char *source, const char *group)
 {
-	const char *value = o->type == OPTION_STRING ?
-	    *(const char *const *)((const char *)s + o->offset) : NULL;
-	const char *source = source_of(s, o, value);
 	char text[4096];
 	unsigned i;
 
+	if (group)
+		page_title(group);
 	if (!option_format(o, s, 0, text, sizeof text))
 		format_unset(s, o, text, sizeof text);
-	page_field(o->name, "%-24s %s", text, source);
+	page_field(o->name, "%-24s  %s", text, source);
 	for (i = 1; option_format(o, s, i, text, sizeof text); i++)
-		page_field(o->name, "%-24s %s", text, source);
+		page_field(o->name, "%-24s  %s", text, source);
 }
 
 void
 explain_settings(const struct settings *s)
 {
+	const bool all = s->log_options.verbose;
 	struct settings effective = *s;
+	const char *group = NULL, *source;
 	const struct option *o;
 
 	if (s->inetd)
 		settings_read_limits(&effective.proto);
-	printf("Settings\n");
-	for (o = settings_options(); o->name; o++)
-		if (o->type != OPTION_GROUP && !is_listed_elsewhere(o))
-			explain_option(&effective, o);
+	printf(all ? "All settings\n" : "Settings that differ from the "
+	    "defaults; -v prints all\n");
+	for (o = settings_options(); o->name; o++) {
+		if (o->type == OPTION_GROUP)
+			group = o->help;
+		if (o->type == OPTION_GROUP || is_listed_elsewhere(o))
+			continue;
+		source = source_of(&effective, o);
+		if (all || strcmp(source, "default") != 0) {
+			explain_option(&effective, o, source, group);
+			group = NULL;
+		}
+	}
 	fflush(stdout);
 }
 
@@ -100,7 +114,7 @@ explain_listeners(const struct places *x)
 
 	page_title("Listeners");
 	for (p = x->all; p < x->all + x->n; p++)
-		page_field(listener_kinds[p->kind].name, "%-24s %-8s %s",
+		page_field(listener_kinds[p->kind].name, "%-24s  %-8s  %s",
 		    p->address, p->source, p->state);
 }
 
@@ -110,7 +124,7 @@ explain_command(const char *event, const char *command, char *const *argv)
 {
 	const char *path = argv ? argv[0] : "/bin/sh";
 
-	page_field(event, "%-7s %s (%s): %s", argv ? "direct" : "sh", path,
+	page_field(event, "%-7s  %s (%s): %s", argv ? "direct" : "sh", path,
 	    access(path, X_OK) == 0 ? "executable" : "not executable",
 	    command);
 	return 1;

@@ -15,7 +15,7 @@ page_field(const char *name, const char *fmt, ...)
 {
 	va_list ap;
 
-	printf("  %-20s ", name);
+	printf("  %-20s  ", name);
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);

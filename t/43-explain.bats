@@ -38,36 +38,49 @@ listen=(--listen 127.0.0.1:0)
 	keeps 0
 }
 
-@test "each setting is shown with its value and origin" {
+@test "the settings that differ from the defaults are shown in their groups, with their origin" {
 	explain 0 "${nobody[@]}" "${listen[@]}" --workers 7 -s 64k --read-timeout 90 \
 	    --domain one.example --domain two.example --strict
-	says 'workers 7 option'
+	part Identity | grep -Eqx '  hostname +mx\.example +option'
+	part Acceptance | tr -s ' ' >"$tmp/group"
+	given "$tmp/group" ' domain one.example option' ' domain two.example option' \
+	    ' strict yes option'
+	[[ $(part Limits | tr -s ' ') == ' max-size 65536 option' ]]
+	[[ $(part Timeouts | tr -s ' ') == ' read-timeout 90s option' ]]
+	[[ $(part Workers | tr -s ' ') == ' workers 7 option' ]]
+	lacks -e '^Proxies' -e '^  umask' "$tmp/explained"
+	grep -Fqx 'Settings that differ from the defaults; -v prints all' "$tmp/explained"
+}
+
+@test "with -v each setting is shown" {
+	explain 0 "${nobody[@]}" "${listen[@]}" -v -s 64k --workers 7 -d one.example
 	says 'max-size 65536 option'
 	says 'min-free 131072 default'
 	says 'max-per-client 4 default'
-	says 'read-timeout 90s option'
 	says 'write-timeout 5m default'
-	says 'hostname mx\.example option'
-	says 'domain one\.example option'
-	says 'domain two\.example option'
-	says 'strict yes option'
 	says 'umask 077 default'
 	says 'tls none default'
-	explain 0 "${nobody[@]}" "${listen[@]}"
+	says 'verbose yes option'
+	explain 0 "${nobody[@]}" "${listen[@]}" -v
 	says 'domain mx\.example; any for local clients default'
 }
 
-@test "every option of --help is in the explanation" {
-	local name
-	explain 0 "${nobody[@]}" "${listen[@]}"
-	while read -r name; do
-		echo "$name"
-		case $name in
-		listen|inetd|show|explain|help|version|on-*|filter|deliver|mda|dsn)
-			continue ;;
-		esac
-		says "$name .*"
-	done < <(./smtpd --help | sed -nE 's/^  .{4}--([a-z-]+).*/\1/p')
+@test "with -v every option of --help is in the explanation, in the same order" {
+	local listed='^(listen|inetd|show|explain|help|version|on-.*|filter|deliver|mda|dsn)$'
+	explain 0 "${nobody[@]}" "${listen[@]}" -v
+	./smtpd --help | sed -nE '/^Listening/,/^Options with/s/^(  .{4}--([a-z-]+).*|([A-Z].*))/\2\3/p' |
+	    grep -vE "$listed|^Other|^Options" >"$tmp/options"
+	sed -nE '/^Listening/,/^Listeners/s/^(  ([a-z-]+).*|([A-Z].*))/\2\3/p' "$tmp/explained" |
+	    grep -v '^Listeners' >"$tmp/shown"
+	diff "$tmp/options" "$tmp/shown"
+	(($(wc -l <"$tmp/shown") > 50))
+}
+
+@test "two columns are never run together, however long a value is" {
+	local long=a.very.long.name.of.a.domain.example
+	explain 0 "${nobody[@]}" --listen "$tmp/sock" --domain "$long"
+	grep -Eq "^  domain {16}$long  option$" "$tmp/explained"
+	grep -qx "  smtp                  $tmp/sock  option    available" "$tmp/explained"
 }
 
 @test "the hostname comes from the system, a Maildir from systemd's directory" {
