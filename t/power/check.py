@@ -45,6 +45,12 @@ class Checker:
             loop.close()
         return result
 
+    def check_mounted(self, where, end):
+        """What is wrong at the end of the load, before any cut."""
+        result = Result()
+        self.compare(end, self.find(where, end, True, result), result)
+        return result.bad()
+
     def check_device(self, dev, cut, fsck, deep, result):
         try:
             result.repaired = self.mount(dev)
@@ -52,7 +58,7 @@ class Checker:
             result.unmountable = str(e)
             return
         try:
-            self.compare(cut, self.find(cut, deep, result), result)
+            self.compare(cut, self.find(self.where, cut, deep, result), result)
         except OSError as e:
             result.damaged = str(e)
         finally:
@@ -75,14 +81,14 @@ class Checker:
         mount(dev, self.where, self.fs['type'], '')
         return True
 
-    def find(self, cut, deep, result):
+    def find(self, where, cut, deep, result):
         """{(box, id): names} of the whole messages."""
         found = collections.defaultdict(list)
         links = {}              # inode: content, to read a file once
-        for box, kind, path in self.server.files(self.where):
+        for box, kind, path in self.server.files(where):
             if kind == 'tmp':
                 continue
-            name = path[len(self.where):]
+            name = path[len(where):]
             try:
                 boxes, ident, wrong = self.identify(
                     box, kind, path, name, links, deep)

@@ -56,6 +56,7 @@ class Server:
     user = 'mail'               # that the Maildirs belong to
     exact = True                # a file is what was sent, to the byte
     layouts = ('one', 'users')
+    stop_signal = signal.SIGTERM
 
     def __init__(self, cfg):
         self.cfg = cfg
@@ -101,7 +102,7 @@ class Server:
         if self.process is None:
             return
         if self.process.poll() is None:
-            self.process.terminate()
+            self.process.send_signal(self.stop_signal)
             try:
                 self.process.wait(15)
             except subprocess.TimeoutExpired:
