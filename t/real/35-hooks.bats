@@ -405,6 +405,63 @@ setup() {
 	refused '451 4\.3\.0 '
 }
 
+# gtube: ./mail is the one that all spam filters know
+gtube() {
+	printf '%s\n' 'From: <a@c.example>' 'Subject: gtube' '' \
+		'XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X' >mail
+	make_maildirs Maildir
+}
+
+# filed FIELD HOOK...: with it spam is in Junk, with this field, and good mail is not
+filed() {
+	ask --maildir Maildir --deliver true --on-message "${*:2}"
+	says '250 2\.0\.0 '
+	kept 0
+	grep -q "^$1" "$(mail Maildir/.Junk)"
+	sed -i /XJS/d mail
+	ask --maildir Maildir --deliver true --on-message "${*:2}"
+	says '250 2\.0\.0 '
+	! grep "^$1" "$(mail)"
+	kept 1 Maildir/.Junk
+}
+
+@test "spamassassin: spamd has GTUBE filed into Junk" {
+	mkdir rules
+	printf '%s\n' 'use_bayes 0' 'score ALL_TRUSTED 0' >rules/local.cf
+	grep -h -w GTUBE /usr/share/spamassassin/{20_body_tests,50_scores}.cf >rules/gtube.cf
+	cp /etc/spamassassin/{init,v320}.pre rules/
+	spamd --socketpath="$PWD/spamd" --socketmode=666 --local --max-children=1 \
+		--min-children=1 --nouser-config --helper-home-dir="$PWD" \
+		--username=nobody --syslog=stderr \
+		--configpath="$PWD/rules" --siteconfigpath="$PWD/rules" \
+		</dev/null 2>spamd.log 3>&- 4>&- &
+	servers+=($!)
+	await 60 logged 'server started' spamd.log
+	gtube
+	filed 'X-Spam-Flag: YES$' "$hooks/spamassassin --folder Junk -U $PWD/spamd"
+}
+
+@test "rspamd: GTUBE is filed into Junk" {
+	cat >rspamd.conf <<-EOT
+		options {
+			pidfile = "$PWD/pid";
+			tempdir = "$PWD";
+			url_tld = "$PWD/tld";
+			dns { nameserver = ["127.0.0.1:1"]; }
+		}
+		logging { type = "console"; level = "warning"; }
+		worker "normal" { bind_socket = "$PWD/rspamd mode=0666"; count = 1; }
+		actions { reject = 15; add_header = 6; greylist = 4; }
+	EOT
+	echo com >tld
+	rspamd -f --insecure -c "$PWD/rspamd.conf" </dev/null >rspamd.log 2>&1 \
+		3>&- 4>&- &
+	servers+=($!)
+	await 60 test -S rspamd
+	gtube
+	filed 'X-Spam: yes$' "$hooks/rspamd --folder Junk -h $PWD/rspamd"
+}
+
 @test "formail as a filter adds a field, and the mail stays as it was" {
 	ask --filter "formail -A 'X-Filtered: yes'"
 	taken

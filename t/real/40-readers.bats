@@ -102,6 +102,36 @@ END
 	[[ -e $file ]]		# of a wrong size it complains, and renames it
 }
 
+# listed: the folders that Dovecot has, beside those that are always there
+listed() {
+	in_dovecot mailbox list | sed "s/^mailbox=//" | sort | grep -vx INBOX
+}
+
+@test "Dovecot serves the folders that FOLDER= makes, below each other, too" {
+	make_maildirs Maildir
+	# shellcheck disable=SC2016 # the hook's
+	start --hostname mx.example --on-recipient \
+		'case $LOCAL in inbox) ;; *) printf "FOLDER=%s\n" "$LOCAL" ;; esac'
+	for folder in Junk Lists.smtpd 'Sent Items' inbox; do
+		send --to "\"$folder\"@d.example" --header "Subject: in $folder" --body x
+	done
+	kept 1
+	listed >folders
+	printf '%s\n' Junk Lists Lists.smtpd 'Sent Items' | diff - folders
+	for folder in Junk Lists.smtpd 'Sent Items'; do
+		[[ $(in_dovecot fetch hdr.subject MAILBOX "$folder") == "hdr.subject=in $folder" ]]
+		kept 1 "Maildir/.$folder"
+	done
+	# Dovecot moved none, and smtpd adds to what it has opened
+	send --to Junk@d.example --header 'Subject: again' --body x
+	[[ $(in_dovecot fetch hdr.subject MAILBOX Junk | sort | paste -sd ,) == 'hdr.subject=again,hdr.subject=in Junk' ]]
+	# and to one that Dovecot made
+	in_dovecot mailbox create Made
+	chown -R nobody Maildir
+	send --to Made@d.example --header 'Subject: made' --body x
+	[[ $(in_dovecot fetch hdr.subject MAILBOX Made) == hdr.subject=made ]]
+}
+
 @test "mutt lists the mails" {
 	deliver
 	in_mutt '<exit>'
