@@ -291,7 +291,7 @@ auth_command(struct session *s, const char *arg)
 
 	if (!s->options->hooks->auth.command)
 		return reply_make(502, "5.5.1 AUTH is not enabled");
-	if (!s->hello.extended)
+	if (!s->hello.extended && s->options->strict)
 		return reply_make(503, "5.5.1 Send EHLO first");
 	if (*s->auth.user)
 		return reply_make(503, "5.5.1 Already authenticated");

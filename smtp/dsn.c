@@ -47,10 +47,10 @@ dsn_parse_ret(struct dsn *d, const struct param *p)
 }
 
 bool
-dsn_parse_envid(struct dsn *d, const struct param *p)
+dsn_parse_envid(struct dsn *d, const struct param *p, bool strict)
 {
 	return p->len <= ENVID_MAX &&
-	    xtext_decode(p->value, p->len, d->envelope_id,
+	    xtext_decode(p->value, p->len, strict, d->envelope_id,
 	    sizeof d->envelope_id) > 0 && is_printable(d->envelope_id);
 }
 
@@ -85,7 +85,7 @@ dsn_parse_notify(struct dsn *d, const struct param *p)
 
 /* An address type and an address, in the encoding of that type. */
 bool
-dsn_parse_orcpt(struct dsn *d, const struct param *p, bool utf8)
+dsn_parse_orcpt(struct dsn *d, const struct param *p, bool strict, bool utf8)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
@@ -106,7 +106,7 @@ dsn_parse_orcpt(struct dsn *d, const struct param *p, bool utf8)
 	size = sizeof d->original - n;
 	n = p->len - n;
 	if (!param_is(&type, "utf-8"))
-		return xtext_decode(text, n, out, size) > 0 &&
+		return xtext_decode(text, n, strict, out, size) > 0 &&
 		    is_printable(out);
 	return (utf8 || is_ascii(text, n)) &&
 	    unitext_decode(text, n, out, size) > 0;

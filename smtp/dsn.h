@@ -34,9 +34,10 @@ struct dsn {
 
 /* Parse the value of a parameter.  Returns false if it is malformed. */
 bool dsn_parse_ret(struct dsn *, const struct param *);
-bool dsn_parse_envid(struct dsn *, const struct param *);
+bool dsn_parse_envid(struct dsn *, const struct param *, bool strict);
 bool dsn_parse_notify(struct dsn *, const struct param *);
-bool dsn_parse_orcpt(struct dsn *, const struct param *, bool utf8);
+bool dsn_parse_orcpt(struct dsn *, const struct param *, bool strict,
+    bool utf8);
 
 /* Format the value of NOTIFY into out, of DSN_NOTIFY_MAX bytes; "" for 0. */
 void dsn_format_notify(unsigned notify, char *out);

@@ -100,8 +100,8 @@ set_auth(struct session *s, const struct param *p)
 {
 	char mailbox[PARAM_VALUE_MAX];
 
-	(void)s;
-	if (xtext_decode(p->value, p->len, mailbox, sizeof mailbox) <= 0)
+	if (xtext_decode(p->value, p->len, s->options->strict, mailbox,
+	    sizeof mailbox) <= 0)
 		return reply_make(501, "5.5.4 Invalid AUTH parameter; use a "
 		    "mailbox or <>");
 	return reply_none();
@@ -119,10 +119,13 @@ set_ret(struct session *s, const struct param *p)
 static struct reply
 set_envid(struct session *s, const struct param *p)
 {
-	if (dsn_parse_envid(&s->txn.dsn, p))
+	if (dsn_parse_envid(&s->txn.dsn, p, s->options->strict))
 		return reply_none();
-	return reply_make(501, "5.5.4 Invalid ENVID parameter; use at most %d "
-	    "bytes of xtext", ENVID_MAX);
+	if (p->len > ENVID_MAX)
+		return reply_make(501, "5.5.4 ENVID is too long, the limit is "
+		    "%d bytes", ENVID_MAX);
+	return reply_make(501, "5.5.4 Invalid ENVID parameter; use xtext of "
+	    "printable characters");
 }
 
 static struct reply
@@ -137,10 +140,13 @@ set_notify(struct session *s, const struct param *p)
 static struct reply
 set_orcpt(struct session *s, const struct param *p)
 {
-	if (dsn_parse_orcpt(&s->txn.dsn, p, s->txn.utf8))
+	if (dsn_parse_orcpt(&s->txn.dsn, p, s->options->strict, s->txn.utf8))
 		return reply_none();
+	if (p->len > ORCPT_MAX)
+		return reply_make(501, "5.5.4 ORCPT is too long, the limit is "
+		    "%d bytes", ORCPT_MAX);
 	return reply_make(501, "5.5.4 Invalid ORCPT parameter; use "
-	    "TYPE;ADDRESS of at most %d bytes", ORCPT_MAX);
+	    "TYPE;ADDRESS, with the address in xtext");
 }
 
 static const struct parameter mail_parameters[] = {

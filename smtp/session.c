@@ -52,7 +52,8 @@ session_set_protocol(struct session *s)
 {
 	const bool lmtp = listener_kinds[s->client.kind].lmtp;
 	const bool extended = s->xclient.helo.protocol ?
-	    *s->xclient.helo.protocol == 'E' : s->hello.extended;
+	    *s->xclient.helo.protocol == 'E' :
+	    s->hello.extended || *s->auth.user;	/* RFC 3848 has no SMTPA */
 
 	stpcpy(stpcpy(stpcpy(stpcpy(s->hello.protocol,
 	    s->txn.utf8 ? "UTF8" : extended && !lmtp ? "E" : ""),

@@ -45,7 +45,8 @@ struct xclient {
 	bool used;			/* XCLIENT was accepted */
 	struct xclient_helo {		/* overrides HELO and EHLO */
 		char name[HELO_MAX + 1];	/* "": none */
-		const char *protocol;	/* SMTP or ESMTP; NULL: none */
+		const char *protocol;	/* SMTP, ESMTP or LMTP; NULL:
+					   none */
 	} helo;
 };
 

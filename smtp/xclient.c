@@ -101,8 +101,11 @@ set_server_port(struct identity *i, const char *value)
 static bool
 set_client_protocol(struct identity *i, const char *value)
 {
+	const bool lmtp = listener_kinds[i->client.kind].lmtp;
+
 	i->helo.protocol = strcasecmp(value, "SMTP") == 0 ? "SMTP" :
-	    strcasecmp(value, "ESMTP") == 0 ? "ESMTP" : NULL;
+	    strcasecmp(value, "ESMTP") == 0 ? "ESMTP" :
+	    strcasecmp(value, "LMTP") == 0 && lmtp ? "LMTP" : NULL;
 	return i->helo.protocol || *value == '\0';
 }
 
@@ -154,11 +157,13 @@ xclient_format(const struct session *s, char *value, size_t n)
 
 /* Decode a value; an unknown one becomes "".  NULL if it is malformed. */
 static const char *
-decode_attribute(const struct param *p, char *out, size_t size)
+decode_attribute(const struct session *s, const struct param *p, char *out,
+    size_t size)
 {
 	const char *c;
 
-	if (!p->value || xtext_decode(p->value, p->len, out, size) < 0)
+	if (!p->value || xtext_decode(p->value, p->len, s->options->strict,
+	    out, size) < 0)
 		return NULL;
 	for (c = out; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
@@ -170,10 +175,11 @@ decode_attribute(const struct param *p, char *out, size_t size)
 }
 
 static struct reply
-set_attribute(struct identity *id, const struct param *p, unsigned *seen)
+set_attribute(const struct session *s, struct identity *id,
+    const struct param *p, unsigned *seen)
 {
 	char text[PARAM_VALUE_MAX];
-	const char *value = decode_attribute(p, text, sizeof text);
+	const char *value = decode_attribute(s, p, text, sizeof text);
 	int i;
 
 	for (i = 0; i < ATTRIBUTES; i++)
@@ -269,7 +275,7 @@ xclient_command(struct session *s, const char *arg)
 		    "address");
 	snprintf(text, sizeof text, " %s", arg);
 	while ((more = param_next(&p, &param)) > 0) {
-		r = set_attribute(&id, &param, &seen);
+		r = set_attribute(s, &id, &param, &seen);
 		if (r.code)
 			return r;
 	}

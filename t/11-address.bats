@@ -262,6 +262,52 @@ repeat() {
 	EOT
 }
 
+@test "a whole From field between the brackets has the address of its inner ones" {
+	judge MAIL <<-'EOT'
+		250 <Name <a@c.example>>
+		250 <UPS in rack 3 <ups+r3@c.example>> SIZE=10
+		250 <"Name, Jr. <x@y>" <a@c.example> >
+		250 <"a \"<" <a@c.example>>
+		250 <name@d.example <a@c.example>>
+		250 <Müller <a@c.example>>
+		250 <Name<@r.example:a@c.example>>
+		250 <Name <>>
+		250 <Name <a>>
+		501 <<a@c.example>>
+		501 <Name a@c.example>
+		501 <Name <a@c.example>
+		501 <Name <a@c.example>x>
+		501 <Name <a@c.example>>x
+		501 <Name <Other <a@c.example>>>
+		501 <Name> <a@c.example>
+		501 <"Name <a@c.example>>
+		501 <Name <a b@c.example>>
+		501 <a@c.example <Name>>x
+		553 <Name <ü@c.example>>
+	EOT
+	options=(--domain mx.example)
+	judge RCPT <<-'EOT'
+		250 <Name <bob@mx.example>>
+		250 <"bob" <bob@mx.example>>
+		550 <bob@mx.example <bob@elsewhere.example>>
+		501 <Name <>>
+		501 <Name <bob>>
+	EOT
+	options+=(--strict)
+	say 'HELO c.example' 'MAIL FROM:<Name <a@c.example>>' QUIT
+	[[ $codes == '220 250 501 221' ]]
+}
+
+@test "of such a field only the address is used" {
+	options=(--domain mx.example)
+	say 'HELO c.example' $'MAIL FROM:<"M\xfcller" <a@c.example>>' \
+	    'RCPT TO:<eve@else.example <bob@mx.example>>' DATA . QUIT
+	[[ $codes == "$to_bob_codes 354 250 221" ]]
+	[[ $(header Return-Path) == '<a@c.example>' ]]
+	[[ $(header Delivered-To) == bob@mx.example ]]
+	[[ $(events message) == *' from=a@c.example to=bob@mx.example'* ]]
+}
+
 @test "mail to an address in a tolerated form has the address in its normal form" {
 	say 'HELO c.example' 'MAIL FROM: a@c.example. ' \
 	    'RCPT TO: <bob@mx.example.>' DATA x . QUIT

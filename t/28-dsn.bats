@@ -151,7 +151,11 @@ holds() {
 		501 ENVID=${x}0
 		501 ENVID=a+
 		501 ENVID=a+2
-		501 ENVID=a+2b
+		250 ENVID=a+2bb+3Dc+3c
+		501 ENVID=a+2
+		501 ENVID=a+2g
+		501 ENVID=a+0db
+		501 ENVID=a+7fb
 		501 ENVID=a+G0
 		501 ENVID=a=b
 		501 ENVID=a+00
@@ -187,6 +191,7 @@ holds() {
 		501 ORCPT=rfc 822;b
 		501 ORCPT=rfc822;b+
 		501 ORCPT=rfc822;b+0
+		250 ORCPT=rfc822;bob+2bx+40c.example
 		501 ORCPT=rfc822;b+0A+0DX:1
 		501 ORCPT=rfc822;b+0D
 		501 ORCPT=rfc822;b+00c

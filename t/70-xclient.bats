@@ -87,7 +87,7 @@ refused() {
 }
 
 @test "values are xtext, and what is unavailable is unknown" {
-	told_of LOGIN=a+2Bb+20c HELO=h+2Eexample
+	told_of LOGIN=a+2Bb+20c HELO=h+2eexample
 	is_client - "$proxy" 1 127.0.0.1 - h.example 'a+b c' XCLIENT
 	told_of NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] PORT=[unavailable] \
 	    HELO=[UNAVAILABLE] PROTO=[UNAVAILABLE] LOGIN=[UNAVAILABLE] \
@@ -111,12 +111,31 @@ refused() {
 	    PROTO=LMTP PROTO=x NAME=[203.0.113.9] NAME=a+20b NAME=b+FF 'NAME=a..b' \
 	    NAME=a/b "NAME=$long" "LOGIN=$long" "HELO=$long" \
 	    LOGIN=+0D+0A LOGIN=a+00 LOGIN=a+0Ab LOGIN=+1B LOGIN=+7F HELO=a+09b \
-	    LOGIN=+ LOGIN=+2 LOGIN=+2b LOGIN=+GG LOGIN=a=b; do
+	    LOGIN=+ LOGIN=+2 LOGIN=+2g LOGIN=+GG LOGIN=a=b; do
 		refused "$bad"
 	done
 	behind_proxy
 	say 'EHLO proxy.example' XCLIENT QUIT
 	[[ $codes == '220 250 501 221' ]]
+}
+
+@test "with --strict xtext has digits in upper case only (RFC 3461 4)" {
+	behind_proxy
+	options+=(--strict)
+	say 'EHLO proxy.example' 'XCLIENT LOGIN=a+2bb' 'XCLIENT LOGIN=a+2Bb' QUIT
+	[[ $codes == '220 250 501 220 221' ]]
+}
+
+@test "PROTO=LMTP is for lmtp listeners, where Dovecot sends it" {
+	behind_proxy
+	options+=(--listen lmtp@-)
+	say 'LHLO proxy.example' \
+	    'XCLIENT PROTO=LMTP ADDR=203.0.113.9 PORT=2 HELO=h.example' \
+	    'LHLO proxy.example' 'MAIL FROM:<a@c.example>' \
+	    'RCPT TO:<bob@mx.example>' DATA . QUIT
+	[[ $codes == '220 250 220 250 250 250 354 250 221' ]]
+	is_client - 203.0.113.9 2 127.0.0.1 - h.example - -
+	[[ $(header Received) == 'from h.example ([203.0.113.9])'*' with LMTP id '* ]]
 }
 
 @test "after XCLIENT the session starts again with EHLO" {

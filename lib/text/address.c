@@ -235,18 +235,34 @@ is_too_long(const char *s)
 	return n > ADDRESS_MAX;
 }
 
-bool
-address_parse(const char **p, unsigned flags, struct address *a)
+/*
+ * The path in "Name <a@b>>", of clients that put a whole From field between
+ * brackets; NULL if s is something else.  The name may have any characters.
+ */
+static const char *
+find_inner_path(const char *s)
+{
+	const char *name = s;
+
+	for (; *s && *s != '<' && *s != '>'; s++)
+		if (*s == '"')
+			for (s++; *s != '"'; s++) {
+				if (*s == '\\' && s[1])
+					s++;
+				if (*s == '\0')
+					return NULL;
+			}
+	return *s == '<' && s > name ? s : NULL;
+}
+
+/* Parse a path, or the inner one, and advance *p past its bracket. */
+static bool
+parse_one_path(const char **p, unsigned flags, struct address *a)
 {
 	const char *begin = *p, *s = begin;
-	bool bracket = *s == '<';
+	const bool bracket = *s == '<';
 
-	a->email[0] = a->local[0] = a->domain[0] = '\0';
-	a->utf8 = false;
-	if (bracket)
-		s++;
-	else if (flags & ADDRESS_STRICT)
-		return false;
+	s += bracket;
 	if (is_too_long(s))
 		return false;
 	if (bracket && *s == '>' && flags & ADDRESS_REVERSE) {
@@ -261,6 +277,25 @@ address_parse(const char **p, unsigned flags, struct address *a)
 		return false;
 	*p = s;
 	return check_characters(begin, s, a);
+}
+
+bool
+address_parse(const char **p, unsigned flags, struct address *a)
+{
+	const bool bracket = **p == '<', strict = flags & ADDRESS_STRICT;
+	const char *inner = bracket && !strict ? find_inner_path(*p + 1) : NULL;
+
+	a->email[0] = a->local[0] = a->domain[0] = '\0';
+	a->utf8 = false;
+	if (strict && !bracket)
+		return false;
+	if (!inner)
+		return parse_one_path(p, flags, a);
+	if (!parse_one_path(&inner, flags, a))
+		return false;
+	inner += strspn(inner, " \t");
+	*p = inner + 1;
+	return *inner == '>';
 }
 
 const char *

@@ -4,19 +4,29 @@
 #include "lib/text/utf8.h"
 #include "lib/text/xtext.h"
 
-/* Two upper-case hexadecimal digits (RFC 3461 4); -1 if they are not. */
+/* The value of a hexadecimal digit; -1 if it is none. */
 static int
-decode_hex_pair(const char *s)
+decode_hex_digit(char c, bool strict)
 {
-	static const char digits[] = "0123456789ABCDEF";
-	const char *high = memchr(digits, s[0], 16);
-	const char *low = memchr(digits, s[1], 16);
+	static const char digits[] = "0123456789ABCDEFabcdef";
+	const char *digit = memchr(digits, c, strict ? 16 : 22);
+	const int value = digit ? (int)(digit - digits) : -1;
 
-	return high && low ? (int)((high - digits) << 4 | (low - digits)) : -1;
+	return value < 16 ? value : value - 6;
+}
+
+/* Two hexadecimal digits; -1 if they are not. */
+static int
+decode_hex_pair(const char *s, bool strict)
+{
+	const int high = decode_hex_digit(s[0], strict);
+	const int low = decode_hex_digit(s[1], strict);
+
+	return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
 long
-xtext_decode(const char *text, size_t n, char *out, size_t size)
+xtext_decode(const char *text, size_t n, bool strict, char *out, size_t size)
 {
 	const char *end = n ? text + n : text;
 	size_t len = 0;
@@ -29,7 +39,7 @@ xtext_decode(const char *text, size_t n, char *out, size_t size)
 		if (c == '+') {
 			if (end - text < 3)
 				return -1;
-			c = decode_hex_pair(text + 1);
+			c = decode_hex_pair(text + 1, strict);
 			text += 2;
 		}
 		if (c <= 0 || c == '\r' || c == '\n' || len + 1 >= size)

@@ -6,6 +6,7 @@
 #ifndef XTEXT_H
 #define XTEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -13,8 +14,11 @@
  * NULL if n is 0.  Returns the length of the result.  Returns -1 if the text
  * is not xtext, does not fit, or encodes a NUL, CR or LF; other bytes may be
  * anything.
+ * The digits of RFC 3461 are in upper case; Exchange sends those in lower case,
+ * which are accepted unless strict.
  */
-long xtext_decode(const char *text, size_t n, char *out, size_t size);
+long xtext_decode(const char *text, size_t n, bool strict, char *out,
+    size_t size);
 
 /*
  * The same for unitext, where non-ASCII characters may also appear unencoded.

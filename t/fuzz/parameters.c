@@ -36,7 +36,7 @@ static int
 hex(char c)
 {
 	const char *digits = "0123456789ABCDEF";
-	const char *p = c ? strchr(digits, c) : NULL;
+	const char *p = c ? strchr(digits, toupper((unsigned char)c)) : NULL;
 
 	return p ? (int)(p - digits) : -1;
 }
@@ -47,7 +47,9 @@ check_xtext(const struct param *p)
 	char out[64], expected[PARAM_VALUE_MAX * 4];
 	size_t i, n = 0;
 	int c;
-	long len = xtext_decode(p->value, p->len, out, sizeof out);
+	const long strict = xtext_decode(p->value, p->len, true, out,
+	    sizeof out);
+	long len = xtext_decode(p->value, p->len, false, out, sizeof out);
 
 	for (i = 0; i < p->len; i++) {
 		c = (unsigned char)p->value[i];
@@ -60,6 +62,7 @@ check_xtext(const struct param *p)
 			return;
 		expected[n++] = (char)c;
 	}
+	CHECK(strict < 0 || strict == len);
 	if (len >= 0) {
 		CHECK((size_t)len == n && n < sizeof out);
 		CHECK(memcmp(out, expected, n) == 0 && out[n] == '\0');
