@@ -123,9 +123,11 @@ message_replace(struct message *m, size_t number, const char *name,
 		if (make_field(m, &f, name, value) < 0)
 			return -1;
 		f.state = FIELD_REPLACED;
+		message_drop(&m->fields[i]);
 		m->fields[i] = f;
 		m->only_added = false;
 	} else if (i != NO_FIELD) {
+		message_drop(&m->fields[i]);
 		m->n_fields--;
 		memmove(m->fields + i, m->fields + i + 1,
 		    (m->n_fields - i) * sizeof f);

@@ -153,6 +153,27 @@ message_open(struct message *m, int fd, const char *id)
 	return 0;
 }
 
+void
+message_drop(struct field *f)
+{
+	if (f->state != FIELD_KEPT)
+		free((char *)f->text);
+}
+
+void
+message_close(struct message *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->n_fields; i++)
+		message_drop(&m->fields[i]);
+	free(m->fields);
+	if (m->new_body >= 0)
+		close(m->new_body);
+	if (m->text && m->len > 0)
+		munmap((char *)m->text, m->len);
+}
+
 bool
 message_shows(const struct message *m, size_t field)
 {

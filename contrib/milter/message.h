@@ -50,9 +50,16 @@ struct message {
 
 /*
  * Read the message of this descriptor, and find the Received field with this
- * id, which may be NULL.  Returns -1 with an error.
+ * id, which may be NULL.  Returns -1 with an error.  Either way the caller owes
+ * message_close().
  */
 int message_open(struct message *, int fd, const char *id);
+
+/* Free what message_open() and the changes have allocated. */
+void message_close(struct message *);
+
+/* Free a field that is no longer in the list. */
+void message_drop(struct field *);
 
 /* Is a milter shown this field?  It is not shown our trace fields. */
 bool message_shows(const struct message *, size_t field);

@@ -115,7 +115,7 @@ main(int argc, char **argv)
 	struct message message;
 	struct peer peer;
 	const char *event = getenv("SMTP_EVENT"), *error;
-	int c;
+	int c, status;
 
 	while ((c = getopt(argc, argv, "t:")) != -1)
 		if (c == 't')
@@ -144,6 +144,9 @@ main(int argc, char **argv)
 	}
 	if (t.verdict.kind == VERDICT_NONE)
 		consult(&t, &peer, &wait);
-	return verdict_tell(&t.verdict, t.message,
+	status = verdict_tell(&t.verdict, t.message,
 	    strcmp(event, "filter") == 0, peer.text);
+	if (t.message)
+		message_close(t.message);
+	return status;
 }
