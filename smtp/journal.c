@@ -184,6 +184,8 @@ log_refusal(struct session *s, const char *command, const char *line,
 		log_str(&l, "hook", r->hook);
 		log_str(&l, "hook_command", r->command);
 	}
+	if (r->hint)
+		log_str(&l, "hint", r->hint);
 	log_user(s, &l);
 	if (*s->txn.id)
 		log_str(&l, "id", s->txn.id);

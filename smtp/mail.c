@@ -166,6 +166,18 @@ has_recipient_room(const struct session *s, const char *email)
 }
 
 static struct reply
+deny_relay(const struct session *s, const char *domain)
+{
+	struct reply r = reply_make(550, "5.7.1 Relay access denied for %s",
+	    domain);
+
+	r.hint = s->options->n_domains ? "no --domain covers the recipient; "
+	    "add one, or --trust for this client" : "without --domain only the "
+	    "hostname is accepted; give --domain, or --trust for this client";
+	return r;
+}
+
+static struct reply
 check_recipient(struct session *s, const struct address *a)
 {
 	const long long limit = rcpt_limit(s);
@@ -176,8 +188,7 @@ check_recipient(struct session *s, const struct address *a)
 	if (!has_recipient_room(s, a->email))
 		return reply_make(452, "4.5.3 Too many recipients");
 	if (!s->trusted && !*s->auth.user && !is_accepted_domain(s, a->domain))
-		return reply_make(550, "5.7.1 Relay access denied for %s",
-		    a->domain);
+		return deny_relay(s, a->domain);
 	return reply_none();
 }
 

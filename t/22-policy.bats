@@ -59,6 +59,23 @@ rcpt() {
 	[[ $accepted == bob@one.example ]]
 }
 
+@test "the log says which option would accept a recipient of another domain" {
+	options=(-d one.example)
+	rcpt bob@two.example
+	events refused | grep -F ' hint="no --domain covers the recipient; add one, or --trust for this client"'
+	: >"$log"
+	options=(-d one.example -d '*')
+	rcpt bob@two.example
+	[[ ! $(events refused) ]]
+	options=()
+	environment=(TCPREMOTEIP=192.0.2.1 TCPLOCALIP=192.0.2.2)
+	rcpt bob@two.example
+	events refused | grep -F ' hint="without --domain only the hostname is accepted; give --domain, or --trust for this client"'
+	: >"$log"
+	say 'HELO c.example' 'MAIL FROM:<a@c.example>' 'RCPT TO:<b@' QUIT
+	events refused | lacks hint=
+}
+
 @test "--domain may be given several times" {
 	options=(--domain one.example -d two.example)
 	rcpt bob@one.example bob@two.example bob@three.example

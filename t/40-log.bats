@@ -122,7 +122,7 @@ letters() {
 	say "${to_bob[@]}" 'RCPT TO:<a@else.example>' 'RCPT TO:<b@else.example>' \
 	    DATA x . 'MAIL FROM:<eve@c.example>' 'RCPT TO:<c@else.example>' QUIT
 	[[ $codes == "$to_bob_codes 550 550 354 554 250 550 221" ]]
-	mapfile -t l < <(events refused | sed 's/.* reply="[^"]*" //')
+	mapfile -t l < <(events refused | sed -E 's/.* reply="[^"]*" (hint="[^"]*" )?//')
 	[[ ${l[0]} == id=*.1\ helo=c.example\ from=alice@c.example\ line=*a@else.example* ]]
 	[[ ${l[1]} == id=*.1\ helo=c.example\ line=*b@else.example* ]]
 	[[ ${l[2]} == hook=on-message\ hook_command='"exit 100;"'\ id=*.1\ helo=c.example\ to=bob@mx.example ]]

@@ -12,7 +12,7 @@ reply_make(int code, const char *fmt, ...)
 	va_list ap;
 
 	r.code = code;
-	r.hook = r.command = NULL;
+	r.hook = r.command = r.hint = NULL;
 	if (len < sizeof r.text && !memchr(fmt, '%', len)) {
 		memcpy(r.text, fmt, len + 1);
 		return r;

@@ -19,6 +19,8 @@ struct reply {
 	const char *hook;		/* event of the hook that refused, for
 					   the log; NULL: none did */
 	const char *command;		/* of that hook */
+	const char *hint;		/* for the log: what the administrator
+					   can do about it; NULL: nothing */
 };
 
 /* No opinion. */
@@ -29,7 +31,7 @@ reply_none(void)
 
 	r.code = 0;
 	r.text[0] = '\0';
-	r.hook = r.command = NULL;
+	r.hook = r.command = r.hint = NULL;
 	return r;
 }
 
