@@ -15,6 +15,10 @@ MODES = {
     'fresh': dict(layout='users', rcpts=[1, 2, 3], fresh=True),
     'fresh-hardlink': dict(layout='users', rcpts=[1, 2, 3], fresh=True,
                            options=['--hardlink']),
+    # into folders, made by smtpd during the load, by the number of a message
+    'folder': dict(layout='users', rcpts=[1, 3], folder=True, options=[
+        '--on-message',
+        r"sed -n 's/^X-Powercut: [0-9]*\./FOLDER=m/p; /^$/q'"]),
     # a hook keeps each message, and a Maildir does too, or does not
     'deliver': dict(layout='one', rcpts=[1], hand=True),
     'spool': dict(layout='none', rcpts=[1, 3], hand=True),

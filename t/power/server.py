@@ -126,16 +126,24 @@ class Server:
             yield from list_maildir('', base + '/Maildir')
         elif self.cfg.mode['layout'] == 'users':
             for entry in list_dir(base):
-                yield from list_maildir(entry.name, entry.path)
+                yield from self.user_files(entry.name, entry.path)
+
+    def user_files(self, user, path):
+        yield from list_maildir(user, path)
+
+    def box_of(self, user, m):
+        """Where a user has a message."""
+        return user
 
     def wanted(self, m):
         """Where a message has to be, and from what place in the log on."""
         if self.boxes is None:
-            return list(m.acked.items())
+            return [(self.box_of(r, m), at) for r, at in m.acked.items()]
         return [(box, min(m.acked.values())) for box in self.boxes if m.acked]
 
     def belongs(self, box, m):
-        return box in (m.recipients if self.boxes is None else self.boxes)
+        return box in ([self.box_of(r, m) for r in m.recipients]
+                       if self.boxes is None else self.boxes)
 
     def inspect(self, path, data, messages):
         """(id, None) of a whole message, or (id or None, what is wrong)."""
@@ -204,6 +212,20 @@ class Smtpd(Server):
         yield from super().files(root)
         if self.cfg.mode.get('hand'):
             yield from list_maildir('handed', self.below(root, self.handed))
+
+    def user_files(self, user, path):
+        if not self.cfg.mode.get('folder'):
+            yield from super().user_files(user, path)
+            return
+        for entry in list_dir(path):
+            if entry.name.startswith('.') and \
+                    os.path.exists(entry.path + '/maildirfolder'):
+                yield from list_maildir(user + '/' + entry.name, entry.path)
+
+    def box_of(self, user, m):
+        if self.cfg.mode.get('folder'):
+            return '%s/.m%s' % (user, m.id.split('.')[1])
+        return user
 
     def inspect_fields(self, path, fields, data):
         if not FIELDS.fullmatch(fields):
