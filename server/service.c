@@ -23,19 +23,36 @@ enum {
 	IDLE_EXIT = 5 * 1000,	/* ms, with "wait" of inetd */
 };
 
-/* Print the URL for a client on this machine. */
+/*
+ * Print a command that sends a message to this listener.  It needs bash alone,
+ * which Debian always has.
+ */
 static void
-print_client_url(const char *address)
+print_trial(const char *address, const char *domain)
 {
-	if (strncmp(address, "0.0.0.0:", 8) == 0 ||
-	    strncmp(address, "[::]:", 5) == 0)
-		dprintf(STDERR_FILENO, "smtp://localhost%s",
-		    strrchr(address, ':'));
-	else
-		dprintf(STDERR_FILENO, "smtp://%s", address);
+	const char *port = strrchr(address, ':');
+	int len = (int)(port - address);
+
+	if (strncmp(address, "0.0.0.0:", 8) == 0) {
+		address = "127.0.0.1";
+		len = 9;
+	} else if (strncmp(address, "[::]:", 5) == 0) {
+		address = "::1";
+		len = 3;
+	} else if (*address == '[') {
+		address++;
+		len -= 2;
+	}
+	dprintf(STDERR_FILENO, "bash -c 'exec 3<>/dev/tcp/%.*s/%s && "
+	    "printf \"%%s\\r\\n\" \"EHLO me\" \"MAIL FROM:<me@example.org>\" "
+	    "\"RCPT TO:<you@%s>\" DATA \"Subject: hello\" \"\" Hello. . QUIT "
+	    ">&3 && cat <&3'\n", len, address, port + 1, domain);
 }
 
-/* Find a listener that accepts mail without AUTH, TLS or PROXY; NULL: none. */
+/*
+ * Find a listener that accepts mail without AUTH, TLS or PROXY, from a client
+ * that sends everything at once; NULL: none.
+ */
 static const struct listener *
 find_open_listener(const struct server *server)
 {
@@ -44,7 +61,7 @@ find_open_listener(const struct server *server)
 	unsigned i;
 
 	if (s->proto.require_auth || s->proto.require_tls || s->proxy_from.n ||
-	    server->store.per_user)
+	    s->proto.greet_delay || server->store.per_user)
 		return NULL;
 	for (i = 0; i < server->listeners.n; i++)
 		if (l[i].kind == KIND_SMTP && *l[i].address != '/')
@@ -69,14 +86,11 @@ print_welcome(const struct server *server)
 	dprintf(STDERR_FILENO, "; mail goes to %s.  Press Ctrl-C to stop.\n"
 	    "Try: ",
 	    strcmp(s->maildir, "none") == 0 ? "your commands" : s->maildir);
-	if (plain) {
-		dprintf(STDERR_FILENO, "echo Hello | curl -sS --crlf ");
-		print_client_url(plain->address);
-		dprintf(STDERR_FILENO, " --mail-rcpt you@%s -T -\n", domain);
-	} else {
+	if (plain)
+		print_trial(plain->address, domain);
+	else
 		dprintf(STDERR_FILENO, "smtpd --explain you@%s, with the same "
 		    "options\n", domain);
-	}
 }
 
 static void

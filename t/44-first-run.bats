@@ -1,10 +1,10 @@
-# Who starts it at a terminal is told in two lines what to do next, and has a
-# log to look at; whoever else has the log as ever.
+# A start at a terminal prints two lines that say what to do next, and a log for
+# people to read; elsewhere the log is as usual.
 
 load helpers
 
 # at_terminal [NAME=value...] COMMAND: run a command whose standard error is a
-# terminal; what that showed is in $tmp/tty
+# terminal; its output is in $tmp/tty
 at_terminal() {
 	env -u NO_COLOR "${@:1:$#-1}" timeout 60 script -qefc "${!#}" \
 	    /dev/null </dev/null >"$tmp/tty" 2>&1
@@ -17,8 +17,8 @@ one_session() {
 	    "<'$tmp/dialogue' >'$tmp/replies'"
 }
 
-# greeted OPTION...: start a daemon at a terminal, up to what is to be tried; its
-# process is $pid
+# greeted OPTION...: start a daemon at a terminal, and wait for the line to try;
+# its process is $pid
 greeted() {
 	: >"$tmp/tty"
 	cat >"$tmp/start" <<-END
@@ -32,11 +32,20 @@ greeted() {
 	sed 's/^/T: /' "$tmp/tty"
 }
 
-# ended: it ends
+# ended: stop it
 ended() {
 	kill -TERM "$pid"
 	wait "${strays[0]}"
 	eventually gone "$pid"
+}
+
+# try ADDRESS: run the line that is to be tried, which connects to this address
+try() {
+	local line
+	line=$(sed -n 's/^Try: //p' "$tmp/tty" | tr -d '\r')
+	[[ $line == "bash -c 'exec 3<>/dev/tcp/$1/"* ]]
+	run -0 env -i PATH="$PATH" sh -c "$line"
+	grep -q '^250 2\.0\.0 Ok' <<<"$output"
 }
 
 @test "a daemon at a terminal says where it listens, where mail goes, what to try" {
@@ -44,20 +53,32 @@ ended() {
 	[[ $(wc -l <"$tmp/tty") == 2 ]]
 	grep -Eq "^smtpd listens on 127\\.0\\.0\\.1:[0-9]+; mail goes to $dir\\.  Press Ctrl-C to stop\\." \
 	    "$tmp/tty"
-	grep -Eq '^Try: echo Hello \| curl -sS --crlf smtp://127\.0\.0\.1:[0-9]+ --mail-rcpt you@one\.example -T -' \
-	    "$tmp/tty"
-	[[ $(sed -n 's/^smtpd listens on \([^;]*\);.*/\1/p' "$tmp/tty") == \
-	    $(sed -n 's,^Try: .* smtp://\([^ ]*\) .*,\1,p' "$tmp/tty") ]]
+	try 127.0.0.1
+	keeps 1
+	grep -qx 'Delivered-To: you@one.example' "$(message)"
 	ended
 }
 
-@test "what to try is what works: the listener that takes it, else --explain" {
+@test "the command to try works for IPv6 and for all addresses" {
+	greeted -m "$dir" -l '[::1]:0'
+	try ::1
+	ended
+	greeted -m "$dir" -l '[::]:0'
+	try ::1
+	ended
+	greeted -m "$dir" -l 0.0.0.0:0
+	try 127.0.0.1
+	ended
+	keeps 3
+}
+
+@test "it tries a listener that accepts mail, or else --explain" {
 	local option
 	greeted -m "$dir" -l lmtp@127.0.0.1:0 -l 127.0.0.2:0
-	grep -q '^Try: echo .* smtp://127\.0\.0\.2:[0-9]* --mail-rcpt' "$tmp/tty"
+	try 127.0.0.2
 	ended
 	for option in '--require-tls --tls true' '--require-auth --auth true --plain-auth' \
-	    '--proxy-from 127.0.0.1'; do
+	    '--proxy-from 127.0.0.1' '--greet-delay 1s'; do
 		# shellcheck disable=SC2086 # options
 		greeted -m "$dir" -l 127.0.0.1:0 $option
 		grep -q '^Try: smtpd --explain you@mx\.example, with the same options' \
@@ -71,7 +92,7 @@ ended() {
 	ended
 }
 
-@test "elsewhere it says nothing of it, and logs what it listens on" {
+@test "without a terminal it prints nothing of this, and logs its listeners" {
 	serve -l 127.0.0.1:0
 	lacks -e 'Try:' -e 'listens on' "$log"
 	events listening | grep -q '^time=[^ ]*Z event=listening address='
@@ -102,7 +123,7 @@ ended() {
 	grep -Eq ' file="b/+new/[^/"]+"' "$tmp/tty"
 }
 
-@test "but no colours where NO_COLOR is set; an empty one is not" {
+@test "NO_COLOR, if it is not empty, turns colours off" {
 	at_terminal NO_COLOR=1 "$(one_session -v)"
 	lacks $'\033' "$tmp/tty"
 	grep -Eq '^[0-9:]{8} connected        client=' "$tmp/tty"
@@ -110,7 +131,7 @@ ended() {
 	grep -q $'\033' "$tmp/tty"
 }
 
-@test "JSON and what goes elsewhere is as ever, terminal or not" {
+@test "JSON, and a log that is not on the terminal, look as usual" {
 	at_terminal "$(one_session '-v --log json')"
 	grep -q '^{"time":' "$tmp/tty"
 	lacks $'\033' "$tmp/tty"
