@@ -42,7 +42,7 @@ dist:
 	git archive --prefix smtpd-$(VERSION)/ HEAD | gzip -9n \
 	    >smtpd-$(VERSION).tar.gz
 
-deb: smtpd milter
+deb: smtpd tls milter
 	contrib/debian/build $(VERSION)
 
 static: smtpd-static
@@ -64,6 +64,7 @@ html:
 	rm html/*.[578]
 
 EXAMPLES = contrib/*/*.conf contrib/*/*.cfg contrib/inetd/tcpserver \
+	contrib/examples/* \
 	contrib/systemd/*.s*[et] contrib/systemd/*/*
 # Installed files name the directories where they are; no unit is enabled
 PLACES = -e 's|/usr/local/sbin/|$(SBINDIR)/|g' \

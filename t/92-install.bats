@@ -37,7 +37,7 @@ tls() {
 		for file in contrib/hooks/*; do
 			echo "libexec/smtpd/${file##*/}"
 		done
-		find contrib/fail2ban contrib/haproxy contrib/inetd \
+		find contrib/examples contrib/fail2ban contrib/haproxy contrib/inetd \
 		    contrib/systemd contrib/tls/*.conf -type f |
 		    sed 's#^#share/doc/smtpd/#'
 	} | sort >"$tmp/want"

@@ -26,14 +26,15 @@ boot() {
 		>units/smtpd.service.d/log.conf
 	for file; do
 		name=${file#inetd/}
-		sed 's#/usr/local/sbin/smtpd#/run/smtpd#' \
+		sed -e 's#/usr/local/sbin/smtpd#/run/program#' \
+			-e 's#/etc/default/smtpd#/run/default#' \
 			"$root/contrib/systemd/$file" >"units/${name/-bind/}"
 	done
 	cp "$smtpd" units/smtpd
 	mkdir -p etc
 	cp /etc/{passwd,group,shadow,gshadow} etc
 	systemd-sysusers --root="$PWD" - <"$root/contrib/systemd/sysusers.conf"
-	power_on "" "$wanted" 'mv /run/units/smtpd /run
+	power_on "" "$wanted" 'mv /run/units/smtpd /run/program
 		mount --bind etc/passwd /etc/passwd
 		mount --bind etc/group /etc/group'
 }
@@ -65,7 +66,7 @@ keeps() {
 	keeps 2
 	# another program in its place: the reload fails, the service goes on
 	inside cp /bin/true /run/new
-	inside mv /run/new /run/smtpd
+	inside mv /run/new /run/program
 	inside systemctl reload smtpd.service
 	await 60 shows StatusText '* 2 messages; last restart failed: the program is not smtpd'
 	shows MainPID "$main"
@@ -93,6 +94,38 @@ is_alive() {
 	now=$(inside systemctl show --value -p WatchdogTimestampMonotonic smtpd)
 	[[ $now != "${alive-}" ]] || return
 	alive=$now
+}
+
+# failed N: the service was started again so many times
+failed() {
+	(($(inside systemctl show --value -p NRestarts smtpd.service) >= $1))
+}
+
+@test "options are in a file, and a mistake there costs no mail" {
+	local client
+	mkdir -p units/smtpd.service.d
+	printf '[Service]\nRestartSec=100ms\n' >units/smtpd.service.d/soon.conf
+	boot smtpd.service smtpd.service smtpd.socket
+	cat >units/options <<-'EOT'
+		SMTPD_OPTIONS='--domain d.example --status /run/smtpd/status --on-recipient "echo 550 5.1.1 $RECIPIENT; exit 1"'
+	EOT
+	inside tee /run/default <units/options
+	inside systemctl restart smtpd
+	run ! send_inside
+	[[ $output == *'<** 550 5.1.1 b@d.example'* ]]
+	inside test -s /run/smtpd/status
+	echo 'SMTPD_OPTIONS=--no-such-option' | inside tee /run/default
+	run ! inside systemctl restart smtpd
+	# more often than systemd permits by itself
+	await 60 failed 7
+	[[ $(inside systemctl is-active smtpd.socket) == active ]]
+	send_inside >sent 2>&1 3>&- 4>&- &
+	client=$!
+	failed=$(inside systemctl show --value -p NRestarts smtpd.service)
+	await 60 failed $((failed + 2))
+	inside rm /run/default
+	wait "$client"
+	keeps 1
 }
 
 @test "a further port is opened by a restart of the service" {
@@ -164,8 +197,8 @@ is_alive() {
 	chmod 600 units/tls/privkey.pem
 	boot smtpd.service smtpd.service smtpd.socket
 	sed -e 's#/etc/letsencrypt/live/mx.example.org/#/run/units/tls/#' \
-		-e 's#/usr/local/sbin/smtpd#/run/smtpd#' \
-		-e 's# smtpd-tls$# /run/units/tls/smtpd-tls#' \
+		-e 's#/usr/local/sbin/smtpd#/run/program#' \
+		-e 's# smtpd-tls # /run/units/tls/smtpd-tls #' \
 		"$root/contrib/systemd/smtpd.service.d/tls.conf" |
 		inside tee /run/units/smtpd.service.d/tls.conf
 	inside systemctl daemon-reload
@@ -179,7 +212,7 @@ is_alive() {
 with_hooks() {
 	mkdir -p units/smtpd.service.d units/hooks
 	cp "$root"/contrib/hooks/{clamav,rspamd} units/hooks
-	printf '[Service]\nExecStart=\nExecStart=/run/smtpd --maildir Maildir %s\n' \
+	printf '[Service]\nExecStart=\nExecStart=/run/program --maildir Maildir %s\n' \
 		"$*" >units/smtpd.service.d/hooks.conf
 }
 

@@ -166,9 +166,8 @@ has() {
 	commands "$BATS_TEST_DESCRIPTION" 1 | inside sh -eux
 	send_inside --to "you@$(hostname)"
 	inside find /var/lib/smtpd/Maildir/new -type f | grep .
-	commands "$BATS_TEST_DESCRIPTION" 3 | inside sh -eux
 	place "$BATS_TEST_DESCRIPTION" 2
-	commands "$BATS_TEST_DESCRIPTION" 4 | inside sh -eux
+	commands "$BATS_TEST_DESCRIPTION" 3 | inside sh -eux
 	inside grep -q '^smtpd_workers ' /run/smtpd/smtpd.prom
 	run ! send_inside --to you@example.net
 	[[ $output == *'<** 550 5.7.1 '* ]]

@@ -83,6 +83,11 @@ start_unit() {
 	port=$(sed -n 's/^ListenStream=//p' "$units/smtpd.socket")
 	read -ra command < <(sed -n 's/^ExecStart=//p' "$units/smtpd.service")
 	command[0]=$PWD/there${command[0]}
+	# systemd takes the options from there
+	grep -qx 'EnvironmentFile=-/etc/default/smtpd' "$units/smtpd.service"
+	[[ ${command[-1]} == '$SMTPD_OPTIONS' ]]
+	unset 'command[-1]'
+	[[ ! $(. there/etc/default/smtpd && echo "${SMTPD_OPTIONS-}") ]]
 	grep -qx User=smtpd "$units/smtpd.service"
 	# the package created it
 	ids=$(awk -F: '$1 == "smtpd" { print $3, $4 }' there/etc/passwd)
@@ -135,25 +140,46 @@ send_there() {
 	dpkg_there --purge smtpd
 	[[ ! $(find there -path there/var/lib/dpkg -prune -o -path \
 		there/var/log -prune -o -path there/etc -prune -o ! -type d -print) ]]
-	# but for the user, who may own mail
+	[[ ! -e there/etc/default/smtpd ]]
+	# the user stays, as it may own mail
 	(($(grep -c '' there/etc/passwd) == 1))
 	[[ ! -e there/usr/sbin ]]
 	kept 2 state/Maildir
 }
 
-@test "the package depends on libc and passwd alone, and starts nothing" {
+@test "the package depends on libc, OpenSSL and passwd alone, and starts nothing" {
 	local deb
 	deb=$(package "$version")
-	[[ $(dpkg-deb -f "$deb" Depends) =~ ^passwd,\ libc6\ \(\>=\ [0-9.]+\)$ ]]
+	[[ $(dpkg-deb -f "$deb" Depends) =~ ^passwd,\ libc6\ \(\>=\ [0-9.]+\),\ libssl3$ ]]
 	[[ $(dpkg-deb -f "$deb" Conflicts) == opensmtpd ]]
 	dpkg-deb -e "$deb" control
-	[[ ! -e control/conffiles ]]
+	[[ $(<control/conffiles) == /etc/default/smtpd ]]
 	run ! grep -E 'systemctl.* (start|restart|enable)' control/p*
 	dpkg-deb -c "$deb" >contents
 	run ! grep -v '^[-d].* root/root ' contents
 	dpkg-deb -x "$deb" tree
 	[[ $(zcat tree/usr/share/doc/smtpd/changelog.gz) == \
 	    "smtpd ($version) unstable; "*' -- '*'>  '*' +0000' ]]
+}
+
+@test "the maintainer of the package is who committed, or DEBEMAIL" {
+	local deb author
+	author=$(git -C "$root" log -1 --format='%an <%ae>')
+	[[ $author == *@* ]]
+	# from a tarball, and from a clone
+	deb=$(package "$version")
+	[[ $(dpkg-deb -f "$deb" Maintainer) == "$author" ]]
+	git clone -q --no-hardlinks "$root" clone
+	make -s -C clone -j2 deb
+	[[ $(dpkg-deb -f "clone/${deb##*/}" Maintainer) == "$author" ]]
+	DEBFULLNAME='A. Packager' DEBEMAIL=packager@example.org \
+		package "$version"
+	[[ $(dpkg-deb -f "$deb" Maintainer) == 'A. Packager <packager@example.org>' ]]
+}
+
+@test "lintian has nothing to say about the package" {
+	run -0 lintian --pedantic --info --allow-root "$(package "$version")"
+	[[ ! $output ]]
 }
 
 @test "the package is the same whenever it is packed" {
@@ -165,15 +191,12 @@ send_there() {
 	cmp first "$deb"
 }
 
-@test "smtpd-tls is in the package if it was built, with its dependencies" {
+@test "smtpd-tls is in the package, with its page" {
 	local deb
-	cp -Rp "$source" debian
-	make -s -C debian tls
 	deb=$(package "$version")
 	dpkg-deb -c "$deb" >contents
 	grep -q '\./usr/sbin/smtpd-tls$' contents
 	grep -q '\./usr/share/man/man8/smtpd-tls\.8\.gz$' contents
-	[[ $(dpkg-deb -f "$deb" Depends) =~ ^passwd,\ libc6\ .*,\ libssl3$ ]]
 }
 
 @test "make static: the program needs no library, is small and hardened, and accepts mail" {
