@@ -509,18 +509,7 @@ run_line() {
 	((${#addresses[@]} == 2))
 }
 
-@test "the README's line for TLS works" {
-	cp mx.pem cert.pem
-	cp -p mx.key key.pem
-	run_line "$(grep '^\./smtpd .*--tls' "$root/README.md")"
-	port=${addresses[0]##*:}
-	send --tls
-	port=${addresses[1]##*:}
-	send --tls-on-connect
-	kept 2
-}
-
-@test "the first example of the page does, too" {
+@test "the first example of the page works" {
 	cp mx.pem fullchain.pem
 	cp -p mx.key privkey.pem
 	printf '#!/bin/sh\nexit 0\n' >checkpassword
