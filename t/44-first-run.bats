@@ -114,7 +114,7 @@ try() {
 	session="./smtpd -i -H mx.example -d mx.example ${user[*]} <'$tmp/dialogue' >'$tmp/replies' -m"
 	at_terminal NO_COLOR=1 "$session '$dir'"
 	cat "$tmp/tty"
-	grep -Eq "refused +reply=\"550 [^\"]*\" from=a@c.example client=local command=RCPT id=$id " "$tmp/tty"
+	grep -Eq "refused +reply=\"550 [^\"]*\" from=a@c.example client=local command=RCPT hint=.* id=$id " "$tmp/tty"
 	grep -Eq "message +from=a@c.example to=b@mx.example client=local id=$id .* file=\"new/[^/\"]+\"" "$tmp/tty"
 	grep -Eq 'refused +reply="500 [^"]*" client=local session=[^ .]+ command=\?' "$tmp/tty"
 	[[ $(grep -c session= "$tmp/tty") == 1 ]]
