@@ -12,6 +12,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 MIB = 1 << 20
 SECTOR = 512
 MS_NOATIME = 1024
+MNT_DETACH = 2
 CLONE_NEWNS = 0x20000
 MS_REC_PRIVATE = 0x4000 | 0x40000
 LOOP_SET_FD, LOOP_CLR_FD, LOOP_CTL_GET_FREE = 0x4C00, 0x4C01, 0x4C82
@@ -21,13 +22,13 @@ libc = ctypes.CDLL(None, use_errno=True)
 MKFS_EXT4 = ('mkfs.ext4 -q -F -b 4096 -J size=8 '
              '-E nodiscard,lazy_itable_init=0,lazy_journal_init=0 {dev}')
 
-# size of the disk; options of the mount that is cut; repair: by a boot, if it
-# can't be mounted, as ext4 where its superblock of 1 KiB is torn; sizes in which
-# a write may be torn: btrfs relies on its superblock of 4 KiB, which is never torn
+# size: of the disk; mount: options of the mount that is cut; repair: what a boot
+# runs if the file system can't be mounted, as ext4 where its superblock of 1 KiB
+# is torn; grains: units of a torn write, for btrfs relies on writes of 4 KiB
 FILE_SYSTEMS = {
     'ext4': dict(type='ext4', size=192 * MIB, mount='data=ordered',
-                 mkfs=MKFS_EXT4, fsck='e2fsck -fn {dev}', repair='e2fsck -fy {dev}',
-                 grains=(512, 4096)),
+                 mkfs=MKFS_EXT4, fsck='e2fsck -fn {dev}',
+                 repair='e2fsck -fy {dev}', grains=(512, 4096)),
     'ext4-writeback': dict(type='ext4', size=192 * MIB,
                            mount='data=writeback', mkfs=MKFS_EXT4,
                            fsck='e2fsck -fn {dev}', repair='e2fsck -fy {dev}',
@@ -80,6 +81,11 @@ def umount(where):
         time.sleep(0.05)
     error = ctypes.get_errno()
     raise OSError(error, 'umount %s: %s' % (where, os.strerror(error)))
+
+
+def detach(where):
+    """Unmount what may be mounted there, where a signal left it."""
+    libc.umount2(where.encode(), MNT_DETACH)
 
 
 def btrfs_forget(dev):
@@ -183,7 +189,8 @@ class Disk:
                 raise RuntimeError('logfs does not start')
             time.sleep(0.02)
         with open(self.work + '/control', 'r+b') as f:
-            self.control = Control.from_buffer(mmap.mmap(f.fileno(), ctypes.sizeof(Control)))
+            shared = mmap.mmap(f.fileno(), ctypes.sizeof(Control))
+        self.control = Control.from_buffer(shared)
         self.dev = must(['losetup', '--direct-io=on', '--show', '-f',
                          self.fuse + '/disk'])
         about = '/sys/block/%s/' % os.path.basename(self.dev)

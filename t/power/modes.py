@@ -1,5 +1,5 @@
-"""What is sent, and how it is kept: layout is one Maildir, one for each user, or
-none; rcpts are numbers of recipients, one of which a message has."""
+"""What is sent, and how it is kept.  The layout is one Maildir, one for each
+user, or none; a message has one of the numbers of recipients."""
 
 MODES = {
     'one': dict(layout='one', rcpts=[1]),
