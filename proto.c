@@ -47,6 +47,15 @@ hello_name(const struct session *s)
 	return listener_kinds[s->client.kind].lmtp ? "LHLO" : "EHLO or HELO";
 }
 
+/* HELO and EHLO over LMTP (RFC 2033 4.1), or LHLO over SMTP. */
+static struct reply
+reject_hello(const struct session *s)
+{
+	return reply_make(500, "5.5.1 This is %s, send %s instead",
+	    listener_kinds[s->client.kind].lmtp ? "LMTP" : "SMTP",
+	    hello_name(s));
+}
+
 static struct reply
 cmd_rset(struct session *s, const char *arg)
 {
@@ -95,15 +104,6 @@ cmd_help(struct session *s, const char *arg)
 	    "LHLO" : "EHLO HELO");
 }
 
-/* A colon in place of the space is a typing error, not another protocol. */
-static struct reply
-cmd_mistyped(struct session *s, const char *arg)
-{
-	(void)s, (void)arg;
-	return reply_make(501, "5.5.4 A space must follow the command, as in "
-	    "MAIL FROM:<address>");
-}
-
 /* The client that XCLIENT describes gets a new banner. */
 static struct reply
 cmd_xclient(struct session *s, const char *arg)
@@ -143,7 +143,7 @@ static const struct command foreign = {
 static const struct command tls = { "tls", NULL, ANY, OPT_ARG, 0 };
 
 static const struct command mistyped = {
-	"?", cmd_mistyped, ANY, OPT_ARG, 0
+	"?", foreign_mistyped, ANY, OPT_ARG, 0
 };
 
 static const struct command proxy_header = {
@@ -178,14 +178,11 @@ is_mistyped(const char *line, size_t len)
 static const struct command *
 find_command(const struct session *s, const char *line, size_t len)
 {
-	const int other = listener_kinds[s->client.kind].lmtp ? SMTP_ONLY :
-	    LMTP_ONLY;
 	size_t i;
 
 	for (i = 0; i < sizeof commands / sizeof *commands; i++)
 		if ((commands[i].verb[0] ^ *line) % 32 == 0 &&
-		    is_word(commands[i].verb, line, len) &&
-		    !((int)commands[i].traits & other))
+		    is_word(commands[i].verb, line, len))
 			return &commands[i];
 	if (is_word("PROXY", line, len))
 		return &proxy_header;
@@ -217,7 +214,6 @@ reject_sequence(struct session *s, const struct command *c, const char *arg)
 	else
 		r = reply_make(503, "5.5.1 Bad sequence of commands: %s not "
 		    "allowed now", c->verb);
-
 	return c->run == bdat_command ? bdat_skip(s, arg, r) : r;
 }
 
@@ -283,8 +279,13 @@ is_known_command(const struct command *c)
 static struct reply
 run_command(struct session *s, const struct command *c, const char *arg)
 {
+	const int other = listener_kinds[s->client.kind].lmtp ? SMTP_ONLY :
+	    LMTP_ONLY;
+
 	if (!c->run)
 		return reply_make(500, "5.5.1 Unknown command");
+	if ((int)c->traits & other)
+		return reject_hello(s);
 	if (!(c->phases & IN(s->phase)) || is_denied_before_tls(s, c))
 		return reject_sequence(s, c, arg);
 	if (c->arg == NO_ARG && *arg)
@@ -452,17 +453,6 @@ handle_eof(struct session *s, const char *line)
 	return r;
 }
 
-/*
- * Is it a PROXY header of version 2?  It begins with CR LF CR LF NUL: two empty
- * lines, and one that is malformed from the first byte.
- */
-static bool
-is_proxy_v2_header(const struct session *s)
-{
-	return s->phase == PHASE_NEW && s->reader.octets == 1 &&
-	    s->tally.empty_lines == 2 && s->tally.errors == 2;
-}
-
 static struct reply
 handle_line(struct session *s, enum line_status status, char *line)
 {
@@ -475,7 +465,7 @@ handle_line(struct session *s, enum line_status status, char *line)
 		if (s->phase == PHASE_NEW && s->reader.octets == 1 &&
 		    s->tally.errors == 0)
 			return end_foreign_session(s, line);
-		if (is_proxy_v2_header(s)) {
+		if (foreign_is_proxy_v2(s)) {
 			parse_command(s, line, &arg);
 			return foreign_proxy(s, arg);
 		}

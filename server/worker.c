@@ -38,7 +38,9 @@ log_proxy_failure(const struct client *client, const char *error)
 
 /*
  * The client becomes the one in the header.  A health check of HAProxy has
- * LOCAL, or the addresses of its own connection.
+ * LOCAL, or the addresses of its own connection.  A client whose address the
+ * proxy does not know is shown with that of the connection, but has none, so
+ * that it is never local or trusted.
  */
 static void
 apply_proxy_header(struct client *client, const struct proxy_header *h)
@@ -48,6 +50,8 @@ apply_proxy_header(struct client *client, const struct proxy_header *h)
 	if (client->probe)
 		return;
 	strcpy(client->via, client_address(client));
+	if (h->source.family == AF_UNSPEC)
+		strcpy(client->shown, client->remote.ip);
 	client->remote = h->source;
 	client->local = h->destination;
 	client->remote_unknown = h->source.family == AF_UNSPEC;

@@ -14,5 +14,7 @@ client_address(const struct client *c)
 {
 	if (*c->remote.ip)
 		return c->remote.ip;
+	if (*c->shown)
+		return c->shown;
 	return c->remote_unknown ? "unknown" : "local";
 }

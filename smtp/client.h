@@ -31,6 +31,8 @@ struct client {
 	bool named;		/* name is final, do not look it up */
 	bool trusted;		/* whatever its address is */
 	bool remote_unknown;	/* remote is unset, but it is not local */
+	char shown[INET6_ADDRSTRLEN];	/* for the log and Received only, if
+					   remote is unset; or "" */
 	char via[INET6_ADDRSTRLEN];	/* the proxy, as client_address() names
 					   it; or "" */
 	bool probe;		/* a health check of a proxy; it sends no

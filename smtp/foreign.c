@@ -16,6 +16,15 @@ foreign_command(struct session *s, const char *arg)
 	return reply_make(421, "%s", foreign_reply);
 }
 
+/* A colon in place of the space is a typing error, not another protocol. */
+struct reply
+foreign_mistyped(struct session *s, const char *arg)
+{
+	(void)s, (void)arg;
+	return reply_make(501, "5.5.4 A space must follow the command, as in "
+	    "MAIL FROM:<address>");
+}
+
 /*
  * A PROXY header from a proxy that is not configured.  To go on would treat
  * its clients as the proxy itself.
@@ -53,4 +62,11 @@ foreign_is_command(const char *line, size_t len, bool first)
 			return true;
 	return len && (memchr(line, ':', len) || (first &&
 	    strchr("!\"#$%&'()*+-/0123456789<=>@[\\]^`{|}~", *line)));
+}
+
+bool
+foreign_is_proxy_v2(const struct session *s)
+{
+	return s->phase == PHASE_NEW && s->reader.octets == 1 &&
+	    s->tally.empty_lines == 2 && s->tally.errors == 2;
 }

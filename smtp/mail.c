@@ -55,7 +55,8 @@ open_envelope(struct session *s, const struct address *sender)
 	s->txn.began = clock_ms();
 	snprintf(s->txn.id, sizeof s->txn.id, "%s.%lld", s->id,
 	    ++s->tally.mails);
-	s->txn.mail.info.client = s->client.remote.ip;
+	s->txn.mail.info.client = *s->client.shown ? s->client.shown :
+	    s->client.remote.ip;
 	s->txn.mail.info.name = s->client.name;
 	s->txn.mail.info.helo = s->hello.name;
 	s->txn.mail.info.protocol = s->hello.protocol;

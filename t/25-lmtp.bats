@@ -53,7 +53,8 @@ answers() {
 	say 'HELO c.example' 'EHLO c.example' 'MAIL FROM:<a@c.example>' \
 	    'LHLO c.example' 'MAIL FROM:<a@c.example>' QUIT
 	[[ $codes == '220 500 500 503 250 250 221' ]]
-	[[ ${lines[1]} == '500 5.5.1 '* && ${lines[3]} == '503 5.5.1 '*LHLO* ]]
+	[[ ${lines[1]} == '500 5.5.1 This is LMTP, send LHLO'* ]]
+	[[ ${lines[2]} == '500 5.5.1 This is LMTP, send LHLO'* && ${lines[3]} == '503 5.5.1 '*LHLO* ]]
 }
 
 @test "LHLO over SMTP gets 500 5.5.1" {

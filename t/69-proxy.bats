@@ -84,27 +84,47 @@ accepted() {
 	is_client TCP 2001:db8::9 1025 2001:db8::1 25
 }
 
-@test "a client of version 2 without an IP address is unknown, and never local" {
+@test "a client whose address the proxy does not know is shown with the proxy's, and is never local or trusted" {
 	local header
-	for header in "$(v2 21 00 '')" "$(v2 21 00 "$(tlv 04 00)")" \
+	for header in 'PROXY UNKNOWN\r\n' 'PROXY UNKNOWN x  y\r\n' \
+	    'PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n' \
+	    'PROXY UNKNOWN 127.0.0.1 127.0.0.1 1 25\r\n' "$(v2 21 00 '')" "$(v2 21 00 "$(tlv 04 00)")" \
 	    "$(v2 21 31 "$(printf '%0432x' 0)")"; do
 		: >"$log"
+		rm -rf "$dir"
 		behind_proxy
+		environment+=(RELAYCLIENT=)
+		options+=(--trust 0.0.0.0/0 --lenient-from 0.0.0.0/0
+		    --xclient-from 0.0.0.0/0)
 		talk send:"$header" "${data_bob[@]:0:5}" \
 		    say:'RCPT TO:<bob@else.example>' reply:'550 5.7.1 ' \
-		    say:QUIT reply:221 eof
+		    send:'RSET\n' reply:'500 5.5.2 ' send:'\r\n' \
+		    say:'XCLIENT ADDR=127.0.0.1' reply:503 \
+		    say:'RCPT TO:<bob@mx.example>' reply:250 say:DATA reply:354 \
+		    say:x say:. reply:250 say:XCLIENT reply:501 \
+		    say:'XCLIENT ADDR=127.0.0.1' reply:550 say:QUIT reply:221 eof
 		is_client - - - - -
-		events refused | grep -F ' client=unknown '
+		events refused | grep -F " client=$proxy "
+		events message | grep -F " client=$proxy " | grep -F " via=$proxy "
+		[[ $(header Received) == "from c.example ([$proxy])"* ]]
 	done
 }
 
+@test "with --require-tls such a client must encrypt, too" {
+	behind_proxy
+	environment=(TCPREMOTEIP=127.0.0.1 TCPLOCALIP=127.0.0.1)
+	options+=(--proxy-from 127.0.0.1 --tls 't/tlsd -d 5 3 4' --require-tls)
+	talk say:'PROXY UNKNOWN' reply:220 say:'EHLO c.example' reply:250 \
+	    say:'MAIL FROM:<a@c.example>' 'reply:530 5.7.0 ' say:QUIT reply:221 eof
+}
+
 # bats test_tags=native
-@test "ps shows it as unknown, too" {
+@test "ps shows it so, too" {
 	local worker
 	serve --listen 127.0.0.1:0 --workers 1 --proxy-from 127.0.0.1
 	worker=$(children "$master")
 	dial "${addr[0]}" send:"$(v2 21 00 '')" reply:220 \
-	    run:"grep -F '[unknown]' /proc/$worker/cmdline" say:QUIT reply:221 eof
+	    run:"grep -F '[127.0.0.1]' /proc/$worker/cmdline" say:QUIT reply:221 eof
 }
 
 @test "header and commands may share a segment, and nothing is lost" {
@@ -356,11 +376,9 @@ tls() {
 	[[ $(children "$master") == "$worker" ]]
 }
 
-@test "LOCAL, UNKNOWN and its own address are the proxy: not asked about, and its MAIL is 550 5.7.1" {
+@test "LOCAL and its own address are the proxy: not asked about, and its MAIL is 550 5.7.1" {
 	local header
-	for header in 'PROXY UNKNOWN\r\n' 'PROXY UNKNOWN x  y\r\n' \
-	    'PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n' "$(v2 20 00 '')" \
-	    "$(v2 20 11 $ipv4)" "$(v2 20 ff 0102030405)" \
+	for header in "$(v2 20 00 '')" "$(v2 20 11 $ipv4)" "$(v2 20 ff 0102030405)" \
 	    "PROXY TCP4 $proxy 127.0.0.1 4711 25\\r\\n"; do
 		: >"$log"
 		behind_proxy
@@ -479,7 +497,8 @@ unexpected() {
 		    reply:"${client#*:}" say:QUIT reply:221 eof
 	done
 	# one without an address is unknown, and no probe of the proxy
-	for client in "$(v2 21 00 '')" "$(v2 21 31 "$(printf '%0432x' 0)")"; do
+	for client in 'PROXY UNKNOWN\r\n' "$(v2 21 00 '')" \
+	    "$(v2 21 31 "$(printf '%0432x' 0)")"; do
 		: >"$log"
 		dial "$tmp/sock" send:"$client" "${data_bob[@]:0:5}" \
 		    say:'RCPT TO:<bob@mx.example>' reply:250 \
@@ -490,13 +509,10 @@ unexpected() {
 }
 
 @test "its own checks by a Unix socket are probes, and have no mail" {
-	local header
 	serve --listen "$tmp/sock" --workers 1 --proxy-from unix
-	for header in 'PROXY UNKNOWN\r\n' "$(v2 20 00 '')"; do
-		dial "$tmp/sock" send:"$header" reply:220 say:'EHLO haproxy' reply:250 \
-		    say:'MAIL FROM:<a@c.example>' 'reply:550 5.7.1 ' \
-		    say:QUIT reply:221 eof
-	done
+	dial "$tmp/sock" send:"$(v2 20 00 '')" reply:220 say:'EHLO haproxy' \
+	    reply:250 say:'MAIL FROM:<a@c.example>' 'reply:550 5.7.1 ' \
+	    say:QUIT reply:221 eof
 }
 
 @test "what does not begin with a header at a Unix socket of --proxy-from unix is closed" {
@@ -586,7 +602,7 @@ unexpected() {
 @test "--greet-delay holds for the clients of a proxy, and not for the proxy" {
 	behind_proxy
 	options+=(--greet-delay 5m)
-	talk say:'PROXY UNKNOWN' reply:220 say:QUIT reply:221 eof
+	talk send:"$(v2 20 00 '')" reply:220 say:QUIT reply:221 eof
 	talk send:'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25\r\nHELO c.example\r\n' \
 	    reply:'554 5.5.1 ' eof
 }

@@ -143,10 +143,8 @@ parse_v1(struct proxy_header *h, const char *s, size_t len)
 	len -= sizeof v1_begin + 2;
 	memcpy(line, s + sizeof v1_begin, len);
 	line[len] = '\0';
-	if (strncmp(line, "UNKNOWN", 7) == 0 && (len == 7 || line[7] == ' ')) {
-		h->local = true;	/* the rest is ignored */
-		return 0;
-	}
+	if (strncmp(line, "UNKNOWN", 7) == 0 && (len == 7 || line[7] == ' '))
+		return 0;	/* the rest is ignored */
 	if (strlen(line) != len || parse_v1_word(&p, name, sizeof name) < 0 ||
 	    (strcmp(name, "TCP4") != 0 && strcmp(name, "TCP6") != 0))
 		return -1;

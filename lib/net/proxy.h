@@ -20,9 +20,9 @@ enum {
 };
 
 struct proxy_header {
-	bool local;		/* LOCAL or UNKNOWN: the header describes no
-				   client, and nothing below is set */
-	/* no address if unspecified, or of another family */
+	bool local;		/* LOCAL: the header describes no client, and
+				   nothing below is set */
+	/* no address if unknown, unspecified, or of another family */
 	struct endpoint source, destination;
 
 	/* from version 2; "": not known */
