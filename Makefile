@@ -38,7 +38,7 @@ SMTP = auth client connect data discard dsn dsn_report fields foreign hello \
 MAIL = delivery header maildir received recipients report store trace
 LIB = clock file log memory option path
 TEXT = address base64 idna line param reply utf8 verdict words xtext
-NET = activation listener net notify progress proxy resolve stream tls
+NET = activation holder listener net notify progress proxy resolve stream tls
 PROC = confine descriptors environment hook pool process program scoreboard title user
 OBJECTS = smtpd.o $(SERVER:%=server/%.o) proto.o $(SMTP:%=smtp/%.o) envelope.o \
 	$(MAIL:%=mail/%.o) $(LIB:%=lib/%.o) $(TEXT:%=lib/text/%.o) \

@@ -320,7 +320,33 @@ listen=(--listen 127.0.0.1:0)
 @test "a port that is in use: 69" {
 	serve "${listen[@]}" --workers 1
 	refused 69 -m "$dir" "${user[@]}" --listen "${addr[0]}"
-	grep -q 'address already in use by another server' "$tmp/err"
+	grep -q 'address already in use by another server' "$tmp/err" || ((EUID == 0))
+}
+
+@test "the process that has the port, or the socket, is named if the system shows it" {
+	local address port
+	((EUID == 0)) || skip 'only root sees which sockets a process of smtpd has'
+	serve "${listen[@]}" --listen "$tmp/sock" --workers 1
+	port=${addr[0]##*:}
+	for address in "127.0.0.1:$port" ":$port" "0.0.0.0:$port" "$tmp/sock" \
+	    "$tmp/sock,mode=0600"; do
+		refused 69 -m "$dir" "${user[@]}" --listen "$address"
+		grep -Fq "address already in use by $PWD/smtpd (pid $master)" "$tmp/err"
+	done
+	end_daemon
+	serve --listen "[::1]:0" --workers 1
+	refused 69 -m "$dir" "${user[@]}" --listen "${addr[0]}"
+	grep -Fq "address already in use by $PWD/smtpd (pid $master)" "$tmp/err"
+}
+
+@test "a process that can't be seen is not guessed at" {
+	((EUID == 0)) || skip 'only root has a port that another user can not see'
+	serve "${listen[@]}" --workers 1
+	chmod 711 "$BATS_RUN_TMPDIR" "${tmp%/*}" "$tmp"
+	mkdir -m 777 "$tmp/box"
+	run -69 setpriv --reuid=nobody --regid=nogroup --clear-groups timeout 60 \
+	    ./smtpd -m "$tmp/box/Maildir" --listen "${addr[0]}"
+	[[ $output == *'address already in use by another server; as root, ss -lptx shows which' ]]
 }
 
 @test "one that an option before has: 69, and it is not blamed on another server" {
@@ -334,7 +360,7 @@ listen=(--listen 127.0.0.1:0)
 	serve --listen 127.9.8.7:0 --workers 1
 	refused 69 -m "$dir" "${user[@]}" --listen "127.9.8.6:${addr[0]##*:}" \
 	    --listen "${addr[0]}"
-	grep -q 'address already in use by another server' "$tmp/err"
+	grep -Eq "address already in use by (another server|$PWD/smtpd .*$master)" "$tmp/err"
 }
 
 @test "of several listeners one that fails fails all" {

@@ -19,6 +19,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "lib/net/holder.h"
 #include "lib/net/listener.h"
 #include "lib/net/net.h"
 #include "lib/path.h"
@@ -68,6 +69,24 @@ has_listener(const struct listeners *l, const char *what)
 	return false;
 }
 
+/* Name the process that has the address, if the system tells. */
+static int
+set_error_in_use(const struct attempt *a, const char *what)
+{
+	char holder[300], why[400];
+
+	if (has_listener(a->listeners, what))
+		return set_error(a, EX_UNAVAILABLE, what,
+		    "address already in use by another --listen");
+	if (holder_find(what, holder, sizeof holder))
+		snprintf(why, sizeof why, "address already in use by %s",
+		    holder);
+	else
+		snprintf(why, sizeof why, "address already in use by another "
+		    "server; as root, ss -lptx shows which");
+	return set_error(a, EX_UNAVAILABLE, what, why);
+}
+
 static int
 set_error_errno(const struct attempt *a, const char *what)
 {
@@ -76,10 +95,7 @@ set_error_errno(const struct attempt *a, const char *what)
 		    "permission denied" : "permission denied; a port below "
 		    "1024 needs root, and then --user");
 	if (errno == EADDRINUSE)
-		return set_error(a, EX_UNAVAILABLE, what,
-		    has_listener(a->listeners, what) ?
-		    "address already in use by another --listen" :
-		    "address already in use by another server");
+		return set_error_in_use(a, what);
 	if (errno == EADDRNOTAVAIL)
 		return set_error(a, EX_UNAVAILABLE, what,
 		    "this host does not have that address");
