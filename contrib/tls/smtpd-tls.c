@@ -30,6 +30,7 @@ enum {
 struct options {
 	const char *cert, *key, *authorities, *servers;
 	int result, from, to;	/* descriptors */
+	int oldest;		/* version of TLS */
 };
 
 /* One direction.  It is over when its end was passed on to the other side. */
@@ -66,7 +67,7 @@ static void
 usage(void)
 {
 	fputs("usage: smtpd-tls [-a authorities] [-c cert] [-d fd] [-k key] "
-	    "[-s dir] [fdr fdw]\n", stderr);
+	    "[-m version] [-s dir] [fdr fdw]\n", stderr);
 	exit(100);
 }
 
@@ -81,6 +82,26 @@ number(const char *text)
 	return (int)n;
 }
 
+static int
+parse_version(const char *text)
+{
+	static const struct {
+		const char *name;
+		int version;
+	} versions[] = {
+		{ "TLSv1", TLS1_VERSION },
+		{ "TLSv1.1", TLS1_1_VERSION },
+		{ "TLSv1.2", TLS1_2_VERSION },
+		{ "TLSv1.3", TLS1_3_VERSION },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof versions / sizeof *versions; i++)
+		if (strcmp(text, versions[i].name) == 0)
+			return versions[i].version;
+	usage();
+}
+
 static void
 read_options(struct options *o, int argc, char **argv)
 {
@@ -88,14 +109,15 @@ read_options(struct options *o, int argc, char **argv)
 
 	*o = (struct options){
 		.cert = getenv("CERTFILE"), .key = getenv("KEYFILE"),
-		.result = 5, .from = 3, .to = 4,
+		.result = 5, .from = 3, .to = 4, .oldest = TLS1_2_VERSION,
 	};
-	while ((c = getopt(argc, argv, "a:c:d:k:s:")) != -1)
+	while ((c = getopt(argc, argv, "a:c:d:k:m:s:")) != -1)
 		switch (c) {
 		case 'a': o->authorities = optarg; break;
 		case 'c': o->cert = optarg; break;
 		case 'd': o->result = number(optarg); break;
 		case 'k': o->key = optarg; break;
+		case 'm': o->oldest = parse_version(optarg); break;
 		case 's': o->servers = optarg; break;
 		default: usage();
 		}
@@ -196,7 +218,9 @@ open_tls(struct options *o)
 	ctx = SSL_CTX_new(TLS_server_method());
 	if (!ctx)
 		fail("OpenSSL");
-	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+	SSL_CTX_set_min_proto_version(ctx, o->oldest);
+	if (o->oldest < TLS1_2_VERSION)	/* they sign with SHA-1 */
+		SSL_CTX_set_security_level(ctx, 0);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
 	    SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF |
 	    SSL_OP_CLEANSE_PLAINTEXT);

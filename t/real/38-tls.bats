@@ -96,6 +96,35 @@ explained() {
 	logged 'event=tls-failed ' log
 }
 
+@test "-m TLSv1 is for old devices, -m TLSv1.3 for new clients only" {
+	local old='DEFAULT@SECLEVEL=0'
+	tls[1]+=' -m TLSv1'
+	start "${tls[@]}" --verbose
+	ask_tls -starttls smtp -tls1 -cipher "$old"
+	logged 'event=encrypted .*protocol=TLSv1 cipher=ECDHE' log
+	ask_tls -starttls smtp -tls1_1 -cipher "$old"
+	logged 'event=encrypted .*protocol=TLSv1.1 ' log
+	ask_tls -starttls smtp
+	grep -q 'New, TLSv1.3' said
+	run -1 timeout 60 openssl s_client -connect "127.0.0.1:$port" \
+		-starttls smtp -cipher 'aNULL:eNULL:@SECLEVEL=0' -tls1_2 </dev/null
+	stop
+	tls[1]=${tls[1]/TLSv1/TLSv1.3}
+	start "${tls[@]}" --verbose
+	run ! ask_tls -starttls smtp -tls1_2
+	ask_tls -starttls smtp
+	grep -q 'New, TLSv1.3' said
+}
+
+@test "-m takes four versions: 100" {
+	local version
+	for version in '' TLSv1.4 tlsv1 SSLv3 1.2; do
+		run -100 "$root/contrib/tls/smtpd-tls" -c mx.pem -k mx.key \
+			-m "$version" </dev/null
+		[[ $output == usage:* ]]
+	done
+}
+
 @test "an RSA certificate does, too" {
 	openssl req -x509 -newkey rsa:2048 -nodes -keyout mx.key -out mx.pem \
 		-subj /CN=mx.example -days 30 2>/dev/null
