@@ -473,3 +473,17 @@ has() {
 	[[ ! -d $dir ]] || keeps 0
 	(($(events discarded | grep -c 'reason=unix:') == 7))
 }
+
+@test "without room for a new body, or when the message can't be read or written, the hook fails" {
+	milter E='bnew\r\n' E=c
+	printf 'Subject: x\n\nbody\n' >"$tmp/mail"
+	TMPDIR=$tmp/none run -75 $milter <"$tmp/mail"
+	[[ $output == *'no temporary file for the body' ]]
+	run -75 $milter </proc/self/mem
+	run -75 $milter <"$tmp"
+	run -75 bash -c "$milter >/dev/full" <"$tmp/mail"
+	# what is larger than a file may be
+	milter E="b$(printf '%04096d' 0)" E=c
+	run -75 bash -c "ulimit -f 2; trap '' XFSZ; $milter" <"$tmp/mail"
+	[[ $output == *"the body can't be written"* ]]
+}

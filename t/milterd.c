@@ -4,9 +4,10 @@
  *	milterd [-a actions] [-s steps] [-v version] address log rule...
  *
  * It listens at a Unix socket, or at a port of 127.0.0.1 (0: any), writes the
- * address to standard output, and serves each connection by a process.  What it
+ * address to standard output, and serves each connection by a thread, as libmilter does.  What it
  * is told is in the log: a line for each frame, with | for NUL and \xHH for
  * other control characters; of long ones the length.  A body is in LOG.body.
+ * With - for log there is neither.
  *
  * A rule is X=TEXT: the answer to command X is the frame TEXT, in which \0, \n,
  * \r, \\ and \xHH stand for bytes, as does \t.  Several rules of one command are several
@@ -17,12 +18,11 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <fcntl.h>
-#include <signal.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -30,7 +30,7 @@
 
 static uint32_t actions, steps, version = 6;
 static char **rules;
-static int log_fd, body_fd;
+static int log_fd = -1, body_fd;
 
 __attribute__((noreturn))
 static void
@@ -38,6 +38,15 @@ fail(const char *why)
 {
 	perror(why);
 	exit(1);
+}
+
+/* End a connection. */
+__attribute__((noreturn))
+static void
+leave(int fd)
+{
+	close(fd);
+	pthread_exit(NULL);
 }
 
 static void
@@ -48,7 +57,7 @@ put(int fd, const void *data, size_t n)
 
 	for (; n > 0; p += done, n -= (size_t)done)
 		if ((done = send(fd, p, n, MSG_NOSIGNAL)) <= 0)
-			exit(0);
+			leave(fd);
 }
 
 static void
@@ -65,15 +74,14 @@ put_frame(int fd, const char *frame, size_t n)
 	free(whole);
 }
 
-/* Decode a text.  The result is valid until the next call. */
-static const char *
+/* Decode a text.  The caller frees it. */
+static char *
 decode(const char *text, size_t *n)
 {
-	static char *buf;
-	char *p;
+	char *buf = malloc(strlen(text) + 1), *p = buf;
 
-	free(buf);
-	p = buf = malloc(strlen(text) + 1);
+	if (!buf)
+		fail("memory");
 	for (; *text; text++) {
 		if (*text != '\\')
 			*p++ = *text;
@@ -105,11 +113,11 @@ drip(int fd, const char *p, size_t n)
 static void
 answer(int fd, const char *text)
 {
-	const char *p;
+	char *p = NULL;
 	size_t n;
 
 	if (strcmp(text, "!close") == 0)
-		exit(0);
+		leave(fd);
 	if (strcmp(text, "!hang") == 0)
 		for (;;)
 			pause();
@@ -123,6 +131,7 @@ answer(int fd, const char *text)
 		p = decode(text, &n);
 		put_frame(fd, p, n);
 	}
+	free(p);
 }
 
 static void
@@ -131,6 +140,8 @@ log_frame(const char *f, size_t n)
 	char line[2048];
 	size_t i, used = (size_t)snprintf(line, sizeof line, "%c ", *f);
 
+	if (log_fd < 0)
+		return;
 	if (*f == 'B' && write(body_fd, f + 1, n - 1) < 0)
 		fail("body");
 	if (n > 400)
@@ -181,7 +192,7 @@ answer_negotiation(int fd, const char *frame_in)
 
 	memcpy(&offered, frame_in + 5, sizeof offered);
 	if (actions & ~ntohl(offered))
-		exit(0);
+		leave(fd);
 	memcpy(frame + 1, terms, sizeof terms);
 	put_frame(fd, frame, sizeof frame);
 }
@@ -210,16 +221,17 @@ static void
 get(int fd, void *data, size_t n)
 {
 	if (n > 0 && recv(fd, data, n, MSG_WAITALL) != (ssize_t)n)
-		exit(0);
+		leave(fd);
 }
 
-__attribute__((noreturn))
-static void
-serve(int fd)
+static void *
+serve(void *connection)
 {
-	static char frame[1 << 20];
+	const int fd = *(int *)connection;
+	char frame[65536 + 64];
 	uint32_t n;
 
+	free(connection);
 	for (;;) {
 		get(fd, &n, sizeof n);
 		n = ntohl(n);
@@ -229,6 +241,7 @@ serve(int fd)
 		log_frame(frame, n);
 		answer_command(fd, frame);
 	}
+	return NULL;
 }
 
 static int
@@ -256,11 +269,21 @@ listen_at(const char *address)
 	return fd;
 }
 
+static void
+open_logs(const char *name)
+{
+	char body[4096];
+
+	snprintf(body, sizeof body, "%s.body", name);
+	log_fd = open(name, O_WRONLY | O_CREAT | O_APPEND, 0666);
+	body_fd = open(body, O_WRONLY | O_CREAT | O_APPEND, 0666);
+}
+
 int
 main(int argc, char **argv)
 {
-	char body[4096];
-	int c, fd, client;
+	pthread_t thread;
+	int c, fd, *client;
 
 	while ((c = getopt(argc, argv, "a:s:v:")) != -1)
 		switch (c) {
@@ -272,18 +295,14 @@ main(int argc, char **argv)
 	if (argc - optind < 2)
 		return 64;
 	rules = argv + optind + 2;
-	snprintf(body, sizeof body, "%s.body", argv[optind + 1]);
-	log_fd = open(argv[optind + 1], O_WRONLY | O_CREAT | O_APPEND, 0666);
-	body_fd = open(body, O_WRONLY | O_CREAT | O_APPEND, 0666);
-	signal(SIGCHLD, SIG_IGN);
+	if (strcmp(argv[optind + 1], "-") != 0)
+		open_logs(argv[optind + 1]);
 	fd = listen_at(argv[optind]);
-	while ((client = accept(fd, NULL, NULL)) >= 0) {
-		if (fork() == 0) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			close(fd);
-			serve(client);
-		}
-		close(client);
+	for (;;) {
+		client = malloc(sizeof *client);
+		if (!client || (*client = accept(fd, NULL, NULL)) < 0 ||
+		    pthread_create(&thread, NULL, serve, client) != 0)
+			fail("accept");
+		pthread_detach(thread);
 	}
-	return 1;
 }

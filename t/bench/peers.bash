@@ -37,6 +37,27 @@ run_smtpd_hook() { start_smtpd "$run/Maildir" --on-message /bin/true; }
 needs_smtpd_hook() { needs_smtpd; }
 kept_smtpd_hook() { kept_smtpd; }
 
+# A milter that goes on at each step.
+start_milter() {
+	"$here/../milterd" "$run/milter" - >>"$run/log" 2>&1 </dev/null &
+	await test -S "$run/milter"
+	chmod 777 "$run/milter"
+}
+run_smtpd_milter() {
+	start_milter
+	start_smtpd "$run/Maildir" \
+		--filter "$here/../../contrib/milter/smtpd-milter unix:$run/milter"
+}
+needs_smtpd_milter() { needs_smtpd; }
+kept_smtpd_milter() { kept_smtpd; }
+run_smtpd_milter_check() {
+	start_milter
+	start_smtpd "$run/Maildir" \
+		--on-message "$here/../../contrib/milter/smtpd-milter unix:$run/milter"
+}
+needs_smtpd_milter_check() { needs_smtpd; }
+kept_smtpd_milter_check() { kept_smtpd; }
+
 make_users() {
 	mkdir -p "$run"/b{0..9}/{tmp,new,cur}
 	chown -R nobody "$run"/b?
@@ -103,6 +124,14 @@ run_postfix_hold() {
 }
 needs_postfix_hold() { needs_postfix; }
 kept_postfix_hold() { files_in "$run/queue/hold"; }
+
+run_postfix_milter() {
+	start_milter
+	run_postfix 'relay_domains = d.example' "smtpd_milters = unix:$run/milter" \
+		'smtpd_data_restrictions = check_client_access static:HOLD'
+}
+needs_postfix_milter() { needs_postfix; }
+kept_postfix_milter() { kept_postfix_hold; }
 
 # the queue, and from there into ten Maildirs
 run_postfix_users() {

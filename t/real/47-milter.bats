@@ -204,11 +204,44 @@ compare_with_postfix() {
 		'E=i\0\0\0\x01X-In\0two\0' 'E=m\0\0\0\x01Subject\0y\0' \
 		'E=bnew\r\n' E=a
 	miltertest -s script.lua -D address="$PWD/milter"
+	await 60 grep -q '^Q' told
 	sed '/^[OD]/d; s/^C.*192/C 192/' told >theirs
 	: >told
 	printf 'Subject: x\n\nbody\n' |
 		TCPREMOTEIP=192.0.2.3 SMTP_HELO=c.example SENDER=a@c.example \
 		SMTP_RECIPIENTS=b@d.example $hook >out
 	printf '%s\n' 'X-In: two' 'Subject: y' 'X-Added: one' '' new | diff - out
+	await 60 grep -q '^Q' told
 	sed '/^[OD]/d; s/^C.*192/C 192/' told | diff theirs -
+}
+
+@test "spamass-milter marks spam by spamd, and the message is whole" {
+	mkdir rules
+	cp /etc/spamassassin/{init,v320}.pre rules/
+	printf '%s\n' 'required_score 5' 'body BUY /buy spam/' 'score BUY 20' \
+		'use_bayes 0' 'add_header spam Flag _YESNOCAPS_' \
+		'add_header all Score _SCORE_' 'score ALL_TRUSTED 0' 'report_safe 0' >rules/local.cf
+	spamd --socketpath="$PWD/spamd" --socketmode=666 --local --max-children=1 \
+		--min-children=1 --nouser-config --helper-home-dir="$PWD" \
+		--username=nobody --syslog=stderr --configpath="$PWD/rules" \
+		--siteconfigpath="$PWD/rules" </dev/null 2>spamd.log 3>&- 4>&- &
+	servers+=($!)
+	await 60 grep -q 'server started' spamd.log
+	milter spamass-milter -p "$PWD/milter" -- -U "$PWD/spamd"
+	start --hostname mx.example --domain d.example --filter "$hook"
+	send --data 'Subject: hello\n\nHello.\n'
+	grep -q '^X-Spam-Score: ' "$(mail)"
+	rm Maildir/new/*
+	send --data 'Subject: hello\n\nPlease buy spam.\n'
+	grep -q '^X-Spam-Flag: YES' "$(mail)"
+	grep -qx 'Please buy spam.' "$(mail)"
+}
+
+@test "a message whose reading breaks off is not accepted, whatever the milter says" {
+	milter "$root/t/milterd" "$PWD/milter" told
+	printf 'From: <a@c.example>\nSubject: hello\n\nHello.\n' >mail
+	for event in filter on-message; do
+		SMTP_EVENT=$event fails_torn "$ask_milter" "unix:$socket"
+	done
+	[[ ! -e told || ! -s told ]]
 }
