@@ -22,9 +22,9 @@ libc = ctypes.CDLL(None, use_errno=True)
 MKFS_EXT4 = ('mkfs.ext4 -q -F -b 4096 -J size=8 '
              '-E nodiscard,lazy_itable_init=0,lazy_journal_init=0 {dev}')
 
-# size: of the disk; mount: options of the mount that is cut; repair: what a boot
-# runs if the file system can't be mounted, as ext4 where its superblock of 1 KiB
-# is torn; grains: units of a torn write, for btrfs relies on writes of 4 KiB
+# size: of the disk; mount: options of the mount that is cut; repair: what a
+# boot runs if the file system can't be mounted, as ext4 where its superblock of
+# 1 KiB is torn; grains: units of a torn write, for btrfs relies on 4 KiB
 FILE_SYSTEMS = {
     'ext4': dict(type='ext4', size=192 * MIB, mount='data=ordered',
                  mkfs=MKFS_EXT4, fsck='e2fsck -fn {dev}',
@@ -119,9 +119,7 @@ def copy_sparse(src, dst, size):
             break
         end = os.lseek(a, at, os.SEEK_HOLE)
         while at < end:
-            chunk = os.pread(a, min(end - at, 4 * MIB), at)
-            os.pwrite(b, chunk, at)
-            at += len(chunk)
+            at += os.copy_file_range(a, b, end - at, at, at)
     os.close(a)
     os.close(b)
 
@@ -165,7 +163,8 @@ class Control(ctypes.Structure):
     _fields_ = [('seq', ctypes.c_uint64), ('data', ctypes.c_uint64),
                 ('logging', ctypes.c_uint32), ('write_us', ctypes.c_uint32),
                 ('flush_us', ctypes.c_uint32), ('jitter', ctypes.c_uint32),
-                ('writes', ctypes.c_uint64), ('full', ctypes.c_uint32)]
+                ('writes', ctypes.c_uint64), ('flushes', ctypes.c_uint64),
+                ('full', ctypes.c_uint32)]
 
 
 class Disk:

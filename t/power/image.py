@@ -2,9 +2,9 @@
 
 What was answered before a flush was issued that was itself answered before the
 cut is on the platter.  All else that was issued is in the disk's cache, and any
-part of that may have reached the platter: nothing, all, some of the writes, some
-sectors of each, all up to a write of which there is only the beginning, the last
-write alone, or all but one.
+part of that may have reached the platter: nothing, all, some of the writes,
+some sectors of each, all up to a write of which there is only the beginning,
+the last write alone, or all but one.
 """
 import bisect
 import mmap
