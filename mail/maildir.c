@@ -221,21 +221,6 @@ maildir_open(struct maildir *m, int at, const char *path)
 	return maildir_open_parts(m);
 }
 
-bool
-maildir_is_folder(const char *name, size_t len)
-{
-	size_t i;
-
-	if (len == 0 || len > FOLDER_MAX || name[0] == '.' ||
-	    name[len - 1] == '.')
-		return false;
-	for (i = 0; i < len; i++)
-		if (name[i] < ' ' || name[i] >= 0x7f || name[i] == '/' ||
-		    (name[i] == '.' && name[i + 1] == '.'))
-			return false;
-	return true;
-}
-
 /*
  * maildirfolder is created last: where it exists, so do the names of all
  * directories, on the disk, whichever process has created them.

@@ -66,15 +66,9 @@ int maildir_open_dir(struct maildir *, int at, const char *path);
 int maildir_open_parts(struct maildir *);
 
 /*
- * Is this the name of a Maildir++ folder?  It is printable ASCII without a
- * slash; a dot between two names means that the second folder is below the
- * first.
- */
-bool maildir_is_folder(const char *name, size_t len);
-
-/*
  * Open a folder of a Maildir, as maildir_open().  If it is missing or
- * incomplete, it is created durably.
+ * incomplete, it is created durably.  The name has at most FOLDER_MAX bytes and
+ * no slash.
  */
 int maildir_open_folder(struct maildir *, const struct maildir *,
     const char *name);

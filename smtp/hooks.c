@@ -202,6 +202,26 @@ read_header_lines(struct session *s, const struct hook_end *end)
 }
 
 /*
+ * Is this the name of a Maildir++ folder?  It is printable ASCII without a
+ * slash; a dot between two names means that the second folder is below the
+ * first.
+ */
+static bool
+is_folder_name(const char *name, size_t len)
+{
+	size_t i;
+
+	if (len == 0 || len > FOLDER_MAX || name[0] == '.' ||
+	    name[len - 1] == '.')
+		return false;
+	for (i = 0; i < len; i++)
+		if (name[i] < ' ' || name[i] >= 0x7f || name[i] == '/' ||
+		    (name[i] == '.' && name[i + 1] == '.'))
+			return false;
+	return true;
+}
+
+/*
  * Read "FOLDER=name", the Maildir++ folder that the message goes to.  INBOX is
  * the Maildir itself, as in IMAP.  Returns -1 if the name is invalid, 1, or 0 if
  * there is none.
@@ -214,7 +234,7 @@ read_folder_line(const struct hook_end *end, char *folder)
 	int found = 0;
 
 	while ((value = verdict_line(end, "FOLDER", &pos, &len))) {
-		if (!maildir_is_folder(value, len))
+		if (!is_folder_name(value, len))
 			return -1;
 		found = 1;
 		if (len == 5 && strncasecmp(value, "INBOX", len) == 0)

@@ -142,9 +142,45 @@ maildir_link(const struct maildir *m, struct maildir_file *f,
 	return fails() ? -1 : add(m, f, dup(old->fd));
 }
 
+static struct maildir
+maildir_of(const char *path)
+{
+	const struct cuts hash = fuzz_cuts((const uint8_t *)path,
+	    strlen(path));
+	const int directory = DIRECTORY + 1 + (int)(hash.state % 1000000);
+
+	return (struct maildir){ directory, directory, directory };
+}
+
+/* A folder is another directory, by its own name and that of its Maildir. */
+static struct maildir
+folder_of(int directory, const char *name)
+{
+	char path[NAME_MAX + 32];
+
+	snprintf(path, sizeof path, "%d/%s", directory, name);
+	return maildir_of(path);
+}
+
 int
-maildir_publish(const struct maildir *m, struct maildir_file *f,
-    unsigned long long size, unsigned long long lines, int *fd)
+maildir_open_folder(struct maildir *m, const struct maildir *parent,
+    const char *name)
+{
+	char path[NAME_MAX + 1];
+
+	CHECK(*name && *name != '.' && !strchr(name, '/'));
+	CHECK(strlen(name) <= FOLDER_MAX);
+	if (fails())
+		return -1;
+	snprintf(path, sizeof path, ".%s", name);
+	*m = folder_of(parent->dir, path);
+	return 0;
+}
+
+int
+maildir_publish(const struct maildir *m, const struct maildir *to,
+    struct maildir_file *f, unsigned long long size, unsigned long long lines,
+    int *fd)
 {
 	struct file *file = find(m->tmp, f->name);
 
@@ -156,6 +192,7 @@ maildir_publish(const struct maildir *m, struct maildir_file *f,
 		return -1;
 	*fd = open_anew(file->fd, O_RDONLY);
 	file->published = f->published = true;
+	file->directory = to->new;
 	return 0;
 }
 
@@ -207,16 +244,6 @@ store_find(const struct store *s, const char *local, const char *domain,
 	return STORE_FOUND;
 }
 
-static struct maildir
-maildir_of(const char *path)
-{
-	const struct cuts hash = fuzz_cuts((const uint8_t *)path,
-	    strlen(path));
-	const int directory = DIRECTORY + 1 + (int)(hash.state % 1000000);
-
-	return (struct maildir){ directory, directory, directory };
-}
-
 int
 store_open_user(const struct store *s, const char *path, struct maildir *m)
 {
@@ -232,8 +259,21 @@ store_discard(const struct store *s, const char *path,
     const struct maildir_file *f)
 {
 	const struct maildir m = maildir_of(path);
+	const char *folder = strrchr(path, '/');
+	char parent[PATH_MAX];
 
 	(void)s;
+	if (find(m.tmp, f->name) || !folder)
+		return maildir_discard(&m, f);
+	snprintf(parent, sizeof parent, "%.*s", (int)(folder - path), path);
+	return maildir_discard_closed(maildir_of(parent).dir, folder + 1, f);
+}
+
+int
+maildir_discard_closed(int at, const char *path, const struct maildir_file *f)
+{
+	const struct maildir m = folder_of(at, path);
+
 	return maildir_discard(&m, f);
 }
 

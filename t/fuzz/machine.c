@@ -260,6 +260,8 @@ machine_writev(int fd, const struct iovec *v, int n)
 	for (i = 0; i + 1 < v->iov_len; i++)
 		CHECK((unsigned char)s[i] >= ' ' && s[i] != 0x7f);
 	CHECK(s[i] == '\n');
+	machine->n_logged += memmem(s, v->iov_len, " event=message ", 15) ||
+	    memmem(s, v->iov_len, " event=discarded ", 17);
 	return (ssize_t)v->iov_len;
 }
 
@@ -353,8 +355,16 @@ hook_run(struct hook_run *run)
 		{ 0, false, NULL, "HEADER=no header\n" },
 		{ 0, false, NULL, "MAILBOX=other@mx.example\n" },
 		{ 0, false, NULL, "MAILBOX=alias@mx.example\nHEADER=A: b\n" },
+		{ 0, false, NULL, "DISCARD=unwanted\n" },
+		{ 99, false, NULL, "DISCARD=unwanted\nFOLDER=Junk\n" },
+		{ 0, false, NULL, "HEADER=A: b\nDISCARD=\n" },
+		{ 0, false, NULL, "FOLDER=Junk\n" },
+		{ 0, false, NULL, "FOLDER=Lists.a b\nMAILBOX=other@mx.example\n" },
+		{ 0, false, NULL, "FOLDER=Junk\nFOLDER=inbox\n" },
+		{ 0, false, NULL, "FOLDER=../x\n" },
 	};
-	const size_t n = sizeof answers / sizeof *answers;
+	const size_t n = sizeof answers / sizeof *answers -
+	    (machine->discards ? 0 : 7);
 	const size_t i = fuzz_chance(&machine->answers, (unsigned)n);
 
 	check_environment(run->environment);

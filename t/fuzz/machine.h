@@ -17,9 +17,12 @@ struct machine {
 	struct cuts cuts;	/* in these segments */
 	bool stalls;		/* then it stalls instead of closing */
 	struct cuts answers;	/* the results of the commands */
+	bool discards;		/* DISCARD= and FOLDER= among them */
 	unsigned fail_at;	/* disk call that fails; 0: none */
 
 	struct gathered out;	/* what the server sent */
+	size_t n_logged;	/* messages that were accepted, or discarded, by
+				   the log */
 	struct gathered *kept;	/* the messages in new/ */
 	size_t n_kept;
 	struct gathered transcript;
