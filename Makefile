@@ -31,15 +31,16 @@ ALL_CFLAGS = $(BASE_CFLAGS) $(HARDENING) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
 # by layer, the topmost first; what a line lists may call what is below it
-SERVER = explain failure handover handshake inetd page places rehearse restart \
-	service settings show sockets startup status warnings worker
+SERVER = commands explain failure handover handshake inetd page places rehearse \
+	restart service settings show sockets startup status warnings worker
 SMTP = auth client connect data discard dsn dsn_report fields foreign hello \
 	hook_env hooks journal mail parameters session starttls transcript xclient
 MAIL = delivery header maildir received recipients report store trace
 LIB = clock file log memory option path
 TEXT = address base64 idna line param reply utf8 verdict words xtext
 NET = activation holder listener net notify progress proxy resolve stream tls
-PROC = confine descriptors environment hook pool process program scoreboard title user
+PROC = confine descriptors environment hook invocation launch launcher pool process \
+	program request scoreboard title user
 OBJECTS = smtpd.o $(SERVER:%=server/%.o) proto.o $(SMTP:%=smtp/%.o) envelope.o \
 	$(MAIL:%=mail/%.o) $(LIB:%=lib/%.o) $(TEXT:%=lib/text/%.o) \
 	$(NET:%=lib/net/%.o) $(PROC:%=lib/proc/%.o)

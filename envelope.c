@@ -211,8 +211,7 @@ set_result(struct basic *b)
 		    strlen(d->store->path) + 1;
 	}
 	if (m->info.keep_open)
-		m->result.fd = fcntl(delivery_reader(&b->delivery),
-		    F_DUPFD_CLOEXEC, 0);
+		m->result.fd = delivery_take_reader(&b->delivery);
 }
 
 static struct reply

@@ -35,6 +35,8 @@ static struct {		/* set once, at start-up */
 	bool to_client;	/* descriptor 2 may be the client's */
 	bool to_terminal;
 	bool in_colour;
+	void (*relay)(void *ctx, int priority, const char *line, size_t len);
+	void *relay_ctx;
 } sink;
 
 static bool
@@ -103,6 +105,32 @@ bool
 log_is_syslog(void)
 {
 	return sink.to_syslog;
+}
+
+void
+log_relay(void (*relay)(void *, int, const char *, size_t), void *ctx)
+{
+	sink.relay = relay;
+	sink.relay_ctx = ctx;
+}
+
+void
+log_speak_for(pid_t pid)
+{
+	static char ident[sizeof "smtpd[]" + 3 * sizeof pid];
+
+	if (!sink.to_syslog)
+		return;
+	closelog();
+	snprintf(ident, sizeof ident, "smtpd[%ld]", (long)pid);
+	openlog(ident, 0, LOG_MAIL);
+}
+
+void
+log_forward(int priority, const char *line)
+{
+	if (sink.to_syslog)
+		syslog(priority, "%s", line);
 }
 
 static void
@@ -355,7 +383,11 @@ log_end(struct log_line *l)
 		l->buf[l->len++] = '}';
 	if (sink.to_syslog) {
 		l->buf[l->len] = '\0';
-		syslog(priority[l->level], "%s", l->buf);
+		if (sink.relay)
+			sink.relay(sink.relay_ctx, priority[l->level], l->buf,
+			    l->len);
+		else
+			syslog(priority[l->level], "%s", l->buf);
 		return;
 	}
 	l->buf[l->len++] = '\n';

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 enum {
 	LOG_LINE_MAX = 4096,	/* bytes; PIPE_BUF on Linux */
@@ -39,6 +40,20 @@ bool log_is_terminal(void);
 
 /* Does the log go to syslog(3)? */
 bool log_is_syslog(void);
+
+/* If the log goes to syslog(3), pass lines to this function instead. */
+void log_relay(void (*)(void *ctx, int priority, const char *line, size_t len),
+    void *ctx);
+
+/*
+ * Log for another process: lines that it relays by log_forward(), and own ones,
+ * have its pid in syslog(3).  All descriptors but standard error may be closed
+ * after this.
+ */
+void log_speak_for(pid_t);
+
+/* Log a line that another process relayed, which has no control characters. */
+void log_forward(int priority, const char *line);
 
 /*
  * One event, built in memory: log_begin(), any number of pairs, log_end().

@@ -246,6 +246,15 @@ delivery_reader(struct delivery *d)
 	return d->reader;
 }
 
+int
+delivery_take_reader(struct delivery *d)
+{
+	const int fd = delivery_reader(d);
+
+	d->reader = -1;
+	return fd;
+}
+
 /* Count the bytes and lines of a spool file that make() wrote. */
 static int
 count_spool_size(struct delivery *d)

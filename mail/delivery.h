@@ -78,6 +78,9 @@ int delivery_flush(struct delivery *);
  */
 int delivery_reader(struct delivery *);
 
+/* The same, but the descriptor is the caller's to close from now on. */
+int delivery_take_reader(struct delivery *);
+
 /*
  * Replace the spooled message by a new file, which make() writes to the
  * descriptor `to` while it reads the old one; it updates own_offset if that

@@ -151,25 +151,24 @@ explain_commands(const struct server *server)
 		printf("  none\n");
 }
 
-/* How workers are confined, or why not. */
+/* How workers are confined, or why not; and what starts the commands. */
 static void
-explain_confinement(const struct settings *s)
+explain_confinement(const struct server *server)
 {
-	const char *command = settings_command(s);
 	const unsigned means = confine_support();
 
 	page_title("Confinement");
-	if (command)
-		page_field("confined", "no: --%s runs a command", command);
-	else if (!means)
-		page_field("confined", "no: this kernel, or this build, "
-		    "can't");
+	if (!means)
+		page_field("workers", "not confined: %s", confine_gap());
 	else
-		page_field("confined", "by %s", means == CONFINE_CALLS ?
+		page_field("workers", "by %s", means == CONFINE_CALLS ?
 		    "seccomp alone: this kernel has no Landlock" :
 		    means == CONFINE_FILES ?
 		    "Landlock alone: this kernel has no seccomp" :
 		    "seccomp and Landlock");
+	if (server->commands.n)
+		page_field("commands", "not confined: a launcher for each "
+		    "worker starts them");
 }
 
 static const char *
@@ -246,7 +245,7 @@ explain_server(struct server *server, bool pool)
 	explain_listeners(&x.places);
 	rehearse_offers(&x);
 	explain_commands(server);
-	explain_confinement(server->settings);
+	explain_confinement(server);
 	explain_store(server);
 	if (!server->storeless)
 		rehearse_addresses(&x);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "lib/file.h"
+#include "server/commands.h"
 #include "server/handshake.h"
 #include "server/worker.h"
 
@@ -53,7 +54,8 @@ handshake_try(struct server *server, char *complaint)
 	static sigset_t waiting;
 	int ends[2];
 	struct tls_run run = {
-		.config = &server->options.tls, .wait_mask = &waiting,
+		.config = &server->options.tls, .launch = &server->launch,
+		.wait_mask = &waiting,
 		.stderr_lines = { .report = keep_line, .ctx = complaint },
 	};
 	bool begun, good;
@@ -61,9 +63,9 @@ handshake_try(struct server *server, char *complaint)
 	*complaint = '\0';
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return true;
+	if (commands_launch(server, false) < 0)
+		return true;
 	worker_prepare_signals(server, &waiting);
-	environment_clear(&server->hooks.environment);
-	run.environment = server->hooks.environment.vars;
 	run.in = run.out = ends[1];
 	begun = tls_begin(&run) == 0;
 	close(ends[1]);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "server/commands.h"
 #include "server/inetd.h"
 #include "server/worker.h"
 
@@ -117,6 +118,8 @@ inetd_run(struct server *server)
 	is_socket = fstat(STDIN_FILENO, &st) == 0 && S_ISSOCK(st.st_mode);
 	identify_client(&client, is_socket);
 	read_ucspi_tls(&server->options.tls);
+	if (commands_launch(server, false) < 0)
+		return EX_OSERR;
 	worker_prepare_signals(server, &waiting);
 	worker_sweep(server);
 	if (worker_confine(server) < 0)

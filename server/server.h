@@ -7,6 +7,7 @@
 
 #include "lib/net/listener.h"
 #include "lib/net/notify.h"
+#include "lib/proc/launch.h"
 #include "lib/proc/scoreboard.h"
 #include "server/restart.h"
 #include "server/settings.h"
@@ -44,6 +45,9 @@ struct server {
 	unsigned n_failures;
 	bool storeless;			/* opening store failed */
 	struct hooks hooks;
+	struct invocation tls;		/* --tls; argv is NULL without */
+	struct launcher_table commands;	/* all of them */
+	struct launch launch;
 	struct scoreboard board;
 	struct status_file status;
 	struct notify notify;

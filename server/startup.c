@@ -15,6 +15,7 @@
 #include "lib/log.h"
 #include "lib/net/activation.h"
 #include "lib/proc/descriptors.h"
+#include "server/commands.h"
 #include "server/failure.h"
 #include "server/inetd.h"
 #include "server/sockets.h"
@@ -196,20 +197,20 @@ open_hooks(struct server *server, bool inetd)
 static void
 open_tls(struct server *server)
 {
-	static struct hook command;
+	struct invocation *command = &server->tls;
 	const struct settings *s = server->settings;
 	const char *error;
 
 	if (!s->tls)
 		return;
-	error = hook_parse(&command, s->tls, NULL);
+	error = invocation_parse(command, s->tls, NULL);
 	if (error)
 		failure_report(server, EX_UNAVAILABLE, "--tls '%s': %s",
 		    s->tls, error);
-	else if (!command.argv)
+	else if (!command->argv)
 		fatal(EX_USAGE, "--tls '%s': it runs without a shell; put "
 		    "shell syntax into a script", s->tls);
-	server->options.tls.argv = command.argv;
+	server->options.tls.argv = command->argv;
 }
 
 static struct reply
@@ -336,6 +337,7 @@ startup_open_rest(struct server *server, bool pool)
 	open_transcripts(server);
 	open_hooks(server, !pool);
 	open_tls(server);
+	commands_open(server);
 	if (pool)
 		open_status(server);
 }

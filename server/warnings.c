@@ -15,6 +15,7 @@
 
 #include "lib/log.h"
 #include "lib/proc/program.h"
+#include "lib/proc/confine.h"
 #include "server/handshake.h"
 #include "server/warnings.h"
 #include "server/worker.h"
@@ -147,6 +148,8 @@ inspect_system(const struct inspection *x)
 
 	warn_if(x, geteuid() == 0, "network input is parsed as root; set "
 	    "--user");
+	warn_if(x, confine_gap(), "%s confined: %s", confine_support() ?
+	    "workers are only partly" : "workers are not", confine_gap());
 	warn_if(x, lacks_null_device(x->settings), "there is no /dev/null that "
 	    "uid %ld can use, so commands will fail; create it with mknod -m "
 	    "666 /dev/null c 1 3", (long)geteuid());

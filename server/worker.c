@@ -16,6 +16,7 @@
 #include "lib/proc/confine.h"
 #include "lib/proc/title.h"
 #include "proto.h"
+#include "server/commands.h"
 #include "server/worker.h"
 
 enum { PROXY_TIMEOUT = 5000 };	/* ms, for the whole header */
@@ -137,7 +138,7 @@ on_retire(int sig)
 	close_listeners();
 }
 
-/* A command has ended: this only interrupts a wait. */
+/* The launcher has ended: this only interrupts a wait. */
 static void
 on_child(int sig)
 {
@@ -209,13 +210,14 @@ worker_confine(struct server *server)
 {
 	const struct store *store = &server->store;
 	const int transcripts = server->options.transcripts;
-	int dirs[4];
-	struct confine_options options = { .dirs = dirs,
-	    .syslog = log_is_syslog() };
+	int dirs[5];
+	struct confine_options options = {
+		.dirs = dirs, .launcher = server->launch.fd,
+		.tls = server->tls.argv != NULL,
+		.syslog = log_is_syslog() && server->launch.fd < 0,
+	};
 
 	reopen_gone_store(&server->store);
-	if (settings_command(server->settings))
-		return 0;
 	if (store_is_one(store)) {
 		dirs[options.n_dirs++] = store->one.dir;
 		dirs[options.n_dirs++] = store->one.tmp;
@@ -223,6 +225,8 @@ worker_confine(struct server *server)
 	} else {
 		dirs[options.n_dirs++] = store->base;
 	}
+	if (server->settings->commands[HOOK_DSN].n)
+		dirs[options.n_dirs++] = server->spool.base;
 	if (transcripts >= 0)
 		dirs[options.n_dirs++] = transcripts;
 	if (confine_worker(&server->listeners, &options) == 0)
@@ -370,6 +374,8 @@ worker_run(void *ctx)
 
 	worker_close_ready_fd(server);
 	notify_close(&server->notify);
+	if (commands_launch(server, true) < 0)
+		return EX_OSERR;
 	serving = server;
 	worker_prepare_signals(server, &waiting);
 	if (server->listeners.n > 1 &&
@@ -380,7 +386,8 @@ worker_run(void *ctx)
 	watch_pressure(server, epoll);
 	if (worker_confine(server) < 0)
 		return EX_OSERR;
-	while (!worker_stop && !retired && !is_used_up(server, served)) {
+	while (!worker_stop && !retired && !is_used_up(server, served) &&
+	    !launch_is_lost(&server->launch)) {
 		show_waiting(&server->board);
 		fd = accept_connection(server, epoll, &waiting, &client);
 		if (fd < 0) {
@@ -393,5 +400,10 @@ worker_run(void *ctx)
 	}
 	if (limit && served >= limit)
 		worker_sweep(server);
+	if (!worker_stop && !retired && launch_is_lost(&server->launch)) {
+		errno = EPIPE;
+		log_errno("worker-failed", "what", "launcher");
+		return EX_OSERR;
+	}
 	return EX_OK;
 }

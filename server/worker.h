@@ -25,8 +25,8 @@ void worker_prepare_signals(struct server *, sigset_t *waiting);
 void worker_sweep(const struct server *);
 
 /*
- * Confine this process before its first client, unless the settings have it run
- * commands.  Returns 0, or -1 after logging the error.
+ * Confine this process before its first client, and after its launcher was
+ * forked.  Returns 0, or -1 after logging the error.
  */
 int worker_confine(struct server *);
 

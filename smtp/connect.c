@@ -72,7 +72,8 @@ resolve_client_name(struct session *s)
 	const struct stream_limits *l = s->stream->limits;
 
 	if (s->options->resolve && !c->named)
-		resolve_name(&c->remote, c->name, l->stop, l->wait_mask);
+		resolve_name(s->options->launch, s->options->lookup_row,
+		    &c->remote, c->name, l->stop, l->wait_mask);
 	c->named = true;
 }
 

@@ -9,6 +9,28 @@
 #include "lib/text/reply.h"
 #include "smtp/hook_env.h"
 
+const struct environment_name hook_env_names[] = {
+	{ "PROTO", false }, { "TCPREMOTEIP", false },
+	{ "TCPREMOTEHOST", false }, { "TCPREMOTEPORT", false },
+	{ "TCPLOCALIP", false }, { "TCPLOCALPORT", false },
+	{ "SSL_PROTOCOL", false }, { "SSL_CIPHER", false },
+	{ "SSL_PEER_CERT_SUBJECT", false },
+	{ "SSL_TLS_SNI_SERVERNAME", false },
+	{ "SMTP_SESSION", false }, { "SMTP_HOSTNAME", false },
+	{ "SMTP_LISTENER", false }, { "SMTP_HELO", false },
+	{ "SMTP_USER", false }, { "SMTP_AUTH", false },
+	{ "SMTP_PROTOCOL", false },
+	{ "SMTP_ID", false }, { "SENDER", false }, { "SENDER_DOMAIN", false },
+	{ "SMTP_SIZE", false }, { "SMTP_BODY", false }, { "SMTP_UTF8", false },
+	{ "SMTP_REQUIRETLS", false }, { "SMTP_RET", false },
+	{ "ENVID", false }, { "SMTP_RECIPIENTS", true },
+	{ "RECIPIENT", false }, { "ORIGINAL_RECIPIENT", false },
+	{ "SMTP_NOTIFY", false }, { "LOCAL", false }, { "EXTENSION", false },
+	{ "DOMAIN", false }, { "SMTP_MAILBOX", false },
+	{ "SMTP_FILE", false }, { "SMTP_REPLY", false },
+	{ NULL, false },
+};
+
 int
 hook_env_open(struct environment *e, bool of_client)
 {

@@ -23,6 +23,12 @@ enum hook_event {
  */
 int hook_env_open(struct environment *, bool of_client);
 
+/*
+ * The names of all variables that the functions below set; the last is NULL.
+ * Only values of those with lines have newlines.
+ */
+extern const struct environment_name hook_env_names[];
+
 /* Set the variables of the session.  Returns 0, or -1 if out of memory. */
 int hook_env_set_session(struct environment *, const struct session *);
 

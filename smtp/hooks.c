@@ -45,19 +45,18 @@ hooks_event_name(enum hook_event event)
 const char *
 hooks_add(struct hooks *h, enum hook_event event, const char *command)
 {
-	struct hook *more;
+	struct invocation *more;
 
 	more = realloc(h->list[event], (h->n[event] + 1) * sizeof *more);
 	if (!more)
 		return "out of memory";
 	h->list[event] = more;
-	return hook_parse(&more[h->n[event]++], command, NULL);
+	return invocation_parse(&more[h->n[event]++], command, NULL);
 }
 
 int
 hooks_open(struct hooks *h, bool of_client)
 {
-	hook_hide_descriptors();
 	return hook_env_open(&h->environment, of_client);
 }
 
@@ -67,8 +66,6 @@ set_hook_environment(struct environment *e, const struct session *s,
     const struct address *mailbox)
 {
 	environment_clear(e);
-	if (environment_set(e, "SMTP_EVENT", events[event].name) < 0)
-		return -1;
 	return hook_env_set(e, s, event, recipient, mailbox);
 }
 
@@ -78,7 +75,8 @@ hooks_environment(struct session *s, enum hook_event event,
 {
 	struct environment *e = &s->options->hooks->environment;
 
-	if (set_hook_environment(e, s, event, recipient, mailbox) < 0)
+	if (set_hook_environment(e, s, event, recipient, mailbox) < 0 ||
+	    environment_set(e, "SMTP_EVENT", events[event].name) < 0)
 		return NULL;
 	return environment_own(e);
 }
@@ -110,7 +108,7 @@ log_hook_failure(struct session *s, const char *name,
 	if (*s->txn.id)
 		log_str(&l, "id", s->txn.id);
 	log_str(&l, "hook", name);
-	log_str(&l, "command", run->hook->command);
+	log_str(&l, "command", run->program->command);
 	if (run->failed)
 		log_str(&l, "error", run->failed);
 	else
@@ -347,7 +345,7 @@ run_hook(struct session *s, struct hook_run *run, enum hook_event event,
 		log_hook_failure(s, events[event].name, run);
 	if (reply_refuses(&r)) {
 		r.hook = events[event].name;
-		r.command = run->hook->command;
+		r.command = run->program->command;
 	}
 	return apply_soft_bounce(s->options->hooks, r);
 }
@@ -387,6 +385,7 @@ prepare_hook_run(struct session *s, enum hook_event event, struct hook_run *run)
 	run->pressure_fd = s->stream->limits->pressure_fd;
 	run->peer = events[event].delivers ? -1 : stream_peer(s->stream);
 	run->wait_mask = s->options->hooks->wait_mask;
+	run->launch = s->options->launch;
 	run->complain = log_hook_stderr;
 	run->ctx = s;
 }
@@ -405,8 +404,8 @@ run_nth_hook(struct session *s, enum hook_event event, unsigned i,
 	if (set_hook_environment(&h->environment, s, event, recipient,
 	    mailbox) < 0)
 		return reply_make(451, "4.3.0 Out of memory");
-	run->hook = &h->list[event][i];
-	run->environment = h->environment.vars;
+	run->program = &h->list[event][i];
+	run->variables = environment_own(&h->environment);
 	run->timeout = hook_time_limit(s);
 	return run_hook(s, run, event, lines, skip);
 }
@@ -536,7 +535,7 @@ hooks_attach(struct session *s, struct mail *mail)
 const char *
 hooks_set_auth(struct hooks *h, const char *command)
 {
-	return hook_parse(&h->auth, command, "/bin/true");
+	return invocation_parse(&h->auth, command, "/bin/true");
 }
 
 struct reply
@@ -552,8 +551,8 @@ hooks_authenticate(struct session *s, int credentials)
 	prepare_hook_run(s, HOOK_HELLO, &run);
 	s->event = "auth";
 	journal_show(s, s->event, 0);
-	run.hook = &h->auth;
-	run.environment = h->environment.vars;
+	run.program = &h->auth;
+	run.variables = environment_own(&h->environment);
 	run.credentials = credentials;
 	run.timeout = hook_time_limit(s);
 	hook_run(&run);

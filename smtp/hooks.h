@@ -11,13 +11,13 @@
 #include "smtp/hook_env.h"
 
 struct hooks {
-	struct hook *list[HOOK_EVENTS];
+	struct invocation *list[HOOK_EVENTS];
 	unsigned n[HOOK_EVENTS];
 	long long timeout;		/* ms for each hook; 0: no limit */
 	long long dot_timeout;		/* ms for all hooks after the data; 0:
 					   no limit */
 	bool soft_bounce;		/* 5xx becomes 4xx */
-	struct hook auth;		/* --auth; command is NULL without */
+	struct invocation auth;		/* --auth; command is NULL without */
 	struct environment environment;
 	const sigset_t *wait_mask;
 };

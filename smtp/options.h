@@ -7,12 +7,15 @@
 #include "lib/net/tls.h"
 
 struct hooks;
+struct launch;
 struct scoreboard;
 
 struct proto_options {
 	const char *hostname;
 	const char *delimiters;		/* before an extension: user+ext */
 	struct hooks *hooks;
+	struct launch *launch;		/* starts all commands */
+	unsigned lookup_row;		/* with resolve: what it starts */
 	const struct store *spool;	/* for reports; with --dsn only */
 	struct scoreboard *board;	/* the state of each session */
 	const char **domains;		/* accepted; "*": any */

@@ -82,11 +82,8 @@ fail_handshake(struct session *s)
 static int
 start_tls(struct session *s)
 {
-	struct environment *e = &s->options->hooks->environment;
-
-	environment_clear(e);
 	s->tls.run = (struct tls_run){
-		.config = &s->options->tls, .environment = e->vars,
+		.config = &s->options->tls, .launch = s->options->launch,
 		.in = s->stream->in_fd, .out = s->stream->out_fd,
 		.stop = s->stream->limits->stop,
 		.wait_mask = s->stream->limits->wait_mask,

@@ -1,6 +1,7 @@
-# Where no command is configured, who serves is under seccomp and Landlock: it
-# can open nothing but the Maildir and run nothing.  t/escape.so plays somebody
-# who has taken the process over.
+# A process that serves is under seccomp and Landlock, whatever is configured: it
+# can open nothing but the Maildir and run nothing.  It asks its launcher for a
+# command, which starts nothing else.  t/escape.so plays an attacker who has
+# taken the process over.
 
 load helpers
 
@@ -63,8 +64,8 @@ send_one=("${data_bob[@]}" send:'x\r\n.\r\n' reply:250 say:QUIT reply:221 eof)
 	lacks '^socket' "$tmp/escape"
 }
 
-@test "what the program itself never does kills it, call by call" {
-	confinable
+# every_call: each system call of the table of t/escape.c kills the process
+every_call() {
 	local call calls n=0
 	mapfile -t calls < <(sed -n 's/^	{ "\([a-z_0-9]*\)", .*/\1/p' t/escape.c)
 	((${#calls[@]} > 20))
@@ -83,11 +84,117 @@ send_one=("${data_bob[@]}" send:'x\r\n.\r\n' reply:250 say:QUIT reply:221 eof)
 	((n >= ${#calls[@]} - 1))
 }
 
-@test "somebody who has no need of it may make each of these calls: the shim works" {
-	options=(--dsn true)
+@test "what the program itself never does kills it, call by call" {
+	confinable
+	every_call
+}
+
+# with_commands: of all kinds; --on-message leaves $tmp/ran
+with_commands() {
+	echo 'touch "$tmp/ran"' | hook mark
+	options=(--on-message "$tmp/mark" --on-recipient true --dsn true
+	    --auth true --plain-auth --tls true --resolve)
+}
+
+@test "so it does with hooks, --auth, --tls and --resolve" {
+	confinable
+	with_commands
+	every_call
+}
+
+@test "a program that is not confined may make such a call: the shim works" {
 	escape socket
-	talk "${send_one[@]}"
+	echo x >"$tmp/file"
+	env "${environment[@]}" sync "$tmp/file"
 	grep -qx 'socket ok' "$tmp/escape"
+}
+
+# asks ATTEMPT [REASON]: an attacker asks the launcher for this, and is killed
+asks() {
+	echo "asks $1"
+	rm -rf "$dir"
+	: >"$log"
+	escape "$1"
+	command_line
+	run -1 t/smtpc -p -e "$log" "${cmd[@]}" -- "${data_bob[@]}" \
+	    send:'x\r\n.\r\n' eof exit:0
+	[[ $output == *"the server died of signal ${3:-9}"* ]]
+	lacks "^$1 ok" "$tmp/escape"
+	[[ -z ${2-} ]] || events launcher-refused | grep -F " error=\"$2\""
+}
+
+@test "whoever asks the launcher for anything but its commands is killed, and the log says so" {
+	confinable
+	with_commands
+	asks row 'no such command'
+	asks control 'invalid variable'
+	asks starts 'too many commands at once'
+	asks signals 'too many signals'
+	asks stdin 'not the descriptors of the command'
+	asks stdout 'not the descriptors of the command'
+	asks missing 'a descriptor is missing'
+	asks descriptors 'the request is too large'
+	asks unknown 'unknown request'
+	asks short 'invalid length'
+	asks job 'invalid signal'
+	asks line 'invalid line'
+	asks close '' 31
+	[[ $(kept) == 0 ]]
+}
+
+@test "the launcher takes the documented variables only, and SMTP_EVENT from no worker" {
+	confinable
+	local variable
+	echo 'touch "$tmp/ran"' | hook mark
+	options=(--on-delivered "$tmp/mark")
+	for variable in PATH=/tmp LD_PRELOAD=/tmp/x IFS=/ HOME=/ SMTP_EVENT=mda \
+	    SMTP_= SENDER 'SENDER=a
+b' "SMTP_HELO=$(printf '%9000s')"; do
+		escape start
+		environment+=(ESCAPE_VALUE="$variable")
+		: >"$log"
+		command_line
+		run -1 t/smtpc -p -e "$log" "${cmd[@]}" -- "${data_bob[@]}" \
+		    send:'x\r\n.\r\n' eof exit:0
+		events launcher-refused | grep -F ' error="invalid variable"'
+		[[ ! -e $tmp/ran ]]
+	done
+}
+
+@test "a shell fragment in a value is a value" {
+	confinable
+	local fragment="\$(touch $tmp/pwned); touch $tmp/pwned|\`touch $tmp/pwned\`"
+	options=(--on-message 'echo "$SMTP_HELO" >>'"$tmp/ran;")
+	escape start
+	environment+=(ESCAPE_VALUE="SMTP_HELO=$fragment")
+	talk "${send_one[@]}"
+	eventually grep -qxF "$fragment" "$tmp/ran"
+	[[ ! -e $tmp/pwned ]]
+}
+
+@test "a request of 1 MiB can't be sent, and does no harm" {
+	confinable
+	with_commands
+	escape large
+	talk "${send_one[@]}"
+	grep -qx 'large Message too long' "$tmp/escape"
+	[[ -e $tmp/ran ]]
+}
+
+@test "a worker that signals all it can does not end another worker's hook" {
+	confinable
+	hold
+	echo 'case $SMTP_HELO in held) touch "$tmp/asked"; exec "$tmp/hold";; esac' | hook ask
+	escape signals
+	serve --workers 2 --listen 127.0.0.1:0 "${holding[@]:0:2}" \
+	    --on-hello "$tmp/ask"
+	dial "${addr[0]}" reply:220 say:'HELO held' \
+	    run:"t/until test -e $tmp/asked; t/smtpc -c ${addr[0]} -- \
+		reply:220 say:'HELO c.example' reply:250 say:'MAIL FROM:<>' \
+		reply:250 say:'RCPT TO:<bob@mx.example>' reply:250 say:DATA \
+		reply:354 send:'x\\r\\n.\\r\\n' eof" \
+	    run:"touch $tmp/go" reply:250 say:QUIT reply:221 eof
+	events launcher-refused | grep -F ' error="too many signals"'
 }
 
 # lent ATTEMPT: its listener is descriptor 3, and a worker tries to close it
@@ -107,12 +214,12 @@ lent() {
 	dial "${addr[0]}" reply:220 say:QUIT reply:221 eof
 }
 
-@test "nor can it disconnect the listener, where it may connect to syslog" {
+@test "nor can it disconnect the listener, where the log goes to syslog" {
 	confinable
 	lent disconnect
 	serve --workers 2 --syslog
-	dial "${addr[0]}" "${send_one[@]}"
-	grep -qx 'disconnect Invalid argument' "$tmp/escape"
+	dial "${addr[0]}" "${data_bob[@]}" send:'x\r\n.\r\n' eof
+	lacks '^disconnect' "$tmp/escape"
 	dial "${addr[0]}" reply:220 say:QUIT reply:221 eof
 }
 
@@ -136,6 +243,19 @@ opens() {
 	opens 'Permission denied' /
 	opens 'Permission denied' "$dir/../made"
 	opens ok "$dir/tmp/made"
+	opens ok "$dir/cur"
+}
+
+@test "nor any other with hooks, --auth, --tls and --resolve, the key of --tls for one" {
+	landlocked
+	with_commands
+	mkdir -p "$dir"/{tmp,new,cur} "$tmp/other"/{tmp,new,cur}
+	echo x >"$tmp/key.pem"
+	echo x >"$tmp/other/new/mail"
+	opens 'Permission denied' "$tmp/key.pem"
+	opens 'Permission denied' "$tmp/other/new/mail"
+	opens 'Permission denied' "$tmp/other/tmp/made"
+	opens 'Permission denied' /etc/passwd
 	opens ok "$dir/cur"
 }
 
@@ -254,27 +374,82 @@ opens() {
 	[[ -z $(events worker-died) ]]
 }
 
-@test "with a command, whichever it is, workers are as they were, and --explain says which" {
-	local option name
+@test "with a command, whichever it is, workers are confined" {
+	confinable
+	local option
 	for option in --on-hello=true --filter=cat --mda=true --dsn=true \
-	    --on-disconnect=true --auth=true --tls=true --resolve; do
-		name=${option%%=*}
-		run -0 ./smtpd --explain -m "$dir" -H mx.example "${nobody[@]}" \
-		    --listen 127.0.0.1:0 "$option"
-		tr -s ' ' <<<"$output" |
-		    grep -Fx " confined no: $name runs a command"
+	    --on-disconnect=true --auth=true --tls=true --resolve --syslog; do
+		serve --workers 1 --listen 127.0.0.1:0 "$option"
+		eventually modes 2
+		dial "${addr[0]}" reply:220 say:QUIT reply:221 eof
+		[[ $(mode "$(launcher "$(children "$master")")") == 0 ]]
+		end_daemon
 	done
-	serve --workers 1 --listen 127.0.0.1:0 --dsn true
-	modes 0
-	dial "${addr[0]}" reply:220 say:QUIT reply:221 eof
-	modes 0
+}
+
+@test "a launcher has no descriptor but the log, its worker's socket and /dev/null" {
+	((EUID == 0)) || skip 'only root sees what a process that is not dumpable does'
+	local pid
+	with_commands
+	serve --workers 1 --listen 127.0.0.1:0 "${options[@]}" \
+	    --status "$tmp/status" --user "$(id -un)"
+	pid=$(launcher "$(children "$master")")
+	find "/proc/$pid/fd" -mindepth 1 -printf '%f %l\n' | sort >"$tmp/fds"
+	sed -i 's/socket:.*/socket/' "$tmp/fds"
+	given "$tmp/fds" '0 /dev/null' '1 /dev/null' "2 $log" '3 socket' \
+	    '4 /dev/null' '5 /dev/null'
+}
+
+@test "a launcher that dies costs the hook that it runs 451, and the worker is replaced" {
+	local worker
+	mkfifo "$tmp/go"
+	echo '! read -r go <"$tmp/go" || exec sleep 60' | hook slow
+	serve --workers 1 --listen 127.0.0.1:0 --user "$(id -un)" \
+	    --on-hello "$tmp/slow"
+	worker=$(children "$master")
+	dial "${addr[0]}" reply:220 say:'HELO c.example' run:"echo go >$tmp/go" \
+	    run:"kill -KILL $(launcher "$worker")" reply:'451 4.3.0 ' say:NOOP reply:250 \
+	    say:QUIT reply:221 eof
+	events hook-failed | grep -F ' error="the launcher died"'
+	eventually gone "$worker"
+	echo true | hook slow
+	events worker-failed | grep -F ' what=launcher '
+	dial "${addr[0]}" reply:220 say:'HELO c.example' reply:250 say:QUIT \
+	    reply:221 eof
+}
+
+@test "a worker whose launcher dies while it waits is replaced at once" {
+	local worker
+	serve --workers 1 --listen 127.0.0.1:0 --on-hello true
+	worker=$(children "$master")
+	kill -KILL "$(launcher "$worker")"
+	eventually gone "$worker"
+	events worker-failed | grep -F ' what=launcher '
+	dial "${addr[0]}" reply:220 say:'HELO c.example' reply:250 say:QUIT \
+	    reply:221 eof
+}
+
+@test "launchers end with their workers and with the master, however those end" {
+	local workers launchers=() pid
+	serve --workers 2 --listen 127.0.0.1:0 --on-hello true
+	mapfile -t workers < <(children "$master")
+	for pid in "${workers[@]}"; do
+		launchers+=("$(launcher "$pid")")
+	done
+	stray "${launchers[@]}" "${workers[@]}"
+	kill -KILL "${workers[0]}"
+	eventually gone "${launchers[0]}"
+	kill -KILL "$master"
+	eventually gone "${workers[@]}" "${launchers[@]}"
+	wait "$master" || true
+	master=''
 }
 
 @test "--explain shows how workers are confined" {
 	landlocked
 	run -0 ./smtpd --explain -m "$dir" -H mx.example "${user[@]}" \
 	    --listen 127.0.0.1:0
-	tr -s ' ' <<<"$output" | grep -Fx ' confined by seccomp and Landlock'
+	tr -s ' ' <<<"$output" | grep -Fx ' workers by seccomp and Landlock'
 }
 
 @test "a Maildir that a symbolic link from below the directory leads away to is 451" {

@@ -469,7 +469,9 @@ gone_at() {
 	talk reply:220 say:'EHLO c.example' reply:250 \
 	    say:'AUTH PLAIN AHUAcA==' run:"$wait_pid" \
 	    run:'kill -TERM "$SMTPC_PID"' reply:'421 4.3.2 ' eof
-	options=(--on-hello "kill -TERM \$PPID \$\$")
+	# the parent of the launcher
+	options=(--on-hello 'read -r _ _ _ worker _ </proc/$PPID/stat
+	    kill -TERM "$worker" $$')
 	talk reply:220 say:'HELO c.example' reply:'421 4.3.2 ' eof
 	[[ -z $(events hook-failed) ]]
 }
@@ -525,9 +527,9 @@ gone_at() {
 	(($(wc -l <"$tmp/asked") == 1))
 }
 
-@test "a worker has no child and no more descriptors after many commands" {
+@test "a worker's launcher has no child, and neither has more descriptors, after many commands" {
 	((EUID == 0)) || skip 'only root sees what a process that is not dumpable does'
-	local worker i fds='' now dialogue=()
+	local worker launcher i fds='' now dialogue=()
 	serve --listen 127.0.0.1:0 --workers 1 --on-hello 'true' \
 	    --on-hello 'echo a | cat;' --on-hello 'sleep 60 &'
 	worker=$(children "$master")
@@ -537,8 +539,9 @@ gone_at() {
 	done
 	for i in 1 2; do
 		dial "${addr[0]}" reply:220 "${dialogue[@]}" say:QUIT reply:221 eof
-		[[ -z $(children "$worker") ]]
-		now=$(find "/proc/$worker/fd" -mindepth 1 | wc -l)
+		launcher=$(launcher "$worker")
+		[[ -z $(children "$launcher") ]]
+		now=$(find "/proc/$worker/fd" "/proc/$launcher/fd" -mindepth 1 | wc -l)
 		[[ -z $fds || $fds == "$now" ]]
 		fds=$now
 	done

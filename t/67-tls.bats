@@ -18,7 +18,7 @@ with_tls() {
 
 # idle_worker: the one worker has no child, and no descriptor it lacked before
 idle_worker() {
-	[[ -z $(children "$1") && $(ls "/proc/$1/fd") == "$2" ]]
+	[[ -z $(children "$(launcher "$1")") && $(ls "/proc/$1/fd") == "$2" ]]
 }
 
 # no_stand_in N: no process is t/tlsd -x N

@@ -339,7 +339,8 @@ needs_hosts() {
 	dial "${addr[0]}" reply:220 say:QUIT reply:221 eof
 	dial "${addr[0]}" reply:220 say:QUIT reply:221 eof
 	eventually cmp -s <(echo "$before") <(ls "/proc/$worker/fd")
-	[[ ! $(children "$worker") && $(children "$master") == "$worker" ]]
+	[[ ! $(children "$(launcher "$worker")") &&
+	    $(children "$master") == "$worker" ]]
 }
 
 @test "--xclient-from accepts networks" {

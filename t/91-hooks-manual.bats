@@ -57,7 +57,7 @@ documented() {
 @test "the page's metacharacters, numbers and replies are those of the code" {
 	part 'How a command is run' | sed -n '/^\.Bd/,/^\.Ed/p' | sed '1d;$d' |
 	    tr -d ' \n' >"$tmp/page"
-	sed -nE 's/.*strpbrk\(command, "(.*)\\n\\r"\).*/\1/p' lib/proc/hook.c |
+	sed -nE 's/.*strpbrk\(command, "(.*)\\n\\r"\).*/\1/p' lib/proc/invocation.c |
 	    tr -d '\n' >"$tmp/code"
 	same "$tmp/code" "$tmp/page"
 	documented '16,384 bytes' HOOK_OUTPUT_MAX lib/proc/hook.h

@@ -3,12 +3,13 @@
  * program: at its first fsync of a file or TLS handshake it makes a system call
  * that the program itself never makes, and logs the result.
  *
- *	ESCAPE=ATTEMPT		a name of the table below, "open", "shutdown",
- *				"disconnect", or "complain": what libc does when
- *				it finds corrupted memory
+ *	ESCAPE=ATTEMPT		a name of one of the tables below, "open",
+ *				"shutdown", "disconnect", or "complain": what
+ *				libc does when it finds corrupted memory
  *	ESCAPE_FD=FD		the socket of "shutdown" and "disconnect"
  *	ESCAPE_PATH=FILE	what "open" opens for reading, or creates if it
  *				is missing
+ *	ESCAPE_VALUE=TEXT	a variable for "start"
  *	ESCAPE_LOG=FILE		append "landlock VERSION" at the start, and
  *				"ATTEMPT ok" or "ATTEMPT ERROR"
  *
@@ -25,6 +26,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -35,7 +37,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "lib/proc/request.h"
 
 #define LOG_FD		901	/* out of the program's way */
 #define ARG(x)		((long)(intptr_t)(x))
@@ -135,6 +140,154 @@ close_socket(const char *name, const char *fd)
 	    syscall(SYS_connect, atoi(fd), &nowhere, sizeof(nowhere));
 }
 
+/*
+ * The socket of the launcher: it has no peer with a name, unlike a connection.
+ * -1: none.
+ */
+static int
+find_launcher(void)
+{
+	struct sockaddr_storage sa;
+	socklen_t len;
+	struct stat st;
+	int fd;
+
+	for (fd = 3; fd < 64; fd++) {
+		len = sizeof(sa);
+		if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) &&
+		    getsockname(fd, (struct sockaddr *)&sa, &len) == 0 &&
+		    sa.ss_family == AF_UNIX && len == sizeof(sa_family_t))
+			return fd;
+	}
+	return -1;
+}
+
+/* Send it a message, with n descriptors.  Returns as sendmsg(2). */
+static long
+request(const struct request_header *h, const void *rest, size_t len,
+    const int *fds, size_t n)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(16 * sizeof(int))];
+	} control;
+	struct iovec parts[] = {
+		{ (void *)(intptr_t)h, sizeof(*h) },
+		{ (void *)(intptr_t)rest, len },
+	};
+	struct msghdr m = { .msg_iov = parts, .msg_iovlen = 2 };
+
+	if (n > 0) {
+		m.msg_control = control.bytes;
+		m.msg_controllen = CMSG_SPACE(n * sizeof(*fds));
+		control.align.cmsg_level = SOL_SOCKET;
+		control.align.cmsg_type = SCM_RIGHTS;
+		control.align.cmsg_len = CMSG_LEN(n * sizeof(*fds));
+		memcpy(CMSG_DATA(&control.align), fds, n * sizeof(*fds));
+	}
+	return syscall(SYS_sendmsg, find_launcher(), &m, MSG_NOSIGNAL);
+}
+
+/* Start the first command as a worker does, with this variable. */
+static long
+start(const char *variable, uint32_t row)
+{
+	const struct request_header h = { REQUEST_START, row, 6 };
+	int pipe[2], fds[2];
+	long result;
+
+	if (syscall(SYS_pipe2, pipe, O_CLOEXEC) < 0)
+		return -1;
+	fds[0] = fds[1] = pipe[1];
+	result = request(&h, variable, variable ? strlen(variable) + 1 : 0, fds,
+	    2);
+	close(pipe[1]);
+	return result;
+}
+
+static long
+request_many(uint32_t kind)
+{
+	const struct request_header h = { kind, JOB_HOOK, 0 };
+	long i, result = 0;
+
+	for (i = 0; i < 10000 && result >= 0; i++)
+		result = kind == REQUEST_START ? start(NULL, 0) :
+		    request(&h, NULL, 0, NULL, 0);
+	return result;
+}
+
+static long
+request_large(void)
+{
+	static char text[1 << 20];
+	const struct request_header h = { REQUEST_LOG, 3, 0 };
+
+	memset(text, 'x', sizeof(text));
+	return request(&h, text, sizeof(text), NULL, 0);
+}
+
+/* With the log, or the client, in place of a pipe or a message. */
+static long
+request_other_file(const char *name)
+{
+	const struct request_header h = { REQUEST_START, 0,
+	    strcmp(name, "stdin") == 0 ? 7 : 6 };
+	const int fds[] = { 0, 2, 2 };
+
+	return request(&h, NULL, 0, fds, h.descriptors == 7 ? 3 : 2);
+}
+
+/* What it asks of the launcher.  Returns -2 if name is not such an attempt. */
+static long
+ask_launcher(const char *name)
+{
+	const struct request_header unknown = { 99, 0, 0 };
+	const struct request_header other_job = { REQUEST_KILL, 7, 0 };
+	const struct request_header bare = { REQUEST_START, 0, 6 };
+	const struct request_header line = { REQUEST_LOG, 3, 0 };
+	const int fds[9] = { 0 };
+
+	if (strcmp(name, "start") == 0)
+		return start(getenv("ESCAPE_VALUE"), 0);
+	if (strcmp(name, "row") == 0)
+		return start(NULL, 1000);
+	if (strcmp(name, "control") == 0)
+		return start("SMTP_HELO=a\nb", 0);
+	if (strcmp(name, "starts") == 0)
+		return request_many(REQUEST_START);
+	if (strcmp(name, "signals") == 0)
+		return request_many(REQUEST_KILL);
+	if (strcmp(name, "large") == 0)
+		return request_large();
+	if (strcmp(name, "stdin") == 0 || strcmp(name, "stdout") == 0)
+		return request_other_file(name);
+	if (strcmp(name, "missing") == 0)
+		return request(&bare, NULL, 0, NULL, 0);
+	if (strcmp(name, "descriptors") == 0)
+		return request(&bare, NULL, 0, fds, 9);
+	if (strcmp(name, "unknown") == 0)
+		return request(&unknown, NULL, 0, NULL, 0);
+	if (strcmp(name, "short") == 0)
+		return syscall(SYS_write, find_launcher(), "x", 1);
+	if (strcmp(name, "job") == 0)
+		return request(&other_job, NULL, 0, NULL, 0);
+	if (strcmp(name, "line") == 0)
+		return request(&line, "a\nb", 3, NULL, 0);
+	if (strcmp(name, "close") == 0)
+		return syscall(SYS_close, find_launcher());
+	return -2;
+}
+
+/* The launcher has time to do something about it. */
+static void
+linger(void)
+{
+	const struct timespec while_it_may = { 5, 0 };
+
+	syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &while_it_may, NULL);
+}
+
 static void
 attempt(const char *name)
 {
@@ -150,6 +303,9 @@ attempt(const char *name)
 		result = close_socket(name, getenv("ESCAPE_FD"));
 	} else if (strcmp(name, "complain") == 0) {
 		result = syscall(SYS_write, STDERR_FILENO, "*** abc\n", 8);
+	} else if ((result = ask_launcher(name)) != -2) {
+		if (result >= 0 && strcmp(name, "start") != 0)
+			linger();
 	} else {
 		while (a < end && strcmp(a->name, name) != 0)
 			a++;

@@ -128,10 +128,15 @@ count_children(pid_t pid, pid_t *first)
 	return n;
 }
 
+/* Commands are children of the launcher, which is one of the worker. */
 int
 server_children(const struct server *s)
 {
-	return count_children(s->worker, NULL);
+	const int n = count_children(s->worker, NULL);
+
+	if (!s->scenario->launcher)
+		return n;
+	return n - 1 + count_children(s->launcher, NULL);
 }
 
 void
@@ -158,6 +163,39 @@ server_says(const struct server *s, const char *word)
 		said = strstr(line, word) != NULL;
 	fclose(f);
 	return said;
+}
+
+/* Find the worker and its launcher; a child that tries --tls may be there. */
+static void
+find_worker(struct server *s)
+{
+	int tries = 0;
+
+	s->launcher = 0;
+	while (count_children(s->pid, &s->worker) != 1 ||
+	    (s->scenario->launcher &&
+	    count_children(s->worker, &s->launcher) != 1)) {
+		if (tries++ == 3000)
+			errx(2, "%s: there is not one worker",
+			    s->scenario->name);
+		poll(NULL, 0, 10);
+	}
+	s->control->pid = s->of_launcher ? s->launcher : s->worker;
+}
+
+int
+server_replaces(struct server *s)
+{
+	int tries;
+
+	if (count_children(s->worker, NULL) == 1)
+		kill(s->launcher, SIGKILL);
+	for (tries = 0; kill(s->worker, 0) == 0 && tries < 3000; tries++)
+		poll(NULL, 0, 10);
+	if (tries == 3000)
+		return 0;
+	find_worker(s);
+	return 1;
 }
 
 int
@@ -189,7 +227,7 @@ server_start(struct server *s)
 	int null, tries;
 
 	s->control->armed = 0;
-	s->pid = s->worker = 0;
+	s->pid = s->worker = s->launcher = 0;
 	if (s->scenario->inetd)
 		return;
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -201,9 +239,7 @@ server_start(struct server *s)
 		errx(2, "%s: the server does not start: see %s/log",
 		    s->scenario->name, s->root);
 	client_quit(&c);
-	if (count_children(s->pid, &s->worker) != 1)
-		errx(2, "%s: there is not one worker", s->scenario->name);
-	s->control->pid = s->worker;
+	find_worker(s);
 }
 
 void

@@ -2,8 +2,8 @@
  * Makes each call of the server that can fail do so, one after the other and in
  * every way, and checks that the promises of smtpd hold.
  *
- *	every [-s N] [-l NAME[@KIND]] [-d DIR] [-f FS] failures|crashes|order
- *	    [SCENARIO...]
+ *	every [-s N] [-l NAME[@KIND]] [-d DIR] [-f FS]
+ *	    failures|crashes|launcher|order [SCENARIO...]
  *
  * failures: the K-th call of a function fails, for each K from 1 to the last
  * call; then that call and all later ones.  After a 250, the recipient must
@@ -15,6 +15,10 @@
  * crashes: the server dies before its K-th call, and after it.  The same must
  * hold, except that files may be left in tmp/: the next server keeps them until
  * they are 36 hours old, and then removes them.
+ *
+ * launcher: the launcher dies before its K-th call, and after it, while the
+ * worker serves.  The same must hold, with nothing left in tmp/, and the next
+ * message must be stored.
  *
  * order: content must be on the disk before it gets a name, the name before
  * the 250, and nothing may be written to a file afterwards.  A name is on the
@@ -51,14 +55,17 @@ static const struct scenario scenarios[] = {
 	{ .name = "links", .recipients = 3, .own = 1,
 	    .options = { "--hardlink" } },
 	{ .name = "folder", .recipients = 2, .own = 1, .folder = 1,
+	    .launcher = 1,
 	    .options = { "--on-message", "echo FOLDER=Junk;" } },
 	{ .name = "hooks", .recipients = 2, .own = 1, .hands_on = 1,
+	    .launcher = 1,
 	    .options = { "--filter", "cat", "--deliver", KEEP } },
 	{ .name = "spool", .recipients = 1, .hands_on = 1, .nowhere = 1,
+	    .launcher = 1,
 	    .options = { "--deliver", KEEP, "-m", "none" } },
 	{ .name = "bdat", .recipients = 1, .bdat = 1 },
 	{ .name = "lmtp", .recipients = 3, .own = 1, .lmtp = 1 },
-	{ .name = "tls", .recipients = 1, .tls = 1,
+	{ .name = "tls", .recipients = 1, .tls = 1, .launcher = 1,
 	    .options = { "--tls", HELPER } },
 	{ .name = "inetd", .recipients = 1, .inetd = 1 },
 };
@@ -79,6 +86,7 @@ static const struct way {
 	{ "write", "sock", { ECONNRESET, EPIPE, ENOBUFS, EAGAIN, EINTR,
 	    FAIL_SHORT }, 0 },
 	{ "write", "pipe", { EPIPE, EINTR }, 0 },
+	{ "ask", "", { EPIPE, ENOBUFS, ENOMEM, EMSGSIZE, EINTR }, 1 },
 	{ "copy", "", { ENOSPC, EDQUOT, EIO, ENOMEM, EXDEV, ENOSYS, EINTR,
 	    FAIL_SHORT }, 1 },
 	{ "fsync", "file", { EIO, ENOSPC, EDQUOT, EINTR }, 1 },
@@ -98,6 +106,7 @@ static const struct way {
 	{ "lseek", "", { EIO }, 1 },
 	{ "truncate", "", { ENOSPC, EIO, EINTR }, 1 },
 	{ "read", "sock", { ECONNRESET, ETIMEDOUT, EIO, EAGAIN, EINTR }, 0 },
+	{ "read", "ask", { EAGAIN, EINTR }, 0 },
 	{ "read", "file", { EIO, EINTR }, 1 },
 	{ "read", "pipe", { EIO, EAGAIN, EINTR }, 0 },
 	{ "poll", "", { ENOMEM, EINTR }, 0 },
@@ -111,8 +120,6 @@ static const struct way {
 	{ "dup", "", { EMFILE, ENOMEM }, 1 },
 	{ "pipe", "", { EMFILE, ENFILE, ENOMEM }, 1 },
 	{ "socket", "", { EMFILE, ENFILE, ENOMEM }, 1 },
-	{ "spawn", "", { EAGAIN, ENOMEM, ENOENT }, 1 },
-	{ "wait", "", { EINTR }, 0 },
 	{ "random", "", { EAGAIN, EINTR }, 1 },
 	{ "mmap", "", { ENOMEM }, 1 },
 	{ "malloc", "", { ENOMEM }, 1 },
@@ -132,7 +139,7 @@ static const struct {
 	{ ENOENT, "ENOENT" }, { ENOMEM, "ENOMEM" },
 	{ ENOPROTOOPT, "ENOPROTOOPT" }, { ENOSPC, "ENOSPC" },
 	{ ENOSYS, "ENOSYS" }, { ENOTCONN, "ENOTCONN" }, { ENOTTY, "ENOTTY" },
-	{ EPERM, "EPERM" }, { EPIPE, "EPIPE" }, { EPROTO, "EPROTO" },
+	{ EMSGSIZE, "EMSGSIZE" }, { EPERM, "EPERM" }, { EPIPE, "EPIPE" }, { EPROTO, "EPROTO" },
 	{ EROFS, "EROFS" }, { ETIMEDOUT, "ETIMEDOUT" }, { EXDEV, "EXDEV" },
 };
 
@@ -478,6 +485,54 @@ try_crashes(void)
 	}
 }
 
+/* Let the launcher die at its k-th call.  Returns false if it survived. */
+static int
+crash_launcher(void)
+{
+	struct connection c;
+	struct outcome o = { 0 };
+
+	mail_empty(1);
+	messages++;
+	arm();
+	server_connect(&server, &c);
+	if (client_greet(&c, server.scenario))
+		client_send(&c, server.scenario, messages, &o);
+	client_quit(&c);
+	server.control->armed = 0;
+	if (server.control->fired == 0)
+		return 0;
+	check_kept(&o);
+	if (mail_left(0) != 0)
+		blame("a file is left in tmp/");
+	if (!server_replaces(&server))
+		blame("the worker is not replaced");
+	mail_empty(1);
+	send_next(&c, 1);
+	client_quit(&c);
+	tried++;
+	return !(stops_early && broken);
+}
+
+static void
+try_launcher(void)
+{
+	static const int moments[] = { FAIL_KILL, FAIL_AFTER };
+	long k;
+	int i, goes_on;
+
+	server.of_launcher = 1;
+	if (server.scenario->launcher) {
+		server_stop(&server);
+		server_start(&server);
+	}
+	for (i = 0; i < 2 && server.scenario->launcher; i++)
+		for (k = 1, goes_on = 1; goes_on; k += stride) {
+			order("any", "", moments[i], k, 0);
+			goes_on = crash_launcher();
+		}
+}
+
 static void
 try_order(void)
 {
@@ -497,6 +552,7 @@ static const struct what {
 } whats[] = {
 	{ "failures", try_failures, 0, "failures" },
 	{ "crashes", try_crashes, 1, "crashes" },
+	{ "launcher", try_launcher, 0, "crashes of the launcher" },
 	{ "order", try_order, 1, "calls looked at" },
 };
 
@@ -526,7 +582,7 @@ static void
 usage(void)
 {
 	errx(2, "usage: every [-s N] [-l NAME[@KIND]] [-d DIR] [-f FS] "
-	    "failures|crashes|order [SCENARIO...]");
+	    "failures|crashes|launcher|order [SCENARIO...]");
 }
 
 int

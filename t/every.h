@@ -20,6 +20,7 @@ struct scenario {
 	int lmtp, bdat, tls;
 	int hands_on;		/* a command gets the message, too */
 	int nowhere;		/* only a command gets the message */
+	int launcher;		/* commands are configured */
 	int inetd;		/* a process for each session, whose calls fail
 				   from its start */
 	const char *options[8];
@@ -91,6 +92,8 @@ struct server {
 	pid_t pid;		/* the master, or the process that serves; 0:
 				   not running */
 	pid_t worker;		/* the process whose calls fail */
+	pid_t launcher;		/* of the worker; 0: none */
+	int of_launcher;	/* its calls fail instead */
 };
 
 void server_open(struct server *, const struct scenario *, const char *root);
@@ -104,7 +107,7 @@ void server_connect(struct server *, struct connection *);
 /* Stop the server.  Returns its wait(2) status. */
 int server_stop(struct server *);
 
-/* The number of processes that its worker has. */
+/* The number of commands that its worker runs. */
 int server_children(const struct server *);
 
 /* Empty its log. */
@@ -112,6 +115,13 @@ void server_forget(const struct server *);
 
 /* Does its log contain this word? */
 int server_says(const struct server *, const char *word);
+
+/*
+ * The launcher dies after its last call, if that waits: it may be waiting yet.
+ * Then the worker ends, and another one takes its place.  Returns whether it
+ * ends in time.
+ */
+int server_replaces(struct server *);
 
 /* Is its worker still the same process? */
 int server_stands(const struct server *);

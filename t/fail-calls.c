@@ -188,6 +188,10 @@ WRAP(ssize_t, read, (int fd, void *buf, size_t len), (fd, buf, len), "read",
     fd)
 WRAP(ssize_t, recv, (int fd, void *buf, size_t len, int flags),
     (fd, buf, len, flags), "read", fd)
+WRAP(ssize_t, recvmsg, (int fd, struct msghdr *m, int flags), (fd, m, flags),
+    "read", fd)
+WRAP(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags),
+    (fd, m, flags), "ask", fd)
 WRAP(ssize_t, pread, (int fd, void *buf, size_t len, off_t at),
     (fd, buf, len, at), "read", fd)
 WRAP(int, fsync, (int fd), (fd), "fsync", fd)
@@ -259,6 +263,7 @@ WRAP_FD(eventfd, (unsigned int n, int flags), (n, flags), "eventfd", -1)
 WRAP_FD(memfd_create, (const char *name, unsigned int flags), (name, flags),
     "memfd", -1)
 WRAP_FD(dup2, (int fd, int to), (fd, to), "dup", -1)
+WRAP_FD(dup3, (int fd, int to, int flags), (fd, to, flags), "dup", -1)
 WRAP_FD(socket, (int family, int type, int proto), (family, type, proto),
     "socket", -1)
 WRAP_FD(accept, (int fd, SOCKADDR sa, socklen_t *len), (fd, sa, len),
@@ -424,7 +429,7 @@ WRAP(int, __setsockopt64, (int fd, int level, int name, const void *value,
     socklen_t len), (fd, level, name, value, len), "sockopt", -1)
 #endif
 
-#define WRAP_PAIR(function, params, args)				\
+#define WRAP_PAIR(function, params, args, asks)				\
 int									\
 function params								\
 {									\
@@ -439,13 +444,15 @@ function params								\
 	if (result == 0) {						\
 		fail_given(fds[0]);						\
 		fail_given(fds[1]);						\
+		if (asks)							\
+			fail_asks_by(fds[0]);					\
 	}								\
 	RETURN(error, result);						\
 }
 
-WRAP_PAIR(pipe2, (int fds[2], int flags), (fds, flags))
+WRAP_PAIR(pipe2, (int fds[2], int flags), (fds, flags), 0)
 WRAP_PAIR(socketpair, (int family, int type, int proto, int fds[2]),
-    (family, type, proto, fds))
+    (family, type, proto, fds), (type & ~SOCK_CLOEXEC) == SOCK_SEQPACKET)
 
 /* This function returns the errno. */
 int

@@ -85,7 +85,7 @@ static int nrules;
 static const volatile char *armed;	/* NULL: always */
 static long ahead;			/* seconds */
 static unsigned long fs_type = 0xef53;	/* 0: as it is */
-static int log_fd = -1, trace_fd = -1;
+static int log_fd = -1, ask_fd = -1, trace_fd = -1;
 static struct fail_control *control;	/* NULL: there is no driver */
 static long blocks;			/* allocated and not freed */
 
@@ -204,6 +204,12 @@ setup(void)
 	trace_fd = open_log("FAIL_TRACE", LOG_FD);
 }
 
+void
+fail_asks_by(int fd)
+{
+	ask_fd = fd;
+}
+
 /* The kind of a descriptor, and its inode. */
 static const char *
 kind_of(int fd, unsigned long long *inode)
@@ -218,6 +224,8 @@ kind_of(int fd, unsigned long long *inode)
 	*inode = st.st_ino;
 	if (fd == STDERR_FILENO)
 		return "stderr";
+	if (fd == ask_fd)
+		return "ask";
 	return S_ISREG(st.st_mode) ? "file" : S_ISDIR(st.st_mode) ? "dir" :
 	    S_ISSOCK(st.st_mode) ? "sock" : S_ISFIFO(st.st_mode) ? "pipe" :
 	    "other";

@@ -280,6 +280,13 @@ children() {
 	done
 }
 
+# launcher PID: print the launcher of a worker, which has no other child
+launcher() {
+	local pids
+	mapfile -t pids < <(children "$1")
+	((${#pids[@]} == 1)) && echo "${pids[0]}"
+}
+
 # running DIR: print the processes of smtpd that have a file below DIR open, such
 # as their log, one per line
 running() {

@@ -7,7 +7,8 @@
  * describes.  A SOCKET is one of these words, optionally followed by a comma
  * and its name: tcp and unix=PATH listen, udp does not, stdin is the original
  * descriptor 0, and file is not a socket.  MANAGER_PID, if set, becomes
- * LISTEN_PID.
+ * LISTEN_PID.  When the file MANAGER_DEAFEN appears, it is removed, and the
+ * first socket no longer listens, for all that share it.
  *
  *	manager listen SOCKET command ...
  *
@@ -125,9 +126,35 @@ set_number(const char *name, long n)
 	setenv(name, text, 1);
 }
 
+/*
+ * Leave a process behind that shuts a socket down when this file appears, and
+ * that ends with this process.
+ */
+static void
+deafen(int fd, const char *file)
+{
+	const pid_t self = getpid();
+	int i;
+
+	if (fork() == 0) {
+		if (fork() != 0)
+			_exit(0);
+		for (i = 0; i < 64; i++)
+			if (i != fd)
+				close(i);
+		while (access(file, F_OK) < 0 && kill(self, 0) == 0)
+			poll(NULL, 0, 10);
+		shutdown(fd, SHUT_RD);
+		unlink(file);
+		_exit(0);
+	}
+	wait(NULL);
+}
+
 static void
 sockets(char **argv)
 {
+	const char *deaf = getenv("MANAGER_DEAFEN");
 	const char *pid = getenv("MANAGER_PID");
 	char names[4096] = "", *name;
 	int fd = FIRST, named = 0;
@@ -154,6 +181,8 @@ sockets(char **argv)
 		setenv("LISTEN_FDNAMES", names, 1);
 	if (!*argv || !argv[1])
 		errx(1, "there is no command");
+	if (deaf)
+		deafen(FIRST, deaf);
 	execvp(argv[1], argv + 1);
 	err(1, "%s", argv[1]);
 }

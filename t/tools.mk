@@ -18,8 +18,8 @@ t/every: t/every.c t/every-client.c t/every-mail.c t/every-order.c \
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ t/every.c t/every-client.c \
 	    t/every-mail.c t/every-order.c t/every-server.c
 
-t/escape.so: t/escape.c
-	$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) -fPIC -shared \
+t/escape.so: t/escape.c lib/proc/request.h
+	$(CC) -std=c11 -D_GNU_SOURCE -I. $(WARNINGS) $(CFLAGS) -fPIC -shared \
 	    -o $@ t/escape.c -ldl
 
 # the disk of the power cuts; FUSE is Debian's libfuse3-dev

@@ -1,13 +1,10 @@
 /* The host name of an address, which is believed only if it is confirmed. */
-#include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
@@ -68,19 +65,20 @@ is_confirmed(const char *name, const struct endpoint *e)
 	return false;
 }
 
-/* In the child: write the name into the pipe, and exit. */
-static void
-run_lookup(const struct endpoint *e, int out)
+int
+resolve_run(char *const *variables, unsigned n)
 {
+	static const char wanted[] = "TCPREMOTEIP=";
 	char name[NI_MAXHOST];
+	struct endpoint e = { .family = AF_UNSPEC };
 
-#ifdef PR_SET_PDEATHSIG
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-#endif
-	if (look_up_name(e, name, sizeof name) == 0 && is_host_name(name) &&
-	    is_confirmed(name, e))
-		file_write(out, name, strlen(name));
-	_exit(0);
+	if (n == 1 && strncmp(*variables, wanted, sizeof wanted - 1) == 0)
+		endpoint_parse(&e, *variables + sizeof wanted - 1);
+	if (e.family != AF_UNSPEC &&
+	    look_up_name(&e, name, sizeof name) == 0 && is_host_name(name) &&
+	    is_confirmed(name, &e))
+		file_write(STDOUT_FILENO, name, strlen(name));
+	return 0;
 }
 
 /* Read up to end of file.  Returns false at the deadline or when stopped. */
@@ -107,28 +105,42 @@ read_lookup(int fd, char *name, const volatile sig_atomic_t *stop,
 	return got == 0 && n > 0;
 }
 
-int
-resolve_name(const struct endpoint *e, char name[RESOLVE_NAME_MAX],
-    const volatile sig_atomic_t *stop, const sigset_t *wait_mask)
+/* Wait for the end of the lookup, which was killed. */
+static void
+await_lookup_end(struct launch *l, const sigset_t *wait_mask)
 {
-	int fds[2], found;
-	pid_t pid;
+	struct pollfd p = { .fd = l->fd, .events = POLLIN };
+	int error, status;
+
+	while (!launch_has_ended(l, JOB_HOOK, &error, &status))
+		clock_poll(&p, 1, -1, wait_mask);
+}
+
+int
+resolve_name(struct launch *l, unsigned row, const struct endpoint *e,
+    char name[RESOLVE_NAME_MAX], const volatile sig_atomic_t *stop,
+    const sigset_t *wait_mask)
+{
+	char variable[sizeof "TCPREMOTEIP=" + sizeof e->ip];
+	char *variables[] = { variable, NULL };
+	int fds[2], given[] = { -1, -1 };
+	bool found = false;
 
 	*name = '\0';
 	if (e->family == AF_UNSPEC || pipe2(fds, O_CLOEXEC) < 0)
 		return -1;
-	pid = fork();
-	if (pid == 0)
-		run_lookup(e, fds[1]);
-	close(fds[1]);
-	found = pid > 0 && read_lookup(fds[0], name, stop, wait_mask);
+	snprintf(variable, sizeof variable, "TCPREMOTEIP=%s", e->ip);
+	given[1] = fds[1];
+	if (launch_start(l, row, JOB_HOOK, variables, given, 2) == 0) {
+		close(fds[1]);
+		found = read_lookup(fds[0], name, stop, wait_mask);
+		launch_signal(l, JOB_HOOK, SIGKILL);
+		await_lookup_end(l, wait_mask);
+	} else {
+		close(fds[1]);
+	}
 	close(fds[0]);
 	if (!found)
 		*name = '\0';
-	if (pid < 0)
-		return -1;
-	kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
 	return found ? 0 : -1;
 }

@@ -4,8 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -112,13 +110,20 @@ open_channels(struct tls_run *r, int *to, int *from, int *result, int *err)
 	return 0;
 }
 
-/* A handshake consists of small packets, each of which waits for another. */
-static void
-set_nodelay(int fd)
+/* Start the command with these descriptors.  Returns 0, or an error number. */
+static int
+launch_tls(struct tls_run *r, const int *fds)
 {
-	const int on = 1;
+	char *none = NULL;
+	int status, error;
 
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	error = launch_start(r->launch, r->config->row, JOB_TLS, &none, fds, 6);
+	if (error)
+		return error;
+	launch_await_start(r->launch, JOB_TLS, r->wait_mask);
+	r->running = !launch_has_ended(r->launch, JOB_TLS, &error, &status) ||
+	    !error;
+	return error < 0 ? EPIPE : error;
 }
 
 static int
@@ -135,9 +140,7 @@ start_tls_command(struct tls_run *r)
 			r->in, r->out, err[1], to[1], from[1], result[1]
 		};
 
-		set_nodelay(r->out);
-		error = process_start(&r->pid, r->config->argv,
-		    r->environment, fds, 6);
+		error = launch_tls(r, fds);
 	}
 	close_if_open(&to[1]);
 	close_if_open(&from[1]);
@@ -150,7 +153,6 @@ start_tls_command(struct tls_run *r)
 	close_if_open(&result[0]);
 	close_if_open(&err[0]);
 	r->clear_in = r->clear_out = r->control = r->err = -1;
-	r->pid = 0;
 	r->failed = strerror(error);
 	return -1;
 }
@@ -162,8 +164,7 @@ tls_begin(struct tls_run *r)
 
 	r->failed = NULL;
 	r->status = 0;
-	r->terminated = false;
-	r->pid = 0;
+	r->terminated = r->running = false;
 	r->err = -1;
 	if (m->argv)
 		return start_tls_command(r);
@@ -236,10 +237,10 @@ read_result(struct tls_run *r, long long deadline)
 static void
 terminate_tls_command(struct tls_run *r)
 {
-	if (!r->pid)
+	if (!r->running)
 		return;
 	r->terminated = true;
-	process_signal(r->pid, SIGTERM);
+	launch_signal(r->launch, JOB_TLS, SIGTERM);
 }
 
 int
@@ -247,7 +248,7 @@ tls_handshake(struct tls_run *r, long long timeout)
 {
 	const long long deadline = clock_ms() + timeout;
 
-	if (!r->pid && file_write(r->control, "Y", 1) < 0)
+	if (!r->running && file_write(r->control, "Y", 1) < 0)
 		r->failed = "the super-server does not answer";
 	else
 		r->failed = read_result(r, deadline);
@@ -259,21 +260,27 @@ tls_handshake(struct tls_run *r, long long timeout)
 }
 
 /*
- * Wait for the command to exit, for at most TLS_GRACE, and read its stderr.
+ * Wait for the command to exit, for at most ms (-1: no limit), and read its
+ * stderr.
  */
 static bool
-wait_for_tls_exit(struct tls_run *r)
+wait_for_tls_exit(struct tls_run *r, long long ms)
 {
-	const long long deadline = clock_ms() + TLS_GRACE;
-	struct pollfd p = { .events = POLLIN };
-	long long left;
+	const long long deadline = clock_ms() + ms;
+	struct pollfd p[] = {
+		{ .events = POLLIN },
+		{ .fd = r->launch->fd, .events = POLLIN },
+	};
+	long long left = -1;
+	int error;
 
-	while (!process_has_exited(r->pid)) {
-		left = deadline - clock_ms();
-		if (left <= 0)
+	while (!launch_has_ended(r->launch, JOB_TLS, &error, &r->status)) {
+		if (ms >= 0)
+			left = deadline - clock_ms();
+		if (ms >= 0 && left <= 0)
 			return false;
-		p.fd = r->err;
-		clock_poll(&p, 1, left, r->wait_mask);
+		p[0].fd = r->err;
+		clock_poll(p, 2, left, r->wait_mask);
 		read_tls_stderr(r);
 	}
 	return true;
@@ -285,19 +292,19 @@ tls_end(struct tls_run *r)
 	close_if_open(&r->control);
 	close_if_open(&r->clear_out);
 	close_if_open(&r->clear_in);
-	if (!r->pid)
+	if (!r->running)
 		return;
-	if (!wait_for_tls_exit(r)) {
+	if (!wait_for_tls_exit(r, TLS_GRACE)) {
 		terminate_tls_command(r);
-		wait_for_tls_exit(r);
+		if (!wait_for_tls_exit(r, TLS_GRACE)) {
+			launch_signal(r->launch, JOB_TLS, SIGKILL);
+			wait_for_tls_exit(r, -1);
+		}
 	}
-	process_signal(r->pid, SIGKILL);	/* its group, too */
-	while (waitpid(r->pid, &r->status, 0) < 0 && errno == EINTR)
-		;
 	if (r->terminated && (!WIFSIGNALED(r->status) ||
 	    WTERMSIG(r->status) == SIGTERM || WTERMSIG(r->status) == SIGKILL))
 		r->status = 0;
-	r->pid = 0;
+	r->running = false;
 	read_tls_stderr(r);
 	stderr_lines_finish(&r->stderr_lines);
 	close_if_open(&r->err);

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdbool.h>
 
+#include "lib/proc/launch.h"
 #include "lib/proc/process.h"
 
 enum {
@@ -39,13 +40,14 @@ void tls_set_variable(struct tls_result *, const char *name, const char *value);
 /* What does the encryption: argv, or control; neither if NULL and -1. */
 struct tls_config {
 	char **argv;		/* the command */
+	unsigned row;		/* its row in the launcher's table */
 	int control, in, out;	/* descriptors of UCSPI-TLS */
 };
 
 struct tls_run {
 	/* set by the caller */
 	const struct tls_config *config;
-	char **environment;	/* of the command */
+	struct launch *launch;	/* starts the command */
 	int in, out;		/* the connection; may be the same */
 	const volatile sig_atomic_t *stop;	/* ends a handshake when set */
 	const sigset_t *wait_mask;	/* signals blocked in a wait for the
@@ -63,20 +65,19 @@ struct tls_run {
 				   command was terminated by us */
 
 	/* private */
-	pid_t pid;		/* 0: no command */
+	bool running;		/* there is a command */
 	bool terminated;	/* SIGTERM was sent */
 	int control, err;
 };
 
 /*
- * Start the command.  Does not block.  Returns 0, and the caller must call
+ * Have the launcher start the command, and wait for that.  Returns 0, and the caller must call
  * tls_end(); or -1, and failed says why.
  */
 int tls_begin(struct tls_run *);
 
 /*
- * Wait for the handshake, for at most timeout ms.  SIGCHLD must be blocked and
- * have a handler.  Returns 0, or -1, and failed says why.
+ * Wait for the handshake, for at most timeout ms.  Returns 0, or -1, and failed says why.
  */
 int tls_handshake(struct tls_run *, long long timeout);
 

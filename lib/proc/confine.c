@@ -86,8 +86,8 @@ static const struct rule rules[] = {
 enum {
 	N_CALLS = sizeof calls / sizeof *calls,
 	N_RULES = sizeof rules / sizeof *rules,
-	EXTRA_RULES = 4,
-	PER_LISTENER = 2 * 5,	/* instructions for each listener */
+	EXTRA_RULES = 8,
+	PER_LISTENER = 5,	/* instructions for each listener */
 	LISTENERS_MAX = 300,
 	PROGRAM_MAX = 8 + 6 * (N_RULES + EXTRA_RULES) + 2 * N_CALLS +
 	    PER_LISTENER * LISTENERS_MAX,
@@ -140,6 +140,15 @@ add_rule(struct program *p, unsigned call, unsigned arg, unsigned mask,
 	add_action(p, SECCOMP_RET_ALLOW);
 }
 
+/* The call fails. */
+static void
+add_refusal(struct program *p, unsigned call)
+{
+	add_load(p, offsetof(struct seccomp_data, nr));
+	add_skip_unless(p, call, 1);
+	add_action(p, SECCOMP_RET_ERRNO | EACCES);
+}
+
 /* Take an action if a call is made on this descriptor. */
 static void
 add_descriptor_rule(struct program *p, unsigned call, int fd, unsigned action)
@@ -152,21 +161,34 @@ add_descriptor_rule(struct program *p, unsigned call, int fd, unsigned action)
 }
 
 /*
- * The workers share the listeners.  shutdown(2), or connect(2) to AF_UNSPEC,
- * would close them for all.  For connect(2) the action is an error: after this
- * process has closed a listener, syslog(3) may get a socket with its number.
+ * What a worker needs to ask its launcher for a command.  Only that socket has
+ * sendmsg(2), which can pass descriptors and name another socket; it can't be
+ * closed, so that no other gets its number.  Pairs of sockets are streams, which
+ * can't send elsewhere.
  */
+static void
+allow_launcher(struct program *p, const struct confine_options *o)
+{
+	if (o->launcher < 0)
+		return;
+	add_descriptor_rule(p, SYS_close, o->launcher,
+	    SECCOMP_RET_KILL_PROCESS);
+	add_descriptor_rule(p, SYS_sendmsg, o->launcher, SECCOMP_RET_ALLOW);
+	add_rule(p, SYS_pipe2, 0, 0, 0);
+	if (o->tls)
+		add_rule(p, SYS_socketpair, 1, ~0U,
+		    SOCK_STREAM | SOCK_CLOEXEC);
+}
+
+/* The workers share the listeners.  shutdown(2) would close them for all. */
 static void
 protect_listeners(struct program *p, const struct confine_options *o)
 {
 	size_t i;
 
-	for (i = 0; i < o->n_listeners; i++) {
+	for (i = 0; i < o->n_listeners; i++)
 		add_descriptor_rule(p, SYS_shutdown, o->listeners[i],
 		    SECCOMP_RET_KILL_PROCESS);
-		add_descriptor_rule(p, SYS_connect, o->listeners[i],
-		    SECCOMP_RET_ERRNO | EINVAL);
-	}
 }
 
 /*
@@ -190,9 +212,10 @@ build_program(struct program *p, const struct confine_options *o)
 	add_rule(p, SYS_tgkill, 0, ~0U, self);		/* abort(3) */
 	add_rule(p, SYS_tkill, 0, ~0U, self);
 	if (o->syslog) {
-		add_rule(p, SYS_socket, 0, ~0U, AF_UNIX);
-		add_rule(p, SYS_connect, 0, 0, 0);
+		add_refusal(p, SYS_socket);
+		add_refusal(p, SYS_connect);
 	}
+	allow_launcher(p, o);
 	add_load(p, offsetof(struct seccomp_data, nr));
 	for (i = 0; i < N_CALLS; i++) {
 		add_skip_unless(p, calls[i], 1);
@@ -315,12 +338,33 @@ confine_self(const struct confine_options *o)
 	return 0;
 }
 
+const char *
+confine_gap(void)
+{
+	switch (confine_support()) {
+	case CONFINE_CALLS | CONFINE_FILES:
+		return NULL;
+	case CONFINE_CALLS:
+		return "this kernel has no Landlock; Linux has it from 5.19 on";
+	case CONFINE_FILES:
+		return "this kernel has no seccomp";
+	default:
+		return "this kernel has neither seccomp nor Landlock";
+	}
+}
+
 #else
 
 unsigned
 confine_support(void)
 {
 	return 0;
+}
+
+const char *
+confine_gap(void)
+{
+	return "this build can't, or not on this processor";
 }
 
 int

@@ -20,7 +20,9 @@ struct confine_options {
 	size_t n_dirs;
 	const int *listeners;	/* descriptors that can't be shut down */
 	size_t n_listeners;
-	bool syslog;		/* allow syslog(3) to reconnect */
+	bool syslog;		/* syslog(3) may try to reconnect, in vain */
+	int launcher;		/* the socket of the launcher; -1: none */
+	bool tls;		/* it starts a command of --tls */
 };
 
 /*
@@ -28,6 +30,9 @@ struct confine_options {
  * and CONFINE_FILES, or 0.
  */
 unsigned confine_support(void);
+
+/* What confine_support() lacks, in words, and what has it; or NULL. */
+const char *confine_gap(void);
 
 /*
  * Confine this process as far as confine_support() says.  The process must have

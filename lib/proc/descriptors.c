@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/proc/descriptors.h"
@@ -42,7 +43,6 @@ close_listed(int first, const int *keep, size_t n)
 	return ended;
 }
 
-/* Not by close_range(2), which not every kernel has. */
 void
 descriptors_close(int first, const int *keep, size_t n)
 {
@@ -53,6 +53,16 @@ descriptors_close(int first, const int *keep, size_t n)
 	for (fd = first; fd < DESCRIPTORS_LOOK; fd++)
 		if (!is_kept(fd, keep, n) && fcntl(fd, F_GETFD) >= 0)
 			close(fd);
+}
+
+void
+descriptors_close_from(int first)
+{
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, (unsigned)first, ~0U, 0) == 0)
+		return;
+#endif
+	descriptors_close(first, NULL, 0);
 }
 
 int

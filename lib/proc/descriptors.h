@@ -7,6 +7,9 @@
 /* Close each descriptor from first on, except those in keep. */
 void descriptors_close(int first, const int *keep, size_t n);
 
+/* Close each descriptor from first on. */
+void descriptors_close_from(int first);
+
 /*
  * Open /dev/null on each standard descriptor that is closed, so that no other
  * file becomes one.  Returns those that were, as bits from 1 << 0 on, or -1

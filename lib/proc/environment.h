@@ -5,14 +5,23 @@
 #ifndef ENVIRONMENT_H
 #define ENVIRONMENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/* The name of a variable that a command may get from a session. */
+struct environment_name {
+	const char *name;
+	bool lines;		/* its value may have several lines */
+};
 
 struct environment {
 	char **vars;		/* for exec; ends with NULL */
 
+	size_t inherited;	/* how many come from environment_open(), which
+				   are the first and are not freed */
+
 	/* private */
 	size_t n, room;
-	size_t inherited;	/* number of variables that are not freed */
 };
 
 /*

@@ -3,12 +3,10 @@
  * exits, and every wait has an end: the timeout, a stop, the end of the
  * connection, or pressure.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -18,14 +16,10 @@
 #include "lib/file.h"
 #include "lib/proc/hook.h"
 #include "lib/proc/process.h"
-#include "lib/proc/program.h"
-
-#define PARAMETERS " \"$@\""	/* appended to the command of sh -c */
 
 /* A command that is running. */
 struct running {
 	struct hook_run *run;
-	pid_t pid;
 	int out, err;		/* our ends of its pipes; -1: closed */
 	long long deadline;	/* 0: no limit */
 	bool terminated;	/* SIGTERM was sent */
@@ -36,138 +30,12 @@ struct running {
 /* Output of which a part may be missing must not be used. */
 static const char unreadable[] = "cannot read its output";
 
-static bool
-needs_shell(const char *command)
-{
-	const char *word = command + strspn(command, " \t");
-	const char *equals = strchr(word, '=');
-
-	if (strpbrk(command, "|&;<>()$`*?[]#~{}!\n\r"))
-		return true;
-	return equals && equals < word + strcspn(word, " \t\"'\\");
-}
-
-/* Append the next word, unquoted, to *out.  False: a quote has no end. */
-static bool
-unquote_word(const char **p, char **out)
-{
-	const char *s = *p;
-	char quote = '\0';
-
-	for (; *s && (quote || !strchr(" \t", *s)); s++) {
-		if (quote ? *s == quote : *s == '"' || *s == '\'') {
-			quote = quote ? '\0' : *s;
-			continue;
-		}
-		if (*s == '\\' && quote != '\'' && s[1] &&
-		    (!quote || strchr("\"\\", s[1])))
-			s++;
-		*(*out)++ = *s;
-	}
-	*(*out)++ = '\0';
-	*p = s + strspn(s, " \t");
-	return quote == '\0';
-}
-
-/*
- * Would sh(1) pass words that follow this command as arguments to it?  Not
- * after a comment, and not after a ; or & at the end.
- */
-static bool
-accepts_arguments(const char *command)
-{
-	const char *end = command + strlen(command), *p;
-
-	while (end > command && strchr(" \t\n", end[-1]))
-		end--;
-	if (end == command || strchr(";&|", end[-1]))
-		return false;
-	for (p = command; (p = strchr(p, '#')); p++)
-		if (p == command || strchr(" \t\n;&|(", p[-1]))
-			return false;
-	return true;
-}
-
-static const char *
-split_words(struct hook *h)
-{
-	const size_t len = strlen(h->command);
-	const char *p = h->command + strspn(h->command, " \t");
-	char *words = h->words = malloc(len + 2);
-	size_t n = 0;
-
-	h->argv = calloc(len / 2 + 3, sizeof *h->argv);
-	if (!words || !h->argv)
-		return "out of memory";
-	while (*p) {
-		h->argv[n++] = words;
-		if (!unquote_word(&p, &words))
-			return "unterminated quote";
-	}
-	if (n == 0)
-		return "the command is empty";
-	h->argv[n] = (char *)h->argument;
-	return NULL;
-}
-
-const char *
-hook_parse(struct hook *h, const char *command, const char *argument)
-{
-	const char *error;
-	char *with;
-
-	*h = (struct hook){ .command = command, .argument = argument };
-	if (needs_shell(command)) {
-		if (!argument)
-			return NULL;
-		if (!accepts_arguments(command))
-			return "no argument can be appended to it";
-		with = malloc(strlen(command) + sizeof PARAMETERS);
-		if (!with)
-			return "out of memory";
-		h->command = strcat(strcpy(with, command), PARAMETERS);
-		return NULL;
-	}
-	error = split_words(h);
-	return error ? error : program_find(&h->argv[0]);
-}
-
-void
-hook_hide_descriptors(void)
-{
-	DIR *d = opendir("/dev/fd");
-	struct dirent *e;
-	int fd;
-
-	if (!d) {		/* no /dev/fd: all that are likely */
-		for (fd = STDERR_FILENO + 1; fd < 256; fd++)
-			fcntl(fd, F_SETFD, FD_CLOEXEC);
-		return;
-	}
-	while ((e = readdir(d)))
-		if ((fd = atoi(e->d_name)) > STDERR_FILENO)
-			fcntl(fd, F_SETFD, FD_CLOEXEC);
-	closedir(d);
-}
-
-/* Start the process.  Returns 0, or an error number. */
-static int
-spawn_hook(struct running *r, int out, int err)
-{
-	const struct hook_run *run = r->run;
-	const int fds[] = { run->input, out, err, run->credentials };
-	char *sh[] = {
-		"/bin/sh", "-c", (char *)run->hook->command,
-		"sh", (char *)run->hook->argument, NULL
-	};
-
-	return process_start(&r->pid, run->hook->argv ? run->hook->argv : sh,
-	    run->environment, fds, run->credentials < 0 ? 3 : 4);
-}
-
+/* Returns 0, or an error number. */
 static int
 start_hook(struct running *r)
 {
+	const struct hook_run *run = r->run;
+	int fds[] = { run->input, -1, -1, run->credentials };
 	int out[2], err[2], error;
 
 	if (pipe2(out, O_CLOEXEC | O_NONBLOCK) < 0)
@@ -178,10 +46,11 @@ start_hook(struct running *r)
 		close(out[1]);
 		return error;
 	}
-	/* only our ends are nonblocking: commands don't expect EAGAIN */
-	fcntl(out[1], F_SETFL, 0);
-	fcntl(err[1], F_SETFL, 0);
-	error = spawn_hook(r, out[1], err[1]);
+	/* the launcher makes the command's ends blocking again */
+	fds[1] = out[1];
+	fds[2] = err[1];
+	error = launch_start(run->launch, run->program->row, JOB_HOOK,
+	    run->variables, fds, run->credentials < 0 ? 3 : 4);
 	close(out[1]);
 	close(err[1]);
 	r->out = out[0];
@@ -204,10 +73,10 @@ terminate_hook(struct running *r, const char *why)
 	if (!r->terminated) {
 		r->terminated = true;
 		r->deadline = clock_ms() + HOOK_GRACE;
-		process_signal(r->pid, SIGTERM);
+		launch_signal(r->run->launch, JOB_HOOK, SIGTERM);
 	} else {
 		r->deadline = 0;
-		process_signal(r->pid, SIGKILL);
+		launch_signal(r->run->launch, JOB_HOOK, SIGKILL);
 	}
 }
 
@@ -312,6 +181,7 @@ handle_next_event(struct running *r)
 		{ .fd = r->terminated ? -1 : run->peer },
 		{ .fd = r->terminated || !run->check_pressure || recheck ? -1 :
 		    run->pressure_fd, .events = POLLIN },
+		{ .fd = run->launch->fd, .events = POLLIN },
 	};
 	int ready;
 
@@ -331,26 +201,23 @@ handle_next_event(struct running *r)
 }
 
 /*
- * The command has exited: kill the rest of its group, read the remaining output
- * and reap it.  A stop signal that arrived while signals were blocked, and may
+ * The command has exited, and the rest of its group was killed: read the
+ * remaining output.  A stop signal that arrived while signals were blocked, and may
  * have ended the command, is handled now.
  */
 static void
-reap_hook(struct running *r)
+finish_hook(struct running *r, int error, int status)
 {
-	int status;
-
-	kill(-r->pid, SIGKILL);
 	read_remaining_output(r, &r->out, add_stdout);
 	read_remaining_output(r, &r->err, add_stderr);
 	stderr_lines_finish(&r->stderr_lines);
-	while (waitpid(r->pid, &status, 0) < 0)
-		if (errno != EINTR) {
-			r->run->failed = strerror(errno);
-			return;
-		}
 	clock_poll(NULL, 0, 0, r->run->wait_mask);
-	if (WIFEXITED(status))
+	if (error && !r->run->failed)
+		r->run->failed = error < 0 ? "the launcher died" :
+		    strerror(error);
+	else if (error)
+		return;
+	else if (WIFEXITED(status))
 		r->run->status = WEXITSTATUS(status);
 	else if (!r->run->failed)
 		r->run->failed = "killed by a signal";
@@ -379,7 +246,7 @@ hook_run(struct hook_run *run)
 		.deadline = run->timeout ? clock_ms() + run->timeout : 0,
 		.stderr_lines = { .report = run->complain, .ctx = run->ctx },
 	};
-	int error;
+	int error, status;
 
 	run->failed = NULL;
 	run->lost = false;
@@ -392,9 +259,10 @@ hook_run(struct hook_run *run)
 	if (error) {
 		run->failed = strerror(error);
 	} else {
-		while (!process_has_exited(r.pid))
+		while (!launch_has_ended(run->launch, JOB_HOOK, &error,
+		    &status))
 			handle_next_event(&r);
-		reap_hook(&r);
+		finish_hook(&r, error, status);
 	}
 	if (r.out >= 0)
 		close(r.out);

@@ -1,6 +1,6 @@
 /*
- * Run one command of the administrator's: start it, feed it, enforce its
- * timeout, and reap it.  Its output is returned unchanged and not interpreted.
+ * Run one command of the administrator's: have the launcher start it, feed it,
+ * and enforce its timeout.  Its output is returned unchanged and not interpreted.
  */
 #ifndef HOOK_H
 #define HOOK_H
@@ -9,41 +9,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "lib/proc/launch.h"
+
 enum {
 	HOOK_OUTPUT_MAX = 16384,	/* bytes of stdout that are kept; an
 					   incomplete last line is dropped */
 	HOOK_GRACE = 2000,		/* ms from SIGTERM to SIGKILL */
 };
 
-/* A command of the command line, parsed. */
-struct hook {
-	const char *command;
-	const char *argument;	/* appended to its own; may be NULL */
-	char **argv;		/* run by exec; NULL: by /bin/sh -c */
-
-	/* private */
-	char *words;		/* argv points into this */
-};
-
-/*
- * Parse a command.  Without shell metacharacters it is split into words, with
- * quotes and backslashes as in sh(1), and found in PATH; otherwise /bin/sh runs
- * it.  Returns NULL, or the reason of the failure in words.  command and
- * argument must outlive the hook.
- */
-const char *hook_parse(struct hook *, const char *command,
-    const char *argument);
-
-/*
- * Set close-on-exec on all descriptors above 2, including inherited ones, so
- * that no command gets them.
- */
-void hook_hide_descriptors(void);
-
 struct hook_run {
 	/* set by the caller */
-	const struct hook *hook;
-	char **environment;
+	struct launch *launch;	/* starts it */
+	const struct invocation *program;
+	char **variables;	/* of the session; the launcher adds those
+				   that all commands get */
 	int input;		/* standard input, read from offset 0;
 				   -1: /dev/null */
 	int credentials;	/* its descriptor 3; -1: none */
@@ -77,8 +56,7 @@ struct hook_run {
 
 /*
  * Run a command in a process group of its own, and wait for it.  Blocks for at
- * most timeout and HOOK_GRACE.  SIGCHLD must be blocked and have a handler.
- * When the command exits, the rest of its group is killed.  The result is
+ * most timeout and HOOK_GRACE.  When the command exits, the rest of its group is killed.  The result is
  * stored in the struct.
  */
 void hook_run(struct hook_run *);

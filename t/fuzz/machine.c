@@ -1,7 +1,7 @@
 /*
  * The client, the clock, the log and the commands.  The Makefile makes
  * lib/net/stream.c and lib/log.c call these functions instead of the system;
- * lib/clock.c and lib/proc/hook.c are replaced.
+ * lib/clock.c, lib/proc/invocation.c and lib/proc/hook.c are replaced.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +21,7 @@
 #include "lib/proc/hook.h"
 #include "lib/log.h"
 #include "machine.h"
+#include "smtp/hook_env.h"
 
 static struct machine *machine;
 static long long now;
@@ -265,47 +266,27 @@ machine_writev(int fd, const struct iovec *v, int n)
 	return (ssize_t)v->iov_len;
 }
 
-void
-hook_hide_descriptors(void)
-{
-}
-
 const char *
-hook_parse(struct hook *h, const char *command, const char *argument)
+invocation_parse(struct invocation *program, const char *command,
+    const char *argument)
 {
-	*h = (struct hook){ .command = command, .argument = argument };
+	*program = (struct invocation){ .command = command, .argument = argument };
 	return NULL;
 }
 
-static const char *
-variable(char *const *environment, const char *name)
+char **
+invocation_words(const struct invocation *program, char *shell[INVOCATION_SHELL])
 {
-	const size_t n = strlen(name);
-
-	for (; *environment; environment++)
-		if (strncmp(*environment, name, n) == 0 &&
-		    (*environment)[n] == '=')
-			return *environment + n + 1;
-	return NULL;
+	(void)program;
+	return shell;
 }
 
-/* Check that values from the client contain no control characters. */
+/* The launcher would refuse what is no variable of hooks, or has controls. */
 static void
-check_environment(char *const *environment)
+check_variables(char *const *variables)
 {
-	const char *c;
-
-	for (; *environment; environment++) {
-		CHECK(strchr(*environment, '='));
-		if (strncmp(*environment, "SMTP_", 5) != 0 &&
-		    strncmp(*environment, "SENDER=", 7) != 0 &&
-		    strncmp(*environment, "RECIPIENT=", 10) != 0)
-			continue;
-		for (c = *environment; *c; c++)
-			CHECK((unsigned char)*c >= ' ' || (*c == '\n' &&
-			    strncmp(*environment, "SMTP_RECIPIENTS=",
-			    16) == 0));
-	}
+	for (; *variables; variables++)
+		CHECK(request_check_variable(*variables, hook_env_names) >= 0);
 }
 
 /* checkpassword: reads a name, a password and a time; accepts "secret". */
@@ -367,7 +348,7 @@ hook_run(struct hook_run *run)
 	    (machine->discards ? 0 : 7);
 	const size_t i = fuzz_chance(&machine->answers, (unsigned)n);
 
-	check_environment(run->environment);
+	check_variables(run->variables);
 	run->failed = answers[i].failed;
 	run->lost = false;
 	run->status = answers[i].status;
@@ -381,7 +362,6 @@ hook_run(struct hook_run *run)
 		check_password(run);
 		return;
 	}
-	CHECK(variable(run->environment, "SMTP_EVENT"));
 	if (run->output >= 0 && run->status == 0 && !run->failed)
 		pass_on(run);
 }

@@ -54,7 +54,7 @@ static struct hooks *
 make_hooks(const char *letters)
 {
 	static struct hooks hooks;
-	static struct hook one = { .command = "command" };
+	static struct invocation one = { .command = "command" };
 	static bool open;
 	int i;
 

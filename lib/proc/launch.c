@@ -1,0 +1,207 @@
+/* A worker's side of its launcher. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "lib/proc/launch.h"
+
+int
+launch_open(struct launch *l, const struct launcher_table *table)
+{
+	const pid_t worker = getpid();
+	const int room = 2 * REQUEST_MAX;
+	int ends[2], error;
+	pid_t pid;
+
+	*l = (struct launch){ .fd = -1, .table = table };
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return -1;
+	setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+	pid = fork();
+	if (pid == 0)
+		launcher_run(table, ends[1], worker);
+	error = errno;
+	close(ends[1]);
+	if (pid < 0) {
+		close(ends[0]);
+		errno = error;
+		return -1;
+	}
+	l->fd = ends[0];
+	return 0;
+}
+
+static void
+note_answer(struct launch *l, const struct request_answer *a)
+{
+	struct launch_job *job;
+
+	if (a->job >= JOBS)
+		return;
+	job = &l->jobs[a->job];
+	job->started = true;
+	if (!a->ended)
+		return;
+	job->running = false;
+	job->error = a->error;
+	job->status = a->status;
+}
+
+static void
+note_loss(struct launch *l)
+{
+	int i;
+
+	l->lost = true;
+	for (i = 0; i < JOBS; i++)
+		if (l->jobs[i].running) {
+			l->jobs[i].running = false;
+			l->jobs[i].error = -1;
+		}
+}
+
+/* Read the answers that are there. */
+static void
+read_answers(struct launch *l)
+{
+	struct request_answer a;
+	ssize_t n;
+
+	while (!l->lost) {
+		n = recv(l->fd, &a, sizeof a, MSG_DONTWAIT);
+		if (n == (ssize_t)sizeof a)
+			note_answer(l, &a);
+		else if (n < 0 && errno == EAGAIN)
+			return;
+		else if (!(n < 0 && errno == EINTR))
+			note_loss(l);
+	}
+}
+
+/* Send a message with descriptors.  Returns 0, or an error number. */
+static int
+send_request(struct launch *l, struct msghdr *m)
+{
+	if (l->fd < 0 || l->lost)
+		return EPIPE;
+	while (sendmsg(l->fd, m, MSG_NOSIGNAL) < 0)
+		if (errno != EINTR)
+			return errno;
+	return 0;
+}
+
+/* Append the descriptors to the message; control has room for all. */
+static void
+attach_descriptors(struct msghdr *m, uint32_t *bits, void *control,
+    const int *fds, int n)
+{
+	struct cmsghdr *c = control;
+	int given[REQUEST_DESCRIPTORS], i;
+	size_t used = 0;
+
+	for (i = 0; i < n; i++)
+		if (fds[i] >= 0) {
+			*bits |= 1U << i;
+			given[used++] = fds[i];
+		}
+	if (used == 0)
+		return;
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(used * sizeof *given);
+	memcpy(CMSG_DATA(c), given, used * sizeof *given);
+	m->msg_control = c;
+	m->msg_controllen = CMSG_SPACE(used * sizeof *given);
+}
+
+int
+launch_start(struct launch *l, unsigned row, enum request_job job,
+    char *const *variables, const int *fds, int n)
+{
+	struct request_header h = { REQUEST_START, row, 0 };
+	struct iovec parts[1 + REQUEST_VARIABLES] = { { &h, sizeof h } };
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(REQUEST_DESCRIPTORS * sizeof(int))];
+	} control = { .bytes = "" };
+	struct msghdr m = { .msg_iov = parts, .msg_iovlen = 1 };
+	int error;
+
+	if (l->fd < 0)
+		return EPIPE;
+	for (; *variables; variables++) {
+		if (m.msg_iovlen > REQUEST_VARIABLES)
+			return E2BIG;
+		if (request_check_variable(*variables, l->table->names) < 0)
+			return EINVAL;
+		parts[m.msg_iovlen++] = (struct iovec){ *variables,
+		    strlen(*variables) + 1 };
+	}
+	attach_descriptors(&m, &h.descriptors, &control, fds, n);
+	error = send_request(l, &m);
+	if (!error)
+		l->jobs[job] = (struct launch_job){ .running = true };
+	return error;
+}
+
+void
+launch_signal(struct launch *l, enum request_job job, int sig)
+{
+	struct request_header h = {
+		sig == SIGKILL ? REQUEST_KILL : REQUEST_TERMINATE, job, 0
+	};
+	struct iovec part = { &h, sizeof h };
+	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	if (l->jobs[job].running)
+		send_request(l, &m);
+}
+
+bool
+launch_has_ended(struct launch *l, enum request_job job, int *error,
+    int *status)
+{
+	read_answers(l);
+	*error = l->jobs[job].error;
+	*status = l->jobs[job].status;
+	return !l->jobs[job].running;
+}
+
+void
+launch_await_start(struct launch *l, enum request_job job,
+    const sigset_t *wait_mask)
+{
+	struct pollfd p = { .fd = l->fd, .events = POLLIN };
+
+	for (;;) {
+		read_answers(l);
+		if (l->jobs[job].started || !l->jobs[job].running)
+			return;
+		clock_poll(&p, 1, -1, wait_mask);
+	}
+}
+
+bool
+launch_is_lost(struct launch *l)
+{
+	if (l->fd >= 0)
+		read_answers(l);
+	return l->lost;
+}
+
+void
+launch_log(void *ctx, int priority, const char *line, size_t len)
+{
+	struct launch *l = ctx;
+	struct request_header h = { REQUEST_LOG, (uint32_t)priority, 0 };
+	struct iovec parts[] = {
+		{ &h, sizeof h }, { (char *)(uintptr_t)line, len },
+	};
+	struct msghdr m = { .msg_iov = parts, .msg_iovlen = 2 };
+
+	send_request(l, &m);
+}
