@@ -35,7 +35,7 @@ SERVER = commands explain failure handover handshake inetd page places rehearse 
 	restart service settings show sockets startup status warnings worker
 SMTP = auth client connect data discard dsn dsn_report fields foreign hello \
 	hook_env hooks journal mail parameters session starttls transcript xclient
-MAIL = delivery header maildir received recipients report store trace
+MAIL = delivery header maildir message received recipients report store trace
 LIB = clock file log memory option path
 TEXT = address base64 idna line param reply utf8 verdict words xtext
 NET = activation holder listener net notify progress proxy resolve stream tls

@@ -25,7 +25,6 @@ struct basic {
 	struct delivery delivery;
 	char *buf;		/* OUTFILE_BUFFER bytes */
 	size_t n_headers;	/* bytes of info.headers in the file */
-	unsigned filter;	/* index of the current one */
 	struct reply *mda_replies;	/* one for each recipient; or NULL */
 	struct reply answer;	/* of the hook that was called last */
 	struct header header;
@@ -35,21 +34,6 @@ static struct basic *
 basic(struct envelope *e)
 {
 	return (struct basic *)(void *)e;
-}
-
-/* The reply for a failure of this host.  Sets result.error for the log. */
-static struct reply
-local_error(struct basic *b, const char *what, int error)
-{
-	struct mail_result *result = &b->mail->result;
-
-	snprintf(result->error, sizeof result->error, "%s: %s", what,
-	    strerror(error));
-	if (error == EDQUOT)
-		return reply_make(452, "4.2.2 Mailbox full");
-	if (error == ENOSPC || error == EFBIG)
-		return reply_make(452, "4.3.1 Insufficient system storage");
-	return reply_make(451, "4.3.0 Local error, try again later");
 }
 
 static void
@@ -72,7 +56,7 @@ find_recipient_maildir(struct basic *b, const struct address *a, char *path)
 	case STORE_UNKNOWN:
 		return reply_make(550, "5.1.1 No such user here");
 	case STORE_FAILED:
-		return local_error(b, "mailbox", errno);
+		return mail_error(b->mail, "mailbox", errno);
 	case STORE_FOUND:
 		break;
 	}
@@ -94,7 +78,7 @@ add_recipient(struct envelope *e, struct recipient *r,
 			return refusal;
 	}
 	if (recipients_assign_copy(b->to, r, path) < 0)
-		return local_error(b, "recipient", errno);
+		return mail_error(b->mail, "recipient", errno);
 	return reply_none();
 }
 
@@ -154,7 +138,7 @@ begin_data(struct envelope *e)
 	d->copies = calloc(n + 1, sizeof *d->copies);
 	b->buf = malloc(OUTFILE_BUFFER);
 	if (!d->copies || !b->buf)
-		return local_error(b, "data", errno);
+		return mail_error(b->mail, "data", errno);
 	d->n = n;
 	for (r = b->to->all; n && r < b->to->all + b->to->n; r++)
 		if (r->path) {
@@ -162,7 +146,7 @@ begin_data(struct envelope *e)
 			d->copies[r->copy].folder = r->folder;
 		}
 	if (delivery_begin(d, b->buf) < 0)
-		return local_error(b, "tmp", errno);
+		return mail_error(b->mail, "tmp", errno);
 	outfile_printf(&d->out, "Return-Path: <%s>\n", b->mail->info.sender);
 	d->own_offset = d->out.size;
 	write_delivered_to(b, d->n == 1 ? d->copies : NULL, &d->out);
@@ -264,7 +248,7 @@ reply_for(struct basic *b, size_t recipient)
 		return mda && mda->code ? *mda : b->answer.code == 250 ?
 		    b->answer : reply_make(250, "2.0.0 Ok");
 	if (c && c->failed)
-		return local_error(b, c->failed, c->error);
+		return mail_error(b->mail, c->failed, c->error);
 	return mda && mda->code ? *mda : stored_reply(b);
 }
 
@@ -393,76 +377,6 @@ reject_loops(struct basic *b)
 	reject_copies(b);
 }
 
-/*
- * Replace the message by the output of the current filter (delivery_replace).
- */
-static int
-filter_message(void *ctx, int from, int to)
-{
-	struct basic *b = ctx;
-	const struct mail_hooks *hooks = &b->mail->hooks;
-	struct trace_place place;
-
-	b->answer = hooks->filter(hooks->ctx, b->filter, from, to);
-	if (reply_refuses(&b->answer) || hooks->n_filters <= b->filter)
-		return 1;
-	if (trace_find(to, b->mail->info.id, &place) > 0) {
-		b->delivery.own_offset = (unsigned long long)place.above;
-		return 0;
-	}
-	b->answer = local_error(b, "filter: its output lacks our Received "
-	    "field", EBADMSG);
-	return 1;
-}
-
-/*
- * Copy the message, with the header fields that hooks added after the data
- * (delivery_replace).
- */
-static int
-copy_with_headers(void *ctx, int from, int to)
-{
-	const struct basic *b = ctx;
-
-	return trace_insert(to, from, b->mail->info.id,
-	    b->mail->info.headers + b->n_headers);
-}
-
-/* Run the filters and check hooks.  Returns an error reply, or code 0. */
-static struct reply
-run_checks(struct basic *b)
-{
-	struct delivery *d = &b->delivery;
-	struct mail *m = b->mail;
-	struct reply r;
-	int made, fd;
-	size_t i;
-
-	for (b->filter = 0; b->filter < m->hooks.n_filters; b->filter++) {
-		made = delivery_replace(d, filter_message, b);
-		if (made < 0)
-			return local_error(b, "filter", errno);
-		if (made > 0 && reply_refuses(&b->answer))
-			return b->answer;
-	}
-	if (m->hooks.inspect && !m->discard.hook) {
-		fd = delivery_reader(d);
-		if (fd < 0)
-			return local_error(b, "open", errno);
-		r = m->hooks.inspect(m->hooks.ctx, fd);
-		if (reply_refuses(&r))
-			return r;
-		if (r.code)
-			b->answer = r;
-		for (i = 0; m->has_folder && i < d->n; i++)
-			d->copies[i].folder = m->folder;
-	}
-	if (m->info.headers[b->n_headers] && !m->discard.hook &&
-	    delivery_replace(d, copy_with_headers, b) < 0)
-		return local_error(b, "headers", errno);
-	return reply_none();
-}
-
 /* Run the --mda hooks once for each mailbox. */
 static struct reply
 run_mda(struct basic *b, int fd)
@@ -474,7 +388,7 @@ run_mda(struct basic *b, int fd)
 
 	b->mda_replies = calloc(b->to->n, sizeof *b->mda_replies);
 	if (!b->mda_replies)
-		return local_error(b, "recipients", errno);
+		return mail_error(b->mail, "recipients", errno);
 	for (i = 0; i < b->to->n; i++) {
 		r = &b->to->all[i];
 		c = find_copy(b, r);
@@ -500,7 +414,7 @@ run_delivery(struct basic *b)
 		return reply_none();
 	fd = delivery_reader(&b->delivery);
 	if (fd < 0)
-		return local_error(b, "open", errno);
+		return mail_error(b->mail, "open", errno);
 	if (m->hooks.deliver) {
 		r = m->hooks.deliver(m->hooks.ctx, fd);
 		if (reply_refuses(&r))
@@ -519,11 +433,11 @@ sync_after_delivery(struct basic *b)
 	const int dropped = b->mda_replies ? drop_rejected_fields(b) : 0;
 
 	if (dropped < 0)
-		return local_error(b, "headers", errno);
+		return mail_error(b->mail, "headers", errno);
 	if (dropped && delivery_sync(&b->delivery) < 0)
-		return local_error(b, "fsync", errno);
+		return mail_error(b->mail, "fsync", errno);
 	if (b->mail->info.keep_open && delivery_reader(&b->delivery) < 0)
-		return local_error(b, "open", errno);
+		return mail_error(b->mail, "open", errno);
 	return reply_none();
 }
 
@@ -539,17 +453,19 @@ store_message(struct basic *b, bool together)
 
 	header_finish(&b->header);
 	if (delivery_flush(d) < 0)
-		return local_error(b, "write", errno);
+		return mail_error(b->mail, "write", errno);
 	reject_loops(b);
 	if (!is_deliverable(b, together))
 		return reply_none();
 	if (drop_rejected_fields(b) < 0)
-		return local_error(b, "headers", errno);
-	r = run_checks(b);
-	if (reply_refuses(&r) || b->mail->discard.hook)
-		return r;
+		return mail_error(b->mail, "headers", errno);
+	b->answer = mail_check(b->mail, d, b->n_headers);
+	if (reply_refuses(&b->answer))
+		return b->answer;
+	if (b->mail->discard.hook)
+		return reply_none();
 	if (delivery_sync(d) < 0)
-		return local_error(b, "fsync", errno);
+		return mail_error(b->mail, "fsync", errno);
 	if (is_deliverable(b, together)) {
 		r = run_delivery(b);
 		if (b->mail->discard.hook)
@@ -639,7 +555,7 @@ basic_envelope_new(const struct basic_options *options, struct mail *mail,
 		*e = &b->envelope;
 		return reply_none();
 	}
-	r = local_error(b, "room", errno);
+	r = mail_error(b->mail, "room", errno);
 	free_envelope(b);
 	return r;
 }

@@ -175,6 +175,27 @@ amplifies() {
 	done
 }
 
+@test "nor one whose messages, or recipients, are discarded" {
+	{
+		printf 'EHLO c\r\n'
+		printf 'MAIL FROM:<>\r\nRCPT TO:<a@mx.example>\r\nDATA\r\n.\r\n%.0s' {1..300}
+	} >"$tmp/messages"
+	{
+		printf 'EHLO c\r\nMAIL FROM:<>\r\n'
+		printf 'RCPT TO:<a%d@mx.example>\r\n' {1..300}
+		printf 'DATA\r\n.\r\n'
+	} >"$tmp/recipients"
+	options=(--on-new-mail 'echo DISCARD=unwanted;')
+	amplifies "$tmp/messages"
+	[[ $(events discarded | wc -l) == 300 ]]
+	options=(--on-recipient 'echo "DISCARD=$LOCAL is unwanted"')
+	amplifies "$tmp/recipients"
+	(($(events discarded | wc -l) > 20))
+	options=(--on-recipient 'echo "DISCARD=unwanted"')
+	amplifies "$tmp/recipients"
+	[[ $(events discarded | wc -l) == 1 ]]
+}
+
 @test "nor does one that makes hooks fail, which are logged all the same" {
 	{
 		printf 'EHLO c\r\nMAIL FROM:<>\r\n'
