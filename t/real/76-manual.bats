@@ -492,6 +492,27 @@ last_mail() {
 	grep -qx 'Delivered-To: you@example.org' got
 }
 
+@test "Store the mail of one domain, and run a command for another" {
+	place "$BATS_TEST_DESCRIPTION" 1
+	mkdir there/usr/local/bin
+	machine
+	# not there yet
+	carry_out "$BATS_TEST_DESCRIPTION" 2 25
+	run ! client 192.0.2.7 bug@tickets.example.org
+	[[ $output == *'<** 451 '* ]]
+	printf '#!/bin/sh\necho got it\ncat >>/run/ticket\n' >there/usr/local/bin/ticket
+	chmod 755 there/usr/local/bin/ticket
+	on install -o smtpd /dev/null /run/ticket
+	client 192.0.2.7 bug@Tickets.example.org
+	(($(on grep -c '^Subject: hello' /run/ticket) == 1))
+	# the second of two recipients is for later
+	client 192.0.2.7 you@example.org,bug@tickets.example.org
+	(($(on grep -c '^Subject: hello' /run/ticket) == 1))
+	has 1 /srv/mail
+	on grep -rqx 'Delivered-To: you@example.org' /srv/mail/new
+	logged 'event=discarded .*reason=ticket' log
+}
+
 @test "Hand mail to Redis" {
 	machine
 	daemon 6379 redis-server --save '' --dir /run
