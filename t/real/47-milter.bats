@@ -220,7 +220,7 @@ compare_with_postfix() {
 	cp /etc/spamassassin/{init,v320}.pre rules/
 	printf '%s\n' 'required_score 5' 'body BUY /buy spam/' 'score BUY 20' \
 		'use_bayes 0' 'add_header spam Flag _YESNOCAPS_' \
-		'add_header all Score _SCORE_' 'score ALL_TRUSTED 0' 'report_safe 0' >rules/local.cf
+		'add_header all Status _YESNO_' 'score ALL_TRUSTED 0' 'report_safe 0' >rules/local.cf
 	spamd --socketpath="$PWD/spamd" --socketmode=666 --local --max-children=1 \
 		--min-children=1 --nouser-config --helper-home-dir="$PWD" \
 		--username=nobody --syslog=stderr --configpath="$PWD/rules" \
@@ -230,7 +230,7 @@ compare_with_postfix() {
 	milter spamass-milter -p "$PWD/milter" -- -U "$PWD/spamd"
 	start --hostname mx.example --domain d.example --filter "$hook"
 	send --data 'Subject: hello\n\nHello.\n'
-	grep -q '^X-Spam-Score: ' "$(mail)"
+	grep -qx 'X-Spam-Status: No' "$(mail)"
 	rm Maildir/new/*
 	send --data 'Subject: hello\n\nPlease buy spam.\n'
 	grep -q '^X-Spam-Flag: YES' "$(mail)"
