@@ -301,6 +301,12 @@ has() {
 		milter "$rule"
 		refused '451 4.3.0 '
 	done
+	# more than it may add
+	rule=$(printf 'E=hX-A\\0%0100000d\\0' 0)
+	milter "$rule" "$rule" "$rule" "$rule" "$rule" "$rule" "$rule" "$rule" \
+	    "$rule" "$rule" "$rule" E=c
+	refused '451 4.3.0 '
+	grep -q 'text=".*it adds too much to the header"' "$log"
 	grep -q 'text=".*it has closed the connection"' "$log"
 	grep -q 'text=".*a frame of invalid length"' "$log"
 	grep -q 'text=".*an unsupported version of the protocol"' "$log"
