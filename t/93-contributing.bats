@@ -1,4 +1,4 @@
-# CONTRIBUTING.md is a map: what it says is where, is there.
+# CONTRIBUTING.md and SECURITY.md name files, functions and tests that exist.
 
 load helpers
 
@@ -9,7 +9,7 @@ section() {
 	sed -n "/^## $1\$/,/^## /{/^## /!p;}" "$page"
 }
 
-# words LINE...: what stands in backquotes, a line each
+# words LINE...: the words in backquotes, a line each
 words() {
 	grep -oE '`[^`]+`' <<<"$*" | tr -d '`'
 }
@@ -25,7 +25,7 @@ words() {
 	diff "$tmp/there" "$tmp/map"
 }
 
-@test "what is said of how a byte travels is there by that name" {
+@test "the functions that a byte travels through exist" {
 	local word
 	words "$(section 'How a byte travels')" | grep -oE '^[a-z_]+[a-z](\(|\[)' |
 	    tr -d '([' >"$tmp/names"
@@ -36,7 +36,7 @@ words() {
 	done <"$tmp/names"
 }
 
-@test "what the Go package's names are here is an option, or in a header" {
+@test "each counterpart of a name of the Go package is an option, or in a header" {
 	local word
 	section 'The names of the Go package' | sed -n 's/^| `[A-Z].*| \(.*\) |$/\1/p' \
 	    >"$tmp/here"
@@ -54,7 +54,7 @@ words() {
 	done <"$tmp/names"
 }
 
-@test "each call that is not POSIX is in the files that are named for it" {
+@test "each call that is not in POSIX is in the files of its row" {
 	local call files file rest
 	section Portability | grep '^| `' >"$tmp/rows"
 	(($(wc -l <"$tmp/rows") > 10))
@@ -68,7 +68,27 @@ words() {
 	done <"$tmp/rows"
 }
 
-@test "what SECURITY.md says tests a promise is there" {
+@test "the variables and targets for packagers are in the Makefile" {
+	local word
+	section Packaging >"$tmp/packaging"
+	words "$(sed -n '/^\*\*Variables/,/^$/p' "$tmp/packaging")" |
+	    grep -xE '[A-Z]+' | grep -vxE 'DESTDIR|CPPFLAGS|LDFLAGS|LDLIBS|CC' \
+	    >"$tmp/names"
+	(($(wc -l <"$tmp/names") > 8))
+	while read -r word; do
+		echo "$word"
+		grep -qE "^$word \??=" Makefile
+	done <"$tmp/names"
+	words "$(cat CONTRIBUTING.md)" | sed -n 's/^make \([a-z-]*\)$/\1/p' |
+	    sort -u >"$tmp/names"
+	(($(wc -l <"$tmp/names") > 15))
+	while read -r word; do
+		echo "make $word"
+		grep -qE "^([a-z-]* )*$word( [a-z-]+)*:" Makefile contrib/packaging.mk t/tools.mk
+	done <"$tmp/names"
+}
+
+@test "each promise of SECURITY.md has tests that exist" {
 	local name
 	sed -n '/^| promise/,/^$/p' SECURITY.md >"$tmp/promises"
 	grep -oE '`t/[a-z0-9/-]+(\.bats)?`' "$tmp/promises" | tr -d '`' | sort -u >"$tmp/tests"
