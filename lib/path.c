@@ -117,3 +117,19 @@ path_open_dir(const char *path, bool *foreign)
 	errno = error;
 	return -1;
 }
+
+const char *
+path_absolute(const char *path, char *buf, size_t size)
+{
+	const char *rest = path;
+	size_t len;
+
+	if (*path == '/' || !getcwd(buf, size) || *buf != '/')
+		return path;
+	while (rest[0] == '.' && rest[1] == '/')
+		rest += 2 + strspn(rest + 2, "/");
+	len = strcmp(buf, "/") == 0 ? 0 : strlen(buf);
+	if ((size_t)snprintf(buf + len, size - len, "/%s", rest) >= size - len)
+		return path;
+	return buf;
+}

@@ -6,6 +6,7 @@
 #define PATH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /*
  * Open a directory with O_PATH.  Sets *foreign if the path led through a
@@ -13,5 +14,11 @@
  * Returns the descriptor, which the caller closes, or -1 with errno set.
  */
 int path_open_dir(const char *path, bool *foreign);
+
+/*
+ * The path as an absolute one, for people: it is written to buf if it is
+ * relative.  Returns the path itself if the working directory is unknown.
+ */
+const char *path_absolute(const char *path, char *buf, size_t size);
 
 #endif

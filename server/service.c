@@ -12,6 +12,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/path.h"
 #include "lib/proc/title.h"
 #include "server/service.h"
 #include "server/status.h"
@@ -78,6 +79,7 @@ print_welcome(const struct server *server)
 	const struct listener *plain = find_open_listener(server);
 	const char *domain = s->domains.n && *s->domains.values[0] != '*' ?
 	    s->domains.values[0] : s->hostname;
+	char path[PATH_MAX];
 	unsigned i;
 
 	for (i = 0; i < server->listeners.n; i++)
@@ -85,7 +87,8 @@ print_welcome(const struct server *server)
 		    l[i].address);
 	dprintf(STDERR_FILENO, "; mail goes to %s.  Press Ctrl-C to stop.\n"
 	    "Try: ",
-	    strcmp(s->maildir, "none") == 0 ? "your commands" : s->maildir);
+	    strcmp(s->maildir, "none") == 0 ? "your commands" :
+	    path_absolute(s->maildir, path, sizeof path));
 	if (plain)
 		print_trial(plain->address, domain);
 	else
@@ -96,11 +99,13 @@ print_welcome(const struct server *server)
 static void
 log_listener(const struct settings *s, const struct listener *listener)
 {
+	char path[PATH_MAX];
 	struct log_line l;
 
 	log_begin(&l, LEVEL_INFO, "listening");
 	log_str(&l, "address", listener->address);
-	log_str(&l, "maildir", s->maildir);
+	log_str(&l, "maildir", strcmp(s->maildir, "none") == 0 ? "none" :
+	    path_absolute(s->maildir, path, sizeof path));
 	log_num(&l, "workers", s->workers);
 	log_end(&l);
 }

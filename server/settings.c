@@ -252,6 +252,24 @@ check_number(const char *option, long long n, long long least, long long most)
 		    least, most);
 }
 
+/* Another value is another option, not a comma. */
+static void
+check_single(const char *option, const char *value)
+{
+	if (strpbrk(value, ", \t"))
+		fatal(EX_USAGE, "--%s '%s': only one value is allowed; give "
+		    "--%s twice", option, value, option);
+}
+
+static void
+check_singles(const char *option, const struct option_list *list)
+{
+	unsigned i;
+
+	for (i = 0; i < list->n; i++)
+		check_single(option, list->values[i]);
+}
+
 static struct networks
 parse_networks(const char *option, const struct option_list *list)
 {
@@ -341,6 +359,8 @@ take_kind(struct settings *s, const char *spec, enum listener_kind *kind)
 
 	if (strcmp(address, "-") == 0)
 		s->inetd = true;
+	if (*address != '/')
+		check_single("listen", address);
 	*kind = KIND_SMTP;
 	if (address == spec)
 		return spec;
@@ -490,6 +510,10 @@ settings_check(struct settings *s)
 	    !s->commands[HOOK_DELIVER].n && !s->commands[HOOK_MDA].n)
 		fatal(EX_USAGE, "--maildir none keeps nothing: it needs "
 		    "--deliver or --mda");
+	check_singles("domain", &s->domains);
+	check_singles("trust", &s->trust);
+	check_singles("proxy-from", &s->proxy_from);
+	check_singles("xclient-from", &s->xclient_from);
 	s->maildir = settle_path(s->maildir);
 	s->spool = settle_path(s->spool);
 	if (s->transcript)

@@ -14,6 +14,7 @@
 
 #include "lib/log.h"
 #include "lib/net/activation.h"
+#include "lib/path.h"
 #include "lib/proc/descriptors.h"
 #include "server/commands.h"
 #include "server/failure.h"
@@ -55,6 +56,27 @@ startup_find_user(const struct settings *s)
 	return NULL;
 }
 
+/* errno says why the Maildir can't be opened. */
+static void
+report_unopened_store(struct server *server, const char *path)
+{
+	const int error = errno;
+	char whole[PATH_MAX];
+
+	path = path_absolute(path, whole, sizeof whole);
+	if (error == EACCES)
+		failure_report(server, EX_CANTCREAT, "maildir %s: %s for uid "
+		    "%ld; start smtpd in a directory that this user can write "
+		    "to, or name one with --maildir", path, strerror(error),
+		    (long)geteuid());
+	else
+		failure_report(server, EX_CANTCREAT, "maildir %s: %s%s", path,
+		    strerror(error), error == ENOENT ?
+		    "; create the parent directory first" :
+		    error == ELOOP ? "; root does not create it behind a "
+		    "symbolic link of another user: create it first" : "");
+}
+
 /*
  * After a restart, the user may not be able to search the path of the store;
  * then the descriptors of the former program are used.
@@ -84,11 +106,7 @@ startup_open_store(struct server *server, const struct user *u,
 		failure_report(server, EX_CANTCREAT, "--spool %s: %s", path,
 		    strerror(errno));
 	else if (failed)
-		failure_report(server, EX_CANTCREAT, "maildir %s: %s%s", path,
-		    strerror(errno), errno == ENOENT ?
-		    "; create the parent directory first" :
-		    errno == ELOOP ? "; root does not create it behind a "
-		    "symbolic link of another user: create it first" : "");
+		report_unopened_store(server, path);
 }
 
 /* errno says why the user that serves cannot write to the store. */
@@ -96,19 +114,22 @@ static void
 report_store_failure(struct server *server, const struct store *store)
 {
 	const struct settings *s = server->settings;
+	const int error = errno;
+	char whole[PATH_MAX];
+	const char *maildir = path_absolute(s->maildir, whole, sizeof whole);
 
 	if (store == &server->store)
 		server->storeless = true;
 	if (store->spool_only)
 		failure_report(server, EX_CANTCREAT, "--spool %s: %s for uid "
-		    "%ld", s->spool, strerror(errno), (long)geteuid());
-	else if (errno == EXDEV)
+		    "%ld", s->spool, strerror(error), (long)geteuid());
+	else if (error == EXDEV)
 		failure_report(server, EX_CONFIG, "maildir %s: tmp and new "
-		    "are on different devices", s->maildir);
+		    "are on different devices", maildir);
 	else
 		failure_report(server, EX_CANTCREAT, "maildir %s: %s for uid "
 		    "%ld; chown it to that user, or run as its owner with "
-		    "--user", s->maildir, strerror(errno), (long)geteuid());
+		    "--user", maildir, strerror(error), (long)geteuid());
 }
 
 void

@@ -294,6 +294,32 @@ listen=(--listen 127.0.0.1:0)
 	refused 78 -m "$dir" "${user[@]}" "${listen[@]}"
 }
 
+@test "a list with commas: 64, give the option twice" {
+	local option value
+	while read -r option value; do
+		refused 64 -m "$dir" "${user[@]}" "$option" "$value"
+		grep -Fq -- "$option '$value': only one value is allowed; give $option twice" "$tmp/err"
+	done <<-'END'
+		--domain a.example,b.example
+		--domain a.example b.example
+		--trust 192.0.2.0/24,198.51.100.0/24
+		--proxy-from 192.0.2.1,unix
+		--xclient-from 192.0.2.1, 192.0.2.2
+		--listen 127.0.0.1:0,127.0.0.2:0
+	END
+}
+
+@test "a user that can't write to the directory of the start gets told what to do: 73" {
+	((EUID == 0)) || skip 'only root becomes another user'
+	chmod 711 "$BATS_RUN_TMPDIR" "${tmp%/*}" "$tmp"
+	mkdir -m 755 "$tmp/closed"
+	cp smtpd "$tmp"
+	cd "$tmp/closed"
+	run -73 setpriv --reuid=nobody --regid=nogroup --clear-groups timeout 60 \
+	    "$tmp/smtpd" "${listen[@]}"
+	[[ $output == "smtpd: maildir $tmp/closed/Maildir: Permission denied for uid $(id -u nobody); start smtpd in a directory that this user can write to, or name one with --maildir" ]]
+}
+
 @test "a command that can't be executed: 69, for which user, and why" {
 	local as=("${user[@]}") uid=$EUID
 	((EUID != 0)) || as=(--user nobody) uid=$(id -u nobody)

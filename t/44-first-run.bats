@@ -48,6 +48,17 @@ try() {
 	grep -q '^250 2\.0\.0 Ok' <<<"$output"
 }
 
+@test "a relative Maildir is named by its absolute path, at a terminal and in the log" {
+	local relative
+	relative=$(realpath -m --relative-to=. "$dir")
+	greeted "${user[@]}" -m "././$relative" -l 127.0.0.1:0
+	grep -Fq "; mail goes to $PWD/$relative.  Press" "$tmp/tty"
+	ended
+	dir=./$relative
+	serve "${user[@]}" -l 127.0.0.1:0
+	events listening | grep -F " maildir=$PWD/$relative "
+}
+
 @test "a daemon at a terminal says where it listens, where mail goes, what to try" {
 	greeted -m "$dir" -l 127.0.0.1:0 -d one.example
 	[[ $(wc -l <"$tmp/tty") == 2 ]]

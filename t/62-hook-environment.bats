@@ -106,6 +106,34 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
 	[[ $(sed -n 3p "$elsewhere/out/who") == "$(id -G nobody)" ]]
 }
 
+@test "--user may be a number: with a name, or with / as HOME and a group of the same number" {
+	((EUID == 0)) || skip 'only root can become another user'
+	local home spec want nobody nogroup
+	home=$(getent passwd nobody | cut -d: -f6)
+	nobody=$(id -u nobody) nogroup=$(id -g nobody)
+	elsewhere=$(mktemp -d /tmp/smtpd-test.XXXXXX)
+	chmod 755 "$elsewhere"
+	mkdir -m 777 "$elsewhere/out"
+	while IFS='|' read -r spec want; do
+		dir=$elsewhere/Maildir.$spec
+		user=(--user "$spec")
+		options=(--on-hello "echo \$HOME \$USER \$LOGNAME \$(id -u) \$(id -g) \$(id -G) >$elsewhere/out/who")
+		rm -f "$elsewhere/out/who"
+		say "${hello[@]}" QUIT
+		echo "$spec: $(<"$elsewhere/out/who")"
+		[[ $(<"$elsewhere/out/who") == "$want" ]]
+	done <<-END
+		$nobody|$home nobody nobody $nobody $nogroup $(id -G nobody)
+		54321|/ 54321 54321 54321 54321 54321
+		54321:54322|/ 54321 54321 54321 54322 54322
+		nobody:54322|$home nobody nobody $nobody 54322 54322
+	END
+	for spec in 4294967295 99999999999 54321x 54321:x 54321: :54321 -1; do
+		run -67 ./smtpd -i --user="$spec" </dev/null
+		[[ $output == "smtpd: --user $spec: there is no such "* ]]
+	done
+}
+
 @test "SMTP_EVENT is the option's name, SMTP_HOSTNAME and SMTP_LISTENER are ours" {
 	local e
 	record

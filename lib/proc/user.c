@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -15,30 +16,61 @@
 
 #include "lib/proc/user.h"
 
+/* Parse a uid or gid.  All bits set would mean "unchanged" to the kernel. */
+static bool
+parse_id(const char *text, unsigned *id)
+{
+	const size_t digits = strspn(text, "0123456789");
+	const unsigned long n = strtoul(text, NULL, 10);
+
+	*id = (unsigned)n;
+	return digits > 0 && digits <= 10 && text[digits] == '\0' &&
+	    n < UINT_MAX;
+}
+
+/* A uid without an entry has a group of the same number. */
+static bool
+find_user(struct user *u, const char *name)
+{
+	const struct passwd *pw = getpwnam(name);
+	unsigned id;
+
+	if (!pw && !parse_id(name, &id))
+		return false;
+	if (!pw)
+		pw = getpwuid(id);
+	*u = pw ? (struct user){ strdup(pw->pw_name), strdup(pw->pw_dir),
+	    pw->pw_uid, pw->pw_gid } :
+	    (struct user){ strdup(name), strdup("/"), id, id };
+	return true;
+}
+
+static bool
+find_group(struct user *u, const char *name)
+{
+	const struct group *gr = getgrnam(name);
+	unsigned id;
+
+	if (!gr && !parse_id(name, &id))
+		return false;
+	u->gid = gr ? gr->gr_gid : id;
+	return true;
+}
+
 const char *
 user_find(struct user *u, const char *spec)
 {
 	const char *colon = strchr(spec, ':');
-	struct passwd *pw;
-	struct group *gr;
-	char *name;
+	char *name = colon ? strndup(spec, (size_t)(colon - spec)) :
+	    strdup(spec);
+	const bool found = name && find_user(u, name);
 
-	name = colon ? strndup(spec, (size_t)(colon - spec)) : strdup(spec);
-	pw = name ? getpwnam(name) : NULL;
 	free(name);
-	if (!pw)
+	if (!found)
 		return "user";
-	*u = (struct user){ strdup(pw->pw_name), strdup(pw->pw_dir),
-	    pw->pw_uid, pw->pw_gid };
 	if (!u->name || !u->home)
 		return "memory";
-	if (!colon)
-		return NULL;
-	gr = getgrnam(colon + 1);
-	if (!gr)
-		return "group";
-	u->gid = gr->gr_gid;
-	return NULL;
+	return colon && !find_group(u, colon + 1) ? "group" : NULL;
 }
 
 int

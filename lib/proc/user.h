@@ -14,7 +14,9 @@ struct user {
 };
 
 /*
- * Look up USER or USER:GROUP.  name and home are allocated and never freed.
+ * Look up USER or USER:GROUP, which are names, or numbers that no name equals.
+ * A uid without an entry in passwd has itself as its name, / as its home, and a
+ * group of the same number.  name and home are allocated and never freed.
  * Returns NULL, or which part does not exist: "user" or "group".
  */
 const char *user_find(struct user *, const char *spec);
