@@ -4,6 +4,7 @@
  */
 #include <ctype.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,7 +188,7 @@ holder_find(const char *address, char *text, size_t size)
 	if (!pid)
 		return false;
 	snprintf(link, sizeof link, "/proc/%ld/exe", pid);
-	n = readlink(link, program, sizeof program - 1);
+	n = readlinkat(AT_FDCWD, link, program, sizeof program - 1);
 	program[n < 0 ? 0 : n] = '\0';
 	hide_control_characters(program);
 	snprintf(text, size, "%s (pid %ld)", *program ? program : "a process",
