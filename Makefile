@@ -34,7 +34,8 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 SERVER = commands explain failure handover handshake inetd page places rehearse \
 	restart service settings show sockets startup status warnings worker
 SMTP = auth client connect data discard dsn dsn_report fields foreign hello \
-	hook_env hooks journal mail parameters session starttls transcript xclient
+	hook_env hooks journal mail options parameters session starttls transcript \
+	xclient
 MAIL = delivery header maildir message received recipients report store trace
 LIB = clock file log memory option path
 TEXT = address base64 idna line param reply utf8 verdict words xtext

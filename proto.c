@@ -41,21 +41,6 @@ struct command {
 				/* IDLE: it makes no progress to a message */
 };
 
-static const char *
-hello_name(const struct session *s)
-{
-	return listener_kinds[s->client.kind].lmtp ? "LHLO" : "EHLO or HELO";
-}
-
-/* HELO and EHLO over LMTP (RFC 2033 4.1), or LHLO over SMTP. */
-static struct reply
-reject_hello(const struct session *s)
-{
-	return reply_make(500, "5.5.1 This is %s, send %s instead",
-	    listener_kinds[s->client.kind].lmtp ? "LMTP" : "SMTP",
-	    hello_name(s));
-}
-
 static struct reply
 cmd_rset(struct session *s, const char *arg)
 {
@@ -201,16 +186,25 @@ is_denied_before_tls(const struct session *s, const struct command *c)
 	    c->run != foreign_command && c->run != foreign_proxy;
 }
 
+static bool
+is_disabled(const struct session *s, const struct command *c)
+{
+	return !options_enabled(s->options, c->run == bdat_command ?
+	    "CHUNKING" : c->verb);
+}
+
 static struct reply
 reject_sequence(struct session *s, const struct command *c, const char *arg)
 {
 	struct reply r;
 
-	if (is_denied_before_tls(s, c))
+	if (is_disabled(s, c))
+		r = reply_make(500, "5.5.1 Unknown command");
+	else if (is_denied_before_tls(s, c))
 		r = reply_make(530, "5.7.0 Must issue a STARTTLS command "
 		    "first");
 	else if (s->phase == PHASE_NEW)
-		r = reply_make(503, "5.5.1 Send %s first", hello_name(s));
+		r = reply_make(503, "5.5.1 Send %s first", hello_verb(s));
 	else
 		r = reply_make(503, "5.5.1 Bad sequence of commands: %s not "
 		    "allowed now", c->verb);
@@ -285,8 +279,9 @@ run_command(struct session *s, const struct command *c, const char *arg)
 	if (!c->run)
 		return reply_make(500, "5.5.1 Unknown command");
 	if ((int)c->traits & other)
-		return reject_hello(s);
-	if (!(c->phases & IN(s->phase)) || is_denied_before_tls(s, c))
+		return hello_reject(s);
+	if (!(c->phases & IN(s->phase)) || is_denied_before_tls(s, c) ||
+	    is_disabled(s, c))
 		return reject_sequence(s, c, arg);
 	if (c->arg == NO_ARG && *arg)
 		return reply_make(501, "5.5.4 %s does not take an argument",

@@ -43,6 +43,8 @@ static const struct option options[] = {
 	    "reject clients that speak before this (0)" },
 	{ 0, "lenient-from", OPTION_LIST, AT(lenient_from), "NET",
 	    "devices that end lines in LF" },
+	{ 0, "disable", OPTION_LIST, AT(disable), "EXTENSION",
+	    "do not offer it, as in EHLO" },
 	{ 0, "strict", OPTION_FLAG, AT(proto.strict), NULL,
 	    "follow RFC 5321 to the letter" },
 	GROUP("Delivery"),
@@ -104,7 +106,7 @@ static const struct option options[] = {
 	    "proxies that may use XCLIENT" },
 	GROUP("Limits"),
 	{ 's', "max-size", OPTION_SIZE, AT(proto.max_size), "SIZE",
-	    "bytes in a message (10240000)" },
+	    "bytes in a message (50M)" },
 	{ 0, "max-recipients", OPTION_NUMBER, AT(proto.max_recipients), "N",
 	    "recipients of a message (1000)" },
 	{ 0, "max-mails", OPTION_NUMBER, AT(proto.max_mails), "N",
@@ -180,7 +182,7 @@ set_defaults(struct settings *s)
 		.drain_timeout = 30 * 1000, .hook_timeout = -1,
 		.proto = {
 			.tls.control = -1, .transcripts = -1,
-			.max_size = 10240000, .max_recipients = 1000,
+			.max_size = 50 * 1024 * 1024, .max_recipients = 1000,
 			.max_mails = 1000, .max_errors = 20,
 			.max_auth_errors = 3,
 			.max_per_client = -1,
@@ -285,6 +287,18 @@ parse_networks(const char *option, const struct option_list *list)
 			    "192.0.2.0/24 or 2001:db8::/32, not '%s'",
 			    option, list->values[i]);
 	return (struct networks){ nets, list->n };
+}
+
+static void
+settle_extensions(struct settings *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->disable.n; i++)
+		if (!options_disable(&s->proto, s->disable.values[i]))
+			fatal(EX_USAGE, "--disable requires an extension that "
+			    "EHLO offers, such as CHUNKING, not '%s'",
+			    s->disable.values[i]);
 }
 
 /* --proxy-from accepts networks, and "unix" for clients of Unix sockets. */
@@ -526,6 +540,7 @@ settings_check(struct settings *s)
 	settle_hostname(s);
 	s->proto.trusted = parse_networks("trust", &s->trust);
 	s->proto.lenient = parse_networks("lenient-from", &s->lenient_from);
+	settle_extensions(s);
 	settle_proxies(s);
 	s->proto.xclients = parse_networks("xclient-from", &s->xclient_from);
 	s->proto.delimiters = s->delimiters;

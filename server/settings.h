@@ -10,7 +10,7 @@
 #include "smtp/options.h"
 
 struct settings {
-	struct option_list listen, domains, trust, lenient_from;
+	struct option_list listen, domains, trust, lenient_from, disable;
 	struct option_list proxy_from, xclient_from;
 	enum listener_kind *kinds;	/* of each of listen; the first is that
 					   of descriptor 0, too */

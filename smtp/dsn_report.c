@@ -111,5 +111,6 @@ dsn_report(struct session *s)
 bool
 dsn_is_offered(const struct session *s)
 {
-	return s->options->hooks->n[HOOK_DSN] > 0;
+	return s->options->hooks->n[HOOK_DSN] > 0 &&
+	    options_enabled(s->options, "DSN");
 }

@@ -138,6 +138,20 @@ static const struct extension {
 	{ "ENHANCEDSTATUSCODES", is_always_offered, NULL },	/* RFC 2034 */
 };
 
+const char *
+hello_verb(const struct session *s)
+{
+	return listener_kinds[s->client.kind].lmtp ? "LHLO" : "EHLO or HELO";
+}
+
+struct reply
+hello_reject(const struct session *s)
+{
+	return reply_make(500, "5.5.1 This is %s, send %s instead",
+	    listener_kinds[s->client.kind].lmtp ? "LMTP" : "SMTP",
+	    hello_verb(s));
+}
+
 struct reply
 hello_offer(const struct session *s)
 {
@@ -147,7 +161,7 @@ hello_offer(const struct session *s)
 	char value[64];
 
 	for (x = extensions; x < extensions + n; x++) {
-		if (!x->offered(s))
+		if (!options_enabled(s->options, x->keyword) || !x->offered(s))
 			continue;
 		value[0] = '\0';
 		if (x->argument)

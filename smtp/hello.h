@@ -13,6 +13,12 @@
 struct reply hello_helo(struct session *, const char *arg);
 struct reply hello_ehlo(struct session *, const char *arg);
 
+/* The commands that this client may begin with, for replies. */
+const char *hello_verb(const struct session *);
+
+/* The 500 for HELO and EHLO over LMTP (RFC 2033 4.1), or LHLO over SMTP. */
+struct reply hello_reject(const struct session *);
+
 /* The reply to EHLO, with the extensions that this client may use now. */
 struct reply hello_offer(const struct session *);
 

@@ -31,6 +31,7 @@ struct proto_options {
 	long long max_auth_errors;	/* 535 replies to AUTH per session */
 	long long max_per_client;	/* simultaneous sessions */
 	long long greet_delay;		/* ms before the banner */
+	unsigned disabled;		/* extensions; see options_disable() */
 	bool strict;
 	bool require_auth;
 	bool plain_auth;		/* AUTH without encryption */
@@ -48,5 +49,14 @@ struct proto_options {
 	    unsigned long long size, struct envelope **);
 	void *ctx;
 };
+
+/*
+ * Disable the extension of that name, in any case, and those that can't be
+ * without it.  Returns false if there is none.
+ */
+bool options_disable(struct proto_options *, const char *name);
+
+/* May it be offered?  True for any other name. */
+bool options_enabled(const struct proto_options *, const char *name);
 
 #endif

@@ -25,6 +25,13 @@ is_always_known(const struct session *s)
 }
 
 static bool
+has_body(const struct session *s)
+{
+	return options_enabled(s->options, "8BITMIME") ||
+	    options_enabled(s->options, "BINARYMIME");
+}
+
+static bool
 has_auth_command(const struct session *s)
 {
 	return s->options->hooks->auth.command != NULL;
@@ -62,12 +69,14 @@ set_body(struct session *s, const struct param *p)
 	size_t i;
 
 	for (i = 0; i < sizeof bodies / sizeof *bodies; i++)
-		if (param_is(p, bodies[i]))
+		if (param_is(p, bodies[i]) &&
+		    options_enabled(s->options, bodies[i]))
 			s->txn.body = bodies[i];
 	if (s->txn.body)
 		return reply_none();
-	return reply_make(501, "5.5.4 Invalid BODY parameter; use 7BIT, "
-	    "8BITMIME or BINARYMIME");
+	return reply_make(501, "5.5.4 Invalid BODY parameter; use 7BIT%s%s",
+	    options_enabled(s->options, "8BITMIME") ? ", 8BITMIME" : "",
+	    options_enabled(s->options, "BINARYMIME") ? ", BINARYMIME" : "");
 }
 
 /* A parameter without a value. */
@@ -151,7 +160,7 @@ set_orcpt(struct session *s, const struct param *p)
 
 static const struct parameter mail_parameters[] = {
 	{ "SIZE", is_always_known, set_size },		/* RFC 1870 3 */
-	{ "BODY", is_always_known, set_body },	/* RFC 6152 2, RFC 3030 3 */
+	{ "BODY", has_body, set_body },	/* RFC 6152 2, RFC 3030 3 */
 	{ "SMTPUTF8", is_always_known, set_utf8 },	/* RFC 6531 3.4 */
 	{ "AUTH", has_auth_command, set_auth },	/* RFC 4954 5 */
 	{ "REQUIRETLS", is_over_tls, set_requiretls },	/* RFC 8689 3 */
@@ -179,7 +188,8 @@ set_parameters(struct session *s, const struct parameter *table, const char *p)
 		for (row = table; row->keyword; row++)
 			if (strcmp(row->keyword, param.keyword) == 0)
 				break;
-		if (!row->keyword || !row->is_known(s))
+		if (!row->keyword || !row->is_known(s) ||
+		    !options_enabled(s->options, row->keyword))
 			return reply_make(555, "5.5.4 Unsupported parameter");
 		bit = 1u << (row - table);
 		if (seen & bit)

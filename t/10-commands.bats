@@ -23,7 +23,7 @@ load helpers
 	printf '%s\n' "${lines[@]:2}" >"$tmp/keywords"
 	sed -i 's/^250[ -]//' "$tmp/keywords"
 	grep -qx PIPELINING "$tmp/keywords"
-	grep -qx 'SIZE 10240000' "$tmp/keywords"
+	grep -qx 'SIZE 52428800' "$tmp/keywords"
 	grep -qx 8BITMIME "$tmp/keywords"
 	grep -qx ENHANCEDSTATUSCODES "$tmp/keywords"
 	# nothing gives them what they need: a command, or a listener

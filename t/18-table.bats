@@ -250,8 +250,8 @@ E | MAIL FROM:<a@c.example> SIZE=1\r\n | 250 | 1870 3: SIZE
 E | MAIL FROM:<a@c.example> size=1\r\n | 250 | 1870 3: a keyword in lower case
 E | MAIL FROM:<a@c.example> SIZE=0\r\n | 250 | 1870 6: nought says nothing
 E | MAIL FROM:<a@c.example> SIZE=0000000000000000100\r\n | 250 | 1870 4: noughts before a number
-E | MAIL FROM:<a@c.example> SIZE=10240000\r\n | 250 | 1870 6.1: the limit itself
-E | MAIL FROM:<a@c.example> SIZE=10240001\r\n | 552 | 1870 6.1: over the limit
+E | MAIL FROM:<a@c.example> SIZE=52428800\r\n | 250 | 1870 6.1: the limit itself
+E | MAIL FROM:<a@c.example> SIZE=52428801\r\n | 552 | 1870 6.1: over the limit
 E | MAIL FROM:<a@c.example> SIZE=4294967297\r\n | 552 | 1870 6.1: over 32 bits
 E | MAIL FROM:<a@c.example> SIZE=9223372036854775807\r\n | 552 | 1870 6.1: 63 bits
 E | MAIL FROM:<a@c.example> SIZE=9223372036854775808\r\n | 552 | 1870 6.1: over 63 bits
@@ -315,7 +315,7 @@ END
 @test "parameters after HELO are those after EHLO; none in the path (RFC 5321 4.1.1.11)" {
 	cases <<'END'
 H | MAIL FROM:<a@c.example> SIZE=1\r\n | 250 | 1870 3: SIZE after HELO
-H | MAIL FROM:<a@c.example> SIZE=10240001\r\n | 552 | 1870 6.1: over the limit after HELO
+H | MAIL FROM:<a@c.example> SIZE=52428801\r\n | 552 | 1870 6.1: over the limit after HELO
 H | MAIL FROM:<a@c.example> X=y\r\n | 555 | 5321 4.1.1.11: an unknown one after HELO
 H | MAIL FROM:<a@c.example> BODY=8BITMIME\r\n | 250 | 6152 2: BODY after HELO
 E | MAIL FROM:<a@c.example>SIZE=1\r\n | 501 | 5321 4.1.1.11: no space before a parameter

@@ -42,7 +42,7 @@ answers() {
 	say 'LHLO c.example' QUIT
 	[[ ${lines[0]} == '220 mx.example LMTP '* ]]
 	local word
-	for word in PIPELINING ENHANCEDSTATUSCODES 8BITMIME CHUNKING 'SIZE 10240000'; do
+	for word in PIPELINING ENHANCEDSTATUSCODES 8BITMIME CHUNKING 'SIZE 52428800'; do
 		grep -qx "250[ -]$word" "$tmp/lines"
 	done
 	[[ $codes == '220 250 221' ]]

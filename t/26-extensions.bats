@@ -48,6 +48,74 @@ limits() {
 	[[ ${lines[-1]} == '421 4.7.0 '* ]]
 }
 
+# offered: print the keywords of the reply to EHLO, sorted
+offered() {
+	sed -n 's/^250[ -]\([A-Z0-9]*\).*/\1/p' "$tmp/lines" | sort -u
+}
+
+@test "each extension of EHLO can be disabled, in any case" {
+	local all name names less
+	options=(--auth true --plain-auth --dsn true --tls true
+	    --xclient-from 192.0.2.200)
+	environment=(TCPREMOTEIP=192.0.2.200)
+	say 'EHLO c.example' QUIT
+	all=$(offered)
+	names=(PIPELINING SIZE 8BITMIME CHUNKING BINARYMIME SMTPUTF8 STARTTLS DSN
+	    AUTH XCLIENT LIMITS ENHANCEDSTATUSCODES)
+	for name in "${names[@]}"; do
+		less=$(grep -vx "$name" <<<"$all")
+		# what can't be offered without it
+		[[ $name != CHUNKING ]] || less=$(grep -vx BINARYMIME <<<"$less")
+		[[ $name != 8BITMIME ]] || less=$(grep -vx SMTPUTF8 <<<"$less")
+		options+=(--disable "${name,,}")
+		say 'EHLO c.example' QUIT
+		diff <(offered) - <<<"$less"
+		unset 'options[-1]' 'options[-1]'
+	done
+	for name in "${names[@]}"; do
+		options+=(--disable "$name")
+	done
+	say 'EHLO c.example' QUIT
+	[[ $(offered) == '' && ${lines[1]} == '250 mx.example' ]]
+}
+
+@test "a disabled extension's commands and parameters are unknown" {
+	local name
+	options=(--auth 'true' --plain-auth --dsn true --tls true
+	    --xclient-from 192.0.2.200)
+	for name in SIZE 8BITMIME CHUNKING STARTTLS DSN AUTH XCLIENT; do
+		options+=(--disable "$name")
+	done
+	environment=(TCPREMOTEIP=192.0.2.200)
+	say 'EHLO c.example' STARTTLS 'AUTH PLAIN AGEAYg==' 'XCLIENT NAME=x' QUIT
+	[[ $codes == '220 250 500 500 500 221' ]]
+	for name in SIZE=1 'AUTH=<>' BODY=8BITMIME BODY=7BIT SMTPUTF8 RET=FULL \
+	    ENVID=x; do
+		say 'EHLO c.example' "MAIL FROM:<a@c.example> $name" \
+		    'MAIL FROM:<a@c.example>' \
+		    'RCPT TO:<b@mx.example> NOTIFY=NEVER' QUIT
+		[[ $codes == '220 250 555 250 555 221' ]]
+	done
+	lacks AGEAYg "$log"
+}
+
+@test "with CHUNKING disabled no chunk is read as commands" {
+	options=(--disable CHUNKING)
+	say 'EHLO c.example' "${to_bob[@]:1}" 'BDAT 6 LAST' RSET NOOP DATA x . QUIT
+	[[ $codes == '220 250 250 250 500 250 503 500 500 221' ]]
+	say 'EHLO c.example' 'MAIL FROM:<a@c.example> BODY=BINARYMIME' \
+	    'MAIL FROM:<a@c.example> BODY=8BITMIME' QUIT
+	[[ $codes == '220 250 501 250 221' && ${lines[*]} != *BINARYMIME* ]]
+}
+
+@test "with REQUIRETLS disabled it is not offered over TLS either" {
+	options=(--disable REQUIRETLS)
+	by_tls say:'EHLO c.example' reply:250 \
+	    say:'MAIL FROM:<a@c.example> REQUIRETLS' reply:555 say:QUIT \
+	    reply:221 eof
+	lacks REQUIRETLS "$tmp/replies"
+}
+
 # by_tls ACTION...: a client that came by TLS, as a proxy says
 by_tls() {
 	environment=(TCPREMOTEIP=192.0.2.200 TCPLOCALIP=127.0.0.1)
@@ -77,11 +145,11 @@ by_tls() {
 @test "AUTH= of MAIL is xtext, and nothing comes of it (RFC 4954 5)" {
 	local value
 	options=(--auth true --plain-auth --max-errors 0)
-	for value in '<>' a@c.example 'e+3Dmc2@example.com' '+3C+3E'; do
+	for value in '<>' a@c.example 'e+3Dmc2@example.com' '+3C+3e'; do
 		say 'EHLO c.example' "MAIL FROM:<a@c.example> AUTH=$value" QUIT
 		[[ $codes == '220 250 250 221' ]]
 	done
-	for value in '' 'a+b' 'a+3d' 'a+0D' 'a+0A' 'a+00' 'a=b' 'a+3'; do
+	for value in '' 'a+b' 'a+3g' 'a+0D' 'a+0d' 'a+0A' 'a+00' 'a=b' 'a+3'; do
 		say 'EHLO c.example' "MAIL FROM:<a@c.example> AUTH=$value" QUIT
 		[[ $codes == '220 250 501 221' && ${lines[-2]} == '501 5.5.4 '* ]]
 	done

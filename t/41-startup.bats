@@ -31,7 +31,7 @@ listen=(--listen 127.0.0.1:0)
 	    workers user umask read-timeout write-timeout max-size domain trust \
 	    max-recipients max-mails max-errors max-hops recycle-after \
 	    session-timeout min-rate min-free drain-timeout backlog \
-	    lenient-from strict log verbose syslog ready-fd help version; do
+	    lenient-from disable strict log verbose syslog ready-fd help version; do
 		echo "$option"
 		grep -Eq -- "--$option( |,|\$)" <<<"$output"
 	done
@@ -135,6 +135,23 @@ listen=(--listen 127.0.0.1:0)
 		options=($form)
 		say 'EHLO c.example' QUIT
 		grep -qx $'250[ -]SIZE 2048\r' "$tmp/replies"
+	done
+}
+
+@test "sizes take k, M and G in either case" {
+	local size
+	for size in 2K:2048 3m:3145728 3M:3145728 1g:1073741824 1G:1073741824; do
+		options=(--max-size "${size%:*}" --min-free 0)
+		say 'EHLO c.example' QUIT
+		grep -qx "250[ -]SIZE ${size#*:}"$'\r' "$tmp/replies"
+	done
+}
+
+@test "--disable takes the name of an extension: 64" {
+	local name
+	for name in '' PIPELINE BDAT ' SIZE' SIZE,DSN; do
+		refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --disable "$name"
+		grep -q -e '--disable requires an extension' "$tmp/err"
 	done
 }
 
