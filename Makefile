@@ -1,7 +1,7 @@
 # smtpd needs a C compiler and libc.  Targets: all check install uninstall clean;
 # check-real check-cross failures powercut torture sanitize valgrind coverage fuzz
 # bench bench-all lint format for work on it (CONTRIBUTING.md, t/README.md); milter
-# tls install-tls static html dist deb for packagers (contrib/packaging.mk).
+# tls install-tls static image html dist deb for packagers (contrib/packaging.mk).
 # CC, CPPFLAGS, CFLAGS, LDFLAGS, LDLIBS, DESTDIR, PREFIX and the directories
 # below are honoured.  A processor without atomic operations on 8 bytes, such
 # as ARMv6, needs LDLIBS=-latomic.

@@ -53,6 +53,12 @@ smtpd-static: smtpd Makefile
 	    $(OBJECTS:.o=.c)
 	@wc -c $@
 
+# by buildah or podman, of a Debian that they pull; without packages, only the
+# image that has no hooks
+IMAGE_PACKAGES = ca-certificates curl socat
+image: smtpd-static
+	contrib/container/build $(VERSION) $(IMAGE_PACKAGES)
+
 # pages link to each other, and to manpages.debian.org
 html:
 	rm -rf html
@@ -108,4 +114,4 @@ uninstall:
 	rm -rf $(DESTDIR)$(DOCDIR)
 	rmdir $(DESTDIR)$(HOOKDIR) 2>/dev/null || true
 
-.PHONY: install uninstall tls install-tls milter dist deb static html
+.PHONY: image install uninstall tls install-tls milter dist deb static html
