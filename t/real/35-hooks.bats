@@ -421,7 +421,7 @@ filed() {
 	sed -i /XJS/d mail
 	ask --maildir Maildir --deliver true --on-message "${*:2}"
 	says '250 2\.0\.0 '
-	! grep "^$1" "$(mail)"
+	! grep "^$1" "$(mail)" || return
 	kept 1 Maildir/.Junk
 }
 
