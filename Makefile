@@ -45,13 +45,18 @@ PROC = confine descriptors environment hook invocation launch launcher pool proc
 OBJECTS = smtpd.o $(SERVER:%=server/%.o) proto.o $(SMTP:%=smtp/%.o) envelope.o \
 	$(MAIL:%=mail/%.o) $(LIB:%=lib/%.o) $(TEXT:%=lib/text/%.o) \
 	$(NET:%=lib/net/%.o) $(PROC:%=lib/proc/%.o)
+# A line for each file; make Q= prints the commands, and make -s nothing.
+Q = @
+SAY = @case "$${MAKEFLAGS%% *}" in -*|*=*) ;; *s*) exit;; esac; echo
+
 all: smtpd
 
 include t/tools.mk
 include contrib/packaging.mk
 
 smtpd: $(OBJECTS)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(OBJECTS) $(LDLIBS)
+	$(SAY) "LD $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(OBJECTS) $(LDLIBS)
 
 server/settings.o smtp/transcript.o: Makefile
 
@@ -59,13 +64,20 @@ server/settings.o smtp/transcript.o: Makefile
 
 .SUFFIXES: .c .o
 .c.o:
-	$(CC) $(ALL_CFLAGS) -MMD -c -o $@ $<
+	$(SAY) "CC $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -c -o $@ $<
 
-# with GNU parallel, bats runs the suites side by side; they wait for the disk
+# With GNU parallel, bats runs the suites side by side; they wait for the disk.
+# On a terminal, bats shows how far it is.
 check: smtpd $(TOOLS)
+	@n=$$(cat t/*.bats | grep -c '^@test'); \
 	jobs=$$((4 * $$(nproc 2>/dev/null || echo 2))); \
 	command -v parallel >/dev/null || jobs=1; \
-	bats --jobs $$jobs t/*.bats
+	echo "# $$n tests, $$jobs at a time"; \
+	start=$$(date +%s); status=0; \
+	bats --jobs $$jobs t/*.bats || status=$$?; \
+	echo "# make check took $$(($$(date +%s) - start)) seconds"; \
+	exit $$status
 
 check-real: smtpd $(TOOLS)
 	t/real/run

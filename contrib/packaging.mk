@@ -20,7 +20,8 @@ tls: contrib/tls/smtpd-tls
 
 contrib/tls/smtpd-tls: contrib/tls/smtpd-tls.c contrib/tls/confine.c \
 	    contrib/tls/confine.h
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ contrib/tls/smtpd-tls.c \
+	$(SAY) "CC $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ contrib/tls/smtpd-tls.c \
 	    contrib/tls/confine.c $(TLS_LIBS)
 
 install-tls: tls
@@ -35,7 +36,8 @@ MILTER = answer changes file frame link macros message peer smtpd-milter talk \
 	terms verdict
 
 contrib/milter/smtpd-milter: $(MILTER:%=contrib/milter/%.c) contrib/milter/*.h
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(MILTER:%=contrib/milter/%.c)
+	$(SAY) "CC $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(MILTER:%=contrib/milter/%.c)
 
 # the committed files, byte for byte the same each time
 dist:
@@ -48,7 +50,8 @@ deb: smtpd tls milter
 static: smtpd-static
 
 smtpd-static: smtpd Makefile
-	$(STATIC_CC) $(BASE_CFLAGS) $(STATIC_CFLAGS) $(STATIC_PIE) \
+	$(SAY) "CC $@"
+	$(Q)$(STATIC_CC) $(BASE_CFLAGS) $(STATIC_CFLAGS) $(STATIC_PIE) \
 	    -Wl,--gc-sections,-z,noseparate-code,-z,relro,-z,now,-s -o $@ \
 	    $(OBJECTS:.o=.c)
 	@wc -c $@

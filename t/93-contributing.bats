@@ -128,3 +128,18 @@ object() {
 	[[ $output == *'circle: lib/'*'circle: lib/'* ]]
 	[[ $output != *'up: '* ]]
 }
+
+@test "make prints a line for each file, make Q= the commands, and make -s nothing" {
+	mkdir "$tmp/tree"
+	tar c --exclude='*.o' --exclude='*.d' --exclude=t/real -- Makefile ./*.c ./*.h lib mail \
+	    server smtp t/*.mk contrib/*.mk t/smtpc.c | tar x -C "$tmp/tree"
+	cd "$tmp/tree"
+	unset MAKEFLAGS MFLAGS MAKELEVEL
+	make CC=true smtpd t/smtpc >"$tmp/lines" 2>"$tmp/err"
+	(($(wc -l <"$tmp/lines") == $(printf '%s\n' ./*.c */*.c */*/*.c | wc -l) + 1))
+	lacks -Ev '^(CC|LD) [a-z0-9_/.]+$' "$tmp/lines"
+	make CC=true Q= smtpd t/smtpc >"$tmp/lines"
+	grep -q '^true .* -o smtpd ' "$tmp/lines"
+	[[ ! $(make -s CC=true smtpd t/smtpc) && ! -s $tmp/err ]]
+	[[ ! $(make -sj2 CC=true smtpd) ]]
+}
