@@ -359,7 +359,8 @@ has() {
 	port=${milter##*:}
 	port=${port%@*}
 	for each in "inet:$port@127.0.0.1" "inet:127.0.0.1:$port" \
-	    "inet:$port@[127.0.0.1]"; do
+	    "inet:$port@[127.0.0.1]" "inet6:$port@::ffff:127.0.0.1" \
+	    "inet:[::ffff:127.0.0.1]:$port"; do
 		milter="contrib/milter/smtpd-milter $each"
 		filtered 'Subject: x' '' body
 		has 'Subject: x' 'X-A: b' '' body
