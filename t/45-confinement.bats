@@ -410,7 +410,7 @@ opens() {
 	dial "${addr[0]}" reply:220 say:'HELO c.example' run:"echo go >$tmp/go" \
 	    run:"kill -KILL $(launcher "$worker")" reply:'451 4.3.0 ' say:NOOP reply:250 \
 	    say:QUIT reply:221 eof
-	events hook-failed | grep -F ' error="the launcher died"'
+	events hook-failed | grep -F ' error="the launcher has died"'
 	eventually gone "$worker"
 	echo true | hook slow
 	events worker-failed | grep -F ' what=launcher '

@@ -110,7 +110,11 @@ open_channels(struct tls_run *r, int *to, int *from, int *result, int *err)
 	return 0;
 }
 
-/* Start the command with these descriptors.  Returns 0, or an error number. */
+/*
+ * Start the command with these descriptors.  If the launcher dies, the command
+ * may have the connection, so that is of no more use.  Returns 0, or an error
+ * number.
+ */
 static int
 launch_tls(struct tls_run *r, const int *fds)
 {
@@ -123,7 +127,11 @@ launch_tls(struct tls_run *r, const int *fds)
 	launch_await_start(r->launch, JOB_TLS, r->wait_mask);
 	r->running = !launch_has_ended(r->launch, JOB_TLS, &error, &status) ||
 	    !error;
-	return error < 0 ? EPIPE : error;
+	if (launch_is_lost(r->launch) && !r->running) {
+		shutdown(r->in, SHUT_RDWR);
+		shutdown(r->out, SHUT_RDWR);
+	}
+	return error;
 }
 
 static int
@@ -153,7 +161,7 @@ start_tls_command(struct tls_run *r)
 	close_if_open(&result[0]);
 	close_if_open(&err[0]);
 	r->clear_in = r->clear_out = r->control = r->err = -1;
-	r->failed = strerror(error);
+	r->failed = launch_error(error);
 	return -1;
 }
 

@@ -213,8 +213,7 @@ finish_hook(struct running *r, int error, int status)
 	stderr_lines_finish(&r->stderr_lines);
 	clock_poll(NULL, 0, 0, r->run->wait_mask);
 	if (error && !r->run->failed)
-		r->run->failed = error < 0 ? "the launcher died" :
-		    strerror(error);
+		r->run->failed = launch_error(error);
 	else if (error)
 		return;
 	else if (WIFEXITED(status))
@@ -257,7 +256,7 @@ hook_run(struct hook_run *run)
 		lseek(run->input, 0, SEEK_SET);
 	error = start_hook(&r);
 	if (error) {
-		run->failed = strerror(error);
+		run->failed = launch_error(error);
 	} else {
 		while (!launch_has_ended(run->launch, JOB_HOOK, &error,
 		    &status))

@@ -60,7 +60,7 @@ note_loss(struct launch *l)
 	for (i = 0; i < JOBS; i++)
 		if (l->jobs[i].running) {
 			l->jobs[i].running = false;
-			l->jobs[i].error = -1;
+			l->jobs[i].error = LAUNCH_LOST;
 		}
 }
 
@@ -82,15 +82,21 @@ read_answers(struct launch *l)
 	}
 }
 
+const char *
+launch_error(int error)
+{
+	return error == LAUNCH_LOST ? "the launcher has died" : strerror(error);
+}
+
 /* Send a message with descriptors.  Returns 0, or an error number. */
 static int
 send_request(struct launch *l, struct msghdr *m)
 {
 	if (l->fd < 0 || l->lost)
-		return EPIPE;
+		return LAUNCH_LOST;
 	while (sendmsg(l->fd, m, MSG_NOSIGNAL) < 0)
 		if (errno != EINTR)
-			return errno;
+			return errno == EPIPE ? LAUNCH_LOST : errno;
 	return 0;
 }
 
@@ -132,7 +138,7 @@ launch_start(struct launch *l, unsigned row, enum request_job job,
 	int error;
 
 	if (l->fd < 0)
-		return EPIPE;
+		return LAUNCH_LOST;
 	for (; *variables; variables++) {
 		if (m.msg_iovlen > REQUEST_VARIABLES)
 			return E2BIG;

@@ -30,6 +30,11 @@ struct launch {
  */
 int launch_open(struct launch *, const struct launcher_table *);
 
+enum { LAUNCH_LOST = -1 };	/* in place of an errno: it has ended */
+
+/* An error of the calls below, in words. */
+const char *launch_error(int error);
+
 /*
  * Start a row of the table.  variables end with NULL.  fds has n descriptors;
  * -1 means /dev/null.  Returns 0, or an error number; an error may show later,
@@ -43,8 +48,7 @@ void launch_signal(struct launch *, enum request_job, int sig);
 
 /*
  * Has it ended?  Then *error is 0 and *status that of wait(2), or *error is the
- * number of the error by which it did not start, or -1: the launcher is gone.
- * Does not block.
+ * number of the error by which it did not start.  Does not block.
  */
 bool launch_has_ended(struct launch *, enum request_job, int *error,
     int *status);
