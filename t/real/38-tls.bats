@@ -377,6 +377,11 @@ lacks_subject() {
 	grep -q '^221 ' said
 }
 
+# launchers: of all workers, with commas
+launchers() {
+	pgrep -d , -P "$(pgrep -d , -P "$pid")"
+}
+
 @test "hundreds of sessions side by side leave no process and no descriptor" {
 	start "${tls[@]}" --workers 8 --recycle-after 0
 	send --tls
@@ -386,7 +391,7 @@ lacks_subject() {
 		--upload-file mx.pem --crlf "smtp://127.0.0.1:$port"
 	kept 201
 	for worker in $(pgrep -P "$pid"); do
-		await 60 eval "! pgrep -P $worker"
+		await 60 eval "! pgrep -P $(pgrep -P "$worker")"
 		(($(find "/proc/$worker/fd" -mindepth 1 | wc -l) < 20))
 	done
 }
@@ -397,7 +402,7 @@ lacks_subject() {
 	read -r <&7
 	printf 'STARTTLS\r\n' >&7
 	read -r <&7
-	await 60 pgrep -x smtpd-tls -P "$(pgrep -d , -P "$pid")" >helper
+	await 60 pgrep -x smtpd-tls -P "$(launchers)" >helper
 	# the directory is root's then, see proc(5)
 	await 60 eval '[[ $(stat -c %U /proc/$(tail -n 1 helper)/mem) == root ]]'
 	exec 7>&-
@@ -461,7 +466,7 @@ killed() {
 
 @test "clear text that was passed on is no longer in the helper's memory" {
 	start "${tls[@]}" --workers 1
-	python3 - "$port" "$(pgrep -P "$pid")" <<-'EOT'
+	python3 - "$port" "$(launchers)" <<-'EOT'
 		import smtplib, ssl, subprocess, sys
 		s = smtplib.SMTP('127.0.0.1', int(sys.argv[1]))
 		s.starttls(context=ssl._create_unverified_context())
@@ -489,7 +494,7 @@ killed() {
 	printf 'STARTTLS\r\n' >&7
 	read -r <&7
 	worker=$(pgrep -P "$pid")
-	await 60 pgrep -P "$worker" >helper
+	await 60 pgrep -P "$(launchers)" >helper
 	kill -KILL "$worker"
 	gone "$(tail -n 1 helper)" 60
 	exec 7>&-

@@ -137,7 +137,7 @@ runs_as() {
 }
 
 @test "a confined worker finds a syslogd that was restarted" {
-	local worker
+	local worker launcher
 	mkdir -m 755 dev
 	touch dev/null	# a start needs it
 	# syslog N: what /dev/log is there; ./told.N has what it hears
@@ -157,9 +157,10 @@ runs_as() {
 	within=(unshare --mount sh -ec 'mount --bind dev /dev; exec "$@"' sh)
 	start --workers 1 --syslog
 	worker=$(pgrep -P "$pid")
+	launcher=$(pgrep -P "$worker")
 	has "$worker" Seccomp 2
 	refuse
-	await 60 grep -q "^$worker .*event=refused" told.1
+	await 60 grep -q "^$launcher .* smtpd\[$worker\]: event=refused" told.1
 	kill "${servers[0]}"
 	gone "${servers[0]}" 60
 	servers=()
@@ -167,7 +168,7 @@ runs_as() {
 	refuse
 	syslog 2
 	refuse
-	await 60 grep -q "^$worker .*event=refused" told.2
+	await 60 grep -q "^$launcher .* smtpd\[$worker\]: event=refused" told.2
 }
 
 @test "with --syslog and descriptor 0 closed, the log does not become descriptor 0" {

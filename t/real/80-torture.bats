@@ -19,6 +19,10 @@ tortured() {
 	tortured workers
 }
 
+@test "none is when launchers are killed under load, with the commands that they run" {
+	tortured launchers
+}
+
 @test "none is when the master is killed with them, again and again" {
 	tortured groups
 }
