@@ -247,6 +247,7 @@ WRAP(int, fchownat, (int fd, const char *path, uid_t uid, gid_t gid,
 WRAP(int, ftruncate, (int fd, off_t len), (fd, len), "truncate", -1)
 WRAP(off_t, lseek, (int fd, off_t at, int from), (fd, at, from), "lseek", -1)
 WRAP(pid_t, fork, (void), (), "fork", -1)
+WRAP(pid_t, _Fork, (void), (), "fork", -1)
 WRAP(pid_t, waitpid, (pid_t pid, int *status, int flags),
     (pid, status, flags), "wait", -1)
 WRAP(int, waitid, (idtype_t type, id_t id, siginfo_t *info, int flags),

@@ -89,15 +89,15 @@ enum {
 	EXTRA_RULES = 8,
 	PER_LISTENER = 5,	/* instructions for each listener */
 	LISTENERS_MAX = 300,
-	PROGRAM_MAX = 8 + 6 * (N_RULES + EXTRA_RULES) + 2 * N_CALLS +
-	    PER_LISTENER * LISTENERS_MAX,
+	PROGRAM_LEAST = 8 + 6 * (N_RULES + EXTRA_RULES) + 2 * N_CALLS,
+	PROGRAM_MAX = PROGRAM_LEAST + PER_LISTENER * LISTENERS_MAX,
 };
 
 _Static_assert(PROGRAM_MAX <= BPF_MAXINSNS, "the limit of seccomp");
 
 struct program {
 	unsigned short n;
-	struct sock_filter code[PROGRAM_MAX];
+	struct sock_filter *code;
 };
 
 static void
@@ -224,13 +224,17 @@ build_program(struct program *p, const struct confine_options *o)
 	add_action(p, SECCOMP_RET_KILL_PROCESS);
 }
 
+/* The array is as large as it must be: each worker has this page of its stack. */
 static int
 limit_calls(const struct confine_options *o)
 {
-	struct program p;
-	struct sock_fprog filter = { .filter = p.code };
+	const size_t n = o->n_listeners < LISTENERS_MAX ? o->n_listeners :
+	    LISTENERS_MAX;
+	struct sock_filter code[PROGRAM_LEAST + PER_LISTENER * n];
+	struct program p = { .code = code };
+	struct sock_fprog filter = { .filter = code };
 
-	if (o->n_listeners > LISTENERS_MAX) {
+	if (o->n_listeners > n) {
 		errno = E2BIG;
 		return -1;
 	}

@@ -8,6 +8,7 @@
 
 #include "lib/clock.h"
 #include "lib/proc/launch.h"
+#include "lib/proc/process.h"
 
 int
 launch_open(struct launch *l, const struct launcher_table *table)
@@ -21,7 +22,7 @@ launch_open(struct launch *l, const struct launcher_table *table)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -1;
 	setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
-	pid = fork();
+	pid = process_fork();
 	if (pid == 0)
 		launcher_run(table, ends[1], worker);
 	error = errno;

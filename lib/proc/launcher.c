@@ -388,11 +388,9 @@ arrange_descriptors(struct launcher *l, int fd)
 void
 launcher_run(const struct launcher_table *table, int fd, pid_t worker)
 {
-	static struct launcher l;
+	struct launcher l = { .table = table, .worker = worker };
 	struct pollfd p = { .fd = SOCKET, .events = POLLIN };
 
-	l.table = table;
-	l.worker = worker;
 	prepare_launcher_signals(&l);
 	log_speak_for(worker);
 	arrange_descriptors(&l, fd);

@@ -14,6 +14,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/proc/pool.h"
+#include "lib/proc/process.h"
 
 enum {
 	YOUNG = 1000,			/* ms */
@@ -74,7 +75,7 @@ fork_worker(struct pool *p, struct worker *w, unsigned slot)
 {
 	const unsigned number = (unsigned)(w - p->workers) + 1;
 	const struct pool_options *o = p->options;
-	pid_t master = getpid(), pid = fork();
+	pid_t master = getpid(), pid = process_fork();
 
 	if (pid == 0) {
 		follow_master(master);

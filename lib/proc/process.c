@@ -40,6 +40,18 @@ process_start(pid_t *pid, char **argv, char **environment, const int *fds,
 	return error;
 }
 
+/* _Fork(3) leaves out what threads would need. */
+pid_t
+process_fork(void)
+{
+#if defined __GLIBC__ && defined __GLIBC_PREREQ
+#if __GLIBC_PREREQ(2, 34)
+	return _Fork();
+#endif
+#endif
+	return fork();
+}
+
 int
 process_has_exited(pid_t pid)
 {

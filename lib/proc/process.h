@@ -24,6 +24,12 @@ int process_start(pid_t *, char **argv, char **environment, const int *fds,
     int n);
 
 /*
+ * As fork(2), for a process with one thread.  Where libc has a way that writes
+ * to less memory, parent and child share more of it.
+ */
+pid_t process_fork(void);
+
+/*
  * Has the process exited?  It is not reaped, so its pid can't be reused until
  * the caller does that.
  */
