@@ -382,6 +382,7 @@ opens() {
 		serve --workers 1 --listen 127.0.0.1:0 "$option"
 		eventually modes 2
 		dial "${addr[0]}" reply:220 say:QUIT reply:221 eof
+		eventually launcher "$master"	# no child tries --tls any more
 		[[ $(mode "$(launcher "$(children "$master")")") == 0 ]]
 		end_daemon
 	done
@@ -393,6 +394,7 @@ opens() {
 	with_commands
 	serve --workers 1 --listen 127.0.0.1:0 "${options[@]}" \
 	    --status "$tmp/status" --user "$(id -un)"
+	eventually launcher "$master"	# no child tries --tls any more
 	pid=$(launcher "$(children "$master")")
 	find "/proc/$pid/fd" -mindepth 1 -printf '%f %l\n' | sort >"$tmp/fds"
 	sed -i 's/socket:.*/socket/' "$tmp/fds"

@@ -280,7 +280,7 @@ children() {
 	done
 }
 
-# launcher PID: print the launcher of a worker, which has no other child
+# launcher PID: print the only child of a process: the launcher of a worker
 launcher() {
 	local pids
 	mapfile -t pids < <(children "$1")
