@@ -31,6 +31,52 @@ load helpers
 	[[ $(grep -c '^Delivered-To: ' "$(mail)") == 2 ]]
 }
 
+# dovecot_proxy: a Dovecot at the socket ./proxy that passes all LMTP on to smtpd
+dovecot_proxy() {
+	cat >dovecot.conf <<-EOT
+		base_dir = $PWD/run
+		state_dir = $PWD/run
+		log_path = /dev/stderr
+		ssl = no
+		protocols = lmtp
+		lmtp_proxy = yes
+		default_internal_user = nobody
+		default_internal_group = nogroup
+		default_login_user = nobody
+		passdb {
+			driver = static
+			args = proxy=y host=127.0.0.1 port=$port nopassword=y
+		}
+		service lmtp {
+			inet_listener lmtp {
+				address = 127.0.0.1
+				port = $1
+			}
+		}
+	EOT
+	dovecot -F -c dovecot.conf </dev/null >dovecot.log 2>&1 3>&- 4>&- &
+	servers+=($!)
+	await 60 grep -q 'starting up' dovecot.log
+}
+
+@test "a Dovecot LMTP proxy says by XCLIENT who its client is" {
+	local proxy
+	start --listen lmtp@127.0.0.1:0 --verbose --xclient-from 127.0.0.1 \
+		--domain d.example
+	# the second listener
+	port=$(sed -n 's/.*event=listening .*address=127\.0\.0\.1:\([0-9]*\).*/\1/p' log | tail -n 1)
+	proxy=$(python3 -c 'import socket
+s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	dovecot_proxy "$proxy"
+	timeout 60 swaks --protocol LMTP --server 127.0.0.1 --port "$proxy" \
+		--local-interface 127.0.0.7 --from a@c.example --to bob@d.example \
+		--helo c.example --body 'Hello.' >said || { cat said dovecot.log; false; }
+	grep -x Hello. "$(mail)"
+	grep -Eq '^Received: from .*\(\[127\.0\.0\.7\]\)' "$(mail)"
+	grep 'event=message client=127\.0\.0\.7 .*via=127\.0\.0\.1 ' log
+	! grep -F 'event=refused' log
+}
+
 # in_exim COMMAND...: with a user that Debian's Exim wants to find
 in_exim() {
 	{ cat /etc/passwd; echo 'Debian-exim:x:64999:64999::/:/bin/false'; } >passwd

@@ -96,6 +96,27 @@ explained() {
 	logged 'event=tls-failed ' log
 }
 
+# hand_in ADDRESS [OPTION...]: a mail from there by openssl s_client
+hand_in() {
+	printf '%s\n' 'HELO c.example' 'MAIL FROM:<a@c.example>' \
+		'RCPT TO:<b@d.example>' DATA 'Subject: x' '' Hello. . QUIT |
+		timeout 60 openssl s_client -connect "127.0.0.1:$port" \
+			-bind "$1:0" -starttls smtp -quiet -ign_eof \
+			"${@:2}" >said 2>&1
+}
+
+@test "openssl s_client needs -crlf outside of a lenient network, and may have it inside" {
+	start "${tls[@]}" --lenient-from 127.0.0.7 --domain d.example
+	hand_in 127.0.0.8 -crlf
+	kept 1
+	hand_in 127.0.0.7 -crlf
+	hand_in 127.0.0.7
+	kept 3
+	hand_in 127.0.0.8 || true
+	grep -q '^500 5\.5\.2 ' said
+	kept 3
+}
+
 @test "-m TLSv1 is for old devices, -m TLSv1.3 for new clients only" {
 	local old='DEFAULT@SECLEVEL=0'
 	tls[1]+=' -m TLSv1'
