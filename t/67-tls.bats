@@ -513,3 +513,24 @@ shaken() {
 	    say:'HELO c' 'reply:530 5.7.0 ' say:STARTTLS 'reply:502 5.5.1 ' \
 	    say:QUIT reply:221 eof
 }
+
+# bats test_tags=native
+@test "with --tls, --auth and a hook, the process that serves executes, forks, connects and kills nothing" {
+	! grep -qE '__(asan|gcov)_' smtpd || skip 'built with what needs more calls'
+	command -v strace >/dev/null || skip 'there is no strace'
+	local server
+	with_tls --auth true --on-recipient true
+	environment=(strace -f -qq -o "$tmp/trace")
+	talk "${encrypted[@]}" say:'EHLO d.example' reply:250 \
+	    say:'AUTH PLAIN AGEAYg==' reply:235 say:'MAIL FROM:<>' reply:250 \
+	    say:'RCPT TO:<a@mx.example>' reply:250 say:DATA reply:354 \
+	    send:'x\r\n.\r\n' reply:250 say:QUIT reply:221 eof exit:0
+	server=$(awk '/SECCOMP_SET_MODE_FILTER/ { print $1; exit }' "$tmp/trace")
+	sed -n "s/^$server *//p" "$tmp/trace" |
+	    sed '1,/SECCOMP_SET_MODE_FILTER/d' >"$tmp/calls"
+	grep -q '^sendmsg(' "$tmp/calls"
+	grep -q '^fsync(' "$tmp/calls"
+	lacks -E '^(execve|execveat|clone|clone3|fork|vfork|connect|socket|kill)\(' "$tmp/calls"
+	grep -q '^[0-9]* *execve("[^"]*tlsd"' "$tmp/trace"
+	(($(grep -c '^[0-9]* *execve("[^"]*/true"' "$tmp/trace") == 2))
+}
