@@ -147,7 +147,7 @@ close_socket(const char *name, const char *fd)
 static int
 find_launcher(void)
 {
-	struct sockaddr_storage sa;
+	struct sockaddr_storage sa = { .ss_family = AF_UNSPEC };
 	socklen_t len;
 	struct stat st;
 	int fd;

@@ -224,7 +224,7 @@ build_program(struct program *p, const struct confine_options *o)
 	add_action(p, SECCOMP_RET_KILL_PROCESS);
 }
 
-/* The array is as large as it must be: each worker has this page of its stack. */
+/* The array is no larger than needed: each worker has its pages to itself. */
 static int
 limit_calls(const struct confine_options *o)
 {

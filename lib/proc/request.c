@@ -13,7 +13,7 @@ _Static_assert(REQUEST_VARIABLES <= 64, "request_parse() has a bit for each");
 
 /* Are n bytes free of control characters, except newlines if lines is set? */
 static bool
-is_printable(const char *p, size_t n, bool lines)
+has_only_printable(const char *p, size_t n, bool lines)
 {
 	for (; n > 0; p++, n--)
 		if (((unsigned char)*p < ' ' && !(lines && *p == '\n')) ||
@@ -40,7 +40,7 @@ request_check_variable(const char *variable,
 	n = strlen(value);
 	if (!names[i].name || n > (names[i].lines ? (size_t)REQUEST_LIST_MAX :
 	    (size_t)REQUEST_VALUE_MAX) ||
-	    !is_printable(value, n, names[i].lines))
+	    !has_only_printable(value, n, names[i].lines))
 		return -1;
 	return i;
 }
@@ -75,7 +75,7 @@ parse_log_line(struct request *r, char *p, size_t n)
 {
 	if (r->number >= PRIORITIES)
 		return "invalid priority";
-	if (n > REQUEST_LINE_MAX || !is_printable(p, n, false))
+	if (n > REQUEST_LINE_MAX || !has_only_printable(p, n, false))
 		return "invalid line";
 	p[n] = '\0';
 	r->line = p;
