@@ -504,14 +504,17 @@ shaken() {
 	[[ $codes == '220 530 221' ]]
 }
 
-@test "behind a proxy it is for those who come through it in clear, and not for its health checks" {
+@test "behind a proxy --require-tls applies to clients in clear, not to health checks" {
+	local header
 	options=(--require-tls --proxy-from 127.0.0.1)
 	via=-t
-	talk send:'PROXY UNKNOWN\r\n' reply:220 say:'HELO c' reply:250 say:QUIT \
-	    reply:221 eof
-	talk send:'PROXY TCP4 192.0.2.7 192.0.2.1 4711 25\r\n' reply:220 \
-	    say:'HELO c' 'reply:530 5.7.0 ' say:STARTTLS 'reply:502 5.5.1 ' \
-	    say:QUIT reply:221 eof
+	talk send:'\x0d\x0a\x0d\x0a\x00\x0d\x0aQUIT\x0a\x20\x00\x00\x00' reply:220 \
+	    say:'HELO c' reply:250 say:QUIT reply:221 eof
+	for header in UNKNOWN 'TCP4 192.0.2.7 192.0.2.1 4711 25'; do
+		talk say:"PROXY $header" reply:220 \
+		    say:'HELO c' 'reply:530 5.7.0 ' say:STARTTLS 'reply:502 5.5.1 ' \
+		    say:QUIT reply:221 eof
+	done
 }
 
 # bats test_tags=native

@@ -119,10 +119,11 @@ attach_descriptors(struct msghdr *m, uint32_t *bits, void *control,
 		return;
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(used * sizeof *given);
+	/* a size_t in glibc, a socklen_t in POSIX and musl */
+	c->cmsg_len = (socklen_t)CMSG_LEN(used * sizeof *given);
 	memcpy(CMSG_DATA(c), given, used * sizeof *given);
 	m->msg_control = c;
-	m->msg_controllen = CMSG_SPACE(used * sizeof *given);
+	m->msg_controllen = (socklen_t)CMSG_SPACE(used * sizeof *given);
 }
 
 int

@@ -254,13 +254,11 @@ reap_commands(struct launcher *l)
 static void
 take_descriptors(struct launcher *l, struct msghdr *m)
 {
-	struct cmsghdr *c;
+	const struct cmsghdr *c = CMSG_FIRSTHDR(m);	/* all are in one */
 	size_t n = 0, used = 0;
 	int got[REQUEST_DESCRIPTORS], i;
 
-	for (c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
 		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof *got;
 		memcpy(got, CMSG_DATA(c), n * sizeof *got);
 	}

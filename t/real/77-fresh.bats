@@ -1,23 +1,9 @@
 #!/usr/bin/env bats
-# The lines of README.md that install smtpd, run in a Debian that has nothing but
-# systemd and was booted, with a network of its own.
+# The lines of README.md that install smtpd, run in a small Debian of
+# t/real/install's, which gets systemd and is booted with a network of its own.
 
 # shellcheck disable=SC2154,SC2016
 load helpers
-
-# The Debian is kept for the next run.
-setup_file() {
-	local cache=$BATS_TEST_DIRNAME/cache
-	PATH=$PATH:/usr/sbin:/sbin
-	[[ -e $cache/debian.tar ]] || {
-		debootstrap --variant=minbase --include=systemd,dbus bookworm \
-			"$BATS_FILE_TMPDIR/debian" >&2
-		mkdir -p "$cache"
-		tar -C "$BATS_FILE_TMPDIR/debian" -cf "$cache/debian.tar.$$" .
-		rm -rf "$BATS_FILE_TMPDIR/debian"
-		mv "$cache/debian.tar.$$" "$cache/debian.tar"
-	}
-}
 
 teardown() {
 	[[ ! ${first-} ]] || kill -KILL "$first" 2>/dev/null || true
@@ -88,14 +74,18 @@ send() {
 @test "the lines of the README install smtpd on a fresh Debian, and it receives mail" {
 	local line
 	mkdir debian
-	tar -C debian -xpf "$BATS_TEST_DIRNAME/cache/debian.tar"
+	tar -C debian -xpf "$root/t/real/cache/debian-slim/root.tar"
 	cp -L /etc/resolv.conf debian/etc/resolv.conf
 	git -c safe.directory='*' -C "$root" archive --prefix smtpd/ HEAD |
 		tar -C debian/root -x
 	block 1 >lines
 	(($(wc -l <lines) == 5))
 	[[ $(tail -n 1 lines) == 'systemctl enable --now '* ]]
-	sed '$d' lines >debian/root/install
+	{
+		echo apt-get update
+		echo apt-get install -y --no-install-recommends systemd dbus
+		sed '$d' lines
+	} >debian/root/install
 	unshare --mount sh -euc '
 		mount -t proc proc debian/proc
 		mount --bind /dev debian/dev
