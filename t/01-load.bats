@@ -72,7 +72,10 @@ counted() {
 }
 
 @test "t/bench/load reports a lost connection and a missing server" {
-	serve --listen 127.0.0.1:0 --workers 2 --on-message 'kill -9 $PPID'
+	serve --listen 127.0.0.1:0 --workers 2 --on-message '
+		while read -r key value; do
+			[ "$key" != PPid: ] || kill -9 "$value"
+		done <"/proc/$PPID/status"'
 	load_it -s 2 -m 3
 	counted 0 2 4
 	((status == 1))

@@ -81,10 +81,10 @@ load helpers
 	keeps 0
 }
 
-@test "the default limit is 10,240,000 bytes" {
-	talk "${data_bob[@]}" repeat:102400:"$(printf '%098d' 0)\r\n" \
+@test "the default limit is 52,428,800 bytes" {
+	talk "${data_bob[@]}" repeat:524288:"$(printf '%098d' 0)\r\n" \
 	    send:'.\r\n' reply:250 "${data_bob[@]:3}" \
-	    repeat:102400:"$(printf '%098d' 0)\r\n" send:'\r\n.\r\n' \
+	    repeat:524288:"$(printf '%098d' 0)\r\n" send:'\r\n.\r\n' \
 	    reply:552 say:QUIT reply:221 eof
 	keeps 1
 }

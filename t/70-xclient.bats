@@ -244,8 +244,7 @@ refused() {
 	environment=(TCPREMOTEIP="$proxy")
 	options+=(--proxy-from "$proxy")
 	talk say:'PROXY UNKNOWN' reply:220 say:'XCLIENT ADDR=203.0.113.7' \
-	    reply:220 "${data_bob[@]:1}" say:x say:. reply:250 say:QUIT \
-	    reply:221 eof
+	    reply:550 say:QUIT reply:221 eof
 }
 
 @test "--on-new-connection is asked of each client, and its refusal closes the connection" {
