@@ -42,10 +42,10 @@ by_swaks() {
 	printf 'Subject: scan\n\nPage 1\n.\n' >wire
 	by_swaks "$device"
 	[[ $(body "$(mail)") == $'\nPage 1' ]]
-	! by_swaks 127.0.0.8
+	run ! by_swaks 127.0.0.8
 	grep 'reply="421 4\.4\.2 .*LF \. LF.*--lenient-from' log
 	printf 'Subject: scan\r\n\r\nPage\n.\n1\r\n.' >wire
-	! by_swaks 127.0.0.8
+	run ! by_swaks 127.0.0.8
 	grep -q '550 5\.6\.11 ' said
 	kept 1
 }

@@ -74,7 +74,7 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	grep -x Hello. "$(mail)"
 	grep -Eq '^Received: from .*\(\[127\.0\.0\.7\]\)' "$(mail)"
 	grep 'event=message client=127\.0\.0\.7 .*via=127\.0\.0\.1 ' log
-	! grep -F 'event=refused' log
+	run ! grep -F 'event=refused' log
 }
 
 # in_exim COMMAND...: with a user that Debian's Exim wants to find
