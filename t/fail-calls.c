@@ -230,8 +230,9 @@ WRAP(int, unlink, (const char *path), (path), "unlink", -1)
 WRAP(int, unlinkat, (int fd, const char *path, int flags), (fd, path, flags),
     "unlink", -1)
 WRAP(int, mkdir, (const char *path, mode_t mode), (path, mode), "mkdir", -1)
-WRAP(int, mkdirat, (int fd, const char *path, mode_t mode), (fd, path, mode),
-    "mkdir", fd)
+/* The directory that gets the name is noted; rules do not ask for it. */
+WRAP_ALL(int, mkdirat, (int fd, const char *path, mode_t mode),
+    (fd, path, mode), "mkdir", -1, fd, -1, )
 WRAP(int, fstat, (int fd, struct stat *st), (fd, st), "stat", fd)
 WRAP(int, stat, (const char *path, struct stat *st), (path, st), "stat", -1)
 WRAP(int, lstat, (const char *path, struct stat *st), (path, st), "stat", -1)

@@ -66,36 +66,43 @@ explain_obstacle(const char *path)
 	return text;
 }
 
+/* Search PATH for a name, and write the path of the first program. */
+static bool
+search_path(const char *name, char *path, size_t size)
+{
+	const char *dir = getenv("PATH"), *end;
+
+	for (dir = dir ? dir : "/usr/bin:/bin"; dir; dir = end) {
+		end = strchr(dir, ':');
+		snprintf(path, size, "%.*s/%s", end ? (int)(end - dir) :
+		    (int)strlen(dir), dir, name);
+		if (is_executable(path))
+			return true;
+		end = end ? end + 1 : NULL;
+	}
+	return false;
+}
+
 const char *
 program_find(char **name)
 {
-	const char *dir = getenv("PATH"), *end;
 	char path[4096];
 
 	if (strchr(*name, '/'))
 		return is_executable(*name) ? NULL : explain_obstacle(*name);
-	for (dir = dir ? dir : "/usr/bin:/bin"; dir; dir = end) {
-		end = strchr(dir, ':');
-		snprintf(path, sizeof path, "%.*s/%s",
-		    end ? (int)(end - dir) : (int)strlen(dir), dir, *name);
-		if (is_executable(path)) {
-			*name = strdup(path);
-			return *name ? NULL : "out of memory";
-		}
-		end = end ? end + 1 : NULL;
-	}
-	return "command not found in PATH";
+	if (!search_path(*name, path, sizeof path))
+		return "command not found in PATH";
+	*name = strdup(path);
+	return *name ? NULL : "out of memory";
 }
 
 static bool
-is_in_path(char *name)
+is_in_path(const char *name)
 {
-	char *found = name;
-	const bool missing = program_find(&found);
+	char path[4096];
 
-	if (!missing && found != name)
-		free(found);
-	return !missing;
+	return strchr(name, '/') ? is_executable(name) :
+	    search_path(name, path, sizeof path);
 }
 
 /* Read the first line, less "#!", of a script.  False: it is not one. */
