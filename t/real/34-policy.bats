@@ -68,7 +68,7 @@ start_postgrey() {
 			quota_grace = 0
 			quota_status_success = DUNNO
 			quota_status_nouser = 550 5.1.1 No such user here
-			quota_status_overquota = 452 4.2.2 Mailbox is full
+			$(sed -n 's/^#	\(quota_status_overquota\)/\1/p' "$hooks/policy")
 		}
 		service quota-status {
 			executable = quota-status -p postfix
@@ -121,8 +121,11 @@ stop_servers() {
 		soft.example. TXT "v=spf1 ~all"
 	EOT
 	serve_dns
-	"${within[@]}" socat "UNIX-LISTEN:$PWD/spf,fork,mode=666" \
-		EXEC:policyd-spf </dev/null >spf.log 2>&1 3>&- 4>&- &
+	# as the hook's comment has it
+	command=$(sed -n 's/^#	\(socat .*\)/\1/p' "$hooks/policy" |
+		sed "s#/run/spf#$PWD/spf#; s/smtpd/nobody/")
+	# shellcheck disable=SC2086 # words
+	"${within[@]}" $command </dev/null >spf.log 2>&1 3>&- 4>&- &
 	others+=($!)
 	await 60 test -S spf
 	hook="$hooks/policy unix:$PWD/spf"

@@ -121,7 +121,8 @@ only_joe() {
 	login joe "s3cret 'x" 454
 }
 
-# start_dovecot: its service auth, with the users of ./users, at ./auth
+# start_dovecot: its service auth as the hook's comment has it, with the users of
+# ./users
 start_dovecot() {
 	cat >dovecot.conf <<-EOT
 		base_dir = $PWD/run
@@ -142,10 +143,9 @@ start_dovecot() {
 			driver = static
 			args = uid=nobody gid=nogroup home=$PWD
 		}
+		$(sed -n '/^#	service auth {/,/^#	}/s/^#//p' "$hooks/auth-dovecot" |
+			sed 's/smtpd$/nobody/')
 		service auth {
-			unix_listener $PWD/auth {
-				user = nobody
-			}
 			user = nobody
 		}
 		service anvil {
@@ -156,7 +156,7 @@ start_dovecot() {
 	EOT
 	dovecot -F -c dovecot.conf </dev/null >dovecot.log 2>&1 3>&- 4>&- &
 	servers+=($!)
-	await 60 test -S auth
+	await 60 test -S run/auth-smtpd
 }
 
 # stop_dovecot: end it, and look for complaints about us
@@ -175,7 +175,7 @@ stop_dovecot() {
 		eve:{PLAIN}pass::::::nodelay=y nologin=y
 	EOT
 	start_dovecot
-	auth="$hooks/auth-dovecot $PWD/auth"
+	auth="$hooks/auth-dovecot $PWD/run/auth-smtpd"
 	only_joe
 	login Joe "s3cret 'x" 235
 	login "$(printf %02000d 0)" x 535
@@ -197,7 +197,7 @@ stop_dovecot() {
 	touch users
 	chmod 600 users	# root's
 	start_dovecot
-	auth="$hooks/auth-dovecot $PWD/auth"
+	auth="$hooks/auth-dovecot $PWD/run/auth-smtpd"
 	login joe "s3cret 'x" 454
 	grep 'hook-said.* text="auth-dovecot: Dovecot could not look the user up"' log
 	stop_dovecot

@@ -448,6 +448,73 @@ last_mail() {
 	has 3 /srv/mail
 }
 
+# serve_policy: what the page has for MTA-STS, by HTTPS, to the machine
+serve_policy() {
+	mkdir .well-known
+	example "$BATS_TEST_DESCRIPTION" 1 >.well-known/mta-sts.txt
+	cat >web <<-'EOT'
+		import http.server, ssl
+		context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+		context.load_cert_chain("web.pem", "web.key")
+		server = http.server.HTTPServer(("127.0.0.1", 443),
+		    http.server.SimpleHTTPRequestHandler)
+		server.socket = context.wrap_socket(server.socket, server_side=True)
+		server.serve_forever()
+	EOT
+	daemon 443 python3 web
+}
+
+# certify NAME CERTIFICATE KEY: by the CA in ca.pem
+certify() {
+	openssl req -newkey rsa:2048 -nodes -subj "/CN=$1" -keyout "$3" -out request
+	openssl x509 -req -in request -CA ca.pem -CAkey ca.key -CAcreateserial \
+		-days 2 -extfile <(echo "subjectAltName=DNS:$1") -out "$2"
+}
+
+# connects OPTION...: a sender that verifies the certificate can
+connects() {
+	on timeout 60 openssl s_client -starttls smtp -connect 127.0.0.1:25 \
+		-verify_return_error "$@" </dev/null
+}
+
+@test "Have others send over TLS only" {
+	rm etc/resolv.conf
+	echo 'nameserver 127.0.0.1' >etc/resolv.conf
+	printf '127.0.0.1 %s\n' localhost mta-sts.example.org >etc/hosts
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=CA \
+		-keyout ca.key -out ca.pem
+	certify mx.example.org etc/smtpd/cert.pem etc/smtpd/key.pem
+	certify mta-sts.example.org web.pem web.key
+	chmod 644 etc/smtpd/key.pem
+	machine
+	digest=$(carry_out "$BATS_TEST_DESCRIPTION" 2 | sed -n 's/  -$//p')
+	[[ $digest =~ ^[0-9a-f]{64}$ ]]
+	example "$BATS_TEST_DESCRIPTION" 3 | sed "s/DIGEST/$digest/" >zone
+	on "$root/t/real/dns" zone >dns.log 2>&1 3>&- 4>&- &
+	others+=("$!")
+	await 60 logged ready dns.log
+	daemon 25 smtpd --user smtpd --domain example.org --maildir /srv/mail \
+		--tls 'smtpd-tls -c /etc/smtpd/cert.pem -k /etc/smtpd/key.pem'
+	serve_policy
+	# as a sender with MTA-STS does: the record, the policy, and its MX
+	[[ $(on dig +short TXT _mta-sts.example.org) =~ ^\"v=STSv1\;\ id=[0-9A-Za-z]+\"$ ]]
+	on curl -sS --fail --cacert ca.pem \
+		https://mta-sts.example.org/.well-known/mta-sts.txt >policy
+	diff .well-known/mta-sts.txt policy
+	[[ $(cut -d : -f 1 policy | paste -sd ' ') == 'version mode mx max_age' ]]
+	mx=$(sed -n 's/^mx: //p' policy)
+	connects -CAfile ca.pem -verify_hostname "$mx"
+	run ! connects -CAfile ca.pem -verify_hostname other.example.org
+	# and one with DANE: the record
+	record=$(on dig +short TLSA "_25._tcp.$mx" |
+		sed 's/\([0-9A-F]\) \([0-9A-F]*\)$/\1\2/')
+	[[ ${record,,} == "3 1 1 $digest" ]]
+	connects -dane_tlsa_domain "$mx" -dane_tlsa_rrdata "$record" >said
+	grep 'DANE TLSA 3 1 1 .* matched' said
+	run ! connects -dane_tlsa_domain "$mx" \
+		-dane_tlsa_rrdata "3 1 1 ${digest//[0-9]/0}"
+}
+
 @test "Receive from printers and other devices" {
 	machine
 	carry_out "$BATS_TEST_DESCRIPTION" 1 25
