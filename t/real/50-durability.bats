@@ -115,11 +115,11 @@ in_order() {
 }
 
 # refused_when CALLS N: the mail gets 4xx, and nothing of it is there, when the
-# Nth of these system calls fails.  Such a call loses its number, and one without
-# is forbidden to who is confined; where there is a command nobody is.
+# Nth of these system calls fails.  In its place strace makes a call that confined
+# workers may make.
 refused_when() {
-	run ! deliver_under_strace -e "inject=$1:error=EIO:when=$2" -- \
-		--maildir 'store/{mailbox}' --on-disconnect true
+	run ! deliver_under_strace -e "inject=$1:error=EIO:when=$2:syscall=getpid" -- \
+		--maildir 'store/{mailbox}'
 	grep -q INJECTED trace
 	grep -Eq '^<\*\* 45[12] 4\.' dialogue
 	kept 0 store/b
