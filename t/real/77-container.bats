@@ -177,7 +177,8 @@ client() {
 	grep -q '^smtpd:x:2525:2525:.*:/var/mail:' "$image/etc/passwd"
 	echo b@mx.example >"$image/etc/recipients"
 	run_image --on-recipient '/usr/local/libexec/smtpd/recipients /etc/recipients' \
-		--on-delivered 'setsid sh -c "sleep 0.2; : >/var/mail/orphan" &'
+		--on-delivered 'setsid sh -c "cd /var/mail; : >begun; sleep 0.2; : >orphan" &
+			until test -e /var/mail/begun; do sleep 0.1; done'
 	client b@mx.example
 	run ! client c@mx.example
 	[[ $output == *'<** 550 5.1.1 '* ]]
