@@ -38,17 +38,7 @@ postfix_with_milter() {
 	mkdir -p "$postfix/etc" "$postfix/queue"
 	make_maildirs "$postfix/box"
 	cat >"$postfix/etc/main.cf" <<-EOT
-		compatibility_level = 3.6
-		myhostname = mta.example
-		queue_directory = $postfix/queue
-		data_directory = $postfix/data
-		maillog_file = $postfix/log
-		maillog_file_prefixes = $postfix
-		inet_interfaces = loopback-only
-		inet_protocols = ipv4
-		mydestination =
-		alias_maps =
-		alias_database =
+		$(postfix_settings)
 		local_header_rewrite_clients =
 		virtual_mailbox_domains = d.example
 		virtual_mailbox_base = $postfix

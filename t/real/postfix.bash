@@ -22,12 +22,9 @@ postfix_daemons() {
 	done
 }
 
-# start_postfix [SETTING...]
-start_postfix() {
-	local service
-	postfix=$PWD/postfix
-	mkdir -p "$postfix/etc" "$postfix/queue"
-	cat >"$postfix/etc/main.cf" <<-EOT
+# postfix_settings: what each Postfix in ./postfix has in its main.cf
+postfix_settings() {
+	cat <<-EOT
 		compatibility_level = 3.6
 		myhostname = mta.example
 		queue_directory = $postfix/queue
@@ -39,6 +36,16 @@ start_postfix() {
 		mydestination =
 		alias_maps =
 		alias_database =
+	EOT
+}
+
+# start_postfix [SETTING...]
+start_postfix() {
+	local service
+	postfix=$PWD/postfix
+	mkdir -p "$postfix/etc" "$postfix/queue"
+	cat >"$postfix/etc/main.cf" <<-EOT
+		$(postfix_settings)
 		relayhost = [127.0.0.1]:$port
 		smtp_dns_support_level = disabled
 		smtp_tls_security_level = none
