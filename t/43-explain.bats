@@ -308,7 +308,8 @@ listen=(--listen 127.0.0.1:0)
 	grep -q '^warning: AUTH is offered only over TLS' "$tmp/explained"
 	rm -rf "$dir"
 	explain 0 "${nobody[@]}" "${listen[@]}" --domain mx.example
-	lacks '^warning:' "$tmp/explained"
+	# a build with sanitizers can't be confined, and warns of that
+	run ! grep -v 'workers are not confined' <(grep '^warning:' "$tmp/explained")
 }
 
 @test "a port of loopback that accepts any domain is warned of" {

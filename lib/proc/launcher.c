@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/proc/descriptors.h"
 #include "lib/proc/launcher.h"
@@ -395,7 +396,7 @@ launcher_run(const struct launcher_table *table, int fd, pid_t worker)
 	for (;;) {
 		reap_commands(&l);
 		p.revents = 0;
-		if (ppoll(&p, 1, NULL, &l.waiting) > 0)
+		if (clock_poll(&p, 1, -1, &l.waiting) > 0)
 			receive_request(&l);
 	}
 }
