@@ -70,10 +70,9 @@ take_line(struct plain_data *d, const char *s, size_t n, bool chunked,
 	const bool lines = lenient && !chunked && !d->lines++;
 	size_t i;
 
-	if (!ended && n && s[n - 1] == '\r')
-		n--;		/* what would follow is unknown */
-	else if (!ended && !chunked && n > 1 && s[n - 2] == '\n' &&
-	    s[n - 1] == '.')
+	/* a CR, or the dot of a line, of which the rest is unknown */
+	if (!ended && n && (s[n - 1] == '\r' || (!chunked && n > 1 &&
+	    s[n - 2] == '\n' && s[n - 1] == '.')))
 		n--;
 	if (!chunked && n && *s == '.')
 		s++, n--;
