@@ -92,6 +92,14 @@ titled() {
 	    'smtpd: worker 1 [127.0.0.1] HELO' 'smtpd: worker 1 [local] connected'
 }
 
+@test "ps names each launcher after its worker" {
+	local worker
+	serve --listen 127.0.0.1:0 --workers 1 --on-message true
+	worker=$(children "$master")
+	eventually titled "$worker" 'smtpd: worker 1 waiting'
+	titled "$(launcher "$worker")" "smtpd: launcher of $worker"
+}
+
 @test "a title has room with a short command line, and an empty environment" {
 	mkfifo "$tmp/ready"
 	cp smtpd "$tmp/d"

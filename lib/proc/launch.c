@@ -9,6 +9,7 @@
 #include "lib/clock.h"
 #include "lib/proc/launch.h"
 #include "lib/proc/process.h"
+#include "lib/proc/title.h"
 
 int
 launch_open(struct launch *l, const struct launcher_table *table)
@@ -22,6 +23,8 @@ launch_open(struct launch *l, const struct launcher_table *table)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -1;
 	setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+	/* before the fork: the launcher then has no memory of its own for it */
+	title_set("smtpd: launcher of %ld", (long)worker);
 	pid = process_fork();
 	if (pid == 0)
 		launcher_run(table, ends[1], worker);

@@ -25,6 +25,9 @@ setup() {
 }
 
 teardown() {
+	# its user is another, so it does not end with what waits for it
+	[[ ! ${container-} ]] || ! jobs -pr | grep -qx "$outer" ||
+		kill -9 "$container"
 	end
 	rm -rf images
 }
