@@ -122,7 +122,8 @@ write_delivered_to(void *ctx, const struct copy *c, struct outfile *out)
 		return;
 	for (i = 0; i < b->to->n; i++) {
 		r = &b->to->all[i];
-		if (r->first == i && !is_rejected(b, r) && (!c || c == &d->copies[r->copy]))
+		if (r->first == i && !is_rejected(b, r) &&
+		    (!c || c == &d->copies[r->copy]))
 			outfile_printf(out, "Delivered-To: %s\n", r->mailbox);
 	}
 }
@@ -392,7 +393,7 @@ run_mda(struct basic *b, int fd)
 	for (i = 0; i < b->to->n; i++) {
 		r = &b->to->all[i];
 		c = find_copy(b, r);
-		if (r->first == i && !r->discard && !r->looped && !(c && c->failed))
+		if (r->first == i && !is_rejected(b, r) && !(c && c->failed))
 			b->mda_replies[i] = m->hooks.mda(m->hooks.ctx, r, fd);
 	}
 	reject_copies(b);

@@ -66,8 +66,8 @@ struct recipients {		/* all zero at first */
  */
 struct recipient *recipients_add(struct recipients *,
     const struct address *email, const struct address *mailbox,
-    const char *folder, const char *delimiters, const char *hostname, const char *original,
-    unsigned notify);
+    const char *folder, const char *delimiters, const char *hostname,
+    const char *original, unsigned notify);
 
 /*
  * Discard the message for a recipient: of those that are added later, none is

@@ -127,7 +127,8 @@ start_data(struct session *s, bool chunked)
 	data_init(&s->txn.data, chunked, s->lenient);
 	r = hooks_run(s, HOOK_DATA);
 	if (!reply_refuses(&r))
-		r = discard_is_due(s) ? discard_begin_data(s) : s->txn.envelope->ops->begin_data(s->txn.envelope);
+		r = discard_is_due(s) ? discard_begin_data(s) :
+		    s->txn.envelope->ops->begin_data(s->txn.envelope);
 	if (!reply_refuses(&r))
 		return reply_none();
 	session_drop_envelope(s);

@@ -29,9 +29,9 @@ void journal_show(const struct session *, const char *phase,
 void journal_show_phase(const struct session *);
 
 /*
- * End a line about a hook that failed.  Its bytes count with those of refusals, and beyond
- * a limit the line is dropped: a client that makes hooks fail can't fill the
- * disk with log lines.
+ * End a line about a hook that failed.  Its bytes count with those of refusals,
+ * and beyond a limit the line is dropped: a client that makes hooks fail can't
+ * fill the disk with log lines.
  */
 void journal_end_hook_line(struct session *, struct log_line *);
 

@@ -64,6 +64,17 @@ send_one=("${data_bob[@]}" send:'x\r\n.\r\n' reply:250 say:QUIT reply:221 eof)
 	lacks '^socket' "$tmp/escape"
 }
 
+# dies_of SIGNAL ATTEMPT: a worker that was taken over tries this
+dies_of() {
+	echo "$2"
+	rm -rf "$dir"
+	escape "$2"
+	command_line
+	run -1 t/smtpc -p -e "$log" "${cmd[@]}" -- "${data_bob[@]}" \
+	    send:'x\r\n.\r\n' eof exit:0
+	[[ $output == *"the server died of signal $1"* ]]
+}
+
 # every_call: each system call of the table of t/escape.c kills the process
 every_call() {
 	local call calls n=0
@@ -71,13 +82,7 @@ every_call() {
 	((${#calls[@]} > 20))
 	for call in "${calls[@]}"; do
 		[[ $call != x32 || $(uname -m) == x86_64 ]] || continue
-		echo "$call"
-		rm -rf "$dir"
-		escape "$call"
-		command_line
-		run -1 t/smtpc -p -e "$log" "${cmd[@]}" -- "${data_bob[@]}" \
-		    send:'x\r\n.\r\n' eof exit:0
-		[[ $output == *'the server died of signal 31'* ]]
+		dies_of 31 "$call"
 		lacks "^$call " "$tmp/escape"
 		((++n))
 	done
@@ -111,14 +116,8 @@ with_commands() {
 
 # asks ATTEMPT [REASON]: an attacker asks the launcher for this, and is killed
 asks() {
-	echo "asks $1"
-	rm -rf "$dir"
 	: >"$log"
-	escape "$1"
-	command_line
-	run -1 t/smtpc -p -e "$log" "${cmd[@]}" -- "${data_bob[@]}" \
-	    send:'x\r\n.\r\n' eof exit:0
-	[[ $output == *"the server died of signal ${3:-9}"* ]]
+	dies_of "${3:-9}" "$1"
 	lacks "^$1 ok" "$tmp/escape"
 	[[ -z ${2-} ]] || events launcher-refused | grep -F " error=\"$2\""
 }

@@ -46,7 +46,8 @@ int
 activation_count(void)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
-	const long n = pid && fds && parse_decimal(pid) == getpid() ? parse_decimal(fds) : 0;
+	const long n = pid && fds && parse_decimal(pid) == getpid() ?
+	    parse_decimal(fds) : 0;
 
 	return n < 0 || n > INT_MAX - ACTIVATION_FIRST ? 0 : (int)n;
 }

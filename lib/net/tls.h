@@ -71,13 +71,14 @@ struct tls_run {
 };
 
 /*
- * Have the launcher start the command, and wait for that.  Returns 0, and the caller must call
- * tls_end(); or -1, and failed says why.
+ * Have the launcher start the command, and wait for that.  Returns 0, and the
+ * caller must call tls_end(); or -1, and failed says why.
  */
 int tls_begin(struct tls_run *);
 
 /*
- * Wait for the handshake, for at most timeout ms.  Returns 0, or -1, and failed says why.
+ * Wait for the handshake, for at most timeout ms.  Returns 0; or -1, and failed
+ * says why.
  */
 int tls_handshake(struct tls_run *, long long timeout);
 

@@ -202,8 +202,8 @@ handle_next_event(struct running *r)
 
 /*
  * The command has exited, and the rest of its group was killed: read the
- * remaining output.  A stop signal that arrived while signals were blocked, and may
- * have ended the command, is handled now.
+ * remaining output.  A stop signal that arrived while signals were blocked, and
+ * may have ended the command, is handled now.
  */
 static void
 finish_hook(struct running *r, int error, int status)

@@ -1,6 +1,6 @@
 /*
  * Run one command of the administrator's: have the launcher start it, feed it,
- * and enforce its timeout.  Its output is returned unchanged and not interpreted.
+ * and enforce its timeout.  Its output is returned as it is.
  */
 #ifndef HOOK_H
 #define HOOK_H
@@ -56,8 +56,8 @@ struct hook_run {
 
 /*
  * Run a command in a process group of its own, and wait for it.  Blocks for at
- * most timeout and HOOK_GRACE.  When the command exits, the rest of its group is killed.  The result is
- * stored in the struct.
+ * most timeout and HOOK_GRACE.  When the command exits, the rest of its group is
+ * killed.  The result is stored in the struct.
  */
 void hook_run(struct hook_run *);
 

@@ -92,7 +92,9 @@ invocation_parse(struct invocation *program, const char *command,
 	const char *error;
 	char *with;
 
-	*program = (struct invocation){ .command = command, .argument = argument };
+	*program = (struct invocation){
+		.command = command, .argument = argument
+	};
 	if (needs_shell(command)) {
 		if (!argument)
 			return NULL;
@@ -109,7 +111,8 @@ invocation_parse(struct invocation *program, const char *command,
 }
 
 char **
-invocation_words(const struct invocation *program, char *shell[INVOCATION_SHELL])
+invocation_words(const struct invocation *program,
+    char *shell[INVOCATION_SHELL])
 {
 	if (program->argv)
 		return program->argv;

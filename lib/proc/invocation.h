@@ -26,6 +26,7 @@ const char *invocation_parse(struct invocation *, const char *command,
     const char *argument);
 
 /* Its words for exec, which are argv or are put into shell. */
-char **invocation_words(const struct invocation *, char *shell[INVOCATION_SHELL]);
+char **invocation_words(const struct invocation *,
+    char *shell[INVOCATION_SHELL]);
 
 #endif

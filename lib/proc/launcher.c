@@ -249,8 +249,7 @@ reap_commands(struct launcher *l)
 }
 
 /*
- * Receive a message of n bytes with its descriptors into those that its header
- * names.
+ * Give each descriptor of the message the number that its header has for it.
  */
 static void
 take_descriptors(struct launcher *l, struct msghdr *m)

@@ -132,7 +132,8 @@ program_lacks_interpreter(const char *path, char *name, size_t size)
 	if (!read_script_line(path, line) || !(word = strtok_r(line, " \t",
 	    &rest)))
 		return false;
-	env = strcmp(word, "/usr/bin/env") == 0 || strcmp(word, "/bin/env") == 0;
+	env = strcmp(word, "/usr/bin/env") == 0 ||
+	    strcmp(word, "/bin/env") == 0;
 	if (is_executable(word) && env)
 		do
 			word = strtok_r(NULL, " \t", &rest);

@@ -31,9 +31,9 @@ enum address_flags {
 
 /*
  * Parse the path at *p and advance *p past it.  Unless strict, the path in
- * <Name <path>> is taken.  A forward-path without a domain must be postmaster (RFC 5321 4.5.1).  Returns false if the path is
- * malformed.  Non-ASCII characters must be UTF-8 that utf8_is_harmless()
- * accepts (RFC 6531 3.3).
+ * <Name <path>> is taken.  A forward-path without a domain must be postmaster
+ * (RFC 5321 4.5.1).  Returns false if the path is malformed.  Non-ASCII
+ * characters must be UTF-8 that utf8_is_harmless() accepts (RFC 6531 3.3).
  */
 bool address_parse(const char **p, unsigned flags, struct address *);
 

@@ -44,7 +44,8 @@ finish_line(struct line_reader *l, size_t end, enum line_status *status)
 
 	/* a CR that made the line malformed may belong to its line end */
 	if (l->raw && was_reported)
-		l->raw->skipped_end = end < l->raw->skipped ? end : l->raw->skipped;
+		l->raw->skipped_end = end < l->raw->skipped ? end :
+		    l->raw->skipped;
 	else if (l->raw)
 		l->raw->end = end;
 	*status = l->is_long ? LINE_LONG : LINE_OK;
@@ -319,7 +320,8 @@ handle_bare_cr(struct data *d, char *out, size_t len)
 
 	if (cr)
 		d->bare_cr = true;
-	for (; cr && d->lenient; cr = memchr(cr, '\r', (size_t)(out + len - cr)))
+	for (; cr && d->lenient;
+	    cr = memchr(cr, '\r', (size_t)(out + len - cr)))
 		*cr = ' ';
 }
 

@@ -346,21 +346,28 @@ setup() {
 	! grep 'hook-said.* text=""' log || false
 }
 
-@test "rspamd: its action is a refusal, a delay or a field" {
+# run_rspamd [LINE...]: at the socket ./rspamd, with these lines of configuration
+run_rspamd() {
 	cat >rspamd.conf <<-EOT
 		options {
 			pidfile = "$PWD/pid";
 			tempdir = "$PWD";
 			url_tld = "$PWD/tld";
-			filters = "regexp";
 			dns { nameserver = ["127.0.0.1:1"]; }
 		}
 		logging { type = "console"; level = "warning"; }
 		worker "normal" { bind_socket = "$PWD/rspamd mode=0666"; count = 1; }
 		actions { reject = 15; add_header = 6; greylist = 4; }
-		lua = "$PWD/rules.lua";
 	EOT
+	printf '%s\n' "$@" >>rspamd.conf
 	echo com >tld
+	rspamd -f --insecure -c "$PWD/rspamd.conf" </dev/null >rspamd.log 2>&1 \
+		3>&- 4>&- &
+	servers+=($!)
+	await 60 test -S rspamd
+}
+
+@test "rspamd: its action is a refusal, a delay or a field" {
 	cat >rules.lua <<-'EOT'
 		for word, score in pairs({spam = 20, perhaps = 7, later = 5}) do
 			rspamd_config['WORD_' .. word:upper()] = {
@@ -381,10 +388,7 @@ setup() {
 			score = 100
 		}
 	EOT
-	rspamd -f --insecure -c "$PWD/rspamd.conf" </dev/null >rspamd.log 2>&1 \
-		3>&- 4>&- &
-	servers+=($!)
-	await 60 test -S rspamd
+	run_rspamd 'options { filters = "regexp"; }' "lua = \"$PWD/rules.lua\";"
 	hook="$hooks/rspamd -h $PWD/rspamd"
 	ask --on-message "$hook"
 	taken
@@ -442,22 +446,7 @@ filed() {
 }
 
 @test "rspamd: GTUBE is filed into Junk" {
-	cat >rspamd.conf <<-EOT
-		options {
-			pidfile = "$PWD/pid";
-			tempdir = "$PWD";
-			url_tld = "$PWD/tld";
-			dns { nameserver = ["127.0.0.1:1"]; }
-		}
-		logging { type = "console"; level = "warning"; }
-		worker "normal" { bind_socket = "$PWD/rspamd mode=0666"; count = 1; }
-		actions { reject = 15; add_header = 6; greylist = 4; }
-	EOT
-	echo com >tld
-	rspamd -f --insecure -c "$PWD/rspamd.conf" </dev/null >rspamd.log 2>&1 \
-		3>&- 4>&- &
-	servers+=($!)
-	await 60 test -S rspamd
+	run_rspamd
 	gtube
 	filed 'X-Spam: yes$' "$hooks/rspamd --folder Junk -h $PWD/rspamd"
 }
