@@ -16,7 +16,7 @@ load helpers
 	[[ $codes == '220 250 221' ]]
 }
 
-@test "EHLO lists the extensions that are there, and no other (RFC 5321 4.1.1.1)" {
+@test "EHLO lists the enabled extensions and no others (RFC 5321 4.1.1.1)" {
 	say 'EHLO c.example' QUIT
 	[[ ${lines[1]} == '250-mx.example'* ]]
 	[[ $codes == '220 250 221' ]]
@@ -49,7 +49,7 @@ load helpers
 	keeps 1
 }
 
-@test "verbs are known in any case (RFC 5321 2.4)" {
+@test "verbs are case-insensitive (RFC 5321 2.4)" {
 	say 'hElO c.example' 'mail from:<a@c.example>' 'rcPT To:<b@mx.example>' \
 	    data x . quit
 	[[ $codes == '220 250 250 250 354 250 221' ]]
@@ -92,12 +92,12 @@ load helpers
 	[[ ${lines[3]} == '503 5.5.1 '* ]]
 }
 
-@test "NOOP, RSET, HELP, VRFY and EXPN are served before HELO (RFC 5321 4.1.4)" {
+@test "NOOP, RSET, HELP, VRFY and EXPN are allowed before HELO (RFC 5321 4.1.4)" {
 	say NOOP RSET HELP 'VRFY bob' 'EXPN list' QUIT
 	[[ $codes == '220 250 250 214 252 502 221' ]]
 }
 
-@test "QUIT is served in every phase and ends the session (RFC 5321 4.1.1.10)" {
+@test "QUIT is allowed in every phase and ends the session (RFC 5321 4.1.1.10)" {
 	say QUIT NOOP
 	[[ $codes == '220 221' ]]
 	say "${to_bob[@]:0:1}" QUIT NOOP
@@ -109,7 +109,7 @@ load helpers
 	keeps 0
 }
 
-@test "NOOP, HELP and VRFY have their codes (RFC 5321 3.5, 4.1.1.8, 4.1.1.9)" {
+@test "NOOP gets 250, HELP 214 and VRFY 252 (RFC 5321 3.5, 4.1.1.8, 4.1.1.9)" {
 	say 'HELO c.example' NOOP 'NOOP with an argument' HELP 'HELP MAIL' \
 	    'VRFY bob' 'VRFY <bob@mx.example>' QUIT
 	[[ $codes == '220 250 250 250 214 214 252 252 221' ]]
@@ -133,13 +133,13 @@ load helpers
 	keeps 1
 }
 
-@test "white space before the CR LF is no argument (RFC 5321 4.1.1)" {
+@test "trailing white space is not an argument (RFC 5321 4.1.1)" {
 	say 'HELO c.example ' 'NOOP ' 'RSET ' 'MAIL FROM:<a@c.example> ' \
 	    'RCPT TO:<b@mx.example>  ' 'DATA ' x . 'QUIT '
 	[[ $codes == '220 250 250 250 250 250 354 250 221' ]]
 }
 
-@test "TAB passes where white space may stand" {
+@test "a TAB is accepted as white space" {
 	say $'HELO\tc.example' $'NOOP\tx' $'MAIL\tFROM:<a@c.example>\tSIZE=1' \
 	    $'RCPT\tTO:\t<b@mx.example>\t' QUIT
 	[[ $codes == '220 250 250 250 250 221' ]]
@@ -152,13 +152,13 @@ load helpers
 	[[ ${lines[2]} == '501 5.5.4 '* ]]
 }
 
-@test "an argument of HELO that is no domain is accepted (RFC 5321 4.1.4)" {
+@test "HELO with an invalid domain is accepted (RFC 5321 4.1.4)" {
 	say 'HELO _weird_host' 'HELO [127.0.0.1' 'HELO my pc' 'EHLO (x)' \
 	    'HELO a..b' 'HELO -' 'EHLO 10.0.0.1' QUIT
 	[[ $codes == '220 250 250 250 250 250 250 250 221' ]]
 }
 
-@test "with --strict an argument of HELO that is no domain or literal gets 501" {
+@test "with --strict, HELO with an invalid domain or address literal gets 501" {
 	options=(--strict)
 	say 'HELO [127.0.0.1' 'HELO my pc' 'EHLO (x)' 'HELO a..b' 'HELO -' \
 	    'MAIL FROM:<a@c.example>' QUIT
@@ -168,25 +168,25 @@ load helpers
 	[[ $codes == '220 250 250 250 250 250 221' ]]
 }
 
-@test "HELO or EHLO again is a RSET (RFC 5321 4.1.4)" {
+@test "a second HELO or EHLO resets the transaction (RFC 5321 4.1.4)" {
 	say "${to_bob[@]}" 'HELO c.example' DATA "${to_bob[@]:1}" \
 	    'EHLO c.example' 'RCPT TO:<b@mx.example>' QUIT
 	[[ $codes == "$to_bob_codes 250 503 250 250 250 503 221" ]]
 }
 
-@test "a HELO that was refused changes nothing (RFC 5321 4.1.4)" {
+@test "a rejected HELO changes nothing (RFC 5321 4.1.4)" {
 	say "${to_bob[@]}" HELO DATA x . QUIT
 	[[ $codes == "$to_bob_codes 501 354 250 221" ]]
 }
 
-@test "RSET forgets sender and recipients, not the HELO (RFC 5321 4.1.1.5)" {
+@test "RSET clears the sender and the recipients, but not the HELO (RFC 5321 4.1.1.5)" {
 	say "${to_bob[@]}" RSET DATA 'RCPT TO:<b@mx.example>' RSET \
 	    'MAIL FROM:<a@c.example>' RSET 'RCPT TO:<b@mx.example>' QUIT
 	[[ $codes == "$to_bob_codes 250 503 503 250 250 250 503 221" ]]
 	[[ ${lines[4]} == '250 2.0.0 '* ]]
 }
 
-@test "a recipient named before RSET gets nothing (RFC 5321 4.1.1.5)" {
+@test "a recipient given before RSET gets no mail (RFC 5321 4.1.1.5)" {
 	say 'HELO c.example' 'MAIL FROM:<a@c.example>' \
 	    'RCPT TO:<mallory@mx.example>' RSET \
 	    'MAIL FROM:<a@c.example>' 'RCPT TO:<bob@mx.example>' DATA x . QUIT
@@ -195,7 +195,7 @@ load helpers
 	[[ $(header Delivered-To) == bob@mx.example ]]
 }
 
-@test "MAIL twice gets 503 5.5.1 and the first stands (RFC 5321 4.1.4)" {
+@test "a second MAIL gets 503 5.5.1 and the first stays valid (RFC 5321 4.1.4)" {
 	say 'HELO c.example' 'MAIL FROM:<a@c.example>' 'MAIL FROM:<z@c.example>' \
 	    'RCPT TO:<b@mx.example>' 'MAIL FROM:<z@c.example>' DATA x . QUIT
 	[[ $codes == '220 250 250 503 250 503 354 250 221' ]]
@@ -217,7 +217,7 @@ load helpers
 	[[ ${lines[4]} == '503 5.5.1 '* ]]
 }
 
-@test "DATA after every recipient was refused gets 554 5.5.1 (RFC 5321 3.3)" {
+@test "DATA gets 554 5.5.1 if every recipient was rejected (RFC 5321 3.3)" {
 	options=(--domain mx.example)
 	say 'HELO c.example' 'MAIL FROM:<a@c.example>' 'RCPT TO:<x@else.example>' \
 	    DATA 'RCPT TO:<b@mx.example>' DATA x . QUIT
@@ -225,7 +225,7 @@ load helpers
 	[[ ${lines[4]} == '554 5.5.1 '* ]]
 }
 
-@test "a refused MAIL opens no transaction (RFC 5321 3.3)" {
+@test "a rejected MAIL does not start a transaction (RFC 5321 3.3)" {
 	say 'HELO c.example' 'MAIL FROM:<a@[notanip]>' 'RCPT TO:<b@mx.example>' \
 	    'MAIL FROM:<a@c.example>' QUIT
 	[[ $codes == '220 250 501 503 250 221' ]]
@@ -240,7 +240,7 @@ load helpers
 	[[ ${lines[8]} == '501 5.5.4 '* ]]
 }
 
-@test "one connection carries many transactions (RFC 5321 4.1.4)" {
+@test "a connection may have many transactions (RFC 5321 4.1.4)" {
 	local dialogue=('HELO c.example') i
 	for i in {1..20}; do
 		dialogue+=("MAIL FROM:<a$i@c.example>" 'RCPT TO:<b@mx.example>'
@@ -252,7 +252,7 @@ load helpers
 	cat "$dir"/new/* | grep -c '^Subject: ' | grep -qx 20
 }
 
-@test "a pipelined group is answered in order, and in one write (RFC 2920 3.2)" {
+@test "pipelined commands get their replies in order, in one write (RFC 2920 3.2)" {
 	via=-p
 	talk packet say:'HELO c.example' packet \
 	    send:'MAIL FROM:<a@c.example>\r\nRCPT TO:<b@mx.example>\r\nRCPT TO:<<>\r\nRCPT TO:<c@mx.example>\r\nDATA\r\n' \
@@ -261,7 +261,7 @@ load helpers
 	[[ $codes == '220 250 250 250 501 250 354 250 250 250 221' ]]
 }
 
-@test "replies come at once, each before the next command (RFC 5321 4.1.1)" {
+@test "each reply is sent at once, without waiting for the next command (RFC 5321 4.1.1)" {
 	for via in -s -p -t; do
 		talk "${data_bob[@]}" say:x say:. reply:250 say:NOOP reply:250 \
 		    say:QUIT reply:221 eof exit:0
@@ -285,7 +285,7 @@ load helpers
 	[[ $codes == '220 221' ]]
 }
 
-@test "the hostname is that of --hostname, or by default the system's" {
+@test "the hostname is that of --hostname, by default the system's" {
 	run -0 timeout 60 ./smtpd -i -m "$dir" "${user[@]}" <<<$'QUIT\r'
 	[[ ${lines[0]} == "220 $(uname -n)"* ]]
 	run -0 timeout 60 ./smtpd -i -m "$dir" --hostname other.example \

@@ -127,7 +127,7 @@ repeat() {
 	[[ $(header Delivered-To) == bob@mx.example ]]
 }
 
-@test "a broken source route gets 501 (RFC 5321 4.1.2)" {
+@test "an invalid source route gets 501 (RFC 5321 4.1.2)" {
 	judge RCPT <<-'EOT'
 		501 <@relay.example>
 		501 <@relay.example:>
@@ -155,7 +155,7 @@ repeat() {
 	EOT
 }
 
-@test "the null path and one without a domain will do as sender (RFC 5321 4.5.5)" {
+@test "the null sender and a sender without a domain are accepted (RFC 5321 4.5.5)" {
 	judge MAIL <<-'EOT'
 		250 <>
 		250 <a@c.example>
@@ -169,7 +169,7 @@ repeat() {
 	EOT
 }
 
-@test "no path, or half of one, gets 501 as sender" {
+@test "a missing or incomplete sender gets 501" {
 	judge MAIL <<-'EOT'
 		501 ""
 		501 " "
@@ -189,7 +189,7 @@ repeat() {
 	EOT
 }
 
-@test "a recipient that is no path gets 501" {
+@test "an invalid recipient gets 501" {
 	judge RCPT <<-'EOT'
 		501 ""
 		501 " "
@@ -227,7 +227,7 @@ repeat() {
 	EOT
 }
 
-@test "broken quoting gets 501 (RFC 5321 4.1.2)" {
+@test "invalid quoting gets 501 (RFC 5321 4.1.2)" {
 	judge RCPT <<-'EOT'
 		501 <"bob@mx.example>
 		501 <bob"@mx.example>
@@ -243,7 +243,7 @@ repeat() {
 	EOT
 }
 
-@test "blanks round the path, no brackets and a trailing dot are forgiven" {
+@test "blanks around the address, missing brackets and a trailing dot are accepted" {
 	judge RCPT <<-'EOT'
 		250 " <bob@mx.example>"
 		250 "<bob@mx.example> "
@@ -262,7 +262,7 @@ repeat() {
 	EOT
 }
 
-@test "a whole From field between the brackets has the address of its inner ones" {
+@test "a display name within the brackets is ignored: <Name <a@b>> is a@b" {
 	judge MAIL <<-'EOT'
 		250 <Name <a@c.example>>
 		250 <UPS in rack 3 <ups+r3@c.example>> SIZE=10
@@ -298,7 +298,7 @@ repeat() {
 	[[ $codes == '220 250 501 221' ]]
 }
 
-@test "of such a field only the address is used" {
+@test "only the address of <Name <a@b>> is in the message and in the log" {
 	options=(--domain mx.example)
 	say 'HELO c.example' $'MAIL FROM:<"M\xfcller" <a@c.example>>' \
 	    'RCPT TO:<eve@else.example <bob@mx.example>>' DATA . QUIT
@@ -308,7 +308,7 @@ repeat() {
 	[[ $(events message) == *' from=a@c.example to=bob@mx.example'* ]]
 }
 
-@test "mail to an address in a tolerated form has the address in its normal form" {
+@test "an address accepted in a tolerated form is stored in its standard form" {
 	say 'HELO c.example' 'MAIL FROM: a@c.example. ' \
 	    'RCPT TO: <bob@mx.example.>' DATA x . QUIT
 	[[ $codes == '220 250 250 250 354 250 221' ]]
@@ -316,7 +316,7 @@ repeat() {
 	[[ $(header Delivered-To) == bob@mx.example ]]
 }
 
-@test "--strict forgives nothing that RFC 5321 forbids" {
+@test "--strict rejects all that RFC 5321 forbids" {
 	options=(--strict)
 	judge RCPT <<-'EOT'
 		501 " <bob@mx.example>"
@@ -399,7 +399,7 @@ repeat() {
 	[[ ${lines[4]} == '553 5.6.7 '* ]]
 }
 
-@test "broken UTF-8 gets 501 (RFC 6532 3.1, RFC 3629 3)" {
+@test "invalid UTF-8 gets 501 (RFC 6532 3.1, RFC 3629 3)" {
 	local bad table=''
 	for bad in '\xff' '\x80' '\xc3' '\xc3(' '\xc0\xaf' '\xc1\xbf' '\xe2\x82' \
 	    '\xe0\x80\xaf' '\xed\xa0\x80' '\xf0\x80\x80\xaf' '\xf4\x90\x80\x80' \
@@ -413,7 +413,7 @@ repeat() {
 	judge MAIL <<<"$(printf '%b' "$table")"
 }
 
-@test "a syntax error in an address has an enhanced code of its class (RFC 3463)" {
+@test "a syntax error in an address gets an enhanced status code of its class (RFC 3463)" {
 	say 'HELO c.example' 'MAIL FROM:<<a>' 'MAIL FROM:<>' 'RCPT TO:<<a>' QUIT
 	[[ ${lines[2]} =~ ^501\ 5\.(1\.7|5\.[24])\  ]]
 	[[ ${lines[4]} =~ ^501\ 5\.(1\.3|5\.[24])\  ]]

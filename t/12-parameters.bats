@@ -47,7 +47,7 @@ judge() {
 	EOT
 }
 
-@test "a SIZE that would wrap is never small (RFC 1870 3)" {
+@test "a SIZE over 64 bits does not wrap around (RFC 1870 3)" {
 	judge <<-'EOT'
 		552 5.3.4 SIZE=18446744073709551615
 		552 5.3.4 SIZE=18446744073709551616
@@ -80,7 +80,7 @@ judge() {
 	EOT
 }
 
-@test "a refused SIZE opens no transaction" {
+@test "a MAIL with a rejected SIZE does not start a transaction" {
 	say 'EHLO c.example' 'MAIL FROM:<a@c.example> SIZE=99999999' \
 	    'RCPT TO:<b@mx.example>' 'MAIL FROM:<a@c.example>' QUIT
 	[[ $codes == '220 250 552 503 250 221' ]]
@@ -93,7 +93,7 @@ judge() {
 	keeps 1
 }
 
-@test "BODY is 7BIT or 8BITMIME (RFC 6152 2)" {
+@test "BODY may be 7BIT or 8BITMIME (RFC 6152 2)" {
 	judge <<-'EOT'
 		250 2.1.0 BODY=7BIT
 		250 2.1.0 BODY=8BITMIME
@@ -153,7 +153,7 @@ judge() {
 	[[ $codes == '220 250 501 221' ]]
 }
 
-@test "RCPT has no parameters here: unknown ones get 555 5.5.4" {
+@test "an unknown parameter of RCPT gets 555 5.5.4" {
 	say 'EHLO c.example' 'MAIL FROM:<a@c.example>' \
 	    'RCPT TO:<b@mx.example> SIZE=1' 'RCPT TO:<b@mx.example> FOO' \
 	    'RCPT TO:<b@mx.example> FOO=BAR' 'RCPT TO:<b@mx.example> =' \
@@ -163,14 +163,14 @@ judge() {
 	[[ ${lines[-3]} == '501 5.5.4 '* ]]
 }
 
-@test "parameters are accepted after HELO as after EHLO" {
+@test "parameters are accepted after HELO, too" {
 	say 'HELO c.example' 'MAIL FROM:<a@c.example> SIZE=10 BODY=8BITMIME' \
 	    RSET 'MAIL FROM:<a@c.example> SIZE=99999999' \
 	    'MAIL FROM:<a@c.example> FOO=BAR' QUIT
 	[[ $codes == '220 250 250 250 552 555 221' ]]
 }
 
-@test "extensions that were not offered are unknown (RFC 5321 2.2.1)" {
+@test "parameters of extensions that are not offered get 555 (RFC 5321 2.2.1)" {
 	say 'EHLO c.example' QUIT
 	lacks -E 'REQUIRETLS|MT-PRIORITY|FUTURERELEASE' "$tmp/replies"
 	options=(--max-errors 0)

@@ -30,14 +30,14 @@ load helpers
 	    say:DATA reply:503 say:QUIT reply:221 eof
 }
 
-@test "TAB has no place in a path" {
+@test "a TAB in an address gets 500" {
 	say 'HELO c.example' $'MAIL FROM:<a\tb@c.example>' \
 	    $'MAIL FROM:<"a\tb"@c.example>' 'MAIL FROM:<>' \
 	    $'RCPT TO:<b@mx\t.example>' $'RCPT TO:<"\\\t"@mx.example>' QUIT
 	[[ $codes == '220 250 50'[01]' 50'[01]' 250 50'[01]' 50'[01]' 221' ]]
 }
 
-@test "8-bit bytes in a verb get 500" {
+@test "a verb with 8-bit bytes gets 500" {
 	talk reply say:'\xc3\xb8' reply:'500 5.5.' say:'NOOP\xff' reply:'500 5.5.' \
 	    say:'\xff\xfe\x80' reply:'500 5.5.' say:QUIT reply:221 eof
 }
@@ -50,7 +50,7 @@ load helpers
 	    say:QUIT reply:221 eof
 }
 
-@test "a bare LF is answered without waiting for more" {
+@test "a bare LF gets its reply without waiting for more input" {
 	talk reply send:'NOOP\n' reply:'500 5.5.2 ' send:'QUIT\n' send:'QUIT\r\n' \
 	    say:NOOP reply:250 say:QUIT reply:221 eof
 	[[ $codes == '220 500 250 221' ]]
@@ -76,7 +76,7 @@ load helpers
 	[[ $codes == '220 250 500 500 500 250 221' ]]
 }
 
-@test "nothing of a line with a bare LF is executed, wherever it is split" {
+@test "no part of a line with a bare LF is executed, however the input is split" {
 	local s='MAIL FROM:<a@c.example>\nRCPT TO:<b@mx.example>\nDATA\r\n' k
 	local actions=(reply say:'HELO c.example' reply:250)
 	for k in {0..53}; do
@@ -87,7 +87,7 @@ load helpers
 	talk "${actions[@]}" say:QUIT reply:221 eof
 }
 
-@test "LF alone ends a command of a client in --lenient-from" {
+@test "LF alone ends a command from a client in --lenient-from" {
 	lenient
 	talk reply send:'HELO c.example\nMAIL FROM:<a@c.example>\n' reply:250 \
 	    reply:250 send:'RCPT TO:<b@mx.example>\nNOOP\r\nNOOP\n' reply:250 \
@@ -96,7 +96,7 @@ load helpers
 	keeps 1
 }
 
-@test "HELO of such a client may lack its argument, not so that of another" {
+@test "HELO without an argument is accepted from a client in --lenient-from only" {
 	lenient
 	talk reply send:'HELO\n' reply:250 send:'MAIL FROM:<a@c.example>\n' \
 	    reply:250 send:'RCPT TO:<b@mx.example>\nDATA\n' reply:250 \
@@ -111,14 +111,14 @@ load helpers
 	talk reply say:HELO reply:501 say:QUIT reply:221 eof
 }
 
-@test "a bare CR in a command of such a client still gets 500 5.5.2" {
+@test "a bare CR in a command from a client in --lenient-from gets 500 5.5.2" {
 	lenient
 	talk reply send:'NOOP\rNOOP\r\n' reply:'500 5.5.2 ' send:'NOOP\r\r\n' \
 	    reply:'500 5.5.2 ' send:'NOOP\rQUIT\n' reply:'500 5.5.2 ' \
 	    say:NOOP reply:250 say:QUIT reply:221 eof
 }
 
-@test "a command line of 2,048 bytes is served (RFC 5321 4.5.3.1.4)" {
+@test "a command line of 2,048 bytes is accepted (RFC 5321 4.5.3.1.4)" {
 	talk reply send:'NOOP ' repeat:2041:x send:'\r\n' reply:250 \
 	    send:'HELO ' repeat:2041:x send:'\r\n' reply:250 \
 	    say:'MAIL FROM:<a@c.example>' reply:250 say:QUIT reply:221 eof
@@ -139,7 +139,7 @@ load helpers
 	    say:'RCPT TO:<b@mx.example>' reply:503 say:QUIT reply:221 eof
 }
 
-@test "bare LF and NUL in an overlong line add no reply" {
+@test "a bare LF or NUL in an overlong line causes no second reply" {
 	talk reply send:'NOOP ' repeat:3000:x repeat:3000:'\nNOOP' \
 	    repeat:3000:'\0' send:'\r\n' say:QUIT eof
 	[[ $codes == '220 500 221' ]]
@@ -154,7 +154,7 @@ load helpers
 	[[ $codes == '220 421' || $codes == '220 500 421' ]]
 }
 
-@test "a line without end is bounded too when a bare LF is in it" {
+@test "an endless line with a bare LF in it gets 421, too" {
 	talk reply send:'NOOP\n' reply:'500 5.5.2 ' repeat:1100000:x eof
 	[[ $codes == '220 500 421' ]]
 }

@@ -93,7 +93,7 @@ bodies() {
 	sed -s -e '1,/^$/d' -e :a -e '$!{N;ba' -e '}' -e 's/\n/|/g' "$dir"/new/*
 }
 
-@test "no bare LF ends data: read to the true end, 550 5.6.11, nothing kept (RFC 5321 2.3.8)" {
+@test "a bare LF does not end data: after CR LF . CR LF 550 5.6.11, nothing stored (RFC 5321 2.3.8)" {
 	local v actions=()
 	for v in "${bare_lf[@]}"; do
 		transaction "send:a$v$smuggled\r\n.\r\n" '550 5.6.11 '
@@ -101,7 +101,7 @@ bodies() {
 	dialogue 0 "${strict_clients[@]}" -- "${actions[@]}"
 }
 
-@test "no bare CR ends data: read to the true end, 550 5.6.11, nothing kept (RFC 5321 2.3.8)" {
+@test "a bare CR does not end data: after CR LF . CR LF 550 5.6.11, nothing stored (RFC 5321 2.3.8)" {
 	local v actions=()
 	for v in "${bare_cr[@]}"; do
 		transaction "send:a$v$smuggled\r\n.\r\n" '550 5.6.11 '
@@ -109,7 +109,7 @@ bodies() {
 	dialogue 0 "${strict_clients[@]}" -- "${actions[@]}"
 }
 
-@test "nor when the data begins so (RFC 5321 4.1.1.4)" {
+@test "a bare LF or CR at the start of data does not end it (RFC 5321 4.1.1.4)" {
 	local v actions=()
 	for v in '.\n' '.\r' '.\r\r\n' '\n.\r\n' '\r.\r\n' '..\n.\n' '\n' '\r'; do
 		transaction "send:$v$smuggled\r\n.\r\n" '550 5.6.11 '
@@ -117,7 +117,7 @@ bodies() {
 	dialogue 0 "${strict_clients[@]}" -- "${actions[@]}"
 }
 
-@test "nor however the bare LF is split over segments" {
+@test "a bare LF does not end data, however it is split over segments" {
 	local v actions=()
 	for v in "${bare_lf[@]}"; do
 		everywhere "a${v}RSET\r\n.\r\n" '550 5.6.11 '
@@ -125,7 +125,7 @@ bodies() {
 	dialogue 0 "${strict_clients[@]}" -- "${actions[@]}"
 }
 
-@test "nor however the bare CR is split over segments" {
+@test "a bare CR does not end data, however it is split over segments" {
 	local v actions=()
 	for v in "${bare_cr[@]}"; do
 		everywhere "a${v}RSET\r\n.\r\n" '550 5.6.11 '
@@ -133,7 +133,7 @@ bodies() {
 	dialogue 0 "${strict_clients[@]}" -- "${actions[@]}"
 }
 
-@test "the true end of data is found however it is split (RFC 5321 4.1.1.4)" {
+@test "the end of data is found however it is split (RFC 5321 4.1.1.4)" {
 	local actions=() n
 	everywhere 'a\r\n.\r\n' 250
 	everywhere '.\r\n' 250
@@ -153,7 +153,7 @@ bodies() {
 	dialogue 13 plain outside inside -- "${actions[@]}"
 }
 
-@test "a dot in the first line ends data at once: the message is empty" {
+@test "a dot as the first line ends data: the message is empty" {
 	say "${to_bob[@]}" DATA . NOOP QUIT
 	[[ $codes == "$to_bob_codes 354 250 250 221" ]]
 	keeps 1
@@ -161,7 +161,7 @@ bodies() {
 	    "$(message)"
 }
 
-@test "the message above a refused bare LF is gone, and the next one is kept" {
+@test "a message with a bare LF is not stored, and the next message is" {
 	talk "${data_bob[@]}" send:'a\nb\r\n.\r\n' reply:'550 5.6.11 ' \
 	    say:'MAIL FROM:<a@c.example>' reply:250 \
 	    say:'RCPT TO:<bob@mx.example>' reply:250 say:DATA reply:354 \
@@ -170,12 +170,12 @@ bodies() {
 	grep -qx good "$(message)"
 }
 
-@test "a refusal for a bare LF ends the transaction (RFC 5321 4.1.1.4)" {
+@test "a message rejected for a bare LF ends the transaction (RFC 5321 4.1.1.4)" {
 	talk "${data_bob[@]}" send:'a\nb\r\n.\r\n' reply:550 say:DATA reply:503 \
 	    say:'RCPT TO:<bob@mx.example>' reply:503 say:QUIT reply:221 eof
 }
 
-@test "one bare LF or CR anywhere in a long message is one too many" {
+@test "a single bare LF or CR anywhere in a long message rejects it" {
 	printf '%0100d\r\n' {1..3000} >"$tmp/long"
 	talk "${data_bob[@]}" file:"$tmp/long" send:'\n' file:"$tmp/long" \
 	    say:. reply:'550 5.6.11 ' "${data_bob[@]:3}" \
@@ -193,7 +193,7 @@ expect() {
 	diff "$tmp/kept" "$tmp/expected"
 }
 
-@test "for a lenient client a bare LF is a line end and a bare CR a space, and after a CR LF neither ends data" {
+@test "from a lenient client, bare LF is a line end, bare CR a space; after a CR LF neither ends data" {
 	local i
 	become inside
 	for i in "${!lenient_lines[@]}"; do
@@ -207,7 +207,7 @@ expect() {
 	done
 }
 
-@test "so it is however a lenient client splits it" {
+@test "bare LF and CR from a lenient client are converted however they are split" {
 	local v actions=() client
 	for v in "${bare_lf[@]}" "${bare_cr[@]}"; do
 		everywhere "Subject: x\r\n\r\na${v}RSET\r\n.\r\n" 250
@@ -220,7 +220,7 @@ expect() {
 	done
 }
 
-@test "LF . LF ends the data of a lenient client in which no CR LF has come, however it is split" {
+@test "LF . LF ends data from a lenient client if there was no CR LF, however it is split" {
 	local actions=() client
 	everywhere 'A: b\n\nx\n.\n' 250
 	everywhere 'A: b\n\n..x\n.y\n...\n.\n' 250
@@ -236,7 +236,7 @@ expect() {
 	done
 }
 
-@test "what follows LF . LF of a lenient client is the next command" {
+@test "input after LF . LF from a lenient client is the next command" {
 	become inside
 	talk "${data_bob[@]}" send:'x\n.\nNOOP\nRSET\n' reply:'250 2.0.0 Ok: ' \
 	    reply:250 reply:250 send:'QUIT\n' reply:221 eof
@@ -260,7 +260,7 @@ expect() {
 	lacks -F lenient "$log"
 }
 
-@test "a session that ends in silence after LF . LF or LF . CR LF says so in the log" {
+@test "a timeout after LF . LF or LF . CR LF in data is explained in the log" {
 	local text
 	for text in 'a\n.\n' '.\n' 'a\r\n.\n' 'a\r\nb\n.\r\n'; do
 		: >"$log"
@@ -281,20 +281,20 @@ expect() {
 	done
 }
 
-@test "a leading dot is taken away once, and only at the start of a line (RFC 5321 4.5.2)" {
+@test "one leading dot is removed, only at the start of a line (RFC 5321 4.5.2)" {
 	deliver 'Subject: dots' '' '..' '...' '..x' '.x' 'x.' ' .' 'a.b' '....'
 	printf 'Subject: dots\n\n.\n..\n.x\nx\nx.\n .\na.b\n...\n' \
 	    >"$tmp/expected"
 	stored "$tmp/expected"
 }
 
-@test "dots are unstuffed in the header and in the first line too (RFC 5321 4.5.2)" {
+@test "leading dots are removed in the header and in the first line, too (RFC 5321 4.5.2)" {
 	deliver '..x: 1' '..y: 2' '' ..
 	printf '.x: 1\n.y: 2\n\n.\n' >"$tmp/expected"
 	stored "$tmp/expected"
 }
 
-@test "dots are unstuffed wherever the segments split" {
+@test "leading dots are removed however the input is split" {
 	local actions=() n
 	everywhere 'X: y\r\n\r\n..a\r\n...\r\n.b\r\n..\r\n.\r\n' 250
 	n=$((${#actions[@]} / 8))

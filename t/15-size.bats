@@ -3,7 +3,7 @@
 
 load helpers
 
-@test "data over the limit is read to the end, then 552 5.3.4 (RFC 1870 6.3)" {
+@test "data over the limit is read to its end, then gets 552 5.3.4 (RFC 1870 6.3)" {
 	options=(--max-size 100)
 	talk "${data_bob[@]}" repeat:50:'0123456789\r\n' \
 	    send:'MAIL FROM:<a@c.example>\r\n.\r\n' reply:'552 5.3.4 ' \
@@ -11,7 +11,7 @@ load helpers
 	keeps 0
 }
 
-@test "the limit counts CR LF as two bytes and not the dot (RFC 1870 4)" {
+@test "the limit counts CR LF as two bytes, and does not count the final dot (RFC 1870 4)" {
 	options=(--max-size 100)
 	talk "${data_bob[@]}" repeat:10:'01234567\r\n' send:'.\r\n' reply:250 \
 	    "${data_bob[@]:3}" repeat:10:'01234567\r\n' send:'\r\n.\r\n' \
@@ -20,7 +20,7 @@ load helpers
 	keeps 1
 }
 
-@test "the limit counts no dot that was stuffed (RFC 1870 4)" {
+@test "the limit does not count dots that the client added (RFC 1870 4)" {
 	options=(--max-size 100)
 	talk "${data_bob[@]}" repeat:10:'..1234567\r\n' send:'.\r\n' reply:250 \
 	    "${data_bob[@]:3}" repeat:10:'..1234567\r\n' send:'..\r\n.\r\n' \
@@ -28,7 +28,7 @@ load helpers
 	keeps 1
 }
 
-@test "the limit is found however the segments fall" {
+@test "the limit is applied exactly, however the input is split" {
 	local k actions=()
 	options=(--max-size 10)
 	for k in {0..13}; do
@@ -41,7 +41,7 @@ load helpers
 	keeps 14
 }
 
-@test "other errors in an oversize message are reported however it is segmented" {
+@test "a bare LF in an oversize message is reported however the input is split" {
 	local k actions=()
 	options=(--max-size 10)
 	for k in {0..17}; do
@@ -53,7 +53,7 @@ load helpers
 	keeps 0
 }
 
-@test "while an oversize message is read away nothing else ends it" {
+@test "a bare LF does not end the data of an oversize message" {
 	local v
 	options=(--max-size 10)
 	for v in '\n.\n' '\n.\r\n' '\r\n.\n' '\r.\r' '\r\n.\r' '\r\n.\r\r\n'; do
@@ -65,7 +65,7 @@ load helpers
 	keeps 0
 }
 
-@test "an oversize message ends the transaction, and the next one is kept" {
+@test "an oversize message ends the transaction, and the next message is stored" {
 	options=(--max-size 10)
 	say "${to_bob[@]}" DATA 'much too long' . DATA \
 	    'RCPT TO:<b@mx.example>' "${to_bob[@]:1}" DATA short . QUIT

@@ -21,13 +21,13 @@ octets() {
 	printf '%b' "Subject: octets\r\n\r\n$all"
 }
 
-@test "every byte but CR and LF is kept, NUL too (RFC 6152 1.1)" {
+@test "every byte except CR and LF is stored unchanged, NUL too (RFC 6152 1.1)" {
 	octets >"$tmp/in"
 	(($(wc -c <"$tmp/in") == 19 + 254))
 	keep_file "$tmp/in"
 }
 
-@test "lines of any bytes are kept in order" {
+@test "lines of any bytes are stored unchanged and in order" {
 	local i
 	octets >"$tmp/octets"
 	{
@@ -40,12 +40,12 @@ octets() {
 	keep_file "$tmp/in"
 }
 
-@test "NUL at the ends of lines and alone is kept" {
+@test "NUL at the end of a line and on a line of its own is stored" {
 	printf 'Subject: x\r\n\r\n\0\r\n\0\0\r\na\0\r\n\0a\r\n\0' >"$tmp/in"
 	keep_file "$tmp/in"
 }
 
-@test "lines over 998 bytes are kept as they are (RFC 5321 4.5.3.1.6)" {
+@test "lines over 998 bytes are stored unchanged (RFC 5321 4.5.3.1.6)" {
 	local n
 	{
 		printf 'Subject: x\r\n\r\n'
@@ -58,12 +58,12 @@ octets() {
 	keep_file "$tmp/in"
 }
 
-@test "a message without any line end but the last is kept" {
+@test "a message without a line end, 100 kB long, is stored unchanged" {
 	printf 'Subject: %0100000d' 0 >"$tmp/in"
 	keep_file "$tmp/in"
 }
 
-@test "dots within and after long lines are kept" {
+@test "dots within and after long lines are stored unchanged" {
 	local n
 	{
 		printf 'Subject: x\r\n\r\n'
@@ -76,7 +76,7 @@ octets() {
 	keep_file "$tmp/in"
 }
 
-@test "trailing blanks, blank lines and a header that looks odd are kept" {
+@test "trailing blanks, blank lines and an odd header are stored unchanged" {
 	{
 		printf 'Subject:  two  blanks \t \r\nX:\r\n Y\r\nFrom : z\r\n'
 		printf '\r\n\r\n\r\n  \r\n\t\r\nFrom here\r\n>From there\r\n\r\n'
@@ -84,14 +84,14 @@ octets() {
 	keep_file "$tmp/in"
 }
 
-@test "8-bit data without BODY=8BITMIME is kept (RFC 6152 3)" {
+@test "8-bit data without BODY=8BITMIME is stored unchanged (RFC 6152 3)" {
 	say "${to_bob[@]}" DATA $'Subject: \xc3\xb8' '' $'\xff\xfe\x80' . QUIT
 	[[ $codes == "$to_bob_codes 354 250 221" ]]
 	printf 'Subject: \303\270\n\n\377\376\200\n' >"$tmp/expected"
 	stored "$tmp/expected"
 }
 
-@test "noise is kept, in whatever segments it comes" {
+@test "random bytes are stored unchanged, however they are split" {
 	local i
 	printf 'Subject: noise\r\n\r\n' >"$tmp/in"
 	# a program's octets, turned by i so that no line is another

@@ -34,12 +34,12 @@ unfold() {
 	[[ $(unfold "$(header Received)") == *' with ESMTP id '* ]]
 }
 
-@test "the protocol is that of the last greeting (RFC 3848)" {
+@test "the protocol in Received is that of the last HELO or EHLO (RFC 3848)" {
 	say 'EHLO c.example' 'HELO d.example' "${to_bob[@]:1}" DATA x . QUIT
 	[[ $(unfold "$(header Received)") == 'from d.example '*' with SMTP id '* ]]
 }
 
-@test "the date in Received is now (RFC 5321 4.4)" {
+@test "the date in Received is the current time (RFC 5321 4.4)" {
 	local date before after
 	before=$(date +%s)
 	deliver x
@@ -48,7 +48,7 @@ unfold() {
 	((before <= date && date <= after))
 }
 
-@test "the id in Received is that of the 250 and of the log" {
+@test "the id in Received is the same as in the 250 and in the log" {
 	local id
 	deliver 'Subject: x' '' x
 	id=$(unfold "$(header Received)" | sed 's/.* id \([^ ;]*\).*/\1/')
@@ -57,7 +57,7 @@ unfold() {
 	events message | grep -F " id=$id "
 }
 
-@test "each message has an id of its own, which begins with the session's" {
+@test "each message has its own id, which begins with the session id" {
 	say "${to_bob[@]}" DATA x . "${to_bob[@]:1}" DATA x . QUIT
 	[[ $codes == "$to_bob_codes 354 250 250 250 354 250 221" ]]
 	local ids sessions
@@ -68,21 +68,21 @@ unfold() {
 	[[ $ids == "${sessions%%$'\n'*}."*$'\n'"${sessions%%$'\n'*}."* ]]
 }
 
-@test "Received says for only when there is one recipient (RFC 5321 7.2)" {
+@test "Received has a "for" clause only for a single recipient (RFC 5321 7.2)" {
 	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA x . QUIT
 	[[ $codes == "$to_bob_codes 250 354 250 221" ]]
 	[[ $(unfold "$(header Received)") != *' for '* ]]
 	[[ $(unfold "$(header Received)") =~ $received ]]
 }
 
-@test "one Maildir: a Delivered-To for each recipient, in their order" {
+@test "in a single Maildir each recipient has a Delivered-To, in order" {
 	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' \
 	    'RCPT TO:<"dan d"@mx.example>' DATA x . QUIT
 	keeps 1
 	[[ $(header Delivered-To) == $'bob@mx.example\neve@mx.example\n"dan d"@mx.example' ]]
 }
 
-@test "a recipient given twice: 250 each, one copy, one Delivered-To" {
+@test "a recipient given twice gets 250 twice, one copy, one Delivered-To" {
 	say "${to_bob[@]}" 'RCPT TO:<bob@mx.example>' 'RCPT TO:<bob@MX.EXAMPLE>' \
 	    DATA x . QUIT
 	[[ $codes == "$to_bob_codes 250 250 354 250 221" ]]
@@ -91,14 +91,14 @@ unfold() {
 	[[ $(unfold "$(header Received)") == *' for <bob@mx.example>;'* ]]
 }
 
-@test "local parts that differ in case, quotes or extension are one mailbox" {
+@test "local parts that differ only in case, quoting or extension are one mailbox" {
 	say "${to_bob[@]}" 'RCPT TO:<BOB@mx.example>' \
 	    'RCPT TO:<"bob"@mx.example>' 'RCPT TO:<bob+x@mx.example>' DATA x . QUIT
 	[[ $codes == "$to_bob_codes 250 250 250 354 250 221" ]]
 	[[ $(header Delivered-To) == bob@mx.example ]]
 }
 
-@test "a refused recipient is nowhere in the header" {
+@test "a rejected recipient does not appear in the header" {
 	options=(--domain mx.example)
 	say 'HELO c.example' 'MAIL FROM:<a@c.example>' \
 	    'RCPT TO:<mallory@else.example>' 'RCPT TO:<bob@mx.example>' \
@@ -113,33 +113,33 @@ unfold() {
 	[[ $(header Return-Path) == '<>' ]]
 }
 
-@test "the client's address stands in Received over TCP (RFC 5321 4.4)" {
+@test "Received has the client's IPv4 address (RFC 5321 4.4)" {
 	via=-t
 	talk "${data_bob[@]}" say:. reply:250 say:QUIT eof
 	[[ $(unfold "$(header Received)") =~ ^from\ c\.example\ \(.*\[127\.0\.0\.1\]\)\ by ]]
 }
 
-@test "and over IPv6, as a literal (RFC 5321 4.1.3)" {
+@test "Received has the client's IPv6 address as a literal (RFC 5321 4.1.3)" {
 	grep -q '^0*1 ' /proc/net/if_inet6 || skip 'this machine has no ::1'
 	via=-6
 	talk "${data_bob[@]}" say:. reply:250 say:QUIT eof
 	[[ $(unfold "$(header Received)") =~ ^from\ c\.example\ \(.*\[IPv6:::1\]\)\ by ]]
 }
 
-@test "in inetd mode it is that of TCPREMOTEIP where there is no socket" {
+@test "on a pipe the client's address is TCPREMOTEIP" {
 	environment=(TCPREMOTEIP=192.0.2.7)
 	deliver x
 	[[ $(unfold "$(header Received)") == *'[192.0.2.7]'*' by '* ]]
 	events message | grep -F ' client=192.0.2.7 '
 }
 
-@test "REMOTE_HOST is taken where TCPREMOTEIP is not set" {
+@test "on a pipe the client's address is REMOTE_HOST if TCPREMOTEIP is not set" {
 	environment=(REMOTE_HOST=192.0.2.8)
 	deliver x
 	events message | grep -F ' client=192.0.2.8 '
 }
 
-@test "the peer's real address counts more than the environment" {
+@test "on a socket the client's address is the peer's, whatever the environment says" {
 	via=-t
 	environment=(TCPREMOTEIP=192.0.2.7 REMOTE_HOST=192.0.2.8)
 	talk "${data_bob[@]}" say:. reply:250 say:QUIT eof
@@ -147,14 +147,14 @@ unfold() {
 	events message | grep -F ' client=127.0.0.1 '
 }
 
-@test "a TCPREMOTEIP that is no address goes nowhere" {
+@test "an invalid TCPREMOTEIP is ignored" {
 	environment=(TCPREMOTEIP=$'x\r\nX-Injected: 1')
 	deliver x
 	lacks -i injected "$(message)"
 	lacks '^X-Injected' "$log"
 }
 
-@test "only harmless bytes of an invalid HELO name get into the header" {
+@test "only safe bytes of an invalid HELO name get into the header" {
 	say 'HELO a(b)c;d"e<f>g@h by evil with x_1-2.3:4[5]' "${to_bob[@]:1}" \
 	    DATA x . QUIT
 	[[ $codes == '220 250 250 250 354 250 221' ]]
@@ -165,7 +165,7 @@ unfold() {
 	(($(grep -o ' by ' <<<"$r" | wc -l) == 1))
 }
 
-@test "a HELO of which nothing is left still makes a Received" {
+@test "a HELO name without safe bytes still gives a valid Received" {
 	say 'HELO ()' "${to_bob[@]:1}" DATA x . QUIT
 	[[ $codes == '220 250 250 250 354 250 221' ]]
 	[[ $(unfold "$(header Received)") =~ ^from\ [^\ ]+\ .*by\ mx\.example\  ]]
@@ -215,7 +215,7 @@ unfold() {
 	done
 }
 
-@test "an empty first line in one segment of its own is seen" {
+@test "an empty first line is found however the input is split" {
 	local k
 	for k in 0 1 2 3; do
 		dir=$tmp/$k
@@ -245,13 +245,13 @@ came() {
 	    stored "$tmp/expected"
 }
 
-@test "a Return-Path that came with the message is taken out (RFC 5321 4.4)" {
+@test "a Return-Path in the message is removed (RFC 5321 4.4)" {
 	printf 'Subject: x\nX: 1\n\nbody\n' >"$tmp/expected"
 	came 'Return-Path: <evil@c.example>' 'Subject: x' 'X: 1' '' body
 	[[ $(header Return-Path) == '<alice@c.example>' ]]
 }
 
-@test "every one, folded ones whole, in any case, with blanks before the colon (RFC 5322 4.5)" {
+@test "all Return-Path fields are removed: folded, in any case, with blanks before the colon (RFC 5322 4.5)" {
 	printf 'Subject: x\n y\nX: 1\n\nbody\n' >"$tmp/expected"
 	came 'RETURN-PATH:' ' <evil' $'\t@c.example>' 'Subject: x' ' y' \
 	    'return-path : <>' 'X: 1' $'Return-Path \t:\tx' ' Subject: folded' '' body
@@ -265,7 +265,7 @@ came() {
 	came "${lines_sent[@]}"
 }
 
-@test "a name that is 128 bytes from its colon is no field, in one piece or many" {
+@test "a field name 128 bytes from its colon is not a field name, in one piece or many" {
 	local lines_sent
 	printf -v blanks '%117s' ''
 	lines_sent=('X: 1' "Return-Path$blanks: <x@c.example>" '' body)
@@ -275,20 +275,20 @@ came() {
 	came 'X: 1' "Return-Path${blanks#?}: <x@c.example>" '' body
 }
 
-@test "in a message without a header nothing is taken out" {
+@test "no line is removed from a message without a header" {
 	printf '\nDear Bob,\nReturn-Path: <x@c.example>\n\nbody\n' >"$tmp/expected"
 	came 'Dear Bob,' 'Return-Path: <x@c.example>' '' body
 	printf '\nReturn-Path <x@c.example>\n\nbody\n' >"$tmp/expected"
 	came 'Return-Path <x@c.example>' '' body
 }
 
-@test "nor behind a line that is no field" {
+@test "no line is removed after a line that is not a field" {
 	printf 'X: 1\nno field\nReturn-Path: <x@c.example>\n\nbody\n' >"$tmp/expected"
 	came 'Return-Path: <gone@c.example>' 'X: 1' 'no field' \
 	    'Return-Path: <x@c.example>' '' body
 }
 
-@test "a message that is a Return-Path and text does not fold into our header" {
+@test "text that follows a removed Return-Path does not fold into our header" {
 	printf '\nDear Bob,\n' >"$tmp/expected"
 	came 'Return-Path: <x@c.example>' ' folded' 'Dear Bob,'
 	printf '\n' >"$tmp/expected"
@@ -296,7 +296,7 @@ came() {
 	came 'Return-Path: <x@c.example>' ''
 }
 
-@test "in a BINARYMIME message, too, and in its header alone (RFC 3030)" {
+@test "Return-Path is removed from the header of a BINARYMIME message, not from its body (RFC 3030)" {
 	local octets='Return-Path: <evil@c.example>\r\nX: 1\r\nRETURN-PATH:\r\n x\r\n\r\nReturn-Path: <body@c.example>\r\n\0'
 	talk reply say:'EHLO c.example' reply:250 \
 	    say:'MAIL FROM:<alice@c.example> BODY=BINARYMIME' reply:250 \
@@ -309,7 +309,7 @@ came() {
 }
 
 # bats test_tags=memory
-@test "a Return-Path of megabytes is taken out in bounded memory" {
+@test "a Return-Path of megabytes is removed in bounded memory" {
 	local k
 	{
 		printf '%s\r\n' "${to_bob[@]}" DATA
@@ -328,7 +328,7 @@ came() {
 	stored "$tmp/expected"
 }
 
-@test "each recipient's own copy has one Return-Path, too" {
+@test "each recipient's copy has one Return-Path" {
 	users bob eve
 	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA \
 	    'Return-Path: <evil@c.example>' 'X: 1' '' body . QUIT
@@ -350,7 +350,7 @@ is_measured() {
 	[[ $1 == *,S=$size,W=$((size + lf)) ]]
 }
 
-@test "below a field that a filter puts on top, each copy has one Return-Path" {
+@test "each copy has one Return-Path below a field that a filter puts on top" {
 	local name
 	options=(--filter 'printf "X-Top: 1\nX-Next: a\n b\n"; cat')
 	users bob eve
@@ -370,7 +370,7 @@ is_measured() {
 	[[ $codes == "$to_bob_codes 354 554 221" ]]
 }
 
-@test "and the same fields in the same order as where it is the only copy" {
+@test "each of several copies has the fields of a single copy, in the same order" {
 	options=(--filter 'sed "1s/.*/Return-Path: <srs@mx.example>/; 1i X-Top: 1"')
 	users bob eve
 	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA 'Subject: x' '' body . \
@@ -385,7 +385,7 @@ is_measured() {
 	done
 }
 
-@test "a filter may put megabytes above, or take all of it away, for each copy" {
+@test "a filter may add megabytes of header, or remove all of it, with several copies" {
 	options=(--filter 'yes "X-Line: $(printf %0900d 0)" | head -n 3000; cat')
 	users bob eve
 	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA 'Subject: x' '' body . QUIT
@@ -401,7 +401,7 @@ is_measured() {
 	[[ $(fields "$(message "$base/eve")") == 'Delivered-To Received Subject' ]]
 }
 
-@test "a Return-Path that a filter adds is the administrator's" {
+@test "a Return-Path that a filter adds is kept" {
 	options=(--filter 'cat; exit 0;' --filter 'sed "1s/.*/Return-Path: <srs@mx.example>/"')
 	deliver 'Return-Path: <evil@c.example>' 'X: 1' '' body
 	[[ $(header Return-Path) == '<srs@mx.example>' ]]
@@ -428,7 +428,7 @@ injects() {
 	done
 }
 
-@test "nor can the authenticated name, or a DSN parameter" {
+@test "the authenticated user and DSN parameters can't add a header field" {
 	local evil
 	options=(--plain-auth --auth 'cat <&3 >/dev/null; true' --dsn true)
 	for evil in $'\r\n' $'\n' $'\r'; do

@@ -14,7 +14,7 @@ cases() {
 	}
 }
 
-@test "the first command: HELO, EHLO and what may come before (RFC 5321 4.1.1.1, 4.1.4)" {
+@test "the first command: HELO, EHLO and commands allowed before them (RFC 5321 4.1.1.1, 4.1.4)" {
 	cases <<'END'
 | HELO c.example\r\n | 250 | 5321 4.1.1.1: HELO
 | EHLO c.example\r\n | 250 | 5321 4.1.1.1: EHLO
@@ -312,7 +312,7 @@ END
 	[[ $(<"$tmp/table") == '62 cases' ]]
 }
 
-@test "parameters after HELO are those after EHLO; none in the path (RFC 5321 4.1.1.11)" {
+@test "parameters are the same after HELO and EHLO, and none is read within the path (RFC 5321 4.1.1.11)" {
 	cases <<'END'
 H | MAIL FROM:<a@c.example> SIZE=1\r\n | 250 | 1870 3: SIZE after HELO
 H | MAIL FROM:<a@c.example> SIZE=52428801\r\n | 552 | 1870 6.1: over the limit after HELO
@@ -334,7 +334,7 @@ END
 	[[ $(<"$tmp/table") == '16 cases' ]]
 }
 
-@test "with --strict RFC 5321 holds to the letter (RFC 5321 4.1.2)" {
+@test "--strict rejects deviations from RFC 5321 (RFC 5321 4.1.2)" {
 	options=(--strict)
 	cases <<'END'
 | HELO c_1.example\r\n | 501 | 5321 4.1.1.1: a name that is no domain
@@ -389,7 +389,7 @@ END
 	[[ $(<"$tmp/table") == '22 cases' ]]
 }
 
-@test "LF ends lines of a client in --lenient-from, and data without CR LF" {
+@test "LF ends lines from a client in --lenient-from, and LF . LF ends data without CR LF" {
 	lenient
 	cases <<'END'
 E | NOOP\nNOOP\n | 250 250 | 5321 2.3.8: LF ends a command
@@ -525,6 +525,6 @@ END
 	[[ $(<"$tmp/table") == '18 cases' ]]
 }
 
-@test "there are at least three hundred of them" {
+@test "the tables have at least three hundred cases" {
 	(($(grep -cE '^[A-Z]* ?\| ' "$BATS_TEST_FILENAME") >= 300))
 }

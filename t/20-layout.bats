@@ -5,7 +5,7 @@ load helpers
 
 name='^([0-9]+)\.M[0-9]+P[0-9]+Q[0-9]+R[0-9a-f]+\.mx\.example,S=([0-9]+),W=([0-9]+)$'
 
-@test "the Maildir is made if it is missing, tmp/, new/ and cur/ in it" {
+@test "a missing Maildir is created, with tmp/, new/ and cur/" {
 	[[ ! -e $dir ]]
 	deliver x
 	[[ -d $dir/tmp && -d $dir/new && -d $dir/cur ]]
@@ -33,14 +33,14 @@ name='^([0-9]+)\.M[0-9]+P[0-9]+Q[0-9]+R[0-9a-f]+\.mx\.example,S=([0-9]+),W=([0-9
 	[[ $(stat -c %a "$dir" "$dir"/* | sort -u) == 700 ]]
 }
 
-@test "--umask changes that" {
+@test "--umask changes the modes of files and directories" {
 	options=(--umask 027)
 	deliver x
 	[[ $(stat -c %a "$(message)") == 640 ]]
 	[[ $(stat -c %a "$dir" "$dir"/* | sort -u) == 750 ]]
 }
 
-@test "a name has time, host and both sizes, for Dovecot: S of the file, W with CR LF" {
+@test "a file name has time, host and Dovecot's sizes: S= of the file, W= with CR LF" {
 	local file before
 	before=$(date +%s)
 	deliver 'Subject: x' '' 'some text' '' 'and more'
@@ -70,7 +70,7 @@ name='^([0-9]+)\.M[0-9]+P[0-9]+Q[0-9]+R[0-9a-f]+\.mx\.example,S=([0-9]+),W=([0-9
 	((BASH_REMATCH[3] == $(wc -c <"$file") + $(wc -l <"$file")))
 }
 
-@test "lines end with LF on the disk" {
+@test "lines end with LF on disk" {
 	deliver 'Subject: x' '' 'text'
 	lacks $'\r' "$(message)"
 	[[ -z $(tail -c 1 "$(message)") ]]
@@ -113,14 +113,14 @@ steps() {
 	echo "$order"
 }
 
-@test "data, its fsync, the name in new/, its fsync, and only then 250 (RFC 5321 6.1)" {
+@test "data, fsync, name in new/, fsync of new/, and only then 250 (RFC 5321 6.1)" {
 	mkdir -p "$dir"/{tmp,new,cur}
 	steps 5
 	[[ $order == 'write file,fsync file,rename -,fsync dir,write pipe' ]]
 	keeps 1
 }
 
-@test "on btrfs the file is fsynced once more, under its name, and not new/" {
+@test "on btrfs the file is fsynced again under its name, instead of new/" {
 	mkdir -p "$dir"/{tmp,new,cur}
 	environment=(FAIL_FS=0x9123683e)
 	steps 5
@@ -128,7 +128,7 @@ steps() {
 	keeps 1
 }
 
-@test "on a file system other than ext4, XFS and btrfs both are fsynced" {
+@test "on unknown file systems both the renamed file and new/ are fsynced" {
 	mkdir -p "$dir"/{tmp,new,cur}
 	environment=(FAIL_FS=0x794c7630)
 	steps 6
@@ -136,14 +136,14 @@ steps() {
 	keeps 1
 }
 
-@test "on XFS new/ alone, as on ext4" {
+@test "on XFS only new/ is fsynced after the rename, as on ext4" {
 	mkdir -p "$dir"/{tmp,new,cur}
 	environment=(FAIL_FS=0x58465342)
 	steps 5
 	[[ $order == 'write file,fsync file,rename -,fsync dir,write pipe' ]]
 }
 
-@test "all copies are on the disk before the first has its name, all names before 250" {
+@test "all copies are fsynced before the first is renamed, and all names before 250" {
 	local base=$tmp/mail expected
 	mkdir -p "$base"/{bob,eve}/{tmp,new,cur}
 	dir=$base/{mailbox}
@@ -154,7 +154,7 @@ steps() {
 	[[ $order == "$expected",* ]]
 }
 
-@test "with --hardlink both names are on the disk before 250" {
+@test "with --hardlink both names are fsynced before 250" {
 	local base=$tmp/mail
 	mkdir -p "$base"/{bob,eve}/{tmp,new,cur}
 	dir=$base/{mailbox} options=(--hardlink)
@@ -166,7 +166,7 @@ steps() {
 	[[ $order == *',fsync dir' ]]
 }
 
-@test "a Maildir that was just made is durable before the first 250 too" {
+@test "a Maildir that was just created is fsynced before the first 250" {
 	environment=(LD_PRELOAD="$PWD/t/fail.so" FAIL_TRACE="$tmp/trace")
 	deliver x
 	# the directory above it and the Maildir itself, before anything else
@@ -174,7 +174,7 @@ steps() {
 	(($(sed '/^write file/q' "$tmp/trace" | grep -c '^fsync dir') >= 2))
 }
 
-@test "nothing is in new/ before the end of data, and nothing in tmp/ after" {
+@test "new/ is empty before the end of data, and tmp/ after it" {
 	talk "${data_bob[@]}" send:'some\r\n' settle \
 	    run:"test -z \"\$(ls '$dir/new')\"" send:'more\r\n.\r\n' reply:250 \
 	    run:"test -z \"\$(ls '$dir/tmp')\"" \
@@ -191,7 +191,7 @@ steps() {
 	[[ $(kept) == 1 ]]
 }
 
-@test "our own files in tmp/ older than 36 hours are swept, others are not" {
+@test "smtpd's files in tmp/ older than 36 hours are removed, others are not" {
 	local old
 	deliver x
 	old=$(basename "$(message)")
@@ -204,7 +204,7 @@ steps() {
 	[[ -e $dir/tmp/${old/M/M1} && -e $dir/tmp/someone-else ]]
 }
 
-@test "a server sweeps when it starts, and each worker when it has served its share" {
+@test "old files in tmp/ are removed at the start and each time a worker is recycled" {
 	local old=1000000000.M1P1Q1R1.mx.example
 	mkdir -p "$dir"/{tmp,new,cur}
 	touch -d '37 hours ago' "$dir/tmp/$old"
@@ -226,7 +226,7 @@ steps() {
 	keeps 1 "$tmp/Maildir"
 }
 
-@test "a Maildir below a directory that the user can't enter works with --user" {
+@test "a Maildir below a directory that --user can't search is usable" {
 	((EUID == 0)) || skip 'only root can drop privileges'
 	mkdir -m 0700 "$tmp/home"
 	dir=$tmp/home/Maildir user=(--user nobody)
@@ -247,7 +247,7 @@ steps() {
 	(($(<"$tmp/1") == $(<"$tmp/2")))
 }
 
-@test "nor by messages that could not be begun, or kept, in a Maildir of its own" {
+@test "failed messages to per-user Maildirs leave no descriptor open" {
 	((EUID == 0)) || skip 'only root sees what a process that is not dumpable does'
 	local i actions=(reply say:'HELO c.example' reply:250)
 	mkdir -p "$dir"/bob/{tmp,new,cur}

@@ -14,7 +14,7 @@ to() {
 	done
 }
 
-@test "each recipient's mail goes to his own Maildir" {
+@test "each recipient's mail goes to the recipient's own Maildir" {
 	users bob eve
 	to bob@mx.example eve@mx.example
 	say "${dialogue[@]}" DATA 'Subject: x' '' body . QUIT
@@ -48,7 +48,7 @@ to() {
 	done
 }
 
-@test "a mailbox without a directory gets 550 5.1.1, the others get their mail (RFC 5321 3.3)" {
+@test "a recipient without a Maildir gets 550 5.1.1, and the others get their mail (RFC 5321 3.3)" {
 	users bob
 	to nobody@mx.example bob@mx.example bobby@mx.example bo@mx.example
 	say "${dialogue[@]}" DATA x . QUIT
@@ -58,7 +58,7 @@ to() {
 	[[ $(ls "$base") == bob ]]
 }
 
-@test "only unknown recipients: DATA gets 554 5.5.1" {
+@test "DATA gets 554 5.5.1 if all recipients are unknown" {
 	users bob
 	to nobody@mx.example
 	say "${dialogue[@]}" DATA QUIT
@@ -121,7 +121,7 @@ to() {
 	[[ -e $base/one.example/Maildir/new ]]
 }
 
-@test "a bare postmaster is the hostname's" {
+@test "<postmaster> without a domain is postmaster of the hostname" {
 	base=$tmp/mail dir=$tmp/mail/{domain}/{mailbox}
 	mkdir -p "$base"/mx.example/postmaster/{tmp,new,cur}
 	to Postmaster
@@ -130,7 +130,7 @@ to() {
 	keeps 1 "$base/mx.example/postmaster"
 }
 
-@test "a braced name may stand within a component, and the Maildir below it" {
+@test "{mailbox} may be part of a path component, with the Maildir below it" {
 	base=$tmp/mail dir=$tmp/mail/user-{mailbox}.d/Maildir
 	mkdir -p "$base"/user-bob.d/Maildir/{tmp,new,cur}
 	to bob@mx.example eve@mx.example
@@ -139,7 +139,7 @@ to() {
 	keeps 1 "$base/user-bob.d/Maildir"
 }
 
-@test "a component that is empty, begins with a dot or holds a slash names no mailbox: 550" {
+@test "a local part that is empty, begins with a dot or has a slash gets 550" {
 	users bob .hidden a/b ...
 	mkdir -p "$tmp"/{tmp,new,cur} "$base"/{tmp,new,cur}
 	to '+tag@mx.example' '"+"@mx.example' '""@mx.example' '"."@mx.example' \
@@ -151,7 +151,7 @@ to() {
 	[[ $codes == "220 250 250 $(printf '550 %.0s' {1..14})250 221" ]]
 }
 
-@test "nor does such a domain: 550" {
+@test "a domain that begins with a dot or has a slash gets 550" {
 	base=$tmp/mail dir=$tmp/mail/{domain}
 	mkdir -p "$base"/{tmp,new,cur} "$base/mx.example"
 	to 'x@[127.0.0.1]' x@mx.example
@@ -159,7 +159,7 @@ to() {
 	[[ $codes == '220 250 250 550 250 221' ]]
 }
 
-@test "quoted and not, it is the same mailbox (RFC 5321 4.1.2)" {
+@test "quoted and unquoted local parts are the same mailbox (RFC 5321 4.1.2)" {
 	users bob 'b ob'
 	to '"bob"@mx.example' '"b\ob"@mx.example' '"b ob"@mx.example' \
 	    '"bob+x y"@mx.example'
@@ -167,14 +167,14 @@ to() {
 	[[ $codes == '220 250 250 250 250 250 250 221' ]]
 }
 
-@test "a name too long for a directory is unknown or temporary, never found" {
+@test "a mailbox whose name is too long for a directory gets 550" {
 	users bob
 	to "$(printf '%0240d' 0)@mx.example" bob@mx.example
 	say "${dialogue[@]}" QUIT
 	[[ $codes == '220 250 250 550 250 221' ]]
 }
 
-@test "a store that is gone is 451, not 550" {
+@test "a recipient gets 451, not 550, if the directory of the Maildirs is gone" {
 	users bob
 	talk reply say:'HELO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
 	    reply:250 run:"mv '$base' '$base.away'" \
@@ -185,7 +185,7 @@ to() {
 	    say:QUIT reply:221 eof
 }
 
-@test "a store that was replaced (not mounted, say) is 451, not 550" {
+@test "a recipient gets 451, not 550, if that directory was replaced, as by an unmount" {
 	users bob
 	talk reply say:'HELO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
 	    reply:250 run:"mv '$base' '$base.away' && mkdir '$base'" \
@@ -193,7 +193,7 @@ to() {
 	lacks '^550' "$tmp/replies"
 }
 
-@test "anything but a missing directory is 451" {
+@test "a Maildir with any other error than being missing gets 451" {
 	users bob
 	echo >"$base/file"
 	ln -s loop "$base/loop"
@@ -202,7 +202,7 @@ to() {
 	[[ $codes == '220 250 250 451 451 250 221' ]]
 }
 
-@test "a Maildir that may not be looked at is 451" {
+@test "a Maildir without search permission gets 451" {
 	users bob eve/box
 	dir=$base/{mailbox}/box
 	mkdir -p "$base"/{bob,eve}/box/{tmp,new,cur}
@@ -216,7 +216,7 @@ to() {
 	[[ $codes == '220 250 250 451 250 221' ]]
 }
 
-@test "a store that is not there at the start is a start-up error" {
+@test "a missing directory of Maildirs is a start-up error" {
 	local cmd
 	dir=$tmp/nowhere/{mailbox}
 	command_line
@@ -226,7 +226,7 @@ to() {
 	((${#lines[@]} == 1))
 }
 
-@test "one copy that can't be stored: 4xx, and no recipient has the message" {
+@test "if one copy can't be stored, the client gets 4xx and no recipient has the message" {
 	users bob eve
 	talk reply say:'HELO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
 	    reply:250 say:'RCPT TO:<bob@mx.example>' reply:250 \
@@ -307,7 +307,7 @@ to() {
 	done
 }
 
-@test "a recipient given twice has one copy" {
+@test "a recipient given twice gets one copy" {
 	users bob
 	to bob@mx.example bob@MX.example
 	say "${dialogue[@]}" DATA x . QUIT
@@ -328,7 +328,7 @@ to() {
 	grep -qx 'Delivered-To: alice+news@mx.example' "$(message "$base/alice")"
 }
 
-@test "mailboxes whose template leads to one Maildir share one copy" {
+@test "mailboxes with the same Maildir share one copy" {
 	base=$tmp/mail dir=$tmp/mail/{domain}
 	mkdir -p "$base/mx.example"/{tmp,new,cur}
 	to bob@mx.example eve@mx.example
@@ -339,7 +339,7 @@ to() {
 	[[ $(<"$tmp/to") == $'Delivered-To: bob@mx.example\nDelivered-To: eve@mx.example' ]]
 }
 
-@test "--hardlink makes it one file with many names, without Delivered-To" {
+@test "--hardlink stores one file with many names, without Delivered-To" {
 	users bob eve dan
 	options=(--hardlink)
 	to bob@mx.example eve@mx.example dan@mx.example
@@ -356,7 +356,7 @@ to() {
 	lacks ' for <' "$(message "$base/bob")"
 }
 
-@test "--hardlink has the right sizes in each name" {
+@test "with --hardlink each name has the right sizes" {
 	local file
 	users bob eve
 	options=(--hardlink)
@@ -368,7 +368,7 @@ to() {
 	[[ $(basename "$(message "$base/bob")") != "$(basename "$(message "$base/eve")")" ]]
 }
 
-@test "--hardlink copies where no link can be made" {
+@test "--hardlink copies the file if a link can't be made" {
 	users bob eve
 	options=(--hardlink)
 	shim link:1+:EXDEV
@@ -381,7 +381,7 @@ to() {
 	cmp "$(message "$base/bob")" "$(message "$base/eve")"
 }
 
-@test "--hardlink and a copy that can't be stored: no recipient has the message" {
+@test "with --hardlink no recipient has the message if one copy can't be stored" {
 	users bob eve
 	options=(--hardlink)
 	talk reply say:'HELO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \

@@ -21,7 +21,7 @@ codes_of() {
 	[[ $(header Delivered-To) == $'bob@mx.example\nb2@mx.example' ]]
 }
 
-@test "the limit of recipients is one of each transaction" {
+@test "--max-recipients counts per transaction" {
 	options=(--max-recipients 1)
 	say "${to_bob[@]}" DATA x . "${to_bob[@]:1}" RSET "${to_bob[@]:1}" QUIT
 	[[ $codes == "$to_bob_codes 354 250 250 250 250 250 250 221" ]]
@@ -35,14 +35,14 @@ codes_of() {
 	(($(grep -c '^Delivered-To: ' "$(message)") == 1000))
 }
 
-@test "a refused recipient does not count" {
+@test "--max-recipients does not count rejected recipients" {
 	options=(--max-recipients 1 --domain mx.example)
 	say 'HELO c.example' 'MAIL FROM:<a@c.example>' 'RCPT TO:<x@else.example>' \
 	    'RCPT TO:<<>' 'RCPT TO:<bob@mx.example>' DATA x . QUIT
 	[[ $codes == '220 250 250 550 501 250 354 250 221' ]]
 }
 
-@test "mails over --max-mails get 421, and the session ends" {
+@test "MAIL beyond --max-mails gets 421, and the session ends" {
 	options=(--max-mails 2)
 	say "${to_bob[@]}" DATA 1 . "${to_bob[@]:1}" DATA 2 . "${to_bob[@]:1}" \
 	    DATA 3 . QUIT
@@ -84,7 +84,7 @@ codes_of() {
 	[[ $codes == "220 $(codes_of 50 500) 250 250 $(codes_of 50 500) 221" ]]
 }
 
-@test "unknown recipients before any good one count as errors" {
+@test "unknown recipients before the first valid one count as errors" {
 	options=(--domain mx.example --max-errors 3)
 	say "${to_bob[@]:0:2}" 'RCPT TO:<1@else.example>' \
 	    'RCPT TO:<2@else.example>' 'RCPT TO:<3@else.example>' NOOP
@@ -105,7 +105,7 @@ codes_of() {
 	[[ $codes == "$to_bob_codes $(codes_of 30 550) 354 250 221" ]]
 }
 
-@test "recipients refused for now don't either, but for those beyond a thousand" {
+@test "recipients that get 4xx don't count as errors, except those beyond a thousand" {
 	local rcpt
 	options=(--max-recipients 1)
 	mapfile -t rcpt < <(many 1100 'RCPT TO:<b2@mx.example>')
@@ -115,7 +115,7 @@ codes_of() {
 	[[ ${lines[-1]} == '421 4.7.0 Too many errors' ]]
 }
 
-@test "the 100th command in a row that is refused for now gets 421 4.7.0" {
+@test "the 100th command in a row that gets 4xx gets 421 4.7.0" {
 	local mail
 	options=(--min-free 1000000G)
 	mapfile -t mail < <(many 120 'MAIL FROM:<a@c.example>')
@@ -124,7 +124,7 @@ codes_of() {
 	[[ ${lines[-1]} == '421 4.7.0 Too many commands without a mail transaction' ]]
 }
 
-@test "the 100th command in a row that does nothing gets 421 4.7.0" {
+@test "the 100th command in a row without effect gets 421 4.7.0" {
 	local noop
 	mapfile -t noop < <(many 120 NOOP)
 	say "${to_bob[@]}" "${noop[@]}"
@@ -132,7 +132,7 @@ codes_of() {
 	[[ ${lines[-1]} == '421 4.7.0 '* ]]
 }
 
-@test "RSET, HELP and VRFY do nothing either" {
+@test "RSET, HELP and VRFY are commands without effect, too" {
 	local idle
 	mapfile -t idle < <(many 25 NOOP; many 25 RSET; many 25 HELP
 		many 30 'VRFY bob')
@@ -142,7 +142,7 @@ codes_of() {
 	(($(wc -w <<<"$codes") <= 104))
 }
 
-@test "nor does an empty chunk" {
+@test "an empty chunk is a command without effect, too" {
 	local chunk
 	mapfile -t chunk < <(many 120 'BDAT 0')
 	say "${to_bob[@]}" "${chunk[@]:0:60}" 'BDAT 2' '' "${chunk[@]:0:60}" \
@@ -153,7 +153,7 @@ codes_of() {
 	keeps 1
 }
 
-@test "a message in between begins the count anew" {
+@test "a message resets the count of commands without effect" {
 	local noop
 	mapfile -t noop < <(many 60 NOOP)
 	say "${to_bob[@]}" "${noop[@]}" DATA x . "${noop[@]}" "${to_bob[@]:1}" \
@@ -182,7 +182,7 @@ loop() {
 	keeps 1
 }
 
-@test "the default is 100 Received, and 0 is no limit (RFC 5321 6.3)" {
+@test "the default of --max-hops is 100, and 0 means no limit (RFC 5321 6.3)" {
 	local msg
 	mapfile -t msg < <(loop 100)
 	deliver "${msg[@]}"
@@ -195,7 +195,7 @@ loop() {
 	keeps 2
 }
 
-@test "Received counts in any case, folded, and in the header only" {
+@test "Received is counted in any case, folded, and in the header only" {
 	options=(--max-hops 2)
 	say "${to_bob[@]}" DATA 'RECEIVED: x' 'received :y' $'Received:\r\n z' \
 	    '' x . QUIT
@@ -205,7 +205,7 @@ loop() {
 	keeps 1
 }
 
-@test "Delivered-To of the recipient above our own Received is a loop: 554 5.4.6" {
+@test "the recipient's Delivered-To above our own Received is a mail loop: 554 5.4.6" {
 	say "${to_bob[@]}" DATA 'Delivered-To: bob@mx.example' \
 	    'Received: from c.example by mx.example with SMTP id 1;' \
 	    $'\tThu, 1 Jan 1970 00:00:00 +0000' 'Subject: x' '' x . NOOP QUIT
@@ -214,7 +214,7 @@ loop() {
 	keeps 0
 }
 
-@test "the loop is seen in what we wrote ourselves, wherever it went since" {
+@test "a message that comes back is a mail loop, whatever hops it had since" {
 	local msg
 	deliver 'Subject: x' '' x
 	mapfile -t msg < <(echo 'Received: from mx.example by else.example; now'
@@ -224,7 +224,7 @@ loop() {
 	keeps 1
 }
 
-@test "so it is for each of several recipients" {
+@test "a mail loop is found for any of several recipients" {
 	local msg r
 	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA x . QUIT
 	mapfile -t msg < <(cat "$(message)")
@@ -237,7 +237,7 @@ loop() {
 	keeps 2
 }
 
-@test "Delivered-To of another recipient, or above another host's Received, is not a loop" {
+@test "Delivered-To of another recipient, or above another host's Received, is not a mail loop" {
 	local ours='Received: from c.example by mx.example with SMTP id 1; now'
 	deliver 'Delivered-To: eve@mx.example' "$ours" '' x
 	deliver 'Delivered-To: bob@mx.example' \
@@ -249,7 +249,7 @@ loop() {
 	keeps 5
 }
 
-@test "the loop is seen in any case, folded, with comments, and by itself (RFC 5321 4.4)" {
+@test "a mail loop is found in any case, with folding and comments (RFC 5321 4.4)" {
 	local received
 	for received in 'RECEIVED : FROM x BY MX.Example with SMTP; now' \
 	    $'Received: from x\r\n\tby\r\n\tmx.example; now' \
@@ -270,7 +270,7 @@ loop() {
 	keeps 5
 }
 
-@test "less than --min-free on the disk: 452 4.3.1 at MAIL; 0 means no limit" {
+@test "MAIL gets 452 4.3.1 if the disk has less than --min-free; 0 means no limit" {
 	options=(--min-free 1000000G)
 	say 'HELO c.example' 'MAIL FROM:<a@c.example>' 'RCPT TO:<b@mx.example>' \
 	    NOOP QUIT

@@ -18,13 +18,13 @@ raw() {
 	feed "$tmp/dialogue"
 }
 
-@test "EHLO offers CHUNKING and BINARYMIME, HELO nothing (RFC 3030 2, 3)" {
+@test "EHLO offers CHUNKING and BINARYMIME, HELO does not (RFC 3030 2, 3)" {
 	say 'EHLO c.example' QUIT
 	grep -qx '250[ -]CHUNKING' "$tmp/lines"
 	grep -qx '250[ -]BINARYMIME' "$tmp/lines"
 }
 
-@test "each chunk gets 250, and the last one the message's reply (RFC 3030 2)" {
+@test "each chunk gets 250, and the last one gets the reply for the message (RFC 3030 2)" {
 	raw "$begin" 'BDAT 12\r\nSubject: a\r\n' 'BDAT 4\r\n\r\nxy' \
 	    'bdat\t3  last\r\nz\r\n' 'QUIT\r\n'
 	[[ $codes == "$begun 250 250 250 221" ]]
@@ -35,7 +35,7 @@ raw() {
 	keeps 1
 }
 
-@test "a message may be one chunk, or an empty last one, or nothing (RFC 3030 2)" {
+@test "a message may be one chunk, end with an empty chunk, or be empty (RFC 3030 2)" {
 	raw "$begin" 'BDAT 5 LAST\r\nA: b\n' 'QUIT\r\n'
 	[[ $codes == "$begun 550 221" ]]
 	raw "$begin" 'BDAT 6 LAST\r\nA: b\r\n' "${begin#*n}" \
@@ -45,7 +45,7 @@ raw() {
 	keeps 3
 }
 
-@test "chunks hold dots, ends of data and commands, and all of it is text (RFC 3030 2)" {
+@test "dots, CR LF . CR LF and commands within a chunk are content (RFC 3030 2)" {
 	local text='A: b\r\n\r\n.\r\n..\r\n.\r\nQUIT\r\nBDAT 1 LAST\r\n.x'
 	local size
 	size=$(printf '%b' "$text" | wc -c)
@@ -55,7 +55,7 @@ raw() {
 	stored "$tmp/want"
 }
 
-@test "a text is kept as it is wherever it is cut, between CR and LF too" {
+@test "a message is stored unchanged wherever the chunks divide it, between CR and LF too" {
 	local i n actions=(reply say:'EHLO c.example' reply:250)
 	local text='A: b\r\n\r\nx\r\n\r\n.\r\n'
 	n=$(printf '%b' "$text" | wc -c)
@@ -80,7 +80,7 @@ raw() {
 	stored "$tmp/want"
 }
 
-@test "a bare CR or LF is judged at LAST: 550 5.6.11, nothing kept (RFC 5321 2.3.8)" {
+@test "a bare CR or LF gets 550 5.6.11 at the last chunk, nothing stored (RFC 5321 2.3.8)" {
 	local text
 	for text in 'x\ny\r\n' 'x\ry\r\n' '\r\r\n' 'xxxxy\r' 'xxxxy\n'; do
 		raw "$begin" 'BDAT 8\r\nA: b\r\n\r\n' \
@@ -109,7 +109,7 @@ raw() {
 	[[ $(events message) == *' size=16 '* ]]
 }
 
-@test "BODY=BINARYMIME is kept byte for byte (RFC 3030 3)" {
+@test "BODY=BINARYMIME is stored byte for byte (RFC 3030 3)" {
 	local i
 	for i in {1..64}; do
 		printf '%b' "\\0$((i / 8))$((i % 8))\r\n\n\r\0\xff."
@@ -123,7 +123,7 @@ raw() {
 	stored "$tmp/want"
 }
 
-@test "a binary message's own header is seen for what it is, ended by CR LF" {
+@test "the header of a binary message is recognised, with CR LF line ends" {
 	options=(--max-hops 1)
 	# two Received, one of which is content
 	local text='Received: x\r\nA: b\r\n\r\nReceived: y\r\nReceived: z\r\n'
@@ -139,7 +139,7 @@ raw() {
 	keeps 1
 }
 
-@test "a binary message that begins with an empty line, or no header, gets one" {
+@test "a binary message without a header gets an empty line before it" {
 	raw "$binary" 'BDAT 3 LAST\r\n\r\nx' 'QUIT\r\n'
 	[[ $codes == "$begun 250 221" ]]
 	[[ $(tail -c 5 "$(message)" | od -An -c | tr -d ' \n') == '0\n\r\nx' ]]
@@ -149,7 +149,7 @@ raw() {
 	[[ $(tail -c 6 "$(message)" | od -An -c | tr -d ' \n') == '0\n\n\r\rx' ]]
 }
 
-@test "W= of a binary message counts LF that have no CR (maildir names of Dovecot)" {
+@test "W= in the file name of a binary message counts LF without CR" {
 	raw "$binary" 'BDAT 14 LAST\r\nA: b\r\n\r\nx\ny\r\nz' 'QUIT\r\n'
 	local name size ours
 	name=$(message)
@@ -167,14 +167,14 @@ raw() {
 	keeps 2
 }
 
-@test "BDAT before HELO, MAIL or RCPT gets 503 after its data (RFC 3030 2)" {
+@test "BDAT before HELO, MAIL or RCPT gets 503, and its data is discarded (RFC 3030 2)" {
 	raw 'BDAT 6\r\nQUIT\r\nEHLO c.example\r\nBDAT 6 LAST\r\nQUIT\r\n' \
 	    'MAIL FROM:<a@c.example>\r\nBDAT 6 LAST\r\nQUIT\r\n' \
 	    'RCPT TO:<b@mx.example>\r\nQUIT\r\n'
 	[[ $codes == '220 503 250 503 250 503 503 221' ]]
 }
 
-@test "BDAT after RCPT that were all refused gets 554, and 503 from then on" {
+@test "BDAT gets 554 if all recipients were rejected, and 503 from then on" {
 	options=(--domain mx.example)
 	raw 'EHLO c.example\r\nMAIL FROM:<a@c.example>\r\nRCPT TO:<b@c.example>\r\n' \
 	    'BDAT 6\r\nQUIT\r\nBDAT 6 LAST\r\nQUIT\r\nMAIL FROM:<a@c.example>\r\n' \
@@ -192,7 +192,7 @@ raw() {
 	keeps 1
 }
 
-@test "the same for a binary message, all bytes of which are counted" {
+@test "a chunk that makes a binary message exceed --max-size gets 552, too" {
 	options=(--max-size 20)
 	raw "$binary" 'BDAT 10\r\nA: b\r\n\r\n\r\nBDAT 10\r\n\n\n\n\n\n\n\n\n\n\n' \
 	    'BDAT 1 LAST\r\nx' 'QUIT\r\n'
@@ -200,7 +200,7 @@ raw() {
 	keeps 0
 }
 
-@test "a CR LF that chunks divide at --max-size opens no way for more" {
+@test "a CR LF that two chunks divide does not get around --max-size" {
 	options=(--max-size 20)
 	talk "${to_b[@]}" say:'BDAT 20' send:'A: b\r\n\r\nxxxxxxxxxxx\r' reply:250 \
 	    say:'BDAT 1' send:'\n' reply:250 say:'BDAT 4000000' \
@@ -224,7 +224,7 @@ raw() {
 	keeps 0
 }
 
-@test "so does a BDAT that is malformed or too long: its chunk is no command" {
+@test "a BDAT that is malformed or too long gets 501, and its chunk is not read as commands" {
 	local line
 	for line in 'BDAT 6\n' 'BDAT 6\rx\r\n' 'BDAT\1 6\r\n' 'BDAT 6\0\r\n' \
 	    'bdat\t6\177\r\n' 'BDAT 6 LAST\n' 'BDAT\n' \
@@ -256,7 +256,7 @@ raw() {
 	keeps 0
 }
 
-@test "RSET, EHLO and QUIT between chunks leave nothing (RFC 3030 2)" {
+@test "RSET, EHLO and QUIT between chunks discard the message (RFC 3030 2)" {
 	raw "$begin" 'BDAT 4\r\nA: bRSET\r\nBDAT 4 LAST\r\nA: b' "${begin#*n}" \
 	    'BDAT 4\r\nA: bEHLO c.example\r\nBDAT 4 LAST\r\nA: b' "${begin#*n}" \
 	    'BDAT 4\r\nA: bQUIT\r\n'
@@ -264,7 +264,7 @@ raw() {
 	keeps 0
 }
 
-@test "the end of the connection in a chunk or between two leaves nothing" {
+@test "a connection lost within a chunk or between two discards the message" {
 	local end
 	for end in 'BDAT 4\r\nA: ' 'BDAT 4\r\nA: b' 'BDAT 4\r\nA: bBDA'; do
 		raw "$begin" "$end"
@@ -274,13 +274,13 @@ raw() {
 	[[ $(events lost | grep -c 'from=a@c.example') == 3 ]]
 }
 
-@test "silence between chunks gets 421 4.4.2, and leaves nothing" {
+@test "a timeout between chunks gets 421 4.4.2 and discards the message" {
 	options=(-r 1s)
 	talk "${to_b[@]}" say:'BDAT 4' send:'A: b' reply:250 reply:'421 4.4.2 ' eof
 	keeps 0
 }
 
-@test "--min-rate holds from the first chunk on, between chunks too" {
+@test "--min-rate applies from the first chunk on, between chunks too" {
 	printf 0 >"$tmp/armed"
 	environment=(LD_PRELOAD="$PWD/t/fail.so" FAIL_CLOCK=100
 	    FAIL_WHEN="$tmp/armed")
@@ -290,7 +290,7 @@ raw() {
 	keeps 0
 }
 
-@test "at a stop a message in chunks is completed before 421" {
+@test "on SIGTERM a message in chunks is completed before the 421" {
 	serve --listen 127.0.0.1:0 --workers 1
 	dial "${addr[0]}" "${to_b[@]}" say:'BDAT 4' send:'A: b' \
 	    reply:250 run:"kill -TERM $master" \
@@ -298,13 +298,13 @@ raw() {
 	keeps 1
 }
 
-@test "chunks sent at once have their replies in one write (RFC 2920 3.2)" {
+@test "pipelined chunks get their replies in one write (RFC 2920 3.2)" {
 	talk reply say:'EHLO c.example' reply:250 \
 	    send:"${begin#*n}BDAT 4\r\nA: bBDAT 2\r\n\r\nBDAT 0\r\n" packet
 	[[ $codes == '220 250 250 250 250 250 250' ]]
 }
 
-@test "chunks under way when one is refused are no errors (RFC 3030 2)" {
+@test "chunks sent before a rejection was read don't count as errors (RFC 3030 2)" {
 	local i actions=()
 	options=(--max-size 10)
 	for i in {1..60}; do
@@ -322,7 +322,7 @@ raw() {
 }
 
 # bats test_tags=memory
-@test "a million chunks of one byte need little time and memory" {
+@test "a million chunks of one byte are accepted in bounded memory" {
 	{
 		printf '%b' "$begin"
 		printf 'BDAT 6\r\nA: b\r\n'
@@ -355,7 +355,7 @@ END
 	keeps 1
 }
 
-@test "the commands after the end know SMTP_BODY and the size of all chunks" {
+@test "hooks after the last chunk get SMTP_BODY and the size of all chunks" {
 	hook on-message <<'END'
 echo "$SMTP_BODY $SMTP_SIZE" >"$tmp/asked"
 cat >"$tmp/got"
@@ -367,7 +367,7 @@ END
 	printf 'A: b\r\n\r\n\r\nx' | cmp - <(tail -c 11 "$tmp/got")
 }
 
-@test "a disk that fills between chunks refuses the message, not the session" {
+@test "a disk that fills between chunks defers the message, and the session goes on" {
 	shim write:1+:ENOSPC
 	disarm
 	talk "${to_b[@]}" say:'BDAT 6' send:'A: b\r\n' reply:250 run:"printf 1 1<>'$tmp/armed'" \

@@ -62,7 +62,7 @@ answers() {
 	[[ $codes == '220 500 221' && ${lines[1]} == '500 5.5.1 '* ]]
 }
 
-@test "each recipient has a reply after the dot, one given twice too (RFC 2033 4.2)" {
+@test "each recipient gets a reply after the dot, and one given twice gets two (RFC 2033 4.2)" {
 	post ann bob ann
 	answers '250 2.0.0' '250 2.0.0' '250 2.0.0'
 	keeps 1
@@ -70,7 +70,7 @@ answers() {
 	[[ $(header Received) == *' with LMTP id '* ]]
 }
 
-@test "each spelling of a mailbox has a reply, and they share one Delivered-To" {
+@test "each spelling of a mailbox gets a reply, and they share one Delivered-To" {
 	post ann '"ann"' Ann ann+x bob
 	answers '250 2.0.0' '250 2.0.0' '250 2.0.0' '250 2.0.0' '250 2.0.0'
 	keeps 1
@@ -87,7 +87,7 @@ answers() {
 	keeps 1
 }
 
-@test "so it has after BDAT LAST, and other chunks have one (RFC 2033 4.2)" {
+@test "each recipient gets a reply after BDAT LAST, and other chunks get one (RFC 2033 4.2)" {
 	local lines_to
 	options=("${lmtp[@]}")
 	mapfile -t lines_to < <(to ann bob)
@@ -99,7 +99,7 @@ answers() {
 	keeps 1
 }
 
-@test "a message that is refused is refused for each (RFC 2033 4.2)" {
+@test "a rejected message gets a rejection for each recipient (RFC 2033 4.2)" {
 	options=("${lmtp[@]}" --max-size 10)
 	say 'LHLO c.example' "${to_bob[@]:1}" 'RCPT TO:<ann@mx.example>' \
 	    DATA 'much too long' . "${to_bob[@]:1}" 'RCPT TO:<ann@mx.example>' \
@@ -120,14 +120,14 @@ answers() {
 	[[ $codes == '220 250 250 550 503 250 550 354 250 221' ]]
 }
 
-@test "a refusal before the message is one reply, for the command" {
+@test "a command rejected before the message gets one reply" {
 	options=("${lmtp[@]}" --on-data false)
 	say 'LHLO c.example' "${to_bob[@]:1}" 'RCPT TO:<ann@mx.example>' DATA NOOP \
 	    QUIT
 	[[ $codes == '220 250 250 250 250 554 250 221' ]]
 }
 
-@test "--mda runs for each recipient once, and each has its own reply" {
+@test "--mda runs once for each recipient, and each gets its own reply" {
 	hook mda <<'END'
 echo "$RECIPIENT $SMTP_MAILBOX $SMTP_PROTOCOL $SMTP_LISTENER" >>"$tmp/asked"
 case $LOCAL in
@@ -178,7 +178,7 @@ END
 	keeps 1
 }
 
-@test "checks, filters and --deliver speak for all, and are asked once" {
+@test "check hooks, filters and --deliver run once, for all recipients" {
 	local hook
 	for hook in --filter --on-message --deliver; do
 		options=("$hook" "echo x >>$tmp/asked; exit 77")
@@ -190,7 +190,7 @@ END
 	keeps 0
 }
 
-@test "a Maildir that fails refuses for its owner alone" {
+@test "a failing Maildir defers the message for its owner only" {
 	users ann bob eve
 	rm -r "$base/bob/new"
 	touch "$base/bob/new"
@@ -206,7 +206,7 @@ END
 	keeps 1 "$base/ann"
 }
 
-@test "a mailbox over its quota refuses for its owner alone: 452 4.2.2" {
+@test "a mailbox over quota gets 452 4.2.2, and the other recipients get 250" {
 	users ann bob eve
 	shim rename:2:EDQUOT
 	post ann bob eve
@@ -216,7 +216,7 @@ END
 	keeps 1 "$base/eve"
 }
 
-@test "the first mailbox, where the message is spooled, may be over its quota as well" {
+@test "the first mailbox, where the message is spooled, may be over quota" {
 	local n name
 	users ann bob eve
 	seq 100000 | sed 's/$/\r/' >"$tmp/body"
@@ -242,7 +242,7 @@ END
 	done
 }
 
-@test "the first Maildir may be broken before the message comes" {
+@test "the first Maildir may fail before the message arrives" {
 	users ann bob
 	rm -r "$base/ann/tmp"
 	touch "$base/ann/tmp"
@@ -254,7 +254,7 @@ END
 	[[ $codes == '220 250 250 250 250 451 221' ]]
 }
 
-@test "if no mailbox has space, each recipient gets that reply" {
+@test "if no mailbox has space, each recipient gets 452" {
 	users ann bob
 	shim write:1+:ENOSPC
 	post ann bob
@@ -263,7 +263,7 @@ END
 	keeps 0 "$base/bob"
 }
 
-@test "SMTP_FILE is a file that was kept, where the first one was taken back" {
+@test "SMTP_FILE is a file that was stored, even if the first one was removed again" {
 	options=(--on-delivered "cat \"\$SMTP_FILE\" >$tmp/told;")
 	users ann bob
 	shim fsync@dir:1:EIO
@@ -275,7 +275,7 @@ END
 	events message | grep -qF " file=\"$(message "$base/bob")\""
 }
 
-@test "a loop refuses for its recipient alone (RFC 5321 6.3)" {
+@test "a mail loop rejects the message for its recipient only (RFC 5321 6.3)" {
 	options=("${lmtp[@]}")
 	users ann bob
 	say 'LHLO c.example' 'MAIL FROM:<a@c.example>' 'RCPT TO:<ann@mx.example>' \
@@ -287,7 +287,7 @@ END
 	keeps 0 "$base/bob"
 }
 
-@test "one Maildir: no Delivered-To of a recipient that --mda refused is kept" {
+@test "a single Maildir stores no Delivered-To of a recipient that --mda rejected" {
 	options=(--mda 'case $LOCAL in bob) exit 75 ;; eve) exit 67 ;; esac;')
 	post ann bob kim eve
 	answers 250 '451 4.3.0' 250 '550 5.1.1'
@@ -298,7 +298,7 @@ END
 	grep -q '^Subject: x$' "$(message)"
 }
 
-@test "nor of one whose mail it is that goes in circles, and no filter sees it" {
+@test "a single Maildir stores no Delivered-To of a mail loop's recipient, and no filter sees it" {
 	options=("${lmtp[@]}" --filter "tee $tmp/seen")
 	say 'LHLO c.example' 'MAIL FROM:<a@c.example>' 'RCPT TO:<ann@mx.example>' \
 	    'RCPT TO:<bob@mx.example>' DATA 'Delivered-To: bob@mx.example' \
@@ -329,7 +329,7 @@ END
 	keeps 0
 }
 
-@test "the log has the message for those who have it, and a refusal for each other" {
+@test "the log has one message line with the accepted recipients and a line for each rejection" {
 	options=(--mda '[ "$LOCAL" = ann ] || exit 67;')
 	post bob ann eve
 	answers '550 5.1.1' 250 '550 5.1.1'
@@ -339,7 +339,7 @@ END
 	[[ $(events refused | wc -l) == 2 ]]
 }
 
-@test "--on-delivered is told of those who have the message, and of a reply that took it" {
+@test "--on-delivered gets the recipients that have the message, and the reply that accepted it" {
 	options=(--mda '[ "$LOCAL" = ann ]'
 	    --on-delivered "{ echo \"\$SMTP_RECIPIENTS\"; echo \"\$SMTP_REPLY\"; } >$tmp/told")
 	post bob ann ann
@@ -351,7 +351,7 @@ END
 	[[ ! -e $tmp/told ]]
 }
 
-@test "a session goes on after replies of all kinds, in step" {
+@test "a session stays in step after replies of all kinds" {
 	options=("${lmtp[@]}" --mda '[ "$LOCAL" = ann ]')
 	say 'LHLO c.example' 'MAIL FROM:<a@c.example>' 'RCPT TO:<bob@mx.example>' \
 	    'RCPT TO:<ann@mx.example>' DATA 'A: b' . NOOP 'MAIL FROM:<a@c.example>' \
@@ -359,7 +359,7 @@ END
 	[[ $codes == '220 250 250 250 250 354 451 250 250 250 250 354 250 250 221' ]]
 }
 
-@test "LMTP is spoken on TCP and on a Unix socket beside SMTP (RFC 2033 5)" {
+@test "LMTP works on TCP and on a Unix socket beside SMTP (RFC 2033 5)" {
 	serve --listen lmtp@127.0.0.1:0 --listen "lmtp@$tmp/socket,mode=0666" \
 	    --listen 127.0.0.1:0 --workers 2
 	local to
@@ -375,13 +375,13 @@ END
 	keeps 2
 }
 
-@test "a command that stops the message with 421 for one recipient closes, as over SMTP" {
+@test "a hook's 421 for one recipient closes the session, as over SMTP" {
 	options=("${lmtp[@]}" --mda 'echo 421 4.3.2 Enough; exit 1;')
 	say 'LHLO c.example' "${to_bob[@]:1}" DATA 'A: b' . NOOP
 	[[ $codes == '220 250 250 250 354 421' ]]
 }
 
-@test "a Maildir that two mailboxes share names none that --mda or a loop rejected" {
+@test "a Maildir shared by two mailboxes has no Delivered-To of a rejected one" {
 	local refuse domain
 	users bob eve
 	for refuse in 'exit 67' 'echo DISCARD=x' 'exit 75'; do

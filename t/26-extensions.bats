@@ -13,7 +13,7 @@ limits() {
 	fi
 }
 
-@test "LIMITS has the numbers of the options (RFC 9422 4)" {
+@test "LIMITS has the values of the options (RFC 9422 4)" {
 	limits EHLO 'MAILMAX=1000 RCPTMAX=1000'
 	options=(--max-mails 7 --max-recipients 50)
 	limits EHLO 'MAILMAX=7 RCPTMAX=50'
@@ -34,7 +34,7 @@ limits() {
 	limits LHLO 'MAILMAX=1000 RCPTMAX=1000'
 }
 
-@test "RCPTMAX is that of a super-server's rules (RFC 9422 4.2)" {
+@test "RCPTMAX is the value of MAXRCPTS in inetd's environment (RFC 9422 4.2)" {
 	environment=(MAXRCPTS=3)
 	limits EHLO 'MAILMAX=1000 RCPTMAX=3'
 }
@@ -53,7 +53,7 @@ offered() {
 	sed -n 's/^250[ -]\([A-Z0-9]*\).*/\1/p' "$tmp/lines" | sort -u
 }
 
-@test "each extension of EHLO can be disabled, in any case" {
+@test "each extension can be disabled, with its name in any case" {
 	local all name names less
 	options=(--auth true --plain-auth --dsn true --tls true
 	    --xclient-from 192.0.2.200)
@@ -99,7 +99,7 @@ offered() {
 	lacks AGEAYg "$log"
 }
 
-@test "with CHUNKING disabled no chunk is read as commands" {
+@test "with CHUNKING disabled a chunk is not read as commands" {
 	options=(--disable CHUNKING)
 	say 'EHLO c.example' "${to_bob[@]:1}" 'BDAT 6 LAST' RSET NOOP DATA x . QUIT
 	[[ $codes == '220 250 250 250 500 250 503 500 500 221' ]]
@@ -124,7 +124,7 @@ by_tls() {
 	talk send:"$header\x20\0\x0c\x01\0\0\0\0\x21\0\x04TLS1" reply:220 "$@"
 }
 
-@test "REQUIRETLS is offered inside TLS alone, and told to commands (RFC 8689 3)" {
+@test "REQUIRETLS is offered only inside TLS, and passed to hooks (RFC 8689 3)" {
 	options=(--on-new-mail "echo \"\$SENDER \${SMTP_REQUIRETLS-unset}\" >>$tmp/told")
 	by_tls say:'EHLO c.example' reply:250 \
 	    say:'MAIL FROM:<a@c.example> REQUIRETLS' reply:250 say:RSET reply:250 \
@@ -136,13 +136,13 @@ by_tls() {
 	given "$tmp/told" 'a@c.example 1' 'b@c.example unset'
 }
 
-@test "outside TLS it is neither offered nor known: 555 (RFC 8689 3)" {
+@test "outside TLS, REQUIRETLS is not offered and gets 555 (RFC 8689 3)" {
 	say 'EHLO c.example' 'MAIL FROM:<a@c.example> REQUIRETLS' QUIT
 	[[ $codes == '220 250 555 221' ]]
 	lacks REQUIRETLS "$tmp/lines"
 }
 
-@test "AUTH= of MAIL is xtext, and nothing comes of it (RFC 4954 5)" {
+@test "AUTH= of MAIL is checked as xtext and ignored (RFC 4954 5)" {
 	local value
 	options=(--auth true --plain-auth --max-errors 0)
 	for value in '<>' a@c.example 'e+3Dmc2@example.com' '+3C+3e'; do
@@ -155,7 +155,7 @@ by_tls() {
 	done
 }
 
-@test "without a limit any size of up to 64 bits is accepted (RFC 1870 4)" {
+@test "with --max-size 0 any SIZE of up to 64 bits is accepted (RFC 1870 4)" {
 	local size
 	options=(--max-size 0 --min-free 0)
 	say 'EHLO c.example' 'MAIL FROM:<a@c.example> SIZE=18446744073709551616' \
@@ -164,7 +164,7 @@ by_tls() {
 	[[ ${lines[-2]} == '452 4.3.1 '* ]]
 }
 
-@test "unknown recipients after a valid one count as errors if there are too many" {
+@test "unknown recipients after a valid one count as errors beyond --max-recipients" {
 	local rcpt
 	users bob
 	options=(--max-recipients 10 --max-errors 3)

@@ -77,7 +77,7 @@ holds() {
 	sed '1,/^$/d' "$tmp/part" | diff - <(printf '%s\n' "${@:2}")
 }
 
-@test "DSN is offered with --dsn, and only then (RFC 3461 3)" {
+@test "DSN is offered only with --dsn (RFC 3461 3)" {
 	say "$ehlo" QUIT
 	lacks DSN "$tmp/lines"
 	offer
@@ -85,13 +85,13 @@ holds() {
 	grep -qx '250.DSN' "$tmp/lines"
 }
 
-@test "without --dsn its parameters are unknown: 555 (RFC 5321 4.1.1.11)" {
+@test "without --dsn its parameters get 555 (RFC 5321 4.1.1.11)" {
 	say "$ehlo" "$from RET=FULL" "$from ENVID=x" "$from" "$bob NOTIFY=NEVER" \
 	    "$bob ORCPT=rfc822;b@c.example" QUIT
 	[[ $codes == '220 250 555 555 250 555 555 221' ]]
 }
 
-@test "RET and ENVID belong to MAIL, NOTIFY and ORCPT to RCPT, each once (RFC 3461 4)" {
+@test "RET and ENVID are parameters of MAIL, NOTIFY and ORCPT of RCPT, each allowed once (RFC 3461 4)" {
 	offer
 	judge MAIL <<-'EOT'
 		250 RET=FULL
@@ -117,7 +117,7 @@ holds() {
 	EOT
 }
 
-@test "NOTIFY is NEVER, or some of the other three (RFC 3461 4.1)" {
+@test "NOTIFY is NEVER or a list of SUCCESS, FAILURE and DELAY (RFC 3461 4.1)" {
 	offer
 	judge RCPT <<-'EOT'
 		250 NOTIFY=never
@@ -140,7 +140,7 @@ holds() {
 	EOT
 }
 
-@test "ENVID is xtext of printable ASCII, in 100 bytes (RFC 3461 4, 4.4)" {
+@test "ENVID is xtext of at most 100 bytes of printable ASCII (RFC 3461 4, 4.4)" {
 	local x
 	offer
 	printf -v x '%0100d' 0
@@ -171,7 +171,7 @@ holds() {
 	EOT
 }
 
-@test "ORCPT is a type, a semicolon and xtext, in 500 bytes (RFC 3461 4.2)" {
+@test "ORCPT is a type, a semicolon and xtext, of at most 500 bytes (RFC 3461 4.2)" {
 	local x
 	offer
 	printf -v x '%0492d' 0
@@ -201,7 +201,7 @@ holds() {
 	EOT
 }
 
-@test "of the type utf-8 it has its own encoding, and UTF-8 with SMTPUTF8 only (RFC 6533 3)" {
+@test "ORCPT of the type utf-8 has its own encoding, and needs SMTPUTF8 for UTF-8 (RFC 6533 3)" {
 	offer
 	judge RCPT <<-'EOT'
 		250 ORCPT=utf-8;b@c.example
@@ -236,7 +236,7 @@ holds() {
 501 ORCPT=rfc822;\xc3\xbc'
 }
 
-@test "a recipient whose ORCPT has no room any more gets 452 4.5.3" {
+@test "a recipient whose ORCPT exceeds the memory for all of them gets 452 4.5.3" {
 	local x dialogue=("$ehlo" "$from") k
 	offer --max-recipients 0
 	printf -v x '%0480d' 0
@@ -248,7 +248,7 @@ holds() {
 	grep -q '^452 4\.5\.3 ' "$tmp/lines"
 }
 
-@test "hooks are told SMTP_RET, ENVID, SMTP_NOTIFY and ORIGINAL_RECIPIENT, decoded" {
+@test "hooks get SMTP_RET, ENVID, SMTP_NOTIFY and ORIGINAL_RECIPIENT, decoded" {
 	offer
 	hook look <<-'EOT'
 		printf '%s\n' "${SMTP_RET-unset}" "${ENVID-unset}" \
@@ -263,7 +263,7 @@ holds() {
 	    FULL 'a+b c' unset 'utf-8;ü@c.example' unset unset NEVER unset
 }
 
-@test "--mda gets the values of its own recipient, not of one rejected later" {
+@test "--mda gets the DSN values of its own recipient, not of one rejected later" {
 	offer
 	hook mda <<<'echo "$RECIPIENT $ORIGINAL_RECIPIENT $SMTP_NOTIFY" >$tmp/seen'
 	options+=(--mda "$tmp/mda")
@@ -292,7 +292,7 @@ holds() {
 	lacks Content-Transfer-Encoding "$tmp/report"
 }
 
-@test "the report has a part for people and one for programs (RFC 3464 2)" {
+@test "the report has a text part and a message/delivery-status part (RFC 3464 2)" {
 	offer
 	ask 'NOTIFY=SUCCESS ORCPT=rfc822;Bob+2B1@mx.example' ENVID=QQ+20314
 	part text/plain | grep -F '<bob@mx.example>'
@@ -305,7 +305,7 @@ holds() {
 	    'Status: 2.0.0'
 }
 
-@test "it returns the header of the mail, without what stands above it (RFC 3461 4.3)" {
+@test "the report returns the header of the mail, without the fields that smtpd added (RFC 3461 4.3)" {
 	local ret
 	offer
 	for ret in '' RET=HDRS; do
@@ -314,7 +314,7 @@ holds() {
 	done
 }
 
-@test "and with RET=FULL the mail" {
+@test "with RET=FULL the report returns the whole mail" {
 	offer
 	ask NOTIFY=SUCCESS RET=FULL
 	holds message/rfc822 'Subject: x' 'X: 1' '' body
@@ -332,7 +332,7 @@ holds() {
 	keeps 5
 }
 
-@test "nor of mail that was refused, or never came" {
+@test "no report is sent for mail that was rejected or never arrived" {
 	offer --on-message 'grep -q ^Good'
 	say "$ehlo" "$from" "$bob NOTIFY=SUCCESS" DATA 'Bad: 1' . "$from" \
 	    "$bob NOTIFY=SUCCESS" RSET "$from" "$bob NOTIFY=SUCCESS" QUIT
@@ -342,7 +342,7 @@ holds() {
 	(($(wc -l <"$tmp/reports") == 1))
 }
 
-@test "one report tells of all recipients that asked, and of no others" {
+@test "one report lists all recipients that asked for it, and no others" {
 	offer --domain mx.example
 	say "$ehlo" "$from" "$bob NOTIFY=SUCCESS" 'RCPT TO:<eve@mx.example>' \
 	    'RCPT TO:<dan@mx.example> NOTIFY=DELAY,SUCCESS ORCPT=rfc822;dan@c.example' \
@@ -357,7 +357,7 @@ holds() {
 	lacks -E 'eve|fay|else' "$tmp/report"
 }
 
-@test "in LMTP the report tells of those alone whose reply was 250 (RFC 2033 4.2)" {
+@test "in LMTP the report lists only recipients whose reply was 250 (RFC 2033 4.2)" {
 	offer --listen lmtp@- --mda '[ "$LOCAL" != eve ] || exit 67' \
 	    --mda 'echo "$RECIPIENT $ORIGINAL_RECIPIENT $SMTP_NOTIFY" >>'"$tmp/seen"
 	say 'LHLO c.example' "$from" "$bob NOTIFY=SUCCESS ORCPT=rfc822;b@c.example" \
@@ -373,7 +373,7 @@ holds() {
 	    'dan@mx.example  DELAY' 'fay@mx.example  SUCCESS'
 }
 
-@test "DSN parameters of a transaction don't last to the next" {
+@test "DSN parameters apply to one transaction" {
 	offer
 	say "$ehlo" "$from RET=FULL ENVID=x" "$bob NOTIFY=SUCCESS ORCPT=rfc822;x" \
 	    RSET "$from" "$bob" DATA x . "$from" "$bob NOTIFY=SUCCESS" DATA 'X: 1' . QUIT
@@ -381,7 +381,7 @@ holds() {
 	lacks -E 'Original-|message/rfc822' "$tmp/report"
 }
 
-@test "each Maildir, a filter and --maildir none have reports, too" {
+@test "reports are sent with per-user Maildirs, a filter and --maildir none, too" {
 	users bob eve
 	offer --filter 'sed "s/^X: 1/X: 2/"'
 	say "$ehlo" "$from" "$bob NOTIFY=SUCCESS" \
@@ -394,14 +394,14 @@ holds() {
 	part message/rfc822 | grep -qx body
 }
 
-@test "an alias stays secret" {
+@test "the report does not disclose the mailbox that MAILBOX= named" {
 	offer --on-recipient 'echo MAILBOX=secret@else.example'
 	ask NOTIFY=SUCCESS RET=FULL
 	grep -q '^Delivered-To: secret@' "$(message)"
 	lacks secret "$tmp/report"
 }
 
-@test "a mail without a header is returned, too" {
+@test "a mail without a header is returned in the report, too" {
 	offer
 	say "$ehlo" "$from RET=FULL" "$bob NOTIFY=SUCCESS" DATA 'just text' . QUIT
 	holds message/rfc822 '' 'just text'
@@ -409,7 +409,7 @@ holds() {
 	part text/rfc822-headers
 }
 
-@test "bytes outside ASCII make its parts 8bit (RFC 2045 6.4)" {
+@test "non-ASCII bytes make the parts of the report 8bit (RFC 2045 6.4)" {
 	offer
 	say "$ehlo" "$from RET=FULL" "$bob NOTIFY=SUCCESS" DATA 'X: 1' '' ü . QUIT
 	sed '/^$/q' "$tmp/report" | grep -qx 'Content-Transfer-Encoding: 8bit'
@@ -419,7 +419,7 @@ holds() {
 	lacks Content-Transfer-Encoding "$tmp/report"
 }
 
-@test "what is in UTF-8 makes it a report of the global kind (RFC 6533 3, 4)" {
+@test "addresses in UTF-8 make it a message/global-delivery-status report (RFC 6533 3, 4)" {
 	offer
 	say "$ehlo" 'MAIL FROM:<ü@c.example> SMTPUTF8' \
 	    'RCPT TO:<jürgen@mx.example> NOTIFY=SUCCESS ORCPT=utf-8;\x{DF}@c.example' \
@@ -436,7 +436,7 @@ holds() {
 	part message/global | grep -qx 'X: 1'
 }
 
-@test "of a BINARYMIME message the header is returned, with LF (RFC 3030)" {
+@test "the header of a BINARYMIME message is returned with LF line ends (RFC 3030)" {
 	offer
 	talk reply say:"$ehlo" reply:250 \
 	    say:"$from BODY=BINARYMIME RET=FULL" reply:250 \
@@ -446,7 +446,7 @@ holds() {
 	lacks -P '\r|\x00' "$tmp/report"
 }
 
-@test "nothing in a mail can be taken for the end of a part (RFC 2046 5.1.1)" {
+@test "no line of a mail can be read as the boundary of the report (RFC 2046 5.1.1)" {
 	local boundary other
 	offer
 	ask NOTIFY=SUCCESS RET=FULL
@@ -471,14 +471,14 @@ holds() {
 	[[ $(part message/delivery-status | grep -c '^Action: ') == 1 ]]
 }
 
-@test "a postmaster without a domain is reported with ours (RFC 3464 2.3.2)" {
+@test "<postmaster> without a domain is reported with the hostname (RFC 3464 2.3.2)" {
 	offer
 	say "$ehlo" "$from" 'RCPT TO:<Postmaster> NOTIFY=SUCCESS' DATA x . QUIT
 	part message/delivery-status |
 	    grep -qx 'Final-Recipient: rfc822; Postmaster@mx.example'
 }
 
-@test "the page's command reports to those who are trusted, and to no one else" {
+@test "the manual's --dsn command sends reports to trusted clients only" {
 	mkdir "$tmp/bin"
 	hook bin/sendmail <<<'cat >$tmp/report; echo "$*" >$tmp/sendmail'
 	sed -n '/^\.Ss A command for --dsn/,/^\.S[hs] A/p' man/smtpd-hooks.7 |
@@ -501,7 +501,7 @@ holds() {
 	[[ -e $tmp/sendmail ]]
 }
 
-@test "the report is a file without a name, and nothing stays of it" {
+@test "the report is a file without a name and leaves nothing on disk" {
 	mkdir "$tmp/spool"
 	hook send <<-'EOT'
 		ls -A $tmp/spool >$tmp/names
@@ -533,7 +533,7 @@ holds() {
 	events hook-failed | grep -F ' hook=dsn ' | grep -F 'timed out'
 }
 
-@test "if no report can be written, the mail is stored and the log has the error" {
+@test "if a report can't be written, the mail is stored and the error is logged" {
 	mkdir "$tmp/spool"
 	options=(--dsn "echo >$tmp/never" --spool "$tmp/spool"
 	    --on-data "rmdir $tmp/spool;")
@@ -543,7 +543,7 @@ holds() {
 	[[ ! -e $tmp/never ]]
 }
 
-@test "a --spool that can't be written to, and a command that is not there, are errors" {
+@test "a --spool that can't be written and a missing --dsn command are start-up errors" {
 	run -73 ./smtpd -i "${user[@]}" -m "$dir" -H mx.example --dsn true \
 	    --spool "$tmp/nowhere" </dev/null
 	run -69 ./smtpd -i "${user[@]}" -m "$dir" -H mx.example \
@@ -551,7 +551,7 @@ holds() {
 }
 
 # bats test_tags=memory
-@test "of a message of 40 MB the report is made in bounded memory" {
+@test "the report of a 40 MB message is written in bounded memory" {
 	offer --max-size 0 --min-free 0
 	{
 		printf '%s\r\n' "$ehlo" "$from RET=FULL" "$bob NOTIFY=SUCCESS" DATA \

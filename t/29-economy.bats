@@ -28,7 +28,7 @@ count() {
 	keeps 1
 }
 
-@test "a message is opened, written, synced, renamed, synced and closed, once each" {
+@test "a message costs one open, write, fsync, rename, fsync of new/ and close" {
 	traced
 	talk "${data_bob[@]}" send:'x\r\n.\r\n' reply:250 run:": >'$tmp/trace'" \
 	    send:'MAIL FROM:<a@c.example>\r\nRCPT TO:<bob@mx.example>\r\nDATA\r\n' \
@@ -42,7 +42,7 @@ write sock" ]]
 	keeps 2
 }
 
-@test "big data goes to the file in big pieces, and nothing is allocated for it" {
+@test "large messages are written in large blocks, without allocating memory" {
 	traced
 	talk "${data_bob[@]}" run:": >'$tmp/trace'" \
 	    repeat:14000:"$(printf %076d 0)\\r\\n" send:'.\r\n' reply:250 \

@@ -22,37 +22,37 @@ broken_then_whole() {
 	grep -qx second "$(message)"
 }
 
-@test "no space: 452 4.3.1, nothing kept, and the next message is (RFC 5321 4.2.2)" {
+@test "ENOSPC: 452 4.3.1, nothing stored, and the next message is accepted (RFC 5321 4.2.2)" {
 	broken_then_whole write:1+:ENOSPC '452 4.3.1 '
 	failed write file
 }
 
-@test "over quota: 452 4.2.2, nothing kept, and the next message is" {
+@test "EDQUOT: 452 4.2.2, nothing stored, and the next message is accepted" {
 	broken_then_whole write:1+:EDQUOT '452 4.2.2 '
 }
 
-@test "EIO on write: 451 4.3.0, nothing kept, and the next message is" {
+@test "EIO on write: 451 4.3.0, nothing stored, and the next message is accepted" {
 	broken_then_whole write:1+:EIO '451 4.3.0 '
 }
 
-@test "EIO on the file's fsync: 451 4.3.0, and it is not tried again" {
+@test "EIO on the file's fsync: 451 4.3.0, and the fsync is not repeated" {
 	broken_then_whole fsync:1+:EIO '451 4.3.0 '
 	failed fsync file
 	(($(grep -c '^fsync file' "$tmp/failed") == 1))
 }
 
-@test "ENOSPC and EDQUOT on the file's fsync are 452" {
+@test "ENOSPC and EDQUOT on the file's fsync: 452" {
 	broken_then_whole fsync:1+:ENOSPC '452 4.3.1 '
 	rm -r "$dir"
 	broken_then_whole fsync:1+:EDQUOT '452 4.2.2 '
 }
 
-@test "EIO on the fsync of new/: 451, and the name is taken back" {
+@test "EIO on the fsync of new/: 451, and the name is removed again" {
 	broken_then_whole fsync@dir:1+:EIO '451 4.3.0 '
 	failed fsync dir
 }
 
-@test "no room for the name in new/: 4xx" {
+@test "ENOSPC for the name in new/: 4xx" {
 	broken_then_whole rename:1+:ENOSPC '452 4.3.1 '
 	rm -r "$dir"
 	broken_then_whole rename:1+:EIO '451 4.3.0 '
@@ -71,7 +71,7 @@ broken_then_whole() {
 	stored "$tmp/expected"
 }
 
-@test "a write that a signal interrupts is tried again" {
+@test "a write that a signal interrupts is repeated" {
 	shim write:1:EINTR,write:3:EINTR,fsync:9:EINTR
 	mkdir -p "$dir"/{tmp,new,cur}
 	printf 'Subject: x\n\n%0400000d\n' 0 >"$tmp/expected"
@@ -81,7 +81,7 @@ broken_then_whole() {
 	stored "$tmp/expected"
 }
 
-@test "ENOSPC late in a long message: read to its end, then 452, in step" {
+@test "ENOSPC late in a long message: the data is read to its end, then 452" {
 	shim write:3+:ENOSPC
 	mkdir -p "$dir"/{tmp,new,cur}
 	talk "${data_bob[@]}" repeat:20000:'0123456789012345678901234567890123456789\r\n' \
@@ -91,7 +91,7 @@ broken_then_whole() {
 	keeps 0
 }
 
-@test "no inodes, or no file can be made: 4xx, and the next message is kept" {
+@test "no inodes, or a file can't be created: 4xx, and the next message is accepted" {
 	local error
 	for error in ENOSPC EDQUOT EROFS EMFILE EIO EACCES; do
 		rm -rf "$dir"
@@ -110,7 +110,7 @@ broken_then_whole() {
 	done
 }
 
-@test "a name that exists already is no reason to lose a message" {
+@test "a file name that exists already loses no message" {
 	shim open:1:EEXIST
 	mkdir -p "$dir"/{tmp,new,cur}
 	say "${to_bob[@]}" DATA x . QUIT
@@ -124,7 +124,7 @@ broken_then_whole() {
 	fi
 }
 
-@test "the room on the disk can't be told: 4xx or served, nothing lost" {
+@test "if the free space can't be read: 4xx or 250, and nothing is lost" {
 	shim statvfs:1+:EIO
 	mkdir -p "$dir"/{tmp,new,cur}
 	say "${to_bob[@]}" DATA x . QUIT
@@ -136,7 +136,7 @@ broken_then_whole() {
 	fi
 }
 
-@test "a Maildir that vanishes: 4xx, and it works again when it is back" {
+@test "a Maildir that is moved away: 4xx, and 250 again when it is back" {
 	talk reply say:'HELO c.example' reply:250 run:"mv '$dir' '$dir.away'" \
 	    say:'MAIL FROM:<a@c.example>' reply say:'RCPT TO:<bob@mx.example>' \
 	    reply say:DATA reply run:"mv '$dir.away' '$dir'" send:'x\r\n.\r\n' \
@@ -148,14 +148,14 @@ broken_then_whole() {
 	[[ $(kept) == "$promised" ]]
 }
 
-@test "a Maildir whose new/ and tmp/ vanish before the dot: 4xx, nothing kept" {
+@test "a Maildir whose new/ and tmp/ are removed before the dot: 4xx, nothing stored" {
 	talk "${data_bob[@]}" send:'some\r\n' settle run:"rm -r '$dir'" \
 	    send:'more\r\n.\r\n' reply:4 say:NOOP reply:250 \
 	    say:QUIT reply:221 eof
 	[[ ! -e $dir ]]
 }
 
-@test "a Maildir that was replaced gets the mail, not the one that was moved away" {
+@test "mail goes to the Maildir that replaced another, not to the one moved away" {
 	talk reply say:'HELO c.example' reply:250 \
 	    run:"mv '$dir' '$dir.away' && mkdir -p '$dir/tmp' '$dir/new' '$dir/cur'" \
 	    "${data_bob[@]:3}" send:'x\r\n.\r\n' reply say:QUIT reply:221 eof
@@ -167,7 +167,7 @@ broken_then_whole() {
 	fi
 }
 
-@test "new/ that was removed and made anew gets the next mail, and what is on its way" {
+@test "a new/ that was removed and created again gets the mail in progress and the next" {
 	local anew="rmdir '$dir/new' && mkdir '$dir/new'"
 	user=("${nobody[@]}")
 	[[ $EUID != 0 ]] || anew+=" && chown nobody '$dir/new'"
@@ -180,7 +180,7 @@ broken_then_whole() {
 	keeps 1
 }
 
-@test "a Maildir that can't be written any more: 4xx, and then it works again" {
+@test "a Maildir that becomes read-only: 4xx, and 250 again when it is writable" {
 	user=("${nobody[@]}")
 	talk reply say:'HELO c.example' reply:250 run:"chmod 500 '$dir/tmp'" \
 	    say:'MAIL FROM:<a@c.example>' reply:250 \
@@ -192,7 +192,7 @@ broken_then_whole() {
 	keeps 1
 }
 
-@test "a file size limit is no signal to die of, but 4xx" {
+@test "a file size limit (RLIMIT_FSIZE) gets 4xx and does not kill the worker" {
 	local cmd
 	command_line
 	mkdir -p "$dir"/{tmp,new,cur}
@@ -282,7 +282,7 @@ sweep() {
 	sweep malloc ENOMEM
 }
 
-@test "what was named is taken back though no more directory can be opened" {
+@test "names in new/ are removed again even if no directory can be opened" {
 	local k=-4 fired=1 box boxes=({a..q}) to=() expected
 	for box in "${boxes[@]}"; do
 		to+=(say:"RCPT TO:<$box@mx.example>" reply:250)

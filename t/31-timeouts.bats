@@ -14,20 +14,20 @@ clock() {
 	[[ -f t/fail.so ]]
 }
 
-@test "silence gets 421 4.4.2 and the connection is closed (RFC 5321 4.5.3.2.7)" {
+@test "an idle client gets 421 4.4.2 and is disconnected (RFC 5321 4.5.3.2.7)" {
 	options=(--read-timeout 1s)
 	for via in -s -p; do
 		talk reply:220 reply:'421 4.4.2 ' eof
 	done
 }
 
-@test "silence within a transaction does too, and nothing is kept" {
+@test "a client that is idle within a transaction gets 421 4.4.2, and nothing is stored" {
 	options=(-r 1)
 	talk "${data_bob[@]:0:7}" reply:'421 4.4.2 ' eof
 	keeps 0
 }
 
-@test "silence in the data does too, and nothing is kept (RFC 5321 4.5.3.2.5)" {
+@test "a client that is idle in data gets 421 4.4.2, and nothing is stored (RFC 5321 4.5.3.2.5)" {
 	options=(-r 1s)
 	talk "${data_bob[@]}" say:'Subject: x' say: say:x reply:'421 4.4.2 ' eof
 	keeps 0
@@ -35,25 +35,25 @@ clock() {
 	keeps 0
 }
 
-@test "a command line that trickles in gets the timeout of one command" {
+@test "a command line that trickles in must be complete within --read-timeout" {
 	options=(-r 1s)
 	talk reply drip:100:x reply:'421 4.4.2 ' eof
 	talk reply say:'HELO c.example' reply drip:100:'\0x' reply:'500 5.5.2 ' \
 	    drip:100:x reply:'421 4.4.2 ' eof
 }
 
-@test "a client that sends a command in time gets no timeout" {
+@test "a client that sends each command in time is not disconnected" {
 	clock 200
 	talk reply say:'HELO c.example' reply:250 run:"$later" say:NOOP reply:250 \
 	    say:QUIT reply:221 eof
 }
 
-@test "--session-timeout ends a session that goes on: 421 4.4.2" {
+@test "--session-timeout ends an active session with 421 4.4.2" {
 	options=(--session-timeout 1s)
 	talk reply drip:50:'NOOP\r\n' reply:250 reply:'421 4.4.2 ' eof
 }
 
-@test "the default session time-out is an hour, however busy the client is" {
+@test "the default --session-timeout is an hour, however busy the client is" {
 	options=(-r 0)
 	clock 3700
 	talk reply say:'HELO c.example' reply:250 run:"$later" \
@@ -63,35 +63,35 @@ clock() {
 	    say:NOOP reply:250 say:QUIT reply:221 eof
 }
 
-@test "the session time-out ends data, too, and nothing is kept" {
+@test "--session-timeout ends data, too, and nothing is stored" {
 	options=(-r 0 --min-rate 0)
 	clock 3700
 	talk "${data_bob[@]}" run:"$later" drip:50:'x\r\n' reply:'421 4.4.2 ' eof
 	keeps 0
 }
 
-@test "data slower than --min-rate after the first minute: 421 4.4.2, nothing kept" {
+@test "data slower than --min-rate after the first minute gets 421 4.4.2, nothing stored" {
 	clock 100
 	talk "${data_bob[@]}" repeat:400:'x\r\n' settle run:"$later" \
 	    drip:50:'x\r\n' reply:'421 4.4.2 ' eof
 	keeps 0
 }
 
-@test "in its first minute data may be as slow as it likes" {
+@test "in its first minute data may have any rate" {
 	clock 50
 	talk "${data_bob[@]}" repeat:4:'x\r\n' settle run:"$later" \
 	    bytes:'x\r\nx\r\n' say:. reply:250 say:QUIT eof
 	keeps 1
 }
 
-@test "data that is fast enough is not cut" {
+@test "data faster than --min-rate is accepted" {
 	clock 100
 	talk "${data_bob[@]}" repeat:20000:'xxxx\r\n' settle run:"$later" \
 	    bytes:'x\r\nx\r\n' say:. reply:250 say:QUIT eof
 	keeps 1
 }
 
-@test "data that was fast may not be slow for ever: five minutes are had in advance" {
+@test "fast data earns at most five minutes of slow data" {
 	options=(-r 0)
 	clock 310
 	talk "${data_bob[@]}" repeat:100000:'xxxx\r\n' settle run:"$later" \
@@ -114,7 +114,7 @@ clock() {
 	keeps 2
 }
 
-@test "a client that reads no replies is given up after --write-timeout" {
+@test "a client that reads no replies is disconnected after --write-timeout" {
 	options=(-w 1s --max-recipients 0)
 	for via in -s -t -p; do
 		talk "${data_bob[@]:0:7}" deaf:'RCPT TO:<bob@mx.example>\r\n' close \
@@ -132,7 +132,7 @@ clock() {
 	keeps 0
 }
 
-@test "0 is no time-out" {
+@test "0 means no timeout" {
 	options=(-r 0 -w 0 --session-timeout 0 --min-rate 0)
 	clock 100000
 	talk "${data_bob[@]}" bytes:'x\r\n' run:"$later" bytes:'x\r\n' say:. \
@@ -140,7 +140,7 @@ clock() {
 	keeps 1
 }
 
-@test "a time-out is logged, with how the session ended" {
+@test "a timeout is logged as the reason why the session ended" {
 	options=(-r 1s)
 	talk reply say:'HELO c.example' reply:250 reply:421 eof
 	events refused | grep -F 'reply="421 4.4.2 '

@@ -23,7 +23,7 @@ reach() {
 
 points='connect banner word helo mail rcpt data line lines dot dotcr lfdotlf'
 
-@test "a client that closes, at any point, leaves nothing" {
+@test "a client that closes the connection at any point leaves nothing behind" {
 	local point
 	for point in $points; do
 		for via in -s -p -t; do
@@ -35,7 +35,7 @@ points='connect banner word helo mail rcpt data line lines dot dotcr lfdotlf'
 	keeps 0
 }
 
-@test "a client that resets the connection, at any point, leaves nothing" {
+@test "a client that resets the connection at any point leaves nothing behind" {
 	local point
 	for point in $points; do
 		for via in -s -t; do
@@ -52,7 +52,7 @@ points='connect banner word helo mail rcpt data line lines dot dotcr lfdotlf'
 	keeps 0
 }
 
-@test "a client that closes its sending side, at any point, leaves nothing" {
+@test "a client that closes its sending side at any point leaves nothing behind" {
 	local point
 	for point in $points; do
 		for via in -s -p -t; do
@@ -65,7 +65,7 @@ points='connect banner word helo mail rcpt data line lines dot dotcr lfdotlf'
 	keeps 0
 }
 
-@test "a client that sends all, closes its sending side and listens is served" {
+@test "a client that sends all, closes its sending side and reads on is served" {
 	for via in -s -p -t; do
 		talk send:'HELO c.example\r\nMAIL FROM:<a@c.example>\r\n' \
 		    send:'RCPT TO:<bob@mx.example>\r\nDATA\r\n' \
@@ -75,7 +75,7 @@ points='connect banner word helo mail rcpt data line lines dot dotcr lfdotlf'
 	keeps 3
 }
 
-@test "so is one that does not even say QUIT" {
+@test "a client that closes its sending side without QUIT is served" {
 	for via in -s -p -t; do
 		talk send:'HELO c.example\r\nMAIL FROM:<a@c.example>\r\n' \
 		    send:'RCPT TO:<bob@mx.example>\r\nDATA\r\n' \
@@ -108,7 +108,7 @@ points='connect banner word helo mail rcpt data line lines dot dotcr lfdotlf'
 	[[ $codes == '220 250 250' ]]
 }
 
-@test "data that ends in every possible way but the right one is not kept" {
+@test "data without a complete CR LF . CR LF is not stored" {
 	local cut
 	for cut in '' '.' '.\r' 'x' 'x\r' 'x\r\n' 'x\r\n.' 'x\r\n.\r' 'x\n.\n' \
 	    'x\r\n.\n' 'x\r.\r' '\r\n.' 'x.\r\n'; do
@@ -119,13 +119,13 @@ points='connect banner word helo mail rcpt data line lines dot dotcr lfdotlf'
 	done
 }
 
-@test "a server whose standard input is at its end says its banner and goes" {
+@test "with standard input at its end, smtpd sends its banner and exits" {
 	: >"$tmp/nothing"
 	feed "$tmp/nothing"
 	[[ $codes == 220 ]]
 }
 
-@test "the log shows in which phase a client was lost" {
+@test "the log shows the phase in which a client was lost" {
 	talk "${data_bob[@]}" send:'text\r\n' settle close exit:0
 	grep -F 'from=alice@c.example' "$log"
 }

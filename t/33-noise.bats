@@ -3,7 +3,7 @@
 
 load helpers
 
-@test "HTTP gets 421 and the connection is closed, whatever follows" {
+@test "an HTTP request gets 421 and is disconnected, whatever follows" {
 	local verb
 	for verb in GET POST CONNECT; do
 		say "$verb / HTTP/1.1" 'Host: mx.example' '' 'HELO c.example' \
@@ -12,14 +12,14 @@ load helpers
 	done
 }
 
-@test "a web form that posts SMTP commands gets nowhere" {
+@test "SMTP commands posted by a web form are not executed" {
 	say 'POST /x HTTP/1.1' 'Host: mx.example:25' 'Content-Length: 100' '' \
 	    "${to_bob[@]}" DATA x . QUIT
 	[[ $codes == '220 421' ]]
 	keeps 0
 }
 
-@test "header fields as commands get 421 too, in any case" {
+@test "HTTP header fields as commands get 421, in any case" {
 	local field
 	for field in 'Host: x' 'host: x' 'HOST:x' 'Subject: x' 'From: x' \
 	    'Content-Type: text/plain' 'Received: x'; do
@@ -28,13 +28,13 @@ load helpers
 	done
 }
 
-@test "HTTP within a session ends it as well" {
+@test "an HTTP request within a session ends it" {
 	say "${to_bob[@]}" 'GET / HTTP/1.0' DATA x .
 	[[ $codes == "$to_bob_codes 421" ]]
 	keeps 0
 }
 
-@test "a command with a colon for its space is a syntax error, and the session goes on" {
+@test "a command with a colon in place of a space is a syntax error, and the session goes on" {
 	local line
 	for line in 'MAILFROM:<a@c.example>' 'mailfrom: <a@c.example>' \
 	    'RCPTTO:<bob@mx.example>' 'MAIL:FROM:<a@c.example>' \
@@ -52,18 +52,18 @@ load helpers
 	done
 }
 
-@test "the verb has to be the whole word" {
+@test "a word that only begins with a verb is not that verb" {
 	say 'GETTING there' 'HOSTESS' NOOP QUIT
 	[[ $codes == '220 500 500 250 221' ]]
 }
 
-@test "a TLS handshake gets 421 at its first byte, and no second banner" {
+@test "a TLS handshake gets 421 at its first byte" {
 	talk reply send:'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03' \
 	    repeat:500:'\x5a' eof exit:0
 	[[ $codes == '220 421' ]]
 }
 
-@test "input that does not begin with a word gets 421 before HELO: HTTP/2, Redis, JSON, XML" {
+@test "HTTP/2, Redis, JSON and XML get 421 before HELO" {
 	local line
 	for line in '*1' '{ "id"' '<?xml version="1"?>' \
 	    '00 x' '/x'; do
@@ -76,7 +76,7 @@ load helpers
 	[[ $codes == '220 421' ]]
 }
 
-@test "noise of every kind gets errors and an end, and nothing is kept" {
+@test "random input gets errors and is disconnected, and nothing is stored" {
 	local i
 	for i in {1..20}; do
 		head -c 60000 ./smtpd | tail -c 20000 |
@@ -89,7 +89,7 @@ load helpers
 	keeps 0
 }
 
-@test "noise in the middle of a session leaves it in step or ends it" {
+@test "random input within a session leaves it in step or ends it" {
 	local i
 	for i in {1..10}; do
 		{
@@ -104,7 +104,7 @@ load helpers
 	keeps 0
 }
 
-@test "noise as data is mail, as long as it ends" {
+@test "random bytes as data are stored if CR LF . CR LF follows" {
 	local i
 	for i in {1..10}; do
 		{
@@ -117,7 +117,7 @@ load helpers
 	done
 }
 
-@test "XCLIENT, STARTTLS and AUTH are refused where nobody asked for them" {
+@test "XCLIENT, STARTTLS and AUTH are rejected unless configured" {
 	say 'XCLIENT ADDR=192.0.2.1' STARTTLS 'AUTH PLAIN AAAA' \
 	    'HELO c.example' NOOP QUIT
 	[[ $codes == '220 550 50'[0-9]' 50'[0-9]' 250 250 221' ]]

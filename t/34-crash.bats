@@ -37,7 +37,7 @@ crash() {
 	((k > 1))
 }
 
-@test "killed at any step, one Maildir holds the message whole or not at all" {
+@test "killed at any step, a single Maildir has the message whole or not at all" {
 	wanted=1 dir=$tmp/mail/bob
 	crash open
 	crash write
@@ -47,7 +47,7 @@ crash() {
 	crash write@pipe
 }
 
-@test "killed at any step, each Maildir holds its copy whole or not at all" {
+@test "killed at any step, each Maildir has its copy whole or not at all" {
 	wanted=2 dir=$tmp/mail/{mailbox}
 	crash open
 	crash write
@@ -57,7 +57,7 @@ crash() {
 	crash rename
 }
 
-@test "killed at any step, --hardlink leaves the message whole or not at all" {
+@test "killed at any step, with --hardlink, the message is whole or not there" {
 	wanted=2 dir=$tmp/mail/{mailbox} options=(--hardlink)
 	crash write
 	crash fsync
@@ -66,7 +66,7 @@ crash() {
 	crash link
 }
 
-@test "files that a killed server left in tmp/ are not mail and do no harm" {
+@test "files left in tmp/ by a killed server are not mail and do no harm" {
 	shim fsync:1:kill
 	mkdir -p "$dir"/{tmp,new,cur}
 	! talk "${data_bob[@]}" send:'x\r\n.\r\n' eof || return 1

@@ -34,7 +34,7 @@ holds() {
 	holds 200 -s 11 failures ten
 }
 
-@test "whichever call fails, for more than are open at once, the promise holds" {
+@test "whichever call fails, for more recipients than files open at once, the promise holds" {
 	holds 100 -s 31 failures many
 }
 
@@ -48,7 +48,7 @@ holds() {
 	holds 50 -s 11 -f other failures links
 }
 
-@test "whichever call fails, where a folder is made, the promise holds" {
+@test "whichever call fails, when a folder is created, the promise holds" {
 	holds 200 -s 7 failures folder
 	holds 50 -s 47 -f btrfs failures folder
 }
@@ -57,7 +57,7 @@ holds() {
 	holds 150 -s 9 failures hooks
 }
 
-@test "whichever call fails, where commands alone have the message, the promise holds" {
+@test "whichever call fails, when only commands get the message, the promise holds" {
 	holds 200 failures spool
 }
 
@@ -74,7 +74,7 @@ holds() {
 }
 
 # bats test_tags=memory
-@test "whichever call fails, from the start, an inetd server serves or says why not" {
+@test "whichever call fails at the start, inetd mode serves or says why not" {
 	holds 100 -s 13 failures inetd
 }
 
@@ -88,7 +88,7 @@ lies() {
 }
 
 # bats test_tags=memory
-@test "t/every finds out a server that does less than it says" {
+@test "t/every detects a server that breaks the promise" {
 	lies rename failures '250, and the message is not there'
 	lies unlink failures 'a file is left in tmp/'
 	lies close@file failures 'a descriptor is leaked'
@@ -104,7 +104,7 @@ lies() {
 }
 
 # bats test_tags=calls
-@test "t/fail.so knows each function that smtpd calls and that can fail" {
+@test "t/fail.so has every function that smtpd calls and that can fail" {
 	command -v nm >/dev/null
 	# those that can't, or whose failure is no matter of the machine
 	local ends='abort|exit|_exit|alarm|free|freeaddrinfo|strerror|strsignal'

@@ -20,38 +20,38 @@ every() {
 	lacks -v ' 0 promises broken$' "$tmp/said"
 }
 
-@test "killed before or behind any call, one Maildir has the message whole or not at all" {
+@test "killed before or after any call, a single Maildir has the message whole or not at all" {
 	every 60 crashes one bdat inetd
 }
 
-@test "killed before or behind any call, each Maildir has its copy whole or not at all" {
+@test "killed before or after any call, each Maildir has its copy whole or not at all" {
 	every 50 -s 23 crashes ten many
 }
 
-@test "the same with --hardlink, over LMTP, and with TLS" {
+@test "killed before or after any call, the same holds with --hardlink, LMTP and TLS" {
 	every 60 -s 5 crashes links lmtp tls
 }
 
-@test "the same with commands that filter and deliver" {
+@test "killed before or after any call, the same holds with --filter and --deliver" {
 	every 30 -s 7 crashes hooks spool
 }
 
-@test "the same where a folder is made" {
+@test "killed before or after any call, the same holds when a folder is created" {
 	every 30 -s 5 crashes folder
 }
 
-@test "content, its fsync, the name, its fsync, and only then 250 (RFC 5321 6.1)" {
+@test "content, fsync, name, fsync of new/, and only then 250 (RFC 5321 6.1)" {
 	every 500 order
 }
 
-@test "on btrfs a file is fsynced under its new name, in place of new/" {
+@test "on btrfs a file is fsynced under its new name, instead of new/" {
 	every 500 -f btrfs order
 }
 
-@test "on a file system that smtpd does not know, the file and then new/" {
+@test "on an unknown file system the renamed file and then new/ are fsynced" {
 	every 500 -f other order
 }
 
-@test "killed before or behind any call on btrfs, each has it whole or not at all" {
+@test "killed before or after any call on btrfs, each Maildir has its copy whole or not at all" {
 	every 35 -s 23 -f btrfs crashes one ten links
 }

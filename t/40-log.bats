@@ -19,7 +19,7 @@ value() {
 	sed -nE "s/.* $1=(\"(([^\"\\]|\\\\.)*)\"|([^ ]*)).*/\2\4/p" <<<"$2"
 }
 
-@test "a kept message is one line: id, from, to, size, client, helo, protocol, time taken, file" {
+@test "a stored message is one line: id, from, to, size, client, helo, protocol, time, file" {
 	local l
 	say 'EHLO c.example' "${to_bob[@]:1}" DATA 'Subject: x' '' body . QUIT
 	well_formed
@@ -37,7 +37,7 @@ value() {
 	[[ $(value id "$l") == "$(value session "$l")".* ]]
 }
 
-@test "file is the whole path where each recipient has a Maildir, too" {
+@test "file is the whole path with per-user Maildirs, too" {
 	mkdir -p "$tmp"/mail/{bob,eve}/Maildir
 	dir=$tmp/mail/{mailbox}/Maildir
 	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA x . QUIT
@@ -50,7 +50,7 @@ value() {
 	[[ $(value file "$(events message)") == "$tmp"/mail/eve/Maildir/new/* ]]
 }
 
-@test "a message for several names them all" {
+@test "a message to several recipients names them all" {
 	local l
 	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA x . QUIT
 	l=$(events message)
@@ -58,7 +58,7 @@ value() {
 	[[ $(value to "$l") == *bob@mx.example*eve@mx.example* ]]
 }
 
-@test "a message for a thousand is still one line of at most 4,096 bytes" {
+@test "a message to a thousand recipients is one line of at most 4,096 bytes" {
 	local rcpt
 	mapfile -t rcpt < <(printf 'RCPT TO:<some-longer-name-%d@mx.example>\n' \
 	    {1..1000})
@@ -74,7 +74,7 @@ letters() {
 	printf 'ü%.0s' $(seq "$1")
 }
 
-@test "no addresses are so long that their line lacks id, recipients, size or file" {
+@test "with the longest addresses the line still has id, recipients, size and file" {
 	local form key rcpt=() long=$tmp i
 	# a path of 900 bytes
 	for i in 1 2 3 4; do long+=/$(printf '%0200d' 0); done
@@ -102,7 +102,7 @@ letters() {
 	[[ $(t/json to <"$log") =~ ^((ü)+[0-9]+@mx.example,)*(ü)*[.]{3}$ ]]
 }
 
-@test "a value is cut at 1,000 bytes as it is written, not within an escaped one" {
+@test "a value is cut at 1,000 bytes, not within an escape" {
 	local text
 	hook long <<-'EOT'
 		head -c 400 /dev/zero | tr '\0' '\377' >&2; echo >&2
@@ -116,7 +116,7 @@ letters() {
 	[[ ${text[1]} =~ ^x{999}\.\.\.$ ]]
 }
 
-@test "from is in the first refusal of a transaction, to in that of its data" {
+@test "from is in the first rejection of a transaction, to in the rejection of its data" {
 	local l
 	options=(--domain mx.example --user "$(id -un)" --on-message 'exit 100;')
 	say "${to_bob[@]}" 'RCPT TO:<a@else.example>' 'RCPT TO:<b@else.example>' \
@@ -141,7 +141,7 @@ amplifies() {
 	((written <= 10 * sent))
 }
 
-@test "no client makes ten times as much log as it sends" {
+@test "a client can't cause ten times as many bytes of log as it sends" {
 	local form i
 	{
 		printf '%s\r\n' 'EHLO c' \
@@ -175,7 +175,7 @@ amplifies() {
 	done
 }
 
-@test "nor one whose messages, or recipients, are discarded" {
+@test "a client whose messages or recipients are discarded can't flood the log" {
 	{
 		printf 'EHLO c\r\n'
 		printf 'MAIL FROM:<>\r\nRCPT TO:<a@mx.example>\r\nDATA\r\n.\r\n%.0s' {1..300}
@@ -196,7 +196,7 @@ amplifies() {
 	[[ $(events discarded | wc -l) == 1 ]]
 }
 
-@test "nor does one that makes hooks fail, which are logged all the same" {
+@test "a client that makes hooks fail can't flood the log, and the failures are logged" {
 	{
 		printf 'EHLO c\r\nMAIL FROM:<>\r\n'
 		printf 'RCPT TO:<a@mx.example>\r\n%.0s' {1..600}
@@ -207,7 +207,7 @@ amplifies() {
 	(($(events hook-said | wc -l) > 20))
 }
 
-@test "a refusal is one line with its reply: event=refused client=IP first" {
+@test "a rejection is one line with its reply, which begins with event=refused client=IP" {
 	local l
 	via=-t options=(--domain mx.example)
 	talk reply say:'HELO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
@@ -220,7 +220,7 @@ amplifies() {
 	[[ $(value reply "$l") == "${lines[3]}" ]]
 }
 
-@test "every refusal is logged, at whatever command" {
+@test "every rejected command is logged" {
 	local l
 	options=(--domain mx.example --max-size 10)
 	say FROB '' 'HELO' 'MAIL FROM:<>' 'HELO c.example' 'MAIL FROM:<<>' \
@@ -232,7 +232,7 @@ amplifies() {
 	[[ $l == '500 500 501 503 501 552 550 552 502' ]]
 }
 
-@test "after 200 refusals of a session they are only counted, in its last line" {
+@test "after 200 rejections in a session they are only counted, in its last line" {
 	local noise
 	options=(--max-errors 0)
 	mapfile -t noise < <(yes 'FROB the widget with some force' | head -n 200)
@@ -253,7 +253,7 @@ amplifies() {
 	[[ -z $(events refused) ]]
 }
 
-@test "over IPv6 the client is its address, without brackets" {
+@test "the client's IPv6 address is logged without brackets" {
 	grep -q '^0*1 ' /proc/net/if_inet6 || skip 'this machine has no ::1'
 	via=-6
 	talk reply say:FROB reply:500 say:QUIT eof
@@ -274,7 +274,7 @@ amplifies() {
 	[[ -s $log ]]
 }
 
-@test "each session has an id of its own, in all its lines" {
+@test "each session has its own id in all its lines" {
 	options=(-v)
 	say FROB "${to_bob[@]}" DATA x . QUIT
 	say FROB QUIT
@@ -292,7 +292,7 @@ amplifies() {
 	[[ $(grep -cE '(^| )event=message ' "$log") == 1 ]]
 }
 
-@test "no client can add a line to the log, or an event to a line" {
+@test "a client can't add a line to the log, or an event to a line" {
 	local evil='event=refused client=192.0.2.66'
 	talk reply send:"FROB\n$evil\r\n" reply:500 send:"FROB\r$evil\r\n" \
 	    reply:500 say:" $evil" reply:500 say:"x $evil" reply:500 \
@@ -310,7 +310,7 @@ amplifies() {
 	lacks -F 192.0.2.66 "$tmp/bare"
 }
 
-@test "the longest lines of a client make no log line over 4096 bytes" {
+@test "the longest lines of a client cause no log line over 4,096 bytes" {
 	local long
 	long=$(printf '%0200d' 0)
 	options=(--max-errors 0)
@@ -324,13 +324,13 @@ amplifies() {
 	well_formed
 }
 
-@test "noise and NUL leave the log well formed" {
+@test "random bytes and NUL leave the log well formed" {
 	talk reply send:'\0\0\x01\xff\r\nMAIL\0FROM\r\n' repeat:4000:'\xf0\x9f' \
 	    send:'\r\n\xc3\r\n\xe2\x82\xac\r\n' shut eof exit:0
 	well_formed
 }
 
-@test "--log json is one flat JSON object a line, in UTF-8" {
+@test "--log json writes one flat JSON object per line, in UTF-8" {
 	options=(--log json -v --domain mx.example --max-errors 0)
 	talk reply say:'FROB \x1b \xff\xc3\xb8"quoted" back\\\\slash \x7f' \
 	    reply:500 say:'\xff\xfe' reply:500 say:'HELO c.example' reply:250 \
@@ -349,7 +349,7 @@ amplifies() {
 	(($(wc -L <"$log") < 4096))
 }
 
-@test "in json, UTF-8 is unchanged, and invalid bytes become U+FFFD" {
+@test "--log json leaves UTF-8 unchanged and replaces invalid bytes by U+FFFD" {
 	options=(--log json --user "$(id -un)"
 	    --on-hello "printf '\\303\\274 \\342\\200\\256 \\342\\202 \\360\\237\\223\\254\\n' >&2;")
 	say 'EHLO c.example' 'MAIL FROM:<jürgen@bücher.example> SMTPUTF8' \
@@ -365,7 +365,7 @@ amplifies() {
 	[[ $(t/json text <"$log") == $'\xc3\xbc \xe2\x80\xae \xef\xbf\xbd\xef\xbf\xbd 📬' ]]
 }
 
-@test "--log json has what --log text has" {
+@test "--log json has the same events, keys and values as --log text" {
 	say FROB "${to_bob[@]}" DATA x . QUIT
 	sed -E 's/"([^"\\]|\\.)*"//g' "$log" | grep -oE '[a-z_-]+=' |
 	    tr -d = | sort >"$tmp/text"
@@ -378,7 +378,7 @@ amplifies() {
 	t/json size <"$log" | grep -qx '[0-9]*'
 }
 
-@test "in json, too, input from a client can't end its string" {
+@test "with --log json, input from a client can't end its string" {
 	options=(--log json)
 	say 'FROB","event":"message","x":"' "FROB\\" 'FROB\u0022' QUIT
 	t/json <"$log"
@@ -394,7 +394,7 @@ amplifies() {
 	run -64 timeout 60 "${cmd[@]}" </dev/null
 }
 
-@test "standard error that is a socket is never written to: it may be the client's" {
+@test "nothing is logged to a standard error that is a socket, as it may be the client" {
 	local cmd
 	command_line
 	t/smtpc -s -e - "${cmd[@]}" --verbose -- "${data_bob[@]}" say:x say:. \
@@ -404,7 +404,7 @@ amplifies() {
 	keeps 1
 }
 
-@test "nor is it for a start-up error" {
+@test "no start-up error is written to a standard error that is a socket" {
 	local cmd
 	command_line
 	t/smtpc -s -e - "${cmd[@]}" --no-such-option -- eof exit:64 \
@@ -412,7 +412,7 @@ amplifies() {
 	[[ ! -s $tmp/replies ]]
 }
 
-@test "with --syslog standard error is silent, syslog or not" {
+@test "with --syslog nothing is logged to standard error, whether syslogd runs or not" {
 	options=(--syslog -v)
 	say FROB "${to_bob[@]}" DATA x . QUIT
 	[[ $codes == '220 500 250 250 250 354 250 221' ]]
@@ -420,7 +420,7 @@ amplifies() {
 	keeps 1
 }
 
-@test "with --syslog a start-up error is on standard error all the same, unless that is a socket" {
+@test "with --syslog start-up errors are written to standard error, unless it is a socket" {
 	local cmd
 	dir=$tmp/no/such options=(--syslog)
 	command_line
@@ -430,7 +430,7 @@ amplifies() {
 	[[ ! -s $tmp/replies ]]
 }
 
-@test "a log that can't be written stops no mail" {
+@test "mail is accepted even if the log can't be written" {
 	local cmd
 	command_line
 	printf '%s\r\n' FROB "${to_bob[@]}" DATA x . QUIT >"$tmp/in"
@@ -469,7 +469,7 @@ amplifies() {
 	grep -q 'line=FIRST' "$log"
 }
 
-@test "a rejection by a hook names its event and its command, and no other does" {
+@test "a rejection by a hook names its event and its command, other rejections don't" {
 	local event l
 	for event in on-new-connection on-hello on-new-mail on-recipient on-data \
 	    filter on-message deliver mda; do
@@ -495,7 +495,7 @@ amplifies() {
 	[[ $(value hook_command "$(events refused)") == 'exit 75;' ]]
 }
 
-@test "helo is in each refusal after HELO" {
+@test "helo is in each rejection after HELO" {
 	options=(--domain mx.example)
 	say FROB "${hello[@]}" FROB 'MAIL FROM:<>' 'RCPT TO:<b@else.example>' QUIT
 	events refused | sed 's/.*reply="\([0-9]*\)/\1/' >"$tmp/refused"
@@ -503,7 +503,7 @@ amplifies() {
 	lacks helo= <(head -n 1 "$tmp/refused")
 }
 
-@test "message_id is that of the message as it came, escaped and cut" {
+@test "message_id is the Message-ID as received, escaped and truncated" {
 	local l
 	deliver 'message-id:' ' <"a b"@c.example>' 'Message-ID: <2@c.example>' '' 'Message-ID: <3@c.example>'
 	[[ $(value message_id "$(events message)") == '<\"a b\"@c.example>' ]]
@@ -521,7 +521,7 @@ amplifies() {
 	[[ $(grep -c '^Message-ID: <new@' "$(find "$dir/new" -type f -newer "$tmp/dialogue")") == 1 ]]
 }
 
-@test "TLS on a port that begins in clear text is called that, and other noise is not" {
+@test "TLS on a clear-text port is logged as that, and other noise is not" {
 	talk reply send:'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03' shut reply:421 eof
 	[[ $(value command "$(events refused)") == tls ]]
 	[[ $(value reply "$(events refused)") == '421 4.7.0 TLS handshake on a port that begins in clear text' ]]

@@ -60,7 +60,7 @@ listen=(--listen 127.0.0.1:0)
 	refused 77 -m "$dir" "${listen[@]}" --user root
 }
 
-@test "nor can others take another group: 77" {
+@test "only root can change its group: 77" {
 	local group
 	((EUID != 0)) || skip 'this is for other users'
 	group=$(id -gn)
@@ -187,7 +187,7 @@ listen=(--listen 127.0.0.1:0)
 	done
 }
 
-@test "--log takes two words, and --lenient-from a network: 64" {
+@test "an unknown --log format or an invalid --lenient-from network: 64" {
 	local net
 	for net in printers 192.0.2.0/33 192.0.2 '' unix ::/129; do
 		refused 64 -m "$dir" "${user[@]}" "${listen[@]}" \
@@ -229,7 +229,7 @@ listen=(--listen 127.0.0.1:0)
 	done
 }
 
-@test "a hostname of 255 bytes will do, a longer one is a usage error: 64" {
+@test "a hostname over 255 bytes is a usage error: 64" {
 	local name
 	name=$(printf 'a.%.0s' {1..127})
 	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --hostname "${name}ab"
@@ -247,7 +247,7 @@ listen=(--listen 127.0.0.1:0)
 	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --ready-fd x
 }
 
-@test "nor can it be standard input, or the log: 64" {
+@test "a --ready-fd that is standard input or the log is a usage error: 64" {
 	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --ready-fd 0
 	refused 64 -m "$dir" "${user[@]}" "${listen[@]}" --ready-fd 2
 	[[ ! -e $dir ]]
@@ -272,7 +272,7 @@ listen=(--listen 127.0.0.1:0)
 	refused 73 -m "$tmp/ro" "${nobody[@]}" "${listen[@]}"
 }
 
-@test "as root nothing is made in a Maildir that is a link to another user's directory: 73" {
+@test "as root nothing is created in a Maildir that is a link to another user's directory: 73" {
 	((EUID == 0)) || skip 'only root could'
 	mkdir -m 0700 "$tmp/other"
 	chown daemon "$tmp/other"
@@ -284,7 +284,7 @@ listen=(--listen 127.0.0.1:0)
 	[[ $(stat -c %U "$tmp/other") == daemon ]]
 }
 
-@test "a Maildir that is a file, or below one: 73" {
+@test "a Maildir that is a file or is below one: 73" {
 	echo >"$tmp/file"
 	refused 73 -m "$tmp/file" "${user[@]}" "${listen[@]}"
 	refused 73 -m "$tmp/file/Maildir" "${user[@]}" "${listen[@]}"
@@ -296,7 +296,7 @@ listen=(--listen 127.0.0.1:0)
 	[[ ! -e $tmp/no ]]
 }
 
-@test "a Maildir of which tmp/ is a file: an error" {
+@test "a Maildir whose tmp/ is a file: 73" {
 	mkdir -p "$dir/new"
 	echo >"$dir/tmp"
 	refused 73 -m "$dir" "${user[@]}" "${listen[@]}"
@@ -311,7 +311,7 @@ listen=(--listen 127.0.0.1:0)
 	refused 78 -m "$dir" "${user[@]}" "${listen[@]}"
 }
 
-@test "a list with commas: 64, give the option twice" {
+@test "a list with commas: 64, with the advice to repeat the option" {
 	local option value
 	while read -r option value; do
 		refused 64 -m "$dir" "${user[@]}" "$option" "$value"
@@ -326,7 +326,7 @@ listen=(--listen 127.0.0.1:0)
 	END
 }
 
-@test "a user that can't write to the directory of the start gets told what to do: 73" {
+@test "a user that can't write to the current directory is told what to do: 73" {
 	((EUID == 0)) || skip 'only root becomes another user'
 	chmod 711 "$BATS_RUN_TMPDIR" "${tmp%/*}" "$tmp"
 	mkdir -m 755 "$tmp/closed"
@@ -392,7 +392,7 @@ listen=(--listen 127.0.0.1:0)
 	[[ $output == *'address already in use by another server; as root, ss -lptx shows which' ]]
 }
 
-@test "one that an option before has: 69, and it is not blamed on another server" {
+@test "a port that an earlier option has: 69, not blamed on another process" {
 	serve --listen 127.9.8.7:0 --workers 1	# nobody else is there
 	end_daemon
 	refused 69 -m "$dir" "${user[@]}" --listen "${addr[0]}" --listen "${addr[0]}"
@@ -406,7 +406,7 @@ listen=(--listen 127.0.0.1:0)
 	grep -Eq "address already in use by (another server|$PWD/smtpd .*$master)" "$tmp/err"
 }
 
-@test "of several listeners one that fails fails all" {
+@test "if one of several listeners fails, the start fails" {
 	serve "${listen[@]}" --workers 1
 	refused 69 -m "$dir" "${user[@]}" --listen "$tmp/sock" \
 	    --listen "${addr[0]}"
@@ -417,7 +417,7 @@ listen=(--listen 127.0.0.1:0)
 	grep -q 'this host does not have that address' "$tmp/err"
 }
 
-@test "a path for a socket that is something else is left alone" {
+@test "a path for a socket that is another kind of file is left alone" {
 	echo precious >"$tmp/file"
 	mkdir "$tmp/folder"
 	refused 69 -m "$dir" "${user[@]}" --listen "$tmp/file" ||
@@ -436,14 +436,14 @@ listen=(--listen 127.0.0.1:0)
 	refused 73 -m "/$(printf '%05000d' 0)/Maildir" "${user[@]}" "${listen[@]}"
 }
 
-@test "a datagram socket from inetd is no connection: 69" {
+@test "a datagram socket from inetd: 69" {
 	local cmd
 	command_line
 	run -69 timeout 60 bash -c '"$@" 0<>/dev/udp/127.0.0.1/9' bash "${cmd[@]}"
 	[[ $output == 'smtpd: descriptor 0 is not a stream socket'* ]]
 }
 
-@test "errors at start-up are reported, not sent to the client, under inetd too" {
+@test "in inetd mode start-up errors are logged and not sent to the client" {
 	local cmd
 	dir=$tmp/no/such
 	command_line

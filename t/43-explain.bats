@@ -110,7 +110,7 @@ listen=(--listen 127.0.0.1:0)
 	diff "$tmp/offer" "$tmp/said"
 }
 
-@test "and for each kind of listener, and when it encrypts" {
+@test "the extensions are shown for each kind of listener, before and inside TLS" {
 	explain 0 "${nobody[@]}" "${listen[@]}" --listen submissions@127.0.0.1:0 \
 	    --listen lmtp@"$tmp/lmtp" --auth true --tls true
 	part 'EHLO on smtp, in clear' | grep -q STARTTLS
@@ -141,7 +141,7 @@ listen=(--listen 127.0.0.1:0)
 	grep -q '^smtpd: started as root: ' "$log" || ((EUID))
 }
 
-@test "what can't be had is told, and so is the rest; the status is the first one's" {
+@test "all problems are reported; the exit status is that of the first" {
 	serve --listen 127.0.0.1:0
 	explain 69 "${nobody[@]}" "${listen[@]}" --listen "${addr[0]}" \
 	    -m "$tmp/no/Maildir" --on-hello /no/such/command \
@@ -186,7 +186,7 @@ listen=(--listen 127.0.0.1:0)
 	[[ $(part Commands) == '  none' ]]
 }
 
-@test "what encrypts is said hello to, and warned of where it does not answer" {
+@test "the --tls command is tried, with a warning if it does not answer" {
 	hook answers <<-'END'
 		head -c 121 | cmp - $tmp/hello >&2 || exit
 		printf '\026'
@@ -223,7 +223,7 @@ listen=(--listen 127.0.0.1:0)
 	says 'bytes free [0-9]+'
 }
 
-@test "an address leads to a reply, a mailbox, questions and an environment" {
+@test "an address is explained: its reply, mailbox, hooks and their environment" {
 	users bob
 	chmod -R a+rwx "$base"
 	explain 0 "${nobody[@]}" "${listen[@]}" --domain mx.example --on-recipient 'true x' \
@@ -240,7 +240,7 @@ listen=(--listen 127.0.0.1:0)
 	keeps 0 "$base/bob"
 }
 
-@test "a command for the message is told of the recipient; that for the end is not" {
+@test "message hooks are shown with the recipient, and --on-disconnect without" {
 	explain 0 "${nobody[@]}" "${listen[@]}" --on-message true --on-disconnect true \
 	    bob@mx.example
 	says 'on-message SMTP_RECIPIENTS=bob@mx\.example'
@@ -250,7 +250,7 @@ listen=(--listen 127.0.0.1:0)
 	lacks '^  on-disconnect  *[A-Z_]*=' "$tmp/explained"
 }
 
-@test "a mailbox that is missing is told, and asked about where it may be another" {
+@test "a missing mailbox is reported, and a hook that may redirect it is shown" {
 	users bob
 	chmod -R a+rwx "$base"
 	explain 0 "${nobody[@]}" "${listen[@]}" --domain mx.example eve@mx.example
@@ -267,7 +267,7 @@ listen=(--listen 127.0.0.1:0)
 	lacks '^  mailbox' "$tmp/explained"
 }
 
-@test "addresses that a client would be refused have the reply that he'd have" {
+@test "rejected addresses are shown with the reply that the client would get" {
 	users bob
 	chmod -R a+rwx "$base"
 	explain 0 "${nobody[@]}" "${listen[@]}" --domain mx.example eve@mx.example \
@@ -285,7 +285,7 @@ listen=(--listen 127.0.0.1:0)
 	says 'bob@other\.example at smtp [^,]*, encrypted, authenticated'
 }
 
-@test "risky settings are warned of, and usual ones are not" {
+@test "there are warnings about risky settings, and none about usual ones" {
 	local warned
 	explain 0 "${listen[@]}" --user "$(id -un)" \
 	    --auth true --plain-auth --trust 0.0.0.0/0 --max-per-client 0
@@ -312,7 +312,7 @@ listen=(--listen 127.0.0.1:0)
 	run ! grep -v 'workers are not confined' <(grep '^warning:' "$tmp/explained")
 }
 
-@test "a port of loopback that accepts any domain is warned of" {
+@test "there is a warning about a loopback port that accepts any domain" {
 	local option
 	local names=()
 	# a system as bare as a debootstrapped one has no /etc/hosts
@@ -446,7 +446,7 @@ silent() {
 	[[ -z $(running "$tmp") ]]
 }
 
-@test "addresses are for --explain alone: 64" {
+@test "addresses without --explain: 64" {
 	run -64 timeout 60 ./smtpd -i "${user[@]}" bob@mx.example
 	[[ $output == "smtpd: unexpected argument 'bob@mx.example'"* ]]
 }

@@ -71,7 +71,7 @@ try() {
 	ended
 }
 
-@test "the command to try works for IPv6 and for all addresses" {
+@test "the "Try:" command works for IPv6 and for wildcard addresses" {
 	greeted -m "$dir" -l '[::1]:0'
 	try ::1
 	ended
@@ -84,7 +84,7 @@ try() {
 	keeps 3
 }
 
-@test "it tries a listener that accepts mail, or else --explain" {
+@test "the "Try:" command uses a listener that accepts mail, or else --explain" {
 	local option
 	greeted -m "$dir" -l lmtp@127.0.0.1:0 -l 127.0.0.2:0
 	try 127.0.0.2
@@ -104,7 +104,7 @@ try() {
 	ended
 }
 
-@test "without a terminal it prints nothing of this, and logs its listeners" {
+@test "without a terminal the start prints no advice, and logs its listeners" {
 	serve -l 127.0.0.1:0
 	lacks -e 'Try:' -e 'listens on' "$log"
 	events listening | grep -q '^time=[^ ]*Z event=listening address='

@@ -89,7 +89,7 @@ every_call() {
 	((n >= ${#calls[@]} - 1))
 }
 
-@test "what the program itself never does kills it, call by call" {
+@test "each system call that smtpd never makes kills the worker" {
 	confinable
 	every_call
 }
@@ -101,13 +101,13 @@ with_commands() {
 	    --auth true --plain-auth --tls true --resolve)
 }
 
-@test "so it does with hooks, --auth, --tls and --resolve" {
+@test "each such call kills the worker with hooks, --auth, --tls and --resolve, too" {
 	confinable
 	with_commands
 	every_call
 }
 
-@test "a program that is not confined may make such a call: the shim works" {
+@test "an unconfined program may make such a call, so t/escape.so works" {
 	escape socket
 	echo x >"$tmp/file"
 	env "${environment[@]}" sync "$tmp/file"
@@ -122,7 +122,7 @@ asks() {
 	[[ -z ${2-} ]] || events launcher-refused | grep -F " error=\"$2\""
 }
 
-@test "whoever asks the launcher for anything but its commands is killed, and the log says so" {
+@test "a worker that asks the launcher for anything but its commands is killed and logged" {
 	confinable
 	with_commands
 	asks row 'no such command'
@@ -141,7 +141,7 @@ asks() {
 	[[ $(kept) == 0 ]]
 }
 
-@test "the launcher takes the documented variables only, and SMTP_EVENT from no worker" {
+@test "the launcher accepts only documented variables, and SMTP_EVENT from no worker" {
 	confinable
 	local variable
 	echo 'touch "$tmp/ran"' | hook mark
@@ -160,7 +160,7 @@ b' "SMTP_HELO=$(printf '%9000s')"; do
 	done
 }
 
-@test "a shell fragment in a value is a value" {
+@test "a shell fragment in a value is not executed" {
 	confinable
 	local fragment="\$(touch $tmp/pwned); touch $tmp/pwned|\`touch $tmp/pwned\`"
 	options=(--on-message 'echo "$SMTP_HELO" >>'"$tmp/ran;")
@@ -171,7 +171,7 @@ b' "SMTP_HELO=$(printf '%9000s')"; do
 	[[ ! -e $tmp/pwned ]]
 }
 
-@test "a request of 1 MiB can't be sent, and does no harm" {
+@test "a request of 1 MiB can't be sent and does no harm" {
 	confinable
 	with_commands
 	escape large
@@ -180,7 +180,7 @@ b' "SMTP_HELO=$(printf '%9000s')"; do
 	[[ -e $tmp/ran ]]
 }
 
-@test "a worker that signals all it can does not end another worker's hook" {
+@test "a worker that signals every process can't end another worker's hook" {
 	confinable
 	hold
 	echo 'case $SMTP_HELO in held) touch "$tmp/asked"; exec "$tmp/hold";; esac' | hook ask
@@ -213,7 +213,7 @@ lent() {
 	dial "${addr[0]}" reply:220 say:QUIT reply:221 eof
 }
 
-@test "nor can it disconnect the listener, where the log goes to syslog" {
+@test "a worker can't disconnect the listener with --syslog" {
 	confinable
 	lent disconnect
 	serve --workers 2 --syslog
@@ -231,7 +231,7 @@ opens() {
 	grep -qx "open $1" "$tmp/escape"
 }
 
-@test "no file can be opened but those of the Maildir" {
+@test "only files in the Maildir can be opened" {
 	landlocked
 	mkdir -p "$dir"/{tmp,new,cur}
 	echo x >"$tmp/secret"
@@ -245,7 +245,7 @@ opens() {
 	opens ok "$dir/cur"
 }
 
-@test "nor any other with hooks, --auth, --tls and --resolve, the key of --tls for one" {
+@test "with hooks, --auth, --tls and --resolve no other file can be opened, such as the TLS key" {
 	landlocked
 	with_commands
 	mkdir -p "$dir"/{tmp,new,cur} "$tmp/other"/{tmp,new,cur}
@@ -258,7 +258,7 @@ opens() {
 	opens ok "$dir/cur"
 }
 
-@test "with Maildirs for users, no file but those below their directory" {
+@test "with per-user Maildirs only files below their directory can be opened" {
 	landlocked
 	users bob eve
 	opens 'Permission denied' "$tmp/made"
@@ -273,14 +273,14 @@ opens() {
 	keeps 1 "$tmp/elsewhere"
 }
 
-@test "one connection is served confined, too" {
+@test "inetd mode is confined, too" {
 	confinable
 	talk reply:220 run:'grep -E "^Seccomp:[[:space:]]*2" /proc/$SMTPC_PID/status' \
 	    run:'grep -E "^NoNewPrivs:[[:space:]]*1" /proc/$SMTPC_PID/status' \
 	    say:QUIT reply:221 eof
 }
 
-@test "all that a session can want works: SMTP, LMTP, BDAT, AUTH, PROXY, many mailboxes" {
+@test "confined workers serve SMTP, LMTP, BDAT, AUTH, PROXY and many mailboxes" {
 	confinable
 	users bob eve
 	((EUID != 0)) || chown -R nobody "$base"
@@ -307,7 +307,7 @@ opens() {
 	[[ -z $(events worker-died) ]]
 }
 
-@test "--hardlink, a PROXY header and --log json work in one that is confined" {
+@test "confined workers serve --hardlink, a PROXY header and --log json" {
 	confinable
 	users bob eve
 	((EUID != 0)) || chown -R nobody "$base"
@@ -325,7 +325,7 @@ opens() {
 	lacks worker-died "$log"
 }
 
-@test "restarted by SIGHUP workers are confined again, and a drain ends them" {
+@test "workers are confined after SIGHUP, too, and a drain ends them" {
 	confinable
 	serve --workers 2 --listen 127.0.0.1:0
 	eventually modes 2
@@ -341,7 +341,7 @@ opens() {
 	events stopped | grep -F ' killed=0'
 }
 
-@test "old files in tmp are swept, and mail is kept, where the log goes to syslog" {
+@test "old files in tmp/ are removed and mail is stored with --syslog" {
 	confinable
 	local old
 	mkdir -p "$dir"/{tmp,new,cur}
@@ -354,7 +354,7 @@ opens() {
 	keeps 1
 }
 
-@test "a Maildir that was removed is 451, and when it is made anew 451 once at most" {
+@test "a removed Maildir gets 451, and at most once more after it is created again" {
 	confinable
 	local n=0 i
 	serve --workers 1 --listen 127.0.0.1:0
@@ -373,7 +373,7 @@ opens() {
 	[[ -z $(events worker-died) ]]
 }
 
-@test "with a command, whichever it is, workers are confined" {
+@test "workers are confined with any kind of command" {
 	confinable
 	local option
 	for option in --on-hello=true --filter=cat --mda=true --dsn=true \
@@ -453,7 +453,7 @@ opens() {
 	tr -s ' ' <<<"$output" | grep -Fx ' workers by seccomp and Landlock'
 }
 
-@test "a Maildir that a symbolic link from below the directory leads away to is 451" {
+@test "a Maildir reached by a symbolic link out of the directory gets 451" {
 	landlocked
 	users bob
 	mkdir -p "$tmp/away"/{tmp,new,cur}

@@ -78,7 +78,7 @@ said() {
 	cut -d' ' -f1 "$file" | sort -nc
 }
 
-@test "its name is the session's, it is its user's alone, and so is the directory" {
+@test "a transcript is named after the session; only its user can read it and its directory" {
 	options=(--umask 000)
 	said
 	say "${hello[@]}" FROB QUIT
@@ -88,7 +88,7 @@ said() {
 	[[ $(stat -c %a "$file") == 600 && $(stat -c %a "$tmp/said") == 700 ]]
 }
 
-@test "replies that were sent at once have one time, and stand behind the group" {
+@test "pipelined replies have one time and follow their commands" {
 	said
 	talk reply:220 say:'HELO c.example' reply:250 \
 	    say:'MAIL FROM:<a@c.example>\r\nRCPT TO:<bob@mx.example>\r\nRSET' \
@@ -113,7 +113,7 @@ said() {
 	same_again
 }
 
-@test "of a line whose end has one CR too many only the LF is left over" {
+@test "a line that ends in CR CR LF is recorded exactly" {
 	said
 	talk reply:220 send:'HELO c\r\r\n' reply:500 say:QUIT reply:221 eof exit:0
 	recorded
@@ -130,7 +130,7 @@ said() {
 	same_again
 }
 
-@test "nothing of a message is in it but bytes and lines, as they came" {
+@test "of a message only the numbers of bytes and lines are recorded" {
 	said
 	talk "${data_bob[@]}" say:'Subject: secret\r\n\r\n..body\r\n.' reply:250 \
 	    say:'MAIL FROM:<>' reply:250 say:'RCPT TO:<bob@mx.example>' \
@@ -144,7 +144,7 @@ said() {
 	keeps 4
 }
 
-@test "a message that comes before its 354, but for the end of its end, is told behind it" {
+@test "data sent before its 354 is recorded after it" {
 	said
 	talk "${data_bob[@]:0:7}" send:'DATA\r\nabc\r\n.' reply:354 send:'\r\n' \
 	    reply:250 say:QUIT reply:221 eof exit:0
@@ -155,7 +155,7 @@ said() {
 	keeps 2
 }
 
-@test "bare CR and LF in a message are told, and are there again" {
+@test "bare CR and LF in a message are recorded and replayed" {
 	said
 	talk "${data_bob[@]}" say:'a\nb\rc\r\n.' reply:'550 5.6.11' say:QUIT \
 	    reply:221 eof exit:0
@@ -165,7 +165,7 @@ said() {
 	keeps 0
 }
 
-@test "LF . LF that ended a message is there again" {
+@test "LF . LF that ended a message is replayed" {
 	lenient
 	said
 	talk "${data_bob[@]}" send:'a\nb\rc\n.\n' reply:250 say:QUIT \
@@ -176,7 +176,7 @@ said() {
 	keeps 2
 }
 
-@test "a chunk is recorded by its length, and so is a rejected one (RFC 3030)" {
+@test "chunks, rejected ones too, are recorded by their length (RFC 3030)" {
 	said
 	talk reply:220 say:'EHLO c.example' reply:250 say:'BDAT 3' send:'a\r\n' \
 	    reply:503 say:'MAIL FROM:<a@c.example>' reply:250 \
@@ -190,7 +190,7 @@ said() {
 	keeps 2
 }
 
-@test "in LMTP there is a reply for each recipient (RFC 2033)" {
+@test "in LMTP the reply for each recipient is recorded (RFC 2033)" {
 	options=(--listen lmtp@-)
 	said
 	talk reply:220 say:'LHLO c.example' reply:250 \
@@ -203,7 +203,7 @@ said() {
 	same_again
 }
 
-@test "no response to AUTH is in it, nor a line that may be one" {
+@test "responses to AUTH, and lines that may be one, are not recorded" {
 	local secret
 	secret=$(printf '\0user\0secret' | base64)
 	options=(--auth true --plain-auth)
@@ -223,7 +223,7 @@ said() {
 	same_again
 }
 
-@test "a response without its AUTH in the same line is no secret told, either" {
+@test "a response on a line of its own is not recorded" {
 	options=(--auth true --plain-auth)
 	said
 	talk reply:220 say:'EHLO c.example' reply:250 say:'AUTH PLAIN' \
@@ -233,7 +233,7 @@ said() {
 	same_again
 }
 
-@test "a client that goes in the middle of a line, or of the data, is seen to" {
+@test "a client that leaves within a line or within data is recorded" {
 	said
 	talk "${data_bob[@]}" say:'x' send:'yz' settle shut eof exit:0
 	recorded
@@ -244,7 +244,7 @@ said() {
 	has 'c HELO c' '# lost'
 }
 
-@test "nor is what came of a response whose client has gone" {
+@test "a partial response of a client that leaves is not recorded" {
 	options=(--auth true --plain-auth)
 	said
 	talk reply:220 say:'EHLO c.example' reply:250 send:'AUTH PLAIN AHUA' \
@@ -254,7 +254,7 @@ said() {
 	lacks AHUA "$file" "$log"
 }
 
-@test "a file is cut before it has more than a mebibyte, and the session goes on" {
+@test "a transcript ends before it exceeds 1 MiB, and the session goes on" {
 	options=(--max-errors 0)
 	said
 	yes "$(head -c 1999 /dev/zero | tr '\0' x)"$'\r' | head -n 600 >"$tmp/much"
@@ -278,7 +278,7 @@ said() {
 	(($(events transcript-failed | wc -l) == 1))
 }
 
-@test "none is begun where less than --min-free bytes are free, or none can be" {
+@test "no transcript is begun if less than --min-free is free, or a file can't be created" {
 	options=(--min-free 1000000G)
 	said
 	say "${hello[@]}" QUIT
@@ -292,7 +292,7 @@ said() {
 	[[ ! $(ls "$tmp/said") && $(events transcript-failed) == *'error="Too many'* ]]
 }
 
-@test "the directory is tried at start, by the user that the server becomes" {
+@test "the directory is tested at the start as --user" {
 	touch "$tmp/file"
 	run -73 ./smtpd -i "${user[@]}" -m "$dir" --transcript "$tmp/file" </dev/null
 	[[ $output == "smtpd: --transcript $tmp/file: Not a directory "* ]]
@@ -305,7 +305,7 @@ said() {
 	[[ $output == *"start: --transcript $elsewhere/theirs: Permission denied "* ]]
 }
 
-@test "a relative path lies below systemd's directory" {
+@test "a relative path is below STATE_DIRECTORY" {
 	mkdir "$tmp/state"
 	environment=(STATE_DIRECTORY="$tmp/state")
 	options=(--transcript said)
@@ -314,7 +314,7 @@ said() {
 	(($(find "$tmp/state/said" -type f | wc -l) == 1))
 }
 
-@test "in a pool each session has a file, and a worker keeps none of them open" {
+@test "in a pool each session has its own file, closed at its end" {
 	((EUID == 0)) || skip 'only root sees what a process that is not dumpable does'
 	local worker before
 	elsewhere
@@ -330,7 +330,7 @@ said() {
 	eventually holds "$worker" "$before"
 }
 
-@test "an encrypted session is recorded in clear text, and replayed so" {
+@test "an encrypted session is recorded and replayed in clear text" {
 	options=(--tls 't/tlsd -d 5 3 4')
 	said
 	talk reply:220 say:'EHLO c.example' reply:250 say:STARTTLS \
@@ -343,7 +343,7 @@ said() {
 	same_again
 }
 
-@test "a proxy is named, and a client that XCLIENT brings goes on in the file" {
+@test "a proxy is recorded, and XCLIENT continues in the same file" {
 	local here
 	options=(--proxy-from 127.0.0.1 --xclient-from 192.0.2.0/24)
 	said
@@ -356,7 +356,7 @@ said() {
 	    'C XCLIENT ADDR=192.0.2.9' 'C HELO c.example' '# closed'
 }
 
-@test "a replay tells which replies are others, and fails" {
+@test "a replay reports replies that differ, and fails" {
 	said
 	say "${to_bob[@]}" QUIT
 	recorded
@@ -377,7 +377,7 @@ said() {
 }
 
 # Bug reports, with the codes as they ought to be (CONTRIBUTING.md)
-@test "each transcript of t/transcripts has the same codes again" {
+@test "replaying each transcript of t/transcripts gives the same codes" {
 	local more n=0
 	for file in t/transcripts/*; do
 		echo "$file"
