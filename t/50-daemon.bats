@@ -29,7 +29,7 @@ pool_without() {
 	done
 }
 
-@test "--ready-fd tells the address once the pool accepts, and is closed then" {
+@test "--ready-fd gets the address once the pool accepts connections, and is closed" {
 	serve --listen 127.0.0.1:0 --workers 2
 	((${#addr[@]} == 1))
 	[[ ${addr[0]} =~ ^127\.0\.0\.1:[1-9][0-9]*$ ]]
@@ -37,7 +37,7 @@ pool_without() {
 	keeps 1
 }
 
-@test "--ready-fd may be standard output, which no connection takes the place of" {
+@test "--ready-fd may be standard output, and no connection gets its descriptor" {
 	local i
 	mkfifo "$tmp/ready"
 	./smtpd -m "$dir" -H mx.example "${nobody[@]}" --ready-fd 1 -v \
@@ -55,7 +55,7 @@ pool_without() {
 	keeps 3
 }
 
-@test "the pool has the size of --workers, before, while and after it serves" {
+@test "the pool has --workers workers before, during and after sessions" {
 	serve --listen 127.0.0.1:0 --workers 3
 	pool 3
 	local before i
@@ -68,19 +68,19 @@ pool_without() {
 	keeps 8
 }
 
-@test "the default is 100 workers" {
+@test "the default of --workers is 100" {
 	serve --listen 127.0.0.1:0
 	pool 100
 }
 
-@test "sessions are served side by side, as many as there are workers" {
+@test "as many sessions are served at once as there are workers" {
 	serve --listen 127.0.0.1:0 --workers 4
 	dial "${addr[0]}" idle:3 "${data_bob[@]}" say:x say:. reply:250 \
 	    say:QUIT reply:221 eof
 	keeps 1
 }
 
-@test "one more client than there are workers waits, and is served in its turn" {
+@test "a client beyond the number of workers waits and is served in turn" {
 	hold
 	serve --listen 127.0.0.1:0 --workers 1 "${holding[@]}"
 	dial "${addr[0]}" reply say:'HELO c.example' \
@@ -90,7 +90,7 @@ pool_without() {
 	eventually grep -q ^221 "$tmp/second"
 }
 
-@test "a worker that is killed is replaced, and the log has the signal" {
+@test "a killed worker is replaced, and the signal is logged" {
 	serve --listen 127.0.0.1:0 --workers 2
 	local victim
 	victim=$(workers | head -n 1)
@@ -103,7 +103,7 @@ pool_without() {
 	keeps 1
 }
 
-@test "so is it where SIGCHLD was ignored at the start, and SIGTERM ends all" {
+@test "a killed worker is replaced even if SIGCHLD was ignored at the start, and SIGTERM ends all" {
 	local victim pids
 	# shellcheck disable=SC2016 # for that shell; dash would not ignore it
 	environment=(bash -c 'trap "" CHLD; exec "$@"' bash)
@@ -122,7 +122,7 @@ pool_without() {
 }
 
 # bats test_tags=native
-@test "a worker that is killed in a session takes that session alone with it" {
+@test "a worker killed in a session ends only that session" {
 	serve --listen 127.0.0.1:0 --workers 3
 	dial "${addr[0]}" idle:1 "${data_bob[@]}" send:'half of\r\n' settle \
 	    run:"kill -SEGV $(workers | paste -sd ' ')" eof
@@ -134,7 +134,7 @@ pool_without() {
 	[[ $(kept) == 1 ]]
 }
 
-@test "workers that die young are replaced more and more slowly" {
+@test "workers that die soon after their start are replaced more and more slowly" {
 	five() {
 		(($(events worker-died | wc -l) >= 5))
 	}
@@ -149,7 +149,7 @@ pool_without() {
 	kill -0 "$master"
 }
 
-@test "a worker that died young once is replaced soon" {
+@test "a worker that died soon after its start once is replaced soon" {
 	local victim
 	serve --listen 127.0.0.1:0 --workers 1
 	victim=$(workers)
@@ -205,7 +205,7 @@ pool_without() {
 	keeps 1
 }
 
-@test "workers go when the master is killed" {
+@test "workers end when the master is killed" {
 	serve --listen 127.0.0.1:0 --workers 3
 	local pids
 	mapfile -t pids < <(workers)
@@ -218,7 +218,7 @@ pool_without() {
 	run ! t/smtpc -T 5 -c "${addr[0]}" -- reply
 }
 
-@test "workers that are in a session go too, with what it kept so far" {
+@test "workers in a session end when the master is killed, and nothing partial is left" {
 	serve --listen 127.0.0.1:0 --workers 2
 	local pids
 	mapfile -t pids < <(workers)
@@ -232,7 +232,7 @@ pool_without() {
 	keeps 0
 }
 
-@test "--recycle-after replaces a worker that served so many, and calls it no death" {
+@test "--recycle-after replaces a worker after so many sessions, without logging a death" {
 	serve --listen 127.0.0.1:0 --workers 1 --recycle-after 2
 	local first second
 	first=$(workers)
@@ -248,7 +248,7 @@ pool_without() {
 	keeps 4
 }
 
-@test "with --recycle-after 1 every session is served all the same" {
+@test "with --recycle-after 1 every session is served" {
 	serve --listen 127.0.0.1:0 --workers 2 --recycle-after 1
 	local i
 	for i in {1..20}; do
@@ -298,7 +298,7 @@ pool_without() {
 	((before > 0 && after - before < 300))
 }
 
-@test "200 idle clients with a pool of 256, while a real one delivers" {
+@test "a client delivers beside 200 idle clients in a pool of 256" {
 	serve --listen 127.0.0.1:0 --workers 256
 	dial "${addr[0]}" idle:200 "${data_bob[@]}" \
 	    send:'Subject: x\r\n\r\nbody\r\n.\r\n' reply:250 say:QUIT reply:221 eof
@@ -320,7 +320,7 @@ pool_without() {
 	[[ -z $(events worker-died) ]]
 }
 
-@test "many clients at once lose nothing and get nothing twice" {
+@test "mail of many clients at once is neither lost nor duplicated" {
 	serve --listen 127.0.0.1:0 --workers 8
 	local i pids=()
 	for i in {1..40}; do
@@ -349,7 +349,7 @@ pool_without() {
 	[[ $(stat -c %u "$(message)") == "$nobody" ]]
 }
 
-@test "a relative Maildir lies below the directory of the start" {
+@test "a relative Maildir is below the current directory" {
 	local here=$PWD
 	dir=Maildir
 	mkdir "$tmp/here"
@@ -366,7 +366,7 @@ pool_without() {
 	keeps 1 "$tmp/here/Maildir"
 }
 
-@test "the log of a daemon begins with what it listens on" {
+@test "the log of a daemon begins with its listeners" {
 	serve --listen 127.0.0.1:0 --workers 1
 	head -n 1 "$log" | grep -F "${addr[0]}"
 }

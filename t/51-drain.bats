@@ -17,7 +17,7 @@ ended() {
 	[[ $got == "$1" ]]
 }
 
-@test "SIGTERM ends an idle daemon with status 0, and its workers" {
+@test "SIGTERM ends an idle daemon and its workers with status 0" {
 	local pids
 	serve --listen 127.0.0.1:0 --workers 3
 	mapfile -t pids < <(workers)
@@ -26,7 +26,7 @@ ended() {
 	gone "${pids[@]}"
 }
 
-@test "so does SIGINT" {
+@test "SIGINT ends an idle daemon and its workers with status 0" {
 	local pids
 	serve --listen 127.0.0.1:0 --workers 3
 	mapfile -t pids < <(workers)
@@ -36,7 +36,7 @@ ended() {
 	gone "${pids[@]}"
 }
 
-@test "idle clients hear 421 4.3.2, in every phase before DATA (RFC 5321 3.8)" {
+@test "on SIGTERM idle clients get 421 4.3.2, in every phase before DATA (RFC 5321 3.8)" {
 	local n
 	for n in 1 3 5 7; do
 		serve --listen 127.0.0.1:0 --workers 2
@@ -47,7 +47,7 @@ ended() {
 	keeps 0
 }
 
-@test "eight transactions in DATA at the time of SIGTERM all get their 250" {
+@test "eight transactions in DATA get their 250 after SIGTERM" {
 	local i pids=()
 	serve --listen 127.0.0.1:0 --workers 10
 	for i in {1..8}; do
@@ -74,14 +74,14 @@ ended() {
 	events stopped | grep -F ' killed=0'
 }
 
-@test "a client that is being slow with a command hears 421 4.3.2 too" {
+@test "on SIGTERM a client in the middle of a command gets 421 4.3.2, too" {
 	serve --listen 127.0.0.1:0 --workers 1
 	dial "${addr[0]}" reply send:'HELO c.exam' settle \
 	    run:"kill -TERM $master" reply:'421 4.3.2 ' eof
 	ended 0
 }
 
-@test "a transaction in DATA finishes and gets its 250, and then 421" {
+@test "a transaction in DATA gets its 250 and then 421" {
 	serve --listen 127.0.0.1:0 --workers 1
 	dial "${addr[0]}" "${data_bob[@]}" send:'Subject: x\r\n\r\nfirst\r\n' settle \
 	    run:"kill -TERM $master" send:'second\r\n' settle \
@@ -92,7 +92,7 @@ ended() {
 	stored "$tmp/expected"
 }
 
-@test "no new client is taken meanwhile: the port is closed at once" {
+@test "SIGTERM closes the port at once" {
 	serve --listen 127.0.0.1:0 --workers 2
 	dial "${addr[0]}" "${data_bob[@]}" send:'x\r\n' settle \
 	    run:"kill -TERM $master" run:"i=0; while t/smtpc -T 5 -c ${addr[0]} -- eof \
@@ -118,7 +118,7 @@ ended() {
 	keeps 1
 }
 
-@test "--drain-timeout cuts a transaction that does not finish: 421, nothing kept" {
+@test "at --drain-timeout an unfinished transaction gets 421, and nothing is stored" {
 	serve --listen 127.0.0.1:0 --workers 1 --drain-timeout 1s
 	dial "${addr[0]}" "${data_bob[@]}" send:'x\r\n' settle \
 	    run:"kill -TERM $master" eof
@@ -127,7 +127,7 @@ ended() {
 	[[ $codes == '220 250 250 250 354' || $codes == '220 250 250 250 354 421' ]]
 }
 
-@test "SIGHUP while it drains restarts nothing" {
+@test "SIGHUP during a drain has no effect" {
 	serve --listen 127.0.0.1:0 --workers 1
 	dial "${addr[0]}" "${data_bob[@]}" send:'x\r\n' settle \
 	    run:"kill -TERM $master; t/until grep -q event=draining '$log'" \
@@ -137,7 +137,7 @@ ended() {
 	[[ -z $(events restarting) ]]
 }
 
-@test "a second SIGTERM to the master, a second later, ends at once" {
+@test "a second SIGTERM, a second later, ends all sessions at once" {
 	local pids
 	serve --listen 127.0.0.1:0 --workers 2
 	mapfile -t pids < <(workers)
@@ -153,7 +153,7 @@ ended() {
 	events stopped | grep -E ' killed=1$'
 }
 
-@test "SIGTERM sent several times at once (timeout sends it twice) drains all the same" {
+@test "SIGTERM sent several times at once (timeout sends it twice) starts one drain" {
 	serve --listen 127.0.0.1:0 --workers 2
 	dial "${addr[0]}" "${data_bob[@]}" send:'x\r\n' settle \
 	    run:"i=0; while test \$((i += 1)) -lt 500; do kill -TERM $master; done" \
@@ -163,7 +163,7 @@ ended() {
 	events stopped | grep -E ' killed=0$'
 }
 
-@test "a worker that gets the signal too (systemd sends it to all) drains once" {
+@test "a worker that gets SIGTERM, too (systemd sends it to all), drains once" {
 	serve --listen 127.0.0.1:0 --workers 2
 	dial "${addr[0]}" "${data_bob[@]}" send:'x\r\n' settle \
 	    run:"kill -TERM $master $(workers | paste -sd ' '); true" send:'y\r\n' settle \
@@ -173,7 +173,7 @@ ended() {
 	keeps 1
 }
 
-@test "a single worker that gets SIGTERM goes, and is replaced" {
+@test "a single worker that gets SIGTERM ends and is replaced" {
 	local victim
 	serve --listen 127.0.0.1:0 --workers 1
 	victim=$(workers)
@@ -195,7 +195,7 @@ ended() {
 	keeps 2
 }
 
-@test "a client that reads no replies holds nothing up" {
+@test "a client that reads no replies does not delay a drain" {
 	# short ones: more replies than a socket holds, before there are too many
 	options=(-w 0 -r 0 --session-timeout 0 --max-recipients 0)
 	for via in -s -p; do
@@ -206,7 +206,7 @@ ended() {
 	keeps 0
 }
 
-@test "SIGPIPE, SIGHUP to a worker's client and the like end nothing else" {
+@test "SIGPIPE does not end the master" {
 	serve --listen 127.0.0.1:0 --workers 1
 	kill -PIPE "$master"
 	dial "${addr[0]}" reply say:NOOP reply:250 say:QUIT reply:221 eof

@@ -11,7 +11,7 @@ ipv6() {
 	grep -q '^0*1 ' /proc/net/if_inet6
 }
 
-@test "port 0 is a free port, another one each time" {
+@test "port 0 is a free port, a different one each time" {
 	serve --listen 127.0.0.1:0 --listen 127.0.0.1:0 --workers 2
 	((${#addr[@]} == 2))
 	[[ ${addr[0]} != "${addr[1]}" ]]
@@ -20,7 +20,7 @@ ipv6() {
 	keeps 2
 }
 
-@test "several listeners are reported in order, and all are served" {
+@test "several listeners are reported in order and all serve" {
 	serve --listen "$tmp/sock" -l 127.0.0.1:0 --listen smtp@127.0.0.2:0 --workers 2
 	((${#addr[@]} == 3))
 	[[ ${addr[0]} == "$tmp/sock" ]]
@@ -44,7 +44,7 @@ ipv6() {
 	keeps 2
 }
 
-@test "IPv6 listens as [::1]:PORT" {
+@test "[::1]:PORT listens on IPv6" {
 	ipv6 || skip 'this machine has no ::1'
 	serve --listen '[::1]:0' --workers 1
 	[[ ${addr[0]} =~ ^\[::1\]:[1-9][0-9]*$ ]]
@@ -54,7 +54,7 @@ ipv6() {
 	grep -F '[IPv6:::1]' "$(message)"
 }
 
-@test ":PORT is all addresses, of both families" {
+@test ":PORT listens on all IPv4 and IPv6 addresses" {
 	local port a
 	serve --listen :0 --workers 2
 	((${#addr[@]} >= 1))
@@ -72,7 +72,7 @@ ipv6() {
 	events message | grep -F ' client=127.0.0.1 '
 }
 
-@test "a Unix socket is served; its client is local" {
+@test "clients of a Unix socket are local" {
 	serve --listen "$tmp/sock" --workers 1
 	[[ -S $tmp/sock ]]
 	send_one "$tmp/sock"
@@ -81,7 +81,7 @@ ipv6() {
 	lacks -F '([' "$(message)"
 }
 
-@test "a Unix socket has the mode that was asked for" {
+@test "a Unix socket has the given mode" {
 	local mode
 	for mode in 0600 0660 0666 0777; do
 		serve --listen "$tmp/$mode,mode=$mode" --workers 1
@@ -91,7 +91,7 @@ ipv6() {
 	done
 }
 
-@test "a Unix socket has the group that was asked for" {
+@test "a Unix socket has the given group" {
 	local group
 	group=$(id -gn)
 	((EUID != 0)) || group=daemon
@@ -114,14 +114,14 @@ ipv6() {
 	keeps 1
 }
 
-@test "a socket that a server listens on is not taken away from it" {
+@test "a socket that another server listens on is not replaced" {
 	serve --listen "$tmp/sock" --workers 1
 	run -69 timeout 60 ./smtpd -m "$dir" "${nobody[@]}" --listen "$tmp/sock"
 	send_one "$tmp/sock"
 	keeps 1
 }
 
-@test "--trust goes by the address that the client comes from" {
+@test "--trust compares the client's address on each listener" {
 	serve --listen 127.0.0.1:0 --workers 1 --domain mx.example \
 	    --trust 127.0.0.2/31
 	dial -b 127.0.0.3:0 "${addr[0]}" "${data_bob[@]:0:5}" \
@@ -166,7 +166,7 @@ deafen() {
 	lacks worker-died "$log"
 }
 
-@test "so is one of several, and the others go on" {
+@test "one of several listeners that was shut down is opened again, and the others go on" {
 	local i
 	lent tcp "unix=$tmp/sock"
 	serve --workers 2
@@ -178,7 +178,7 @@ deafen() {
 	done
 }
 
-@test "SIGHUP opens it again when no worker has noticed yet" {
+@test "SIGHUP opens a listener again that was shut down unnoticed" {
 	lent tcp
 	serve --workers 1
 	dial "${addr[0]}" "${data_bob[@]}" send:'x\r\n.\r\n' reply:250 \
@@ -189,7 +189,7 @@ deafen() {
 	events listener-reopened
 }
 
-@test "a Unix socket can't be opened again: the log says so, and smtpd stops with 69" {
+@test "a Unix socket that was shut down can't be opened again: smtpd logs it and stops with 69" {
 	local got=0
 	lent "unix=$tmp/sock"
 	serve --workers 2
@@ -203,19 +203,19 @@ deafen() {
 	keeps 1
 }
 
-@test "the start warns of a port of loopback where local clients send to any domain" {
+@test "there is a warning about a loopback port where local clients may send to any domain" {
 	serve --listen 127.0.0.1:0 --listen "$tmp/sock" --listen 127.0.0.2:0 \
 	    --proxy-from 127.0.0.2 --workers 1
 	(($(events warning | grep -c 'local clients may send to any domain') == 1))
 	events warning | grep -F -e --domain
 }
 
-@test "one of all addresses has those of loopback among them" {
+@test "there is the same warning about a wildcard address, which includes loopback" {
 	serve --listen :0 --workers 1
 	events warning | grep 'local clients may send to any domain'
 }
 
-@test "nothing is warned of with --domain, or for users with a password alone" {
+@test "there is no warning with --domain, or if only authenticated users may send" {
 	serve --listen 127.0.0.1:0 --domain mx.example --workers 1
 	events warning | lacks 'local clients'
 	end_daemon

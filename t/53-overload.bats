@@ -39,7 +39,7 @@ refused() {
 	events refused | grep -F " command=$2 reply=\"$1 "
 }
 
-@test "200 idle clients on a pool of 32 don't keep a real one out" {
+@test "200 idle clients on a pool of 32 don't keep an active client out" {
 	serve --listen 127.0.0.1:0 --workers 32 -v
 	crowd 200 '|'
 	send_one "${addr[0]}"
@@ -48,7 +48,7 @@ refused() {
 	keeps 1
 }
 
-@test "nor do those that trickle a command line" {
+@test "clients that trickle a command line don't keep an active client out" {
 	serve --listen 127.0.0.1:0 --workers 16
 	crowd 30 'HELO c.example\r\n|x'
 	send_one "${addr[0]}"
@@ -56,7 +56,7 @@ refused() {
 	refused '421 4.3.2' none
 }
 
-@test "nor do those that trickle message data, or are silent in it" {
+@test "clients that trickle data, or are idle in it, don't keep an active client out" {
 	local drip to='MAIL FROM:<a@c.example>\r\nRCPT TO:<b@mx.example>\r\n'
 	serve --listen 127.0.0.1:0 --workers 16
 	for drip in x ''; do
@@ -68,7 +68,7 @@ refused() {
 	refused '421 4.3.2' DATA
 }
 
-@test "nor do those that send one command after the other, and no message" {
+@test "clients that send commands but no message don't keep an active client out" {
 	serve --listen 127.0.0.1:0 --workers 16
 	crowd 30 'HELO c.example\r\n|NOOP\r\n'
 	send_one "${addr[0]}" 60	# the crowd has 100
@@ -76,7 +76,7 @@ refused() {
 	refused '421 4.3.2' none
 }
 
-@test "nor do those that send data too slowly to be done soon" {
+@test "clients that send data slowly don't keep an active client out" {
 	local to='MAIL FROM:<a@c.example>\r\nRCPT TO:<b@mx.example>\r\n'
 	serve --listen 127.0.0.1:0 --workers 16 --min-rate 0
 	crowd 20 "HELO c.example\\r\\n${to}DATA\\r\\n|x"
@@ -85,7 +85,7 @@ refused() {
 	refused '421 4.3.2' DATA
 }
 
-@test "one worker is enough for two clients, if the first one idles" {
+@test "a single worker serves a second client if the first is idle" {
 	serve --listen 127.0.0.1:0 --workers 1
 	dial "${addr[0]}" reply:220 \
 	    run:"t/smtpc -c ${addr[0]} -- reply:220 say:QUIT reply:221 eof" \
@@ -106,7 +106,7 @@ refused() {
 	keeps 1
 }
 
-@test "a check hook that waits, for its client's name server say, keeps nobody out" {
+@test "a check hook that waits, as for a name server, is ended under pressure" {
 	clock 100
 	echo 'touch "$tmp/began"; exec sleep 1000' | hook wait
 	serve --listen 127.0.0.1:0 --workers 1 --user "$(id -un)" \
@@ -119,7 +119,7 @@ refused() {
 	lacks event=hook-failed "$log"
 }
 
-@test "so with AUTH, and a hook ends only where somebody waits" {
+@test "AUTH that waits is ended under pressure, and a hook ends only if a client waits" {
 	clock 100
 	echo 'touch "$tmp/began"; until [ -e "$tmp/go" ]; do sleep 0.02; done' |
 	    hook wait
@@ -165,7 +165,7 @@ refused() {
 	(($(events refused | wc -l) == 3))
 }
 
-@test "one that waits gets the banner when the time is over" {
+@test "a client that waits for --greet-delay gets the banner" {
 	options=(--greet-delay 1s)
 	for via in -s -p; do
 		talk reply:220 say:'HELO c.example' reply:250 say:QUIT reply:221 eof
@@ -173,7 +173,7 @@ refused() {
 	talk shut reply:220 eof
 }
 
-@test "what comes while a hook is asked comes before the banner, too" {
+@test "input during an --on-new-connection hook counts as sent before the banner" {
 	printf 'touch "$tmp/asked"\nuntil [ -e "$tmp/spoke" ]; do sleep 0.02; done\n' | hook dawdle
 	options=(--greet-delay 1s --on-new-connection "$tmp/dawdle")
 	talk run:"t/until test -e '$tmp/asked'" \
@@ -181,7 +181,7 @@ refused() {
 	    reply:'554 5.5.1 ' eof
 }
 
-@test "without --greet-delay it does not matter who speaks first" {
+@test "without --greet-delay a client may speak first" {
 	talk send:'EHLO c.example\r\nQUIT\r\n' reply:220 reply:250 reply:221 eof
 }
 
@@ -191,7 +191,7 @@ refused() {
 	    run:'kill -TERM $SMTPC_PID' eof exit:0
 }
 
-@test "a pool that is full does not wait for it, either" {
+@test "a full pool does not wait for --greet-delay" {
 	serve --listen 127.0.0.1:0 --workers 1 --greet-delay 1h
 	dial "${addr[0]}" \
 	    run:"t/smtpc -c ${addr[0]} -- run:'touch $tmp/there' eof >'$tmp/other' &
@@ -229,7 +229,7 @@ proxied() {
 	(($(events refused | wc -l) == 2))
 }
 
-@test "XCLIENT's clients are counted, and not the proxy that brings them" {
+@test "--max-per-client counts the clients given by XCLIENT, not the proxy" {
 	local begin=(reply:220 say:'EHLO p.example' reply:250
 	    say:'XCLIENT ADDR=192.0.2.1')
 	serve --listen 127.0.0.1:0 --workers 8 --max-per-client 1 \

@@ -53,7 +53,7 @@ told() {
 	[[ $(children "$master" | sort) == "$(printf '%s\n' "${pids[@]}" | sort)" ]]
 }
 
-@test "a worker that was killed in a session is counted, and its place is free" {
+@test "a worker killed in a session is counted, and its scoreboard entry is free again" {
 	serve --listen 127.0.0.1:0 --workers 1
 	dial "${addr[0]}" reply:220 run:"kill -KILL $(children "$master")" eof
 	eventually events worker-died
@@ -100,7 +100,7 @@ titled() {
 	titled "$(launcher "$worker")" "smtpd: launcher of $worker"
 }
 
-@test "a title has room with a short command line, and an empty environment" {
+@test "a title fits even with a short command line and an empty environment" {
 	mkfifo "$tmp/ready"
 	cp smtpd "$tmp/d"
 	chmod 711 "$tmp"
@@ -114,7 +114,7 @@ titled() {
 	[[ $(title "$(children "$master")") == 'smtpd: worker 1'* ]]
 }
 
-@test "hooks have the environment that the server was started with" {
+@test "hooks get the environment that smtpd was started with" {
 	environment=(MARK=here EMPTY=)
 	echo 'env >"$tmp/env"' | hook note
 	serve --listen 127.0.0.1:0 --workers 1 --user "$(id -un)" \
@@ -147,7 +147,7 @@ busy() {
 	for ((i = 0; i < $1; i++)); do printf "$word"; done
 }
 
-@test "a worker that was taken over can't mislead the master" {
+@test "a compromised worker can't mislead the master" {
 	local at file i old size slots=32
 	((EUID == 0)) || skip 'only root may write there'
 	elsewhere=$(mktemp -d)
@@ -201,7 +201,7 @@ forge() {
 # the client whose sessions are counted, and what it hears
 counted=(send:'PROXY TCP4 192.0.2.1 192.0.2.9 1000 25\r\n')
 
-@test "what a worker wrote for others into the scoreboard does not outlive it" {
+@test "false scoreboard entries of a worker don't outlive it" {
 	local workers=12 at size old
 	((EUID == 0)) || skip 'only root may write there'
 	serve --listen 127.0.0.1:0 --workers "$workers" --max-per-client 2 \

@@ -26,7 +26,7 @@ shown() {
 	NO_COLOR=1 ./smtpd --show "$file" | tee "$tmp/table" | grep -E "$1"
 }
 
-@test "--status has totals, and what each busy worker does, within seconds" {
+@test "--status has totals and the state of each busy worker, within seconds" {
 	file
 	serve --listen 127.0.0.1:0 --workers 3 --status "$file"
 	shows smtpd_workers 3
@@ -50,7 +50,7 @@ shown() {
 	(($(value smtpd_start_time_seconds) <= $(date +%s)))
 }
 
-@test "each metric has its HELP and TYPE before it, once" {
+@test "each metric has one HELP and one TYPE line before it" {
 	file
 	serve --listen 127.0.0.1:0 --workers 1 --status "$file"
 	sed -nE 's/^# HELP ([a-z_]+) .*\.$/\1/p' "$file" >"$tmp/help"
@@ -63,7 +63,7 @@ shown() {
 	[[ $(sort -u "$tmp/name") == "$(sort "$tmp/name")" ]]
 }
 
-@test "the file is readable for all whatever --umask says, and alone" {
+@test "the status file is readable by all, whatever --umask is, and no other file is left" {
 	file
 	serve --listen 127.0.0.1:0 --workers 1 --status "$file" --umask 077
 	dial "${addr[0]}" reply say:QUIT reply:221 eof
@@ -77,7 +77,7 @@ watched_more() {
 	(($(grep -cx "$master WATCHDOG=1" "$told") >= $1))
 }
 
-@test "it is replaced as a whole, and only when something changed" {
+@test "the status file is replaced as a whole, and only when something changed" {
 	local inode watched
 	file
 	manage "$tmp/notify"
@@ -98,7 +98,7 @@ watched_more() {
 	[[ $(stat -c %i "$file") == "$inode" ]]
 }
 
-@test "it goes when the server does, and stays through a restart" {
+@test "the status file is removed when smtpd stops, and stays during a restart" {
 	file
 	serve --listen 127.0.0.1:0 --workers 1 --status "$file"
 	dial "${addr[0]}" reply say:QUIT reply:221 eof
@@ -110,7 +110,7 @@ watched_more() {
 	[[ -z $(ls -A "$elsewhere/run") ]]
 }
 
-@test "a file that can't be written is an error at the start: 73" {
+@test "a status file that can't be written is a start-up error: 73" {
 	mkdir -m 755 "$tmp/closed"
 	((EUID == 0)) || chmod 555 "$tmp/closed"
 	mkdir "$tmp/dir"
@@ -122,7 +122,7 @@ watched_more() {
 	done
 }
 
-@test "one that fails later is one warning, and tried again" {
+@test "a status file that fails later is logged once and tried again" {
 	file
 	serve --listen 127.0.0.1:0 --workers 1 --status "$file"
 	mv "$elsewhere/run" "$elsewhere/away"
@@ -134,7 +134,7 @@ watched_more() {
 	(($(events status-failed | wc -l) == 1))
 }
 
-@test "the file does not follow a symbolic link of another user" {
+@test "--status does not follow a symbolic link of another user" {
 	file
 	echo precious >"$tmp/precious"
 	ln -s "$tmp/precious" "$file"
@@ -158,7 +158,7 @@ watched_more() {
 	(($(wc -L <"$tmp/table") <= 80))
 }
 
-@test "an invalid number in the file is 0 in the table" {
+@test "an invalid number in the status file is 0 in the table" {
 	local value
 	file
 	for value in -1 +1 1x 18446744073709551616; do
@@ -168,7 +168,7 @@ watched_more() {
 	done
 }
 
-@test "the widest there can be still fits" {
+@test "the table with the widest values fits into 80 columns" {
 	file
 	{
 		printf '# smtpd-status 1\n'
@@ -192,7 +192,7 @@ watched_more() {
 	lacks $'\033' "$tmp/tty"
 }
 
-@test "a foreign file is refused: 65; one that is not there: 66" {
+@test "--show rejects a file of another kind: 65, and a missing one: 66" {
 	local f
 	file
 	for f in /bin/sh /dev/null README.md "$tmp"; do
@@ -203,7 +203,7 @@ watched_more() {
 	[[ $output == "smtpd: --show $tmp/no/such: "* ]]
 }
 
-@test "nothing of a file reaches the terminal that is no word or number" {
+@test "--show writes only words and numbers of the file to the terminal" {
 	file
 	printf '%s\n' '# smtpd-status 1' 'smtpd_workers 1' 'smtpd_workers_busy x' \
 	    $'smtpd_a\033[2Jb_total 1' $'# worker 1 2 \033[2J \033]0;x\a 1 2 3 4' \
@@ -213,14 +213,14 @@ watched_more() {
 	lacks $'[^ -~]' "$tmp/table"
 }
 
-@test "under inetd --status does nothing" {
+@test "in inetd mode --status has no effect" {
 	file
 	options=(--status "$file")
 	say QUIT
 	[[ ! -e $file ]]
 }
 
-@test "--show, --explain, --help and --version that can't be written: 74" {
+@test "output of --show, --explain, --help or --version that can't be written: 74" {
 	local words
 	file
 	serve --workers 1 --listen 127.0.0.1:0 --status "$file"

@@ -37,7 +37,7 @@ refused() {
 	keeps 4
 }
 
-@test "one alone is served too, by workers that wait for it without haste" {
+@test "a single socket of LISTEN_FDS is served" {
 	environment=(t/manager sockets tcp run)
 	serve --workers 1
 	send_one "${addr[0]}"
@@ -45,7 +45,7 @@ refused() {
 	keeps 2
 }
 
-@test "a descriptor's name is its kind; any other name, or none, is smtp" {
+@test "a descriptor's name is its kind; without a known name the kind is smtp" {
 	environment=(t/manager sockets "tcp,submission" "tcp,smtpd.socket" run)
 	serve --workers 2 --auth /bin/false --plain-auth
 	dial "${addr[0]}" reply say:'EHLO c.example' reply:250 \
@@ -63,7 +63,7 @@ refused() {
 	[[ ! -e $dir ]]
 }
 
-@test "--listen adds to them" {
+@test "--listen adds listeners to those of LISTEN_FDS" {
 	environment=(t/manager sockets tcp run)
 	serve --workers 2 --listen 127.0.0.1:0
 	((${#addr[@]} == 2))
@@ -99,7 +99,7 @@ refused() {
 	[[ ! -e $dir ]]
 }
 
-@test "--ready-fd can be none of them: 64" {
+@test "--ready-fd that is a descriptor of LISTEN_FDS: 64" {
 	refused 64 tcp tcp -- --ready-fd 4
 }
 
@@ -107,7 +107,7 @@ refused() {
 	refused 64 tcp -- --inetd
 }
 
-@test "a socket of systemd's stays when the server stops" {
+@test "a socket from systemd stays open when smtpd stops" {
 	environment=(t/manager sockets "unix=$tmp/sock" run)
 	serve --workers 1
 	end_daemon
@@ -126,7 +126,7 @@ refused() {
 	events message | grep -F ' client=127.0.0.1 '
 }
 
-@test "so it is with --inetd, and the name is its kind" {
+@test "one connection with --inetd is one session, and the descriptor's name is its kind" {
 	local cmd
 	options=(--auth /bin/false --plain-auth)
 	command_line
@@ -143,7 +143,7 @@ refused() {
 }
 
 # shellcheck disable=SC2016 # for the hook
-@test "hooks see nothing of it" {
+@test "hooks get no variables or descriptors of the service manager" {
 	hook look <<-'EOF'
 		env >$tmp/seen
 		ls /proc/self/fd | wc -l >$tmp/fds
@@ -159,7 +159,7 @@ refused() {
 	(($(<"$tmp/fds") <= 4))
 }
 
-@test "the manager hears READY=1 when the pool accepts, and STOPPING=1, from the main pid" {
+@test "the manager gets READY=1 when the pool accepts, and STOPPING=1, from the main pid" {
 	manage "$tmp/notify"
 	serve --workers 2 --listen 127.0.0.1:0
 	eventually grep -q READY=1 "$told"
@@ -171,13 +171,13 @@ refused() {
 	[[ $(cut -d' ' -f1 "$told" | sort -u) == "$master" ]]
 }
 
-@test "so it does at an abstract address" {
+@test "NOTIFY_SOCKET may be an abstract address" {
 	manage "@smtpd-test-$BASHPID-$RANDOM"
 	serve --workers 1 --listen 127.0.0.1:0
 	eventually grep -q "^$master READY=1 " "$told"
 }
 
-@test "STATUS= says how many are busy, and what there was, when it has changed" {
+@test "STATUS= has the number of busy workers and the totals, when they change" {
 	manage "$tmp/notify"
 	serve --workers 2 --listen 127.0.0.1:0
 	eventually grep -Fqx "$master STATUS=0 of 2 workers busy; 0 sessions, 0 messages" "$told"
@@ -194,7 +194,7 @@ signs() {
 	(($(grep -cx "$master WATCHDOG=1" "$told") >= $1))
 }
 
-@test "WATCHDOG=1 comes at half of WATCHDOG_USEC, from a full pool too" {
+@test "WATCHDOG=1 is sent at half of WATCHDOG_USEC, with a full pool, too" {
 	manage "$tmp/notify"
 	environment+=(WATCHDOG_USEC=400000)
 	local start=${EPOCHREALTIME/[.,]/}
@@ -216,7 +216,7 @@ signs() {
 	((${EPOCHREALTIME/[.,]/} - start < 7500000))
 }
 
-@test "it does not where another process is watched, or none" {
+@test "WATCHDOG=1 is not sent if WATCHDOG_PID is another process, or without WATCHDOG_USEC" {
 	manage "$tmp/notify"
 	local watched
 	for watched in WATCHDOG_PID=1 WATCHDOG_USEC=0 WATCHDOG_USEC=x \
@@ -231,7 +231,7 @@ signs() {
 	lacks WATCHDOG= "$told"
 }
 
-@test "a pool that has no worker is not ready, and gives no sign of life" {
+@test "a pool without workers sends neither READY=1 nor WATCHDOG=1" {
 	manage "$tmp/notify"
 	environment+=(WATCHDOG_USEC=200000)
 	env "${environment[@]}" LD_PRELOAD="$PWD/t/fail.so" FAIL=fork:1+:EAGAIN \
@@ -254,7 +254,7 @@ signs() {
 	[[ ! -s $told ]]
 }
 
-@test "as root the socket may be where --user can't go" {
+@test "NOTIFY_SOCKET may be in a directory that --user can't search" {
 	((EUID == 0)) || skip 'only root can drop privileges'
 	mkdir -m 0700 "$tmp/private"
 	manage "$tmp/private/notify"
@@ -262,7 +262,7 @@ signs() {
 	eventually grep -q "^$master READY=1 " "$told"
 }
 
-@test "a NOTIFY_SOCKET that can't be had is a warning, and all is served" {
+@test "a NOTIFY_SOCKET that can't be used is a warning, and mail is accepted" {
 	local where
 	for where in "$tmp/none/notify" relative / @ "/$(printf '%0120d' 0)" \
 	    vsock:2:1234; do
@@ -276,7 +276,7 @@ signs() {
 	keeps 6
 }
 
-@test "a manager that has gone is a warning, once, and the server goes on" {
+@test "a manager that is gone is one warning, and smtpd goes on" {
 	manage "$tmp/notify"
 	serve --workers 1 --listen 127.0.0.1:0
 	eventually grep -q READY=1 "$told"
@@ -288,7 +288,7 @@ signs() {
 	keeps 1
 }
 
-@test "lines for the journal begin with their priority, and have no time" {
+@test "log lines for the journal begin with their priority and have no time" {
 	environment=(t/manager journal "$tmp/journal" t/manager sockets tcp run)
 	serve --workers 1 --listen 127.0.0.1:0
 	send_one "${addr[0]}"
@@ -301,13 +301,13 @@ signs() {
 	[[ ! -s $log ]]
 }
 
-@test "so does the reason why a start fails" {
+@test "start-up errors for the journal begin with their priority" {
 	run -73 timeout 60 t/manager journal "$tmp/journal" ./smtpd \
 	    -m "$tmp/no/such" "${nobody[@]}" --listen 127.0.0.1:0
 	eventually grep '^<3>smtpd: maildir ' "$tmp/journal"
 }
 
-@test "relative paths lie under STATE_DIRECTORY, the first of them" {
+@test "relative paths are below the first directory of STATE_DIRECTORY" {
 	mkdir -p "$tmp/state"
 	chmod 711 "$tmp"
 	((EUID != 0)) || chown nobody "$tmp/state"
@@ -323,7 +323,7 @@ signs() {
 	keeps 1 "$tmp/absolute"
 }
 
-@test "the spool, too" {
+@test "a relative --spool is below STATE_DIRECTORY, too" {
 	mkdir -p "$tmp/state/spool"
 	chmod 711 "$tmp" "$tmp/state"
 	dir=none

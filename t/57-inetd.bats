@@ -40,7 +40,7 @@ send_one() {
 	dial "$addr" "${data_bob[@]}" send:'x\r\n.\r\n' reply:250 say:QUIT reply:221 eof
 }
 
-@test "the pool serves the socket, leaves when it is idle, and is started again" {
+@test "the pool serves the socket, exits when it is idle, and is started again" {
 	listen tcp -i --workers 2
 	send_one
 	send_one
@@ -64,14 +64,14 @@ send_one() {
 	quit
 }
 
-@test "--listen KIND@- names its kind" {
+@test "--listen KIND@- sets the kind of the socket" {
 	listen tcp --listen submission@- --auth /bin/false --plain-auth --workers 1
 	dial "$addr" reply say:'EHLO c.example' reply:250 \
 	    say:'MAIL FROM:<a@c.example>' reply:'530 5.7.0 ' say:QUIT reply:221 eof
 	quit
 }
 
-@test "a Unix socket will do, and its path stays" {
+@test "a Unix socket is served, and its path stays" {
 	mkdir "$tmp/here"
 	listen "unix=$tmp/here/sock" -i --workers 1
 	[[ $addr == "$tmp/here/sock" ]]
@@ -92,7 +92,7 @@ pending_hangup() {
 	((0x$mask & 1))
 }
 
-@test "a worker that can't leave with the others is not waited for: the pool is filled up" {
+@test "if a worker can't exit with the idle pool, the pool is filled again" {
 	local workers
 	listen tcp -i --workers 2
 	send_one
@@ -111,7 +111,7 @@ pending_hangup() {
 	quit
 }
 
-@test "SIGHUP restarts it on the same socket, and it still leaves when it is idle" {
+@test "SIGHUP restarts the pool on the same socket, and it still exits when idle" {
 	local old pid
 	listen tcp -i --workers 1
 	send_one
@@ -128,7 +128,7 @@ pending_hangup() {
 	quit
 }
 
-@test "a start that fails leaves the clients to the next one" {
+@test "a failed start leaves waiting clients to the next start" {
 	listen tcp -i --workers 1 --maildir "$tmp/later/Maildir"
 	t/smtpc -T 20 -c "$addr" -- "${data_bob[@]}" send:'x\r\n.\r\n' reply:250 \
 	    say:QUIT reply:221 eof >"$tmp/early" 3>&- &

@@ -70,7 +70,7 @@ refuses_restart() {
 	send_one "${addr[0]}"
 }
 
-@test "SIGHUP: new workers of the same master, at the same address" {
+@test "SIGHUP starts new workers with the same master pid and address" {
 	local old
 	serve --workers 3 --listen 127.0.0.1:0
 	mapfile -t old < <(children "$master")
@@ -88,7 +88,7 @@ refuses_restart() {
 	events stopped | grep -F ' killed=0'
 }
 
-@test "arguments and directory are the same; --ready-fd is not written to again" {
+@test "SIGHUP keeps arguments and directory, and does not write to --ready-fd again" {
 	((EUID == 0)) || skip 'only root sees what a process that is not dumpable does'
 	serve --workers 1 --listen 127.0.0.1:0 --ready-fd 5
 	tr '\0' '\n' </proc/"$master"/cmdline >"$tmp/before"
@@ -100,7 +100,7 @@ refuses_restart() {
 	send_one "${addr[0]}"
 }
 
-@test "each of several listeners goes on: of both kinds, and Unix sockets" {
+@test "SIGHUP keeps several listeners open, TCP and Unix sockets" {
 	local a
 	serve --workers 2 --listen 127.0.0.1:0 --listen "$tmp/sock" \
 	    --listen submission@127.0.0.1:0 --auth /bin/false --plain-auth
@@ -115,7 +115,7 @@ refuses_restart() {
 	[[ -S $tmp/sock ]]
 }
 
-@test "sockets of systemd's stay, with the kinds that their names gave them" {
+@test "SIGHUP keeps the sockets from systemd and their kinds" {
 	environment=(t/manager sockets "tcp,submission" "unix=$tmp/sock" run)
 	serve --workers 2 --auth /bin/false --plain-auth
 	hang_up 1
@@ -143,7 +143,7 @@ refuses_restart() {
 	logged 0 worker-died
 }
 
-@test "at --drain-timeout it says 421 4.3.2" {
+@test "at --drain-timeout the session of an old worker gets 421 4.3.2" {
 	local old
 	serve --workers 1 --listen 127.0.0.1:0 --drain-timeout 1
 	old=$(children "$master")
@@ -154,7 +154,7 @@ refuses_restart() {
 	logged 0 worker-died
 }
 
-@test "and one that does not end by itself is killed in the end" {
+@test "an old worker that does not end is killed" {
 	local old
 	serve --workers 1 --listen 127.0.0.1:0 --drain-timeout 1
 	old=$(children "$master")
@@ -166,7 +166,7 @@ refuses_restart() {
 	events worker-died | grep -F " pid=$old signal=9 "
 }
 
-@test "several generations live side by side, and SIGTERM drains them all" {
+@test "SIGTERM drains the workers of all generations" {
 	local restarted="t/until eval 'test \$(grep -c =restarting $log)"
 	serve --workers 1 --listen 127.0.0.1:0
 	dial "${addr[0]}" "${data_bob[@]}" send:'one\r\n' settle \
@@ -187,7 +187,7 @@ refuses_restart() {
 	events stopped | grep -F ' killed=0'
 }
 
-@test "SIGTERM ends old workers too when they are stopped on purpose" {
+@test "SIGTERM ends old workers that are stopped by SIGSTOP, too" {
 	local pids
 	serve --workers 2 --listen 127.0.0.1:0
 	hang_up 1
@@ -198,7 +198,7 @@ refuses_restart() {
 	master=''
 }
 
-@test "workers, old and new, go when the master is killed behind a restart" {
+@test "old and new workers end when the master is killed after a restart" {
 	local restarted="t/until eval 'test \$(grep -c =restarting $log)"
 	serve --workers 1 --listen 127.0.0.1:0
 	dial "${addr[0]}" reply run:"kill -HUP $master; $restarted = 1'" \
@@ -213,7 +213,7 @@ refuses_restart() {
 	eventually refused
 }
 
-@test "the program that is on disk now is run: another one than at the start" {
+@test "SIGHUP runs the program that is on disk now" {
 	((EUID == 0)) || skip 'only root sees what a process that is not dumpable does'
 	serve_copy --workers 1 --listen 127.0.0.1:0
 	[[ /proc/$master/exe -ef $bin ]]
@@ -228,7 +228,7 @@ refuses_restart() {
 	send_one "${addr[0]}"
 }
 
-@test "one whose checks fail leaves the old one serving, and says why" {
+@test "if the new program's checks fail, the old one goes on, and the log says why" {
 	serve_copy --workers 1 --listen 127.0.0.1:0
 	replace <<-'EOF'
 		#!/bin/sh
@@ -244,7 +244,7 @@ refuses_restart() {
 	send_one "${addr[0]}"
 }
 
-@test "where its user can't reach the program, the start, --explain and SIGHUP say so" {
+@test "if --user can't reach the program, the start, --explain and SIGHUP say so" {
 	local said=" program=$tmp/bin/smtpd error=\"Permission denied\" uid="
 	((EUID == 0)) || skip 'only root can start what its user could not'
 	bin_mode=700 serve_copy --workers 1 --listen 127.0.0.1:0
@@ -261,7 +261,7 @@ refuses_restart() {
 	(($(events warning | grep -c SIGHUP) == 1))
 }
 
-@test "so does one that is not there, not executable, or no program" {
+@test "if the program is missing or can't be executed, the old one goes on" {
 	serve_copy --workers 1 --listen 127.0.0.1:0
 	rm "$bin"
 	refuses_restart
@@ -275,7 +275,7 @@ refuses_restart() {
 	keeps 3
 }
 
-@test "so does one that crashes, or another program that ends well" {
+@test "if the new program crashes, or is another program, the old one goes on" {
 	serve_copy --workers 1 --listen 127.0.0.1:0
 	replace <<-'EOF'
 		#!/bin/sh
@@ -292,7 +292,7 @@ refuses_restart() {
 	keeps 2
 }
 
-@test "a check that hangs holds nothing up, and SIGHUP again starts no other" {
+@test "a check that hangs delays nothing, and another SIGHUP starts no second check" {
 	serve_copy --workers 1 --listen 127.0.0.1:0
 	replace <<-EOF
 		#!/bin/sh
@@ -322,7 +322,7 @@ refuses_restart() {
 	keeps 2
 }
 
-@test "a worker that dies while the program is replaced is buried, and no zombie" {
+@test "a worker that dies during a restart leaves no zombie" {
 	local old
 	serve_copy --workers 1 --listen 127.0.0.1:0
 	old=$(children "$master")
@@ -356,7 +356,7 @@ refuses_restart() {
 	send_one "${addr[0]}"
 }
 
-@test "what the start would find now is found: a Maildir that is gone" {
+@test "SIGHUP finds errors that a start would find: a Maildir that is gone" {
 	serve --workers 1 --listen 127.0.0.1:0
 	mv "$dir" "$tmp/elsewhere"
 	: >"$dir"
@@ -401,7 +401,7 @@ refuses_restart() {
 	send_one "${addr[0]}"
 }
 
-@test "hooks see nothing of it" {
+@test "hooks get no variable or descriptor of a restart" {
 	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
 	chmod 777 "$tmp"
 	hook look <<-'EOF'
@@ -416,7 +416,7 @@ refuses_restart() {
 	(($(<"$tmp/fds") <= 4))
 }
 
-@test "the manager hears RELOADING=1, and READY=1 again, however it went" {
+@test "the manager gets RELOADING=1, and READY=1 again whether the restart failed or not" {
 	chmod 711 "$tmp" "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
 	manage "$tmp/notify"
 	serve_copy --workers 1 --listen 127.0.0.1:0
@@ -435,7 +435,7 @@ refuses_restart() {
 	grep -E "^$master READY=1 STATUS=Restart failed" "$told"
 }
 
-@test "STATUS= says that a restart failed until the next one, whatever else it says" {
+@test "STATUS= says that a restart failed until the next restart" {
 	chmod 711 "$tmp" "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
 	manage "$tmp/notify"
 	serve_copy --workers 1 --listen 127.0.0.1:0
@@ -466,7 +466,7 @@ drippers() {
 	done
 }
 
-@test "after SIGHUP upon SIGHUP, under full load, the newest pool is a full one" {
+@test "after many SIGHUPs under full load the newest generation has a full pool" {
 	local n
 	serve --workers 4 --listen 127.0.0.1:0 --drain-timeout 0 --min-rate 0
 	drippers 4 0
@@ -483,7 +483,7 @@ drippers() {
 	logged 8 worker-stopping
 }
 
-@test "idle workers make room before those that serve a session" {
+@test "idle old workers are ended before those with a session" {
 	local n
 	serve --workers 4 --listen 127.0.0.1:0 --drain-timeout 0 --min-rate 0
 	drippers 4 0
@@ -496,7 +496,7 @@ drippers() {
 	eventually only 8
 }
 
-@test "sessions that are no more than the workers of a pool are not ended by any restart" {
+@test "no restart ends sessions while there are at most --workers of them" {
 	local n
 	serve --workers 12 --listen 127.0.0.1:0 --drain-timeout 0 --min-rate 0
 	drippers 10 0		# with more of them there is pressure
@@ -516,7 +516,7 @@ drippers() {
 	    grep -E ' worker=1 pid=[0-9]+ client=127.0.0.1 reason=--drain-timeout$'
 }
 
-@test "where no new worker can be forked and all old ones are busy, the oldest make room" {
+@test "if no worker can be forked and all old workers are busy, the oldest are ended" {
 	shim fork:1+:EAGAIN
 	disarm
 	serve_copy --workers 2 --listen 127.0.0.1:0 --drain-timeout 0 --min-rate 0
@@ -537,7 +537,7 @@ drippers() {
 	send_one "${addr[0]}"
 }
 
-@test "where no new worker can be forked, old ones go on until there is room" {
+@test "if no worker can be forked, old workers go on until one can be" {
 	shim fork:1+:EAGAIN
 	disarm
 	serve_copy --workers 3 --listen 127.0.0.1:0
@@ -567,7 +567,7 @@ drippers() {
 	keeps 2
 }
 
-@test "SMTPD_STATE of anybody else's making is refused: 64" {
+@test "SMTPD_STATE that smtpd did not set is rejected: 64" {
 	local n
 	for n in 0 2 77 x 9; do
 		run -64 env SMTPD_STATE="$n" timeout 60 ./smtpd -m "$dir" \
@@ -577,7 +577,7 @@ drippers() {
 	[[ ! -e $dir ]]
 }
 
-@test "so is one that looks right, but is not whole, or is another process's" {
+@test "SMTPD_STATE that is incomplete or of another process is rejected: 64" {
 	local ok=$'smtpd 1\nmaster @\nlistener 3 smtp lent\n' text
 	t/manager state "${ok}end"$'\n' ./smtpd -m "$dir" "${nobody[@]}" \
 	    2>>"$log" </dev/null 3>&- 4>&- &
@@ -609,7 +609,7 @@ drippers() {
 	keeps 1
 }
 
-@test "clients at the time of restarts are all served" {
+@test "all clients are served during restarts" {
 	local i pids=()
 	serve --workers 4 --listen 127.0.0.1:0 --listen "$tmp/sock"
 	for i in 1 2 3 4; do
@@ -632,7 +632,7 @@ drippers() {
 	eventually only 4
 }
 
-@test "SIGHUP before the pool is ready comes behind it: --ready-fd is told all the same" {
+@test "SIGHUP before the pool is ready waits for it, and --ready-fd gets its line" {
 	shim fork:1:EAGAIN
 	: >"$tmp/failed"
 	chmod 666 "$tmp/failed"

@@ -25,7 +25,7 @@ all_confined() {
 	done
 }
 
-@test "master and workers have no capability, no core, 1024 descriptors, and nobody looks in" {
+@test "master and workers have no capabilities, no core, 1,024 descriptors and can't be traced" {
 	((EUID == 0)) || skip 'only root sees all of it'
 	ulimit -Sc unlimited
 	serve --workers 2 --listen 127.0.0.1:0
@@ -38,7 +38,7 @@ all_confined() {
 	eventually all_confined
 }
 
-@test "a capability that another user than root was given for the start is given up" {
+@test "a capability that a user other than root has at the start is dropped" {
 	((EUID == 0)) || skip 'only root can give one'
 	local as=(setpriv --reuid nobody --regid nogroup --clear-groups
 	    --inh-caps +net_bind_service --ambient-caps +net_bind_service)
@@ -56,7 +56,7 @@ all_confined() {
 	grep -E '^CapPrm:' "$tmp/caps"
 }
 
-@test "hooks have no core and few descriptors, and may look into themselves" {
+@test "hooks have no core and 1,024 descriptors, and can be traced" {
 	options=(--on-hello "ulimit -c >$tmp/core; ulimit -n >$tmp/files; readlink /proc/\$\$/exe >$tmp/exe")
 	say "${hello[@]}" QUIT
 	given "$tmp/core" 0
@@ -64,7 +64,7 @@ all_confined() {
 	[[ -s $tmp/exe ]]
 }
 
-@test "a lower limit of descriptors stays" {
+@test "a lower limit of descriptors is kept" {
 	environment=(bash -c 'ulimit -n 100; exec "$@"' bash)
 	options=(--on-hello "ulimit -n >$tmp/files")
 	say "${hello[@]}" QUIT
@@ -91,7 +91,7 @@ all_confined() {
 	[[ $output == *'ok 1 SIGHUP: new workers'* ]]
 }
 
-@test "a Maildir that everybody may write to is served, with a warning" {
+@test "a world-writable Maildir is used, with a warning" {
 	local part
 	mkdir -p "$dir"/{tmp,new,cur}
 	chmod 777 "$dir"/{tmp,new,cur}
@@ -112,7 +112,7 @@ all_confined() {
 	done
 }
 
-@test "a Maildir of another owner that the user can't write: 73, and what to do" {
+@test "a Maildir of another owner that --user can't write: 73, with advice" {
 	((EUID == 0)) || skip 'only root can make one'
 	mkdir -p "$dir"/{tmp,new,cur}
 	chown -R daemon "$dir"
@@ -135,25 +135,25 @@ swapped() {
 	[[ -z $(find "$tmp" -name 'precious*' ! -user root) ]]
 }
 
-@test "what somebody puts in the place of a Maildir that root made is not given away" {
+@test "root does not chown what another user puts in place of a new Maildir" {
 	swapped mkdir:1 "mv $dir $dir.away; mv $tmp/precious $dir" --listen 127.0.0.1:0
 	[[ $(stat -c %U "$dir") == root && $(<"$dir/key") == secret ]]
 }
 
-@test "nor where it is a symbolic link, with a slash behind the name or without" {
+@test "root does not chown a symbolic link in place of a new Maildir, with a final slash or without" {
 	swapped mkdir:1 "mv $dir $dir.away; ln -s precious $dir" --listen 127.0.0.1:0
 	rm -r "$dir" "$dir.away" "$tmp/precious" "$tmp/swapped"
 	dir+=/
 	swapped mkdir:1 "mv ${dir%/} $tmp/away; ln -s precious ${dir%/}" --listen 127.0.0.1:0
 }
 
-@test "nor what is put in the place of its tmp" {
+@test "root does not chown what is put in place of the new tmp/" {
 	swapped mkdir:2 "mv $dir/tmp $dir/away; mv $tmp/precious $dir/tmp" \
 	    --listen 127.0.0.1:0
 	[[ $(stat -c %U "$dir/tmp") == root ]]
 }
 
-@test "nor what is put in the place of a Unix socket" {
+@test "root does not chown what is put in place of a new Unix socket" {
 	swapped bind:1 "rm $tmp/socket; ln $tmp/precious/key $tmp/socket" \
 	    --listen "$tmp/socket"
 	rm -rf "$tmp/precious" "$tmp/swapped" "$dir"
@@ -166,7 +166,7 @@ swapped() {
 	[[ $(stat -c %U "$tmp/precious/socket") == root ]]
 }
 
-@test "--explain as root removes its own socket, and nothing that is put in its place" {
+@test "--explain as root removes its own socket, and nothing put in its place" {
 	((EUID == 0)) || skip 'only root may remove what is another user'"'"'s'
 	mkdir "$tmp/run" "$tmp/precious"
 	timeout 60 ./smtpd --explain -m "$dir" "${nobody[@]}" --listen "$tmp/run/socket"
@@ -186,7 +186,7 @@ leads() {
 	chown -h "$1" "$tmp/link/path"
 }
 
-@test "root makes no Maildir and no socket where another user's symbolic link leads" {
+@test "root creates no Maildir or socket through another user's symbolic link" {
 	local where
 	leads nobody
 	for where in link/path/Maildir link/path/deep/Maildir/; do
@@ -199,7 +199,7 @@ leads() {
 	[[ $(find "$tmp/roots" | wc -l) == 2 ]]
 }
 
-@test "a Maildir that is there behind such a link is used, its parts made by the user" {
+@test "an existing Maildir behind another user's link is used, its parts created as --user" {
 	leads nobody
 	mkdir "$tmp/roots/Maildir"
 	dir=$tmp/link/path/Maildir
@@ -210,7 +210,7 @@ leads() {
 	[[ $(stat -c %U "$tmp/roots/Maildir/new") == nobody ]]
 }
 
-@test "root follows its own links, a chain of them too, for the Maildir and a socket" {
+@test "root follows its own symbolic links, a chain of them, too, for the Maildir and a socket" {
 	leads root
 	ln -s "$tmp/link/path/./deep/.." "$tmp/chain"
 	dir=$tmp/chain/Maildir
@@ -218,7 +218,7 @@ leads() {
 	[[ $(stat -c %U "$tmp/roots/Maildir/new" "$tmp/roots/socket" | uniq) == nobody ]]
 }
 
-@test "a circle of links, and a path too long, are said and end the start" {
+@test "a loop of symbolic links and a path too long are start-up errors" {
 	((EUID == 0)) || skip 'others leave it to the kernel'
 	ln -s circle "$tmp/circle"
 	run -73 timeout 60 ./smtpd -m "$tmp/circle/Maildir" "${nobody[@]}" --listen 127.0.0.1:0
@@ -232,7 +232,7 @@ links() {
 	find /proc/"$1"/fd -mindepth 1 -printf '%l\n' | sort
 }
 
-@test "workers have no descriptor of the starter's, no standard input, no manager's socket" {
+@test "workers inherit no descriptor of the parent, no standard input, no manager's socket" {
 	local pid
 	((EUID == 0)) || skip 'only root sees what a process has open'
 	manage "$tmp/notify"
@@ -251,7 +251,7 @@ links() {
 	(($(links "$master" | grep -c '^socket:') == 2))
 }
 
-@test "the log is appended to, wherever a process might move in its file" {
+@test "the log is always appended to, even if its offset was moved" {
 	local flags
 	exec 8>"$tmp/file"
 	printf 'QUIT\r\n' | ./smtpd -i -m "$dir" -H mx.example "${user[@]}" 2>&8 >/dev/null

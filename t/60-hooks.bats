@@ -55,7 +55,7 @@ ended() {
 	given "$tmp/parent" smtpd
 }
 
-@test "a command with a metacharacter is given whole to /bin/sh -c" {
+@test "a command with a metacharacter is run by /bin/sh -c" {
 	args
 	hello --on-hello "echo \"\$0\" >$tmp/name; $tmp/args a\ b 'c'"
 	given "$tmp/name" sh
@@ -79,7 +79,7 @@ ended() {
 	given "$tmp/args.out" 5
 }
 
-@test "a command that begins with an assignment is given to the shell" {
+@test "a command that begins with an assignment is run by the shell" {
 	hook show <<-'EOT'
 		echo "$GREETING" >"$tmp/shown"
 	EOT
@@ -115,7 +115,7 @@ ended() {
 	[[ ${#lines[@]} == 1 && $output == *"$tmp/missing"* ]]
 }
 
-@test "a command that vanishes later is 451 and a log line, and asked for again" {
+@test "a command that is removed later gets 451 and a log line, and is tried again each time" {
 	hook late </dev/null
 	options=(--on-new-mail "$tmp/late")
 	talk reply:220 say:'HELO c.example' reply:250 \
@@ -128,7 +128,7 @@ ended() {
 	[[ $(events hook-failed | wc -l) == 1 ]]
 }
 
-@test "a script that names no interpreter is 451 and a log line" {
+@test "a script without an interpreter gets 451 and a log line" {
 	echo 'exit 0' >"$tmp/bare"
 	chmod 755 "$tmp/bare"
 	broken --on-hello "$tmp/bare"
@@ -146,7 +146,7 @@ ended() {
 	given "$tmp/name" /dev/null
 }
 
-@test "a command has the descriptors 0, 1 and 2, and none that the server or its parent had" {
+@test "a command has descriptors 0, 1 and 2 and no others" {
 	local sh="(cd /proc/self/fd && echo * >$tmp/fds)"
 	# the shell that expands * has the directory open, and nothing else
 	hello --on-hello "$sh" 7</etc/passwd 9>"$tmp/other" 200</dev/null
@@ -154,7 +154,7 @@ ended() {
 	[[ $(<"$tmp/fds") == '0 1 2 3' ]]
 }
 
-@test "in the pool, too, it has neither listener nor connection" {
+@test "in the pool a command has neither the listener nor the connection" {
 	mkdir "$tmp/out"
 	chmod 777 "$tmp/out"
 	chmod 711 "$tmp" "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
@@ -166,7 +166,7 @@ ended() {
 	[[ $(<"$tmp/out/fds") == '0 1 2 3' ]]
 }
 
-@test "a command leads a process group of its own" {
+@test "a command is the leader of its own process group" {
 	hello --on-hello "read -r pid name state ppid group rest </proc/\$\$/stat; echo \$pid \$group >$tmp/group"
 	read -r pid group <"$tmp/group"
 	[[ $pid == "$group" ]]
@@ -189,14 +189,14 @@ ended() {
 	given "$tmp/privileges" "$ours"
 }
 
-@test "replies that wait are sent before a command runs" {
+@test "pending replies are sent before a command runs" {
 	mkfifo "$tmp/go"
 	options=(--on-new-mail "read -r go <$tmp/go")
 	talk reply:220 send:'HELO c.example\r\nMAIL FROM:<a@c.example>\r\nQUIT\r\n' \
 	    reply:250 run:"echo go >$tmp/go" reply:250 reply:221
 }
 
-@test "at --hook-timeout the command and its children get SIGTERM; whatever they say then, it is 451" {
+@test "at --hook-timeout the command and its children get SIGTERM, and the client 451" {
 	hook slow <<-'EOT'
 		sleep 60 &
 		echo $! >"$tmp/child"
@@ -212,7 +212,7 @@ ended() {
 	ended "$tmp/child"
 }
 
-@test "two seconds later they get SIGKILL, stopped ones too" {
+@test "two seconds after SIGTERM the command and its children get SIGKILL, even if stopped" {
 	hook stubborn <<-'EOT'
 		sh -c 'kill -STOP $$' &
 		echo $! >"$tmp/child"
@@ -226,18 +226,18 @@ ended() {
 	ended "$tmp/child"
 }
 
-@test "--hook-timeout is for each command, and 0 means no limit" {
+@test "--hook-timeout applies to each command, and 0 means no limit" {
 	run -64 ./smtpd -i "${user[@]}" --hook-timeout soon </dev/null
 	[[ $output == *hook-timeout* ]]
 	hello --hook-timeout 0 --on-hello true
 }
 
-@test "much on standard output is read away" {
+@test "excess standard output is read and discarded" {
 	hello --on-hello "head -c 20000000 /dev/zero; echo end >$tmp/end"
 	given "$tmp/end" end
 }
 
-@test "output without an end lasts until --hook-timeout" {
+@test "endless output is read until --hook-timeout" {
 	hook flood <<-'EOT'
 		echo $$ >"$tmp/pid"
 		exec yes '250 2.0.0 Yes'
@@ -247,14 +247,14 @@ ended() {
 	ended "$tmp/pid"
 }
 
-@test "standard error goes to the log, a line each, with the session" {
+@test "each line of standard error is logged with the session" {
 	hello --on-hello "printf 'one\\ntwo \"x\"\\n\\nlast' >&2;"
 	events hook-said | sed 's/.* text=/text=/' >"$tmp/said"
 	given "$tmp/said" text=one 'text="two \"x\""' 'text=""' text=last
 	[[ $(events hook-said | grep -c ' client=local session=') == 4 ]]
 }
 
-@test "within a transaction the line has its id, too" {
+@test "within a transaction the log line has the id, too" {
 	options=(--on-recipient 'echo "$SMTP_ID" >&2;')
 	say "${to_bob[@]}" QUIT
 	[[ $(events hook-said) =~ \ id=([^ ]+)\ .*text=([^ ]+)$ ]]
@@ -267,7 +267,7 @@ ended() {
 	lacks '[^ -~]' "$log"
 }
 
-@test "a hundred lines of standard error are logged, the others read away" {
+@test "a hundred lines of standard error are logged, the others discarded" {
 	hello --on-hello "yes x | head -n 300000 >&2; echo end >$tmp/end"
 	given "$tmp/end" end
 	[[ $(events hook-said | wc -l) == 100 ]]
@@ -281,7 +281,7 @@ ended() {
 	[[ $(tail -n 1 "$tmp/said") == y ]]
 }
 
-@test "a child that keeps standard output open does not hold the session, and is ended" {
+@test "a child that keeps standard output open does not delay the session, and is killed" {
 	hook leave <<-'EOT'
 		sleep 60 &
 		echo $! >"$tmp/child"
@@ -290,7 +290,7 @@ ended() {
 	ended "$tmp/child"
 }
 
-@test "neither does one that has left the process group, which lives on" {
+@test "a child that left the process group does not delay the session, and lives on" {
 	mkfifo "$tmp/up"
 	hook leave <<-'EOT'
 		setsid sh -c 'echo up >"$0/up"; exec sleep 60' "$tmp" &
@@ -306,7 +306,7 @@ ended() {
 	((lives))
 }
 
-@test "a hundred children are ended with their parent" {
+@test "a hundred children are killed with their parent" {
 	hook swarm <<-'EOT'
 		for i in 1 2 3 4 5 6 7 8 9 10; do
 			for j in 1 2 3 4 5 6 7 8 9 10; do
@@ -334,7 +334,7 @@ waiting() {
 	wait_pid="t/until test -s $tmp/pid"
 }
 
-@test "a connection that is gone ends a command that was asked" {
+@test "a lost connection ends a check command" {
 	waiting
 	options=(--on-new-mail "$tmp/waiting")
 	talk reply:220 say:'HELO c.example' reply:250 \
@@ -343,7 +343,7 @@ waiting() {
 	given "$tmp/told" ended
 }
 
-@test "so does a reset of a TCP connection" {
+@test "a reset of the TCP connection ends a check command" {
 	waiting
 	via=-t
 	options=(--on-new-connection "$tmp/waiting")
@@ -379,7 +379,7 @@ gone_at() {
 	lacks '^4' "$tmp/reply"
 }
 
-@test "a client that leaves while a command runs is lost, and not refused; the command did not fail" {
+@test "a client that leaves while a command runs is logged as lost, not as a failed hook" {
 	local how start
 	waiting
 	start=(reply:220 say:'EHLO c.example' reply:250)
@@ -406,7 +406,7 @@ gone_at() {
 	keeps 0
 }
 
-@test "neither is it counted as one, nor as a reply" {
+@test "a client that leaves while a command runs is not counted as a hook failure or a reply" {
 	waiting
 	serve --listen 127.0.0.1:0 --workers 1 --user "$(id -un)" \
 	    --on-new-mail "$tmp/waiting"
@@ -417,7 +417,7 @@ gone_at() {
 	counted sessions=1 hook_failures=0 replies_4xx=0
 }
 
-@test "a client that only closed its sending side is served (RFC 5321 4.1.1.10)" {
+@test "a client that only closed its sending side gets its replies (RFC 5321 4.1.1.10)" {
 	mkfifo "$tmp/go"
 	options=(--on-new-mail "read -r go <$tmp/go")
 	for via in -s -t; do
@@ -427,7 +427,7 @@ gone_at() {
 	done
 }
 
-@test "--on-disconnect runs whatever ended the session, and changes nothing" {
+@test "--on-disconnect runs however the session ended, and its result is ignored" {
 	options=(--on-disconnect "echo \$SMTP_HELO >>$tmp/bye; echo 550 no; exit 77"
 	    --max-errors 1)
 	say 'HELO quit.example' QUIT
@@ -447,13 +447,13 @@ gone_at() {
 	given "$tmp/went" on
 }
 
-@test "--on-disconnect runs after a refusal at connect, too" {
+@test "--on-disconnect runs after a rejection at connect, too" {
 	options=(--on-new-connection false --on-disconnect "echo bye >$tmp/bye;")
 	talk reply:554 eof exit:0
 	given "$tmp/bye" bye
 }
 
-@test "a server that is asked to stop ends a command before DATA: 421 4.3.2" {
+@test "on SIGTERM a command before DATA is ended: 421 4.3.2" {
 	mkfifo "$tmp/go"
 	options=(--on-new-mail "read -r go <$tmp/go; echo 250 2.1.0 Seen")
 	talk reply:220 say:'HELO c.example' reply:250 \
@@ -463,7 +463,7 @@ gone_at() {
 	[[ $(events refused) == *' reply="421 4.3.2 '* ]]
 }
 
-@test "so does it end AUTH's, and one that the stop has killed has not failed either" {
+@test "on SIGTERM the command of --auth is ended, and not logged as failed" {
 	waiting
 	options=(--auth "$tmp/waiting" --plain-auth)
 	talk reply:220 say:'EHLO c.example' reply:250 \
@@ -476,7 +476,7 @@ gone_at() {
 	[[ -z $(events hook-failed) ]]
 }
 
-@test "what a command wrote is whole, though its pipe holds more than others do" {
+@test "output is read whole even if the pipe holds more than usual" {
 	cat >"$tmp/wide.c" <<-'EOT'
 		#define _GNU_SOURCE
 		#include <fcntl.h>
@@ -501,7 +501,7 @@ gone_at() {
 	(($(grep -c '^x' "$(message)") == $(grep -c '^x' "$tmp/in")))
 }
 
-@test "a command that leaves its process group is ended all the same" {
+@test "a command that leaves its process group is ended, too" {
 	cat >"$tmp/leave.c" <<-'EOT'
 		#include <unistd.h>
 		int main(void)
@@ -517,7 +517,7 @@ gone_at() {
 	[[ $codes == '220 451 221' ]]
 }
 
-@test "nobody is asked any more once the client has reset the connection" {
+@test "no further command runs after the client has reset the connection" {
 	via=-t
 	options=(--on-recipient "echo >>$tmp/asked; sleep 20;")
 	talk reply:220 say:'HELO c.example' reply:250 say:'MAIL FROM:<>' \
@@ -527,7 +527,7 @@ gone_at() {
 	(($(wc -l <"$tmp/asked") == 1))
 }
 
-@test "a worker's launcher has no child, and neither has more descriptors, after many commands" {
+@test "after many commands worker and launcher have no more children and descriptors than before" {
 	((EUID == 0)) || skip 'only root sees what a process that is not dumpable does'
 	local worker launcher i fds='' now dialogue=()
 	serve --listen 127.0.0.1:0 --workers 1 --on-hello 'true' \
@@ -547,7 +547,7 @@ gone_at() {
 	done
 }
 
-@test "--help and the command line take each of these options more than once" {
+@test "each of these options may be repeated" {
 	local o args=()
 	for o in new-connection hello new-mail recipient data disconnect; do
 		args+=("--on-$o" true "--on-$o" "echo $o >>$tmp/ran;")

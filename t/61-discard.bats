@@ -35,7 +35,7 @@ discarded() {
 	done
 }
 
-@test "a message discarded before its data is given to no later command" {
+@test "a message discarded before its data is passed to no later command" {
 	local event
 	options=(--on-new-mail 'echo DISCARD=x;')
 	for event in filter on-message deliver on-delivered; do
@@ -54,7 +54,7 @@ discarded() {
 	[[ ! -e $tmp/deliver ]]
 }
 
-@test "a message that is discarded is read and checked as others are" {
+@test "a discarded message is read and checked as usual" {
 	options=(--max-size 10 --on-new-mail 'echo DISCARD=x;')
 	say "${to_bob[@]}" DATA 'Subject: too long' . QUIT
 	[[ $codes == "$to_bob_codes 354 552 221" ]]
@@ -72,7 +72,7 @@ discarded() {
 	keeps 0
 }
 
-@test "DISCARD= at a recipient discards for that one alone" {
+@test "DISCARD= at --on-recipient discards for that recipient only" {
 	users bob eve
 	options=(--on-recipient '[ "$SMTP_MAILBOX" != eve ] || echo DISCARD=unwanted'
 	    --on-data 'printf "%s\n" "$SMTP_RECIPIENTS" >'"$tmp/recipients")
@@ -86,7 +86,7 @@ discarded() {
 	[[ $(value recipients "$(events message)") == 1 ]]
 }
 
-@test "DISCARD= accepts a recipient who has no mailbox, and rejects no others" {
+@test "DISCARD= accepts a recipient without a mailbox, and rejects no others" {
 	users bob
 	options=(--on-recipient '[ "$LOCAL" = bob ] || echo DISCARD=unknown')
 	say "${to_bob[@]:0:2}" 'RCPT TO:<eve@mx.example>' 'RCPT TO:<eve@mx.example>' \
@@ -104,7 +104,7 @@ discarded() {
 	discarded on-recipient unknown eve@mx.example
 }
 
-@test "with one Maildir, Delivered-To names none for whom the message is discarded" {
+@test "with a single Maildir no Delivered-To names a discarded recipient" {
 	options=(--on-recipient '[ "$LOCAL" = bob ] || echo DISCARD=x')
 	say "${to_bob[@]:0:2}" 'RCPT TO:<eve@mx.example>' "${to_bob[2]}" \
 	    'RCPT TO:<bob+x@mx.example>' DATA x . QUIT
@@ -114,7 +114,7 @@ discarded() {
 	[[ $(value to "$(events discarded)") == eve@mx.example,bob+x@mx.example ]]
 }
 
-@test "over LMTP each recipient has a reply, and --mda discards for one" {
+@test "over LMTP each recipient gets a reply, and --mda may discard for one" {
 	options=(--listen lmtp@- --on-recipient '[ "$LOCAL" != ann ] || echo DISCARD=first'
 	    --mda 'case $LOCAL in eve) echo DISCARD=second;; tom) exit 67;; esac')
 	say 'LHLO c.example' "${to_bob[1]}" 'RCPT TO:<ann@mx.example>' \
@@ -127,7 +127,7 @@ discarded() {
 	    diff - <(printf '%s\n' 'on-recipient first ann@mx.example' 'mda second eve@mx.example')
 }
 
-@test "over LMTP, one discarded and one in a mail loop have their own replies" {
+@test "over LMTP a discarded recipient and one in a mail loop get their own replies" {
 	options=(--listen lmtp@- --on-recipient '[ "$LOCAL" != ann ] || echo DISCARD=x')
 	say 'LHLO c.example' "${to_bob[1]}" 'RCPT TO:<ann@mx.example>' "${to_bob[2]}" \
 	    DATA 'Delivered-To: bob@mx.example' 'Received: by mx.example; x' '' x . QUIT
@@ -136,7 +136,7 @@ discarded() {
 	discarded on-recipient x ann@mx.example
 }
 
-@test "a filter discards with DISCARD= and status 99, and not without either" {
+@test "a filter needs DISCARD= and status 99 to discard" {
 	options=(--filter 'echo DISCARD=by the filter; exit 99' --filter "touch $tmp/second")
 	deliver 'Subject: x' '' body
 	keeps 0
@@ -152,7 +152,7 @@ discarded() {
 	keeps 3
 }
 
-@test "a message that --deliver copies to its output can't discard itself" {
+@test "a message that --deliver copies to standard output can't discard itself" {
 	options=(--deliver cat)
 	deliver DISCARD=x '' DISCARD=x
 	options=(--mda cat)
@@ -161,7 +161,7 @@ discarded() {
 	[[ -z $(events discarded) ]]
 }
 
-@test "a refusal counts more than DISCARD=, of the same command and of a later one" {
+@test "a rejection overrides DISCARD= of the same or an earlier command" {
 	local event
 	for event in on-new-mail on-recipient on-data on-message deliver; do
 		options=("--$event" 'echo 550 5.7.1 No; echo DISCARD=x')
@@ -181,7 +181,7 @@ discarded() {
 	[[ -z $(events discarded) ]]
 }
 
-@test "DISCARD= at HELO counts until the next HELO, at the connection until its end" {
+@test "DISCARD= at HELO applies until the next HELO, at connect for the whole session" {
 	options=(--on-hello '[ "$SMTP_HELO" != bad.example ] || echo DISCARD=x')
 	say 'HELO bad.example' "${to_bob[@]:1}" DATA x . "${to_bob[@]:1}" DATA x . \
 	    "${to_bob[@]}" DATA x . QUIT
@@ -193,7 +193,7 @@ discarded() {
 	keeps 1
 }
 
-@test "no report of success says that a discarded message was delivered" {
+@test "no DSN is sent for a discarded message" {
 	options=(--dsn "cat >>$tmp/report" --on-recipient '[ "$LOCAL" = bob ] || echo DISCARD=x')
 	say 'EHLO c.example' 'MAIL FROM:<alice@c.example>' \
 	    'RCPT TO:<eve@mx.example> NOTIFY=SUCCESS' DATA x . QUIT
@@ -205,7 +205,7 @@ discarded() {
 	lacks eve@ "$tmp/report"
 }
 
-@test "the reason is escaped in the log, and cut" {
+@test "the reason is escaped and truncated in the log" {
 	options=(--on-data 'printf "DISCARD=a\"b\033\303\274 event=x\n"')
 	deliver x
 	[[ $(events discarded) == *' reason="a\"b\x1b\xc3\xbc event=x" '* ]]

@@ -64,13 +64,13 @@ failed_with() {
 	[[ $(events hook-failed) == *" hook=on-recipient command="*" $1" ]]
 }
 
-@test "no output and status 0 is no objection" {
+@test "no output and status 0 accepts" {
 	verdict 0 ''
 	is "$ok"
 	[[ -z $(events hook-failed) ]]
 }
 
-@test "text that is no reply is ignored" {
+@test "output that is not a reply is ignored" {
 	verdict 0 'all is well\n550 5.1.1 not the first line\n'
 	is "$ok"
 	verdict 0 ' 550 5.1.1 not at the beginning\n'
@@ -86,7 +86,7 @@ failed_with() {
 	[[ -z $(events hook-failed) ]]
 }
 
-@test "a reply with its enhanced code is the verdict, whatever the status below 126" {
+@test "a reply with an enhanced code counts, whatever the exit status below 126" {
 	verdicts 0 '550 5.1.6 Moved' 1 '550 5.1.6 Moved' 77 '550 5.1.6 Moved' \
 	    99 '550 5.1.6 Moved' 100 '550 5.1.6 Moved' 125 '550 5.1.6 Moved'
 	lacks -vxF '550 5.1.6 Moved' <(printf '%s\n' "${answers[@]}")
@@ -95,7 +95,7 @@ failed_with() {
 	[[ -z $(events hook-failed) ]]
 }
 
-@test "each code that a hook may give is given" {
+@test "each code that a hook may use reaches the client" {
 	local c replies=() given=()
 	for c in 45{0..9} 521 55{0..9}; do
 		replies+=("$c ${c:0:1}.1.1 No")
@@ -105,7 +105,7 @@ failed_with() {
 	[[ "${answers[*]}" == "${replies[*]}" ]]
 }
 
-@test "any other code is 451, and logged: curl's 502 is no refusal" {
+@test "any other code gets 451 and is logged, such as curl's 502" {
 	local c given=()
 	for c in 000 100 200 220 221 235 251 252 334 354 400 420 422 449 460 \
 	    500 501 502 503 504 520 522 530 535 549 560 599 600 999; do
@@ -116,7 +116,7 @@ failed_with() {
 	(($(events hook-failed | grep -c ' status=0$') == ${#answers[@]}))
 }
 
-@test "a reply need not end in a line end, and may end in CR LF" {
+@test "a reply may end in LF, in CR LF or without a line end" {
 	verdict 0 '550 5.1.1 No'
 	is '550 5.1.1 No'
 	verdict 0 '550 5.1.1 No\r\n'
@@ -125,7 +125,7 @@ failed_with() {
 	is '550-5.1.1 No|550 5.1.1 Never'
 }
 
-@test "a reply without an enhanced code gets one of its class (RFC 2034 4)" {
+@test "a reply without an enhanced code gets the one of its class (RFC 2034 4)" {
 	verdict 0 '550 No\n'
 	is '550 5.7.1 No'
 	verdict 0 '450 Later\n'
@@ -134,7 +134,7 @@ failed_with() {
 	is '250 2.0.0 Fine'
 }
 
-@test "an enhanced code of another class, or none that is one, does not stand" {
+@test "an invalid enhanced code, or one of another class, is replaced" {
 	verdict 0 '550 4.7.1 No\n'
 	is '550 5.7.1 No'
 	verdict 0 '450 5.1.1 Later\n'
@@ -164,7 +164,7 @@ failed_with() {
 	is '550 5.7.1'
 }
 
-@test "several lines are one reply, each with the enhanced code (RFC 5321 4.2.1)" {
+@test "several lines make one reply, each with the enhanced code (RFC 5321 4.2.1)" {
 	verdict 0 '550-5.1.1 Nobody\n550-here has\n550 that name\n550 5.7.7 not this\n'
 	is '550-5.1.1 Nobody|550-5.1.1 here has|550 5.1.1 that name'
 	verdict 0 '450-One\n450 Two\n'
@@ -199,7 +199,7 @@ failed_with() {
 	((${#answer} <= 510))
 }
 
-@test "a reply whose first line is longer than what is kept of the output is that reply" {
+@test "a reply whose first line exceeds the output buffer is that reply" {
 	local long
 	long=$(printf '%070000d' 0 | tr 0 x)
 	verdict 0 "550 5.7.1 $long"
@@ -215,7 +215,7 @@ failed_with() {
 	[[ -z $(events hook-failed) ]]
 }
 
-@test "a first line that is too long for HEADER= and MAILBOX= is a failure, and text is ignored" {
+@test "a first line that is too long is a failure if it begins with HEADER= or MAILBOX=" {
 	local long
 	long=$(printf '%020000d' 0 | tr 0 x)
 	verdict 0 "HEADER=X-Long: $long"
@@ -227,7 +227,7 @@ failed_with() {
 	is "$ok"
 }
 
-@test "a long reply is cut, each line that is left having its code" {
+@test "a long reply is truncated, and each line left has its code" {
 	local x line last
 	printf -v x '%200s' ''
 	verdict 0 "$(printf "550-5.1.1 %d${x// /x}\\\\n" {1..9})550 5.1.1 end\n"
@@ -246,7 +246,7 @@ failed_with() {
 	done
 }
 
-@test "control bytes, CR, NUL and bytes beyond ASCII never reach the client" {
+@test "control bytes, CR, NUL and non-ASCII bytes never reach the client" {
 	# read_replies has looked at each octet
 	verdict 0 '550 5.1.1 a\rb\n'
 	is '550 5.1.1 a'
@@ -262,7 +262,7 @@ failed_with() {
 	is '550 5.1.1 a'
 }
 
-@test "250 gives the text of the reply, and counts only with status 0 and 99" {
+@test "250 sets the text of the reply, and counts only with status 0 and 99" {
 	verdict 0 '250 2.1.5 Welcome\n'
 	is '250 2.1.5 Welcome'
 	verdict 99 '250 2.1.5 Welcome\n'
@@ -275,7 +275,7 @@ failed_with() {
 	is "$broken"
 }
 
-@test "with another status than 0, a line may begin with the enhanced code" {
+@test "with a status other than 0, a line may begin with the enhanced code" {
 	verdicts 1 '5.2.1 Closed\nand more\n' 2 '5.2.1 Closed' \
 	    67 '5.2.1 Closed' 100 '5.2.1 Closed' 125 '5.2.1 Closed'
 	lacks -vxF '550 5.2.1 Closed' <(printf '%s\n' "${answers[@]}")
@@ -298,7 +298,7 @@ failed_with() {
 	[[ -z $(events hook-failed) ]]
 }
 
-@test "status 1 with something on standard error is a failure, logged" {
+@test "status 1 with output on standard error is a failure and is logged" {
 	verdict 1 '' 'Traceback\n'
 	is "$broken"
 	failed_with status=1
@@ -308,7 +308,7 @@ failed_with() {
 	failed_with status=1
 }
 
-@test "grep refuses what it does not find, and fails where its file is missing" {
+@test "grep as a hook rejects if nothing matches, and defers if its file is missing" {
 	echo bob@mx.example >"$tmp/list"
 	ask 'grep -qixF -e "$RECIPIENT" '"$tmp/list"
 	is "$ok"
@@ -321,7 +321,7 @@ failed_with() {
 	failed_with status=2
 }
 
-@test "65, 67, 68, 77 and 100 refuse, a complaint or not" {
+@test "status 65, 67, 68, 77 and 100 reject, with output on standard error or not" {
 	local complaint
 	for complaint in '' 'text\n'; do
 		verdict 65 '' "$complaint"
@@ -338,7 +338,7 @@ failed_with() {
 	[[ -z $(events hook-failed) ]]
 }
 
-@test "every other status is 451, and logged" {
+@test "every other status gets 451 and is logged" {
 	local s given=()
 	for s in 2 3 64 66 69 70 71 73 74 75 76 78 98 101 111 125 126 127 128 \
 	    255; do
@@ -350,14 +350,14 @@ failed_with() {
 	    '2 3 64 66 69 70 71 73 74 75 76 78 98 101 111 125 126 127 128 255' ]]
 }
 
-@test "from status 126 on no reply counts" {
+@test "with status 126 and above no reply counts" {
 	verdicts 126 '550 5.1.1 No' 127 '550 5.1.1 No' 129 '550 5.1.1 No' \
 	    255 '550 5.1.1 No' 126 '5.1.1 No' 127 '5.1.1 No' 137 '5.1.1 No' \
 	    255 '5.1.1 No'
 	lacks -vxF "$broken" <(printf '%s\n' "${answers[@]}")
 }
 
-@test "a command that the shell does not find is 451" {
+@test "a command that the shell does not find gets 451" {
 	ask 'no-such-command-anywhere; exit'
 	is "$broken"
 	failed_with status=127
@@ -377,14 +377,14 @@ failed_with() {
 	done
 }
 
-@test "99 accepts, and skips the later commands of this event alone" {
+@test "99 accepts and skips the later commands of this event only" {
 	options=(--on-recipient 'exit 99;' --on-recipient "touch $tmp/asked"
 	    --on-data "touch $tmp/data")
 	deliver x
 	[[ ! -e $tmp/asked && -e $tmp/data ]]
 }
 
-@test "commands are asked in order until one refuses" {
+@test "commands run in order until one rejects" {
 	options=(--on-recipient "echo 1 >>$tmp/asked;"
 	    --on-recipient "echo 2 >>$tmp/asked; exit 77"
 	    --on-recipient "echo 3 >>$tmp/asked;")
@@ -393,7 +393,7 @@ failed_with() {
 	[[ $(paste -sd ' ' "$tmp/asked") == '1 2' ]]
 }
 
-@test "the text of a later command that accepts replaces an earlier one's" {
+@test "an accepting command's text replaces that of an earlier one" {
 	options=(--on-recipient 'echo 250 2.1.5 One;'
 	    --on-recipient 'echo 250 2.1.5 Two;' --on-recipient true)
 	say "${to_bob[@]}" QUIT
@@ -410,7 +410,7 @@ refusal() {
 	read_replies "$tmp/replies"
 }
 
-@test "each event has a reply of its own for a refusal without words" {
+@test "each event has its own default reply for a rejection" {
 	refusal new-connection false
 	[[ $codes == 554 && ${lines[0]} == '554 5.7.1 '* ]]
 	refusal hello false
@@ -423,7 +423,7 @@ refusal() {
 	[[ $codes == '220 250 250 250 554 500 221' && ${lines[4]} == '554 5.7.1 '* ]]
 }
 
-@test "statuses and enhanced codes take their event's code" {
+@test "an exit status or enhanced code gets the reply code of its event" {
 	refusal new-mail 'exit 65;'
 	[[ ${lines[2]} == '550 5.6.0 Message content rejected' ]]
 	refusal data 'exit 65;'
@@ -434,7 +434,7 @@ refusal() {
 	[[ ${lines[1]} == '550 5.7.1 Nobody is called that' ]]
 }
 
-@test "a refusal at connect is sent for the banner, and closes (RFC 5321 3.1)" {
+@test "a rejection at connect replaces the banner and closes the connection (RFC 5321 3.1)" {
 	local command
 	for command in false 'echo 554 5.7.1 Not you' 'echo 521 5.7.1 No mail' \
 	    'echo 5.7.1 No; exit 77'; do
@@ -446,7 +446,7 @@ refusal() {
 	[[ $(events refused) == *' command=connect reply='* ]]
 }
 
-@test "a temporary one is 421 (RFC 5321 3.8)" {
+@test "a temporary rejection at connect is 421 (RFC 5321 3.8)" {
 	local command
 	for command in 'exit 75;' 'echo 450 4.7.1 Later' 'echo 4.7.1 Later; exit 1' \
 	    'kill -KILL $$' 'echo 421 4.7.1 Later'; do
@@ -471,7 +471,7 @@ refusal() {
 	EOT
 }
 
-@test "an accepting text counts at MAIL and RCPT alone" {
+@test "the text of an accepting command counts at MAIL and RCPT only" {
 	local event
 	options=()
 	for event in new-connection hello new-mail recipient data; do
@@ -483,7 +483,7 @@ refusal() {
 	[[ ${lines[5]} == '250 2.0.0 Ok'* ]]
 }
 
-@test "after a refused HELO the client may try again, and must" {
+@test "after a rejected HELO the client must send another" {
 	options=(--on-hello '[ "$SMTP_HELO" != bad.example ]')
 	say 'HELO bad.example' 'MAIL FROM:<a@c.example>' 'EHLO bad.example' \
 	    NOOP 'HELO c.example' 'MAIL FROM:<a@c.example>' QUIT
@@ -493,7 +493,7 @@ refusal() {
 	[[ $codes == '220 250 250 550 503 503 221' ]]
 }
 
-@test "a pipelined group stays in step past a refused MAIL (RFC 2920 3.1)" {
+@test "pipelined commands stay in step after a rejected MAIL (RFC 2920 3.1)" {
 	options=(--on-new-mail '[ "$SENDER" != bad@c.example ]')
 	say 'EHLO c.example' 'MAIL FROM:<bad@c.example>' \
 	    'RCPT TO:<bob@mx.example>' 'RCPT TO:<eve@mx.example>' DATA RSET \
@@ -502,7 +502,7 @@ refusal() {
 	keeps 1
 }
 
-@test "a pipelined group stays in step past refused RCPT (RFC 2920 3.1)" {
+@test "pipelined commands stay in step after a rejected RCPT (RFC 2920 3.1)" {
 	options=(--on-recipient 'case $LOCAL in later) exit 75 ;; no) exit 67 ;; esac')
 	say 'EHLO c.example' 'MAIL FROM:<a@c.example>' \
 	    'RCPT TO:<no@mx.example>' 'RCPT TO:<bob@mx.example>' \
@@ -512,7 +512,7 @@ refusal() {
 	[[ $(header Delivered-To) == bob@mx.example ]]
 }
 
-@test "DATA after recipients that were all refused is 554" {
+@test "DATA gets 554 if hooks rejected all recipients" {
 	options=(--on-recipient false)
 	say 'EHLO c.example' 'MAIL FROM:<a@c.example>' \
 	    'RCPT TO:<bob@mx.example>' 'RCPT TO:<eve@mx.example>' DATA NOOP QUIT
@@ -520,7 +520,7 @@ refusal() {
 	keeps 0
 }
 
-@test "a refused DATA ends the transaction, and the session goes on" {
+@test "a rejected DATA ends the transaction, and the session goes on" {
 	options=(--on-data '[ "$SENDER" != bad@c.example ]')
 	say 'EHLO c.example' 'MAIL FROM:<bad@c.example>' \
 	    'RCPT TO:<bob@mx.example>' DATA 'RCPT TO:<bob@mx.example>' \
@@ -529,7 +529,7 @@ refusal() {
 	keeps 1
 }
 
-@test "limits and policy are judged first, and no command overrules them" {
+@test "limits and policy are checked first, and no command overrides them" {
 	options=(--on-recipient "echo \$RECIPIENT >>$tmp/asked;"
 	    --on-new-mail 'echo 250 2.1.0 Yes' --domain one.example
 	    --max-recipients 1 --max-size 1000)
@@ -540,7 +540,7 @@ refusal() {
 	[[ $(<"$tmp/asked") == bob@one.example ]]
 }
 
-@test "refusals count as errors, failures do not" {
+@test "rejections count as errors, failures do not" {
 	options=(--max-errors 2 --on-hello false)
 	say 'HELO c.example' 'HELO c.example' NOOP
 	[[ $codes == '220 550 421' ]]
@@ -549,12 +549,12 @@ refusal() {
 	[[ $codes == '220 451 451 451 221' ]]
 }
 
-@test "a refusal is logged with its words" {
+@test "a rejection is logged with its text" {
 	verdict 0 '550 5.1.6 Moved "away"\n'
 	[[ $(events refused) == *' command=RCPT reply="550 5.1.6 Moved \"away\""'* ]]
 }
 
-@test "--soft-bounce makes each 5xx of a command a 4xx, with its enhanced codes" {
+@test "--soft-bounce turns each 5xx of a command into 4xx, enhanced codes too" {
 	soft=(--soft-bounce)
 	verdict 1 ''
 	is '450 4.1.1 No such user here'
@@ -570,7 +570,7 @@ refusal() {
 	is "$broken"
 }
 
-@test "--soft-bounce turns a refusal at connect into 421, and leaves our own 5xx alone" {
+@test "--soft-bounce turns a rejection at connect into 421, and keeps smtpd's own 5xx" {
 	refusal new-connection false
 	options=(--soft-bounce --on-new-connection false)
 	talk reply:'421 4.7.1 ' eof exit:0
@@ -579,7 +579,7 @@ refusal() {
 	[[ $codes == '220 250 250 550 250 454 500 221' ]]
 }
 
-@test "a full disk is reported before the hook of MAIL runs" {
+@test "a full disk is reported before --on-sender runs" {
 	options=(--min-free 900000G --on-new-mail "echo >$tmp/asked;")
 	say 'HELO c.example' 'MAIL FROM:<a@c.example>' NOOP QUIT
 	[[ $codes == '220 250 452 250 221' ]]

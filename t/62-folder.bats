@@ -21,7 +21,7 @@ broken() {
 	[[ -z $(find "$dir" -name '.?*') && $(ls "$dir") == $'cur\nnew\ntmp' ]]
 }
 
-@test "FOLDER= at a recipient or the message makes a folder, and puts the message there" {
+@test "FOLDER= at --on-recipient or --on-message stores the message in that folder" {
 	local event
 	for event in on-recipient on-message; do
 		rm -rf "$dir"
@@ -37,7 +37,7 @@ broken() {
 	done
 }
 
-@test "a recipient has a folder, and the message one for all: the later counts" {
+@test "FOLDER= at --on-message overrides FOLDER= at --on-recipient" {
 	users bob eve
 	options=(--on-recipient '[ "$LOCAL" = bob ] || echo FOLDER=Lists.smtpd')
 	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA 'Subject: x' . QUIT
@@ -58,7 +58,7 @@ broken() {
 	[[ ! -e $base/eve/.Inbox && ! -e $base/eve/.INBOX ]]
 }
 
-@test "with one Maildir, each folder has a copy that names its recipients" {
+@test "with a single Maildir each folder has a copy that names its recipients" {
 	local mode
 	for mode in '' --hardlink; do
 		rm -rf "$dir"
@@ -75,7 +75,7 @@ broken() {
 	done
 }
 
-@test "with --hardlink the folders of many users have one file" {
+@test "with --hardlink the folders of many users share one file" {
 	local i names
 	mapfile -t names < <(printf 'u%d\n' {1..40})
 	users "${names[@]}"
@@ -92,7 +92,7 @@ broken() {
 	done
 }
 
-@test "a folder that another program made keeps what it has, and gets what it lacks" {
+@test "an existing folder keeps its contents and gets missing directories" {
 	mkdir -p "$dir/.Junk/cur"
 	echo old >"$dir/.Junk/cur/old:2,S"
 	echo 1 >"$dir/.Junk/dovecot-uidvalidity"
@@ -103,7 +103,7 @@ broken() {
 	keeps 1 "$dir/.Junk"
 }
 
-@test "a name that could leave the Maildir, or is none, is a failure of the hook" {
+@test "a folder name that is invalid or could leave the Maildir is a hook failure" {
 	local event name long
 	long=$(printf '%0300d' 0)
 	deliver x
@@ -120,7 +120,7 @@ broken() {
 	folder "$dir/.${long:0:254}"
 }
 
-@test "a refusal, and DISCARD=, count more than FOLDER=; other events have none" {
+@test "a rejection and DISCARD= override FOLDER=, which other events ignore" {
 	options=(--on-message 'echo 550 5.7.1 No; echo FOLDER=Junk')
 	say "${to_bob[@]}" DATA x . QUIT
 	[[ $codes == "$to_bob_codes 354 550 221" ]]
@@ -138,7 +138,7 @@ broken() {
 	[[ $(ls -A "$dir") == $'cur\nnew\ntmp' ]]
 }
 
-@test "a folder that can't be made is 451, nobody has the message, and no command got it" {
+@test "a folder that can't be created gets 451, and no recipient or command gets the message" {
 	users bob eve
 	echo file >"$base/eve/.Junk"
 	options=(--on-message 'echo FOLDER=Junk;' --deliver "touch $tmp/asked; :")
@@ -155,7 +155,7 @@ broken() {
 	[[ $(<"$base/eve/.Junk") == file && -z $(find "$base/eve/tmp" -type f) ]]
 }
 
-@test "a folder on another file system is 451" {
+@test "a folder on another file system gets 451" {
 	[[ -w /dev/shm && $(stat -c %d /dev/shm) != $(stat -c %d "$tmp") ]]
 	elsewhere=$(mktemp -d /dev/shm/folder.XXXXXX)
 	deliver x
@@ -166,7 +166,7 @@ broken() {
 	[[ -z $(find "$elsewhere" "$dir/tmp" -type f ! -name maildirfolder) ]]
 }
 
-@test "many clients at once make one folder" {
+@test "many clients at once create one folder" {
 	local i
 	serve -l 127.0.0.1:0 -n 8 --on-message 'echo FOLDER=Junk;'
 	for ((i = 0; i < 8; i++)); do
@@ -179,7 +179,7 @@ broken() {
 	(($(kept "$dir/.Junk") == 8))
 }
 
-@test "a confined worker makes folders, for users and in one Maildir" {
+@test "a confined worker creates folders, for users and in a single Maildir" {
 	local pid
 	if grep -qE '__(asan|gcov)_' smtpd; then
 		skip 'built with what needs more calls'

@@ -40,7 +40,7 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
     RECIPIENT=stale LOCAL=stale EXTENSION=stale DOMAIN=stale
     ORIGINAL_RECIPIENT=stale ENVID=stale)
 
-@test "under inetd what the super-server says of the connection stays" {
+@test "in inetd mode hooks get the super-server's variables of the connection" {
 	environment=(TCPREMOTEIP=192.0.2.7 TCPREMOTEPORT=4711 TCPLOCALIP=192.0.2.1
 	    TCPLOCALPORT=25 TCPREMOTEHOST=client.example TCPREMOTEINFO=joe
 	    TCPLOCALHOST=mx.example SSL_PROTOCOL=TLSv1.3 SSL_CIPHER=X)
@@ -52,7 +52,7 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
 	done
 }
 
-@test "each event has the variables that apply, and no others of ours, whatever the server inherited" {
+@test "each event gets its documented variables and no others, whatever smtpd inherited" {
 	environment=("${stale[@]}")
 	record
 	deliver 'Subject: x' '' body
@@ -65,7 +65,7 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
 	lacks -h =stale "$tmp"/env.*
 }
 
-@test "values of one transaction don't last to the next" {
+@test "values of one transaction are not passed in the next" {
 	options=(--on-data 'exit 99;')
 	record
 	say 'EHLO c.example' 'MAIL FROM:<a@c.example> SIZE=100 BODY=8BITMIME' \
@@ -76,7 +76,7 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
 	[[ $(value recipient LOCAL) == eve ]]
 }
 
-@test "the supervisor's variables are taken out, the server's others stay" {
+@test "variables of the service manager are removed, others are kept" {
 	environment=(NOTIFY_SOCKET=/x WATCHDOG_USEC=1 WATCHDOG_PID=1
 	    LISTEN_FDS=1 LISTEN_PID=1 LISTEN_FDNAMES=x OTHER='o t=h er'
 	    LISTENER=kept EMPTY= LOCALE=kept DOMAINS=kept SENDERS=kept)
@@ -134,7 +134,7 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
 	done
 }
 
-@test "SMTP_EVENT is the option's name, SMTP_HOSTNAME and SMTP_LISTENER are ours" {
+@test "SMTP_EVENT is the option's name, SMTP_HOSTNAME and SMTP_LISTENER are the server's" {
 	local e
 	record
 	deliver x
@@ -157,7 +157,7 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
 	done
 }
 
-@test "over TCP there are PROTO, and the addresses and ports of both ends" {
+@test "over TCP hooks get PROTO and the addresses and ports of both ends" {
 	local flag ip peer
 	for flag in -t -6; do
 		via=$flag
@@ -175,7 +175,7 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
 	done
 }
 
-@test "the pool's listener is TCPLOCALIP and TCPLOCALPORT" {
+@test "in the pool TCPLOCALIP and TCPLOCALPORT are those of the listener" {
 	mkdir -m 777 "$tmp/out"
 	chmod 711 "$tmp" "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
 	serve --listen 127.0.0.1:0 --on-new-connection \
@@ -184,7 +184,7 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
 	[[ $(<"$tmp/out/local") == "${addr[0]}" ]]
 }
 
-@test "on a Unix socket there is no address" {
+@test "on a Unix socket hooks get no address" {
 	mkdir -m 777 "$tmp/out"
 	chmod 711 "$tmp" "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test"
 	((EUID != 0)) || chmod 777 "$tmp"
@@ -196,7 +196,7 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
 	grep -q '^SMTP_LISTENER=smtp$' "$tmp/out/env"
 }
 
-@test "on a pipe the super-server's client is told, and no port that is not known" {
+@test "on a pipe hooks get the super-server's client address, and no port" {
 	environment=(TCPREMOTEIP=192.0.2.7 TCPLOCALIP=192.0.2.1
 	    TCPREMOTEPORT=77)
 	record
@@ -207,7 +207,7 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
 	lacks '=0$' <(grep ^TCP "$tmp/env.hello")
 }
 
-@test "SMTP_HELO has only what may stand in a name, SMTP_PROTOCOL is SMTP or ESMTP" {
+@test "SMTP_HELO has only safe bytes, and SMTP_PROTOCOL is SMTP or ESMTP" {
 	record
 	say 'HELO $(touch x)`;|<>"'"'"'&\!*?{}~#%^=+,/é.example' QUIT
 	[[ $(value hello SMTP_HELO) == touchx.example ]]
@@ -218,13 +218,13 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
 	[[ $(value disconnect SMTP_HELO) == '[IPv6:::1]' ]]
 }
 
-@test "SENDER is set and empty for the null sender" {
+@test "SENDER is empty, not unset, for the null sender" {
 	record
 	say "${hello[@]}" 'MAIL FROM:<>' QUIT
 	grep -qx SENDER= "$tmp/env.new-mail"
 }
 
-@test "SENDER_DOMAIN is in lower case and with A-labels, and not set where the sender has none" {
+@test "SENDER_DOMAIN is in lower case and A-labels, and unset if the sender has no domain" {
 	local sender
 	record
 	for sender in 'Alice@C.Example.=c.example' '"a@b"@C.example=c.example' \
@@ -242,7 +242,7 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
 	done
 }
 
-@test "ORIGINAL_RECIPIENT may be UTF-8 though SMTP_UTF8 is not set (RFC 6533 3)" {
+@test "ORIGINAL_RECIPIENT may be UTF-8 even if SMTP_UTF8 is not set (RFC 6533 3)" {
 	options=(--dsn true)
 	record
 	say 'EHLO c.example' 'MAIL FROM:<a@c.example>' \
@@ -251,7 +251,7 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
 	lacks ^SMTP_UTF8= "$tmp/env.recipient"
 }
 
-@test "SENDER and RECIPIENT are as given, less the route; DOMAIN is in lower case" {
+@test "SENDER and RECIPIENT are as given, without the route; DOMAIN is in lower case" {
 	record
 	say "${hello[@]}" 'MAIL FROM:<@r.example:Alice@C.Example.>' \
 	    'RCPT TO:<@r.example:Bob+News+x@MX.Example>' QUIT
@@ -263,7 +263,7 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
 	[[ $(value recipient DOMAIN) == mx.example ]]
 }
 
-@test "EXTENSION begins behind the first of --recipient-delimiter, and is unset if empty" {
+@test "EXTENSION is the text after the first --recipient-delimiter, and unset if empty" {
 	options=(--recipient-delimiter=-.)
 	record
 	say "${to_bob[@]:0:2}" 'RCPT TO:<bob.new+s-x@mx.example>' QUIT
@@ -277,7 +277,7 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
 	[[ $(value recipient SMTP_MAILBOX) == bob+x ]]
 }
 
-@test "a bare postmaster has our hostname for DOMAIN" {
+@test "DOMAIN of <postmaster> without a domain is the hostname" {
 	record
 	say "${to_bob[@]:0:2}" 'RCPT TO:<PostMaster>' QUIT
 	[[ $(value recipient RECIPIENT) == PostMaster ]]
@@ -293,7 +293,7 @@ stale=(PROTO=TCP TCPREMOTEIP= TCPREMOTEPORT=1 TCPLOCALIP= TCPLOCALPORT=1
 	[[ $(value new-mail SMTP_BODY) == 8BITMIME ]]
 }
 
-@test "SMTP_RECIPIENTS are those accepted so far, a line each" {
+@test "SMTP_RECIPIENTS has the recipients accepted so far, one per line" {
 	options=(--on-recipient '[ "$LOCAL" != no ]')
 	record
 	say "${to_bob[@]:0:2}" 'RCPT TO:<a@mx.example>' 'RCPT TO:<no@mx.example>' \
@@ -345,7 +345,7 @@ hostile() {
 	EOT
 }
 
-@test "hostile senders reach a command as data: complete, and never executed" {
+@test "hostile senders are passed to a command complete and never executed" {
 	local dialogue=('EHLO c.example') address
 	printf '#!/bin/sh\nprintf "%%s\\n" "$SENDER" >>%s/got\n' "$tmp" >"$tmp/hook"
 	printf 'tr "\\0" " " </proc/$$/cmdline >>%s/words\n' "$tmp" >>"$tmp/hook"
@@ -364,7 +364,7 @@ hostile() {
 	lacks c.example "$tmp/words"
 }
 
-@test "hostile recipients, too, with their local parts unquoted" {
+@test "hostile recipients are passed with unquoted local parts and never executed" {
 	local dialogue=(HELO\ c 'MAIL FROM:<>') address
 	while IFS= read -r address; do
 		dialogue+=("RCPT TO:<$address>")
@@ -383,7 +383,7 @@ hostile() {
 	[[ $(wc -l <"$tmp/local") == $(wc -l <"$tmp/said") ]]
 }
 
-@test "an address with a line break or a NUL in it reaches no command" {
+@test "an address with a line break or a NUL is passed to no command" {
 	options=(--on-new-mail "touch $tmp/asked")
 	printf 'HELO c\r\nMAIL FROM:<"a\nb"@c.example>\r\nMAIL FROM:<"a\0b"@c.example>\r\nMAIL FROM:<"a\rb"@c.example>\r\nQUIT\r\n' >"$tmp/dialogue"
 	feed "$tmp/dialogue"
@@ -391,7 +391,7 @@ hostile() {
 	[[ $codes == '220 250 500 500 500 221' ]]
 }
 
-@test "MAILBOX= says whose mailbox takes the mail" {
+@test "MAILBOX= sets the mailbox that gets the mail" {
 	dir=$tmp/{domain}/{mailbox}
 	mkdir -p "$tmp/mx.example/alice" "$tmp/other.example/eve"
 	options=(--on-recipient 'case $LOCAL in
@@ -407,7 +407,7 @@ hostile() {
 	[[ $(events message) == *' to=info@mx.example,sales+x@mx.example' ]]
 }
 
-@test "a reply may stand before MAILBOX=, and the last MAILBOX= counts" {
+@test "a reply may precede MAILBOX=, and the last MAILBOX= counts" {
 	dir=$tmp/{mailbox}
 	mkdir "$tmp/alice" "$tmp/bob" "$tmp/eve"
 	options=(--on-recipient 'echo 250 2.1.5 Redirected; echo MAILBOX=eve@mx.example;
@@ -421,7 +421,7 @@ hostile() {
 	keeps 1 "$tmp/alice"
 }
 
-@test "a command that refuses redirects nothing, nor does MAILBOX= at other events" {
+@test "MAILBOX= is ignored from a command that rejects, and at other events" {
 	options=(--on-recipient 'echo 550 5.1.1 No; echo MAILBOX=alice@mx.example')
 	say "${to_bob[@]}" QUIT
 	[[ ${lines[3]} == '550 5.1.1 No' ]]
@@ -431,7 +431,7 @@ hostile() {
 	[[ $(header Delivered-To) == bob@mx.example ]]
 }
 
-@test "a MAILBOX= that is no address is 451, and logged" {
+@test "an invalid MAILBOX= gets 451 and is logged" {
 	local bad
 	for bad in '' alice '@mx.example' 'a b@mx.example' '<a@mx.example>' \
 	    'a@mx.example>' 'a@mx.example x' 'a@b@c' "$(printf '%300s' '')@c"; do
@@ -443,7 +443,7 @@ hostile() {
 	done
 }
 
-@test "a redirected recipient is judged as it was given, and later commands see it so" {
+@test "a redirected recipient is checked as it was given, and later commands get it so" {
 	options=(--domain mx.example --on-recipient 'echo MAILBOX=eve@other.example'
 	    --on-recipient "echo \$RECIPIENT \$SMTP_MAILBOX >$tmp/seen")
 	say "${to_bob[@]}" QUIT
