@@ -59,7 +59,7 @@ server() {
 	[[ $(paste -sd ' ' "$tmp/got") == '1 2 1 1' ]]
 }
 
-@test "t/smtpc chokes a server that waits for it to read, no other" {
+@test "t/smtpc blocks a server by not reading, no other" {
 	server 0 'exec cat' choke:"220 $(printf '%0500d' 0)\r\n" shut eof exit:0
 	[[ $output == 220* ]]
 	run -124 t/smtpc -T 1 -s sh -c 'exec cat >/dev/null' -- choke:x
@@ -90,13 +90,13 @@ server() {
 	[[ ! -s $tmp/to ]]
 }
 
-@test "t/fail.so makes a call lie: it succeeds, and nothing is done" {
+@test "t/fail.so can make a call succeed without effect" {
 	shim write@file:1:lie
 	run -0 env "${environment[@]}" dd bs=6 "if=t/fail.h" count=1 "of=$tmp/to"
 	[[ ! -s $tmp/to ]]
 }
 
-@test "t/fail.so fails nothing while it is not armed" {
+@test "t/fail.so makes no call fail until it is armed" {
 	shim open:1+:ENOSPC
 	disarm
 	run -0 env "${environment[@]}" sh -c "echo 1 >'$tmp/1'"
@@ -107,7 +107,7 @@ server() {
 	[[ ! -e $tmp/2 ]]
 }
 
-@test "t/fail.so refuses a rule that it does not understand" {
+@test "t/fail.so rejects an invalid rule" {
 	local rule
 	for rule in open open:1 open:x:EIO open:1:EWHAT 'open:1:EIO,' \
 	    'open:1:EIO;' open@dir; do
@@ -115,7 +115,7 @@ server() {
 	done
 }
 
-@test "power cuts fail, and say what is missing, on a machine that can't have them" {
+@test "make powercut fails and says what is missing if a machine can't run it" {
 	local name
 	mkdir "$tmp/bin"
 	for name in bash dirname grep mktemp rm sed; do

@@ -18,7 +18,7 @@ counted() {
 	[[ $figures == "accepted=$1 failed=$2 untried=$3 seconds="* ]]
 }
 
-@test "what t/bench/load counts is in the Maildir, in lock-step, pipelined, by BDAT and anew for each" {
+@test "t/bench/load counts messages that are in the Maildir, in each of its modes" {
 	local all=0 how
 	serve --listen 127.0.0.1:0 --workers 8
 	for how in '' -p '-x bdat' '-p -x bdat' -c '-c -p'; do
@@ -30,7 +30,7 @@ counted() {
 	done
 }
 
-@test "a message of t/bench/load has the size that was asked for" {
+@test "a message of t/bench/load has the given size" {
 	local n
 	serve --listen 127.0.0.1:0 --workers 2
 	for n in 120 1024 4096 70001; do
@@ -42,7 +42,7 @@ counted() {
 	done
 }
 
-@test "t/bench/load sends to each recipient, and keeps nothing where RSET ends it" {
+@test "t/bench/load sends to each recipient, and with RSET stores nothing" {
 	users b0 b1 b2
 	((EUID != 0)) || chown -R nobody "$base"
 	serve --listen 127.0.0.1:0 --workers 2
@@ -88,7 +88,7 @@ counted() {
 	[[ $complaints == 'load: lost: Connection refused' ]]
 }
 
-@test "t/bench/load reports a silent server" {
+@test "t/bench/load reports a server that does not reply" {
 	serve --listen 127.0.0.1:0 --workers 2 --greet-delay 600
 	load_it -s 2 -m 3 -w 1
 	counted 0 2 4

@@ -46,7 +46,7 @@ log_all() {
 	done
 }
 
-@test "standard input is the message as it will be kept, a regular file, read-only, at its beginning" {
+@test "standard input is the message as it will be stored: a regular, read-only file, at offset 0" {
 	local event
 	hook look <<-'EOT'
 		stat -L -c %F /dev/stdin >"$tmp/$1.type"
@@ -91,7 +91,7 @@ log_all() {
 	refused "$broken"
 }
 
-@test "Delivered-To is there for all recipients of one Maildir" {
+@test "with a single Maildir commands get Delivered-To for all recipients" {
 	options=(--on-message "cat >$tmp/in")
 	post_both x
 	[[ $answer == 250* ]]
@@ -99,7 +99,7 @@ log_all() {
 	cmp "$tmp/in" "$(message)"
 }
 
-@test "for users' Maildirs it is there for one recipient, and not for several" {
+@test "with per-user Maildirs commands get Delivered-To only for a single recipient" {
 	users bob eve
 	options=(--on-message "cat >$tmp/in" --deliver "cat >$tmp/handed")
 	deliver x
@@ -131,7 +131,7 @@ log_all() {
 	[[ ! -e $tmp/order ]]
 }
 
-@test "--deliver and --mda run when the content is on the disk, before it has a name" {
+@test "--deliver and --mda run after the fsync of the content and before the rename" {
 	options=(--deliver "echo deliver >>$tmp/trace" --mda "echo mda >>$tmp/trace")
 	environment=(LD_PRELOAD="$PWD/t/fail.so" FAIL_TRACE="$tmp/trace")
 	: >"$tmp/trace"
@@ -142,7 +142,7 @@ log_all() {
 	given "$tmp/order" 'fsync file' deliver mda 'rename -' 'fsync dir'
 }
 
-@test "so they do where each recipient has a file of his own" {
+@test "with per-user Maildirs they run after the fsync of all copies and before the renames" {
 	users bob eve
 	options=(--deliver "unset FAIL_TRACE; echo deliver >>$tmp/trace")
 	environment=(LD_PRELOAD="$PWD/t/fail.so" FAIL_TRACE="$tmp/trace")
@@ -154,7 +154,7 @@ log_all() {
 	    'fsync dir' 'fsync dir'
 }
 
-@test "a message that can't be brought to the disk is not handed on" {
+@test "a message whose fsync fails is not passed to --deliver" {
 	users bob eve
 	shim fsync:2:EIO
 	mkdir -p "$base"/{bob,eve}
@@ -166,7 +166,7 @@ log_all() {
 	keeps 0 "$base/eve"
 }
 
-@test "a filter's output is the message, and its name tells the size" {
+@test "a filter's output is the message, and the file name has its size" {
 	options=(--filter "sed 's/^Subject: .*/Subject: new/; s/body/a longer body/'")
 	deliver 'Subject: old' '' body
 	printf 'Subject: new\n\na longer body\n' >"$tmp/expected"
@@ -176,13 +176,13 @@ log_all() {
 	[[ $(stat -c %a "$(message)") == 600 ]]
 }
 
-@test "a filter's status 0 lets no text of the message be a reply" {
+@test "with status 0 no text of a filter's output is read as a reply" {
 	options=(--filter "sed 's/^Return-Path.*/550 5.7.1 no/'")
 	deliver x
 	[[ $(head -n 1 "$(message)") == '550 5.7.1 no' ]]
 }
 
-@test "several filters run in a row, each on the output of the last" {
+@test "several filters run in order, each on the output of the one before" {
 	options=(--filter "sed 's/body/body one/'" --filter "sed 's/one/one two/'"
 	    --filter "sed 's/two/two three/'" --on-message "cat >$tmp/in")
 	deliver 'Subject: x' '' body
@@ -226,7 +226,7 @@ log_all() {
 	[[ $(message "$base/bob") -ef $(message "$base/eve") ]]
 }
 
-@test "output without our Received is no message: 451, logged" {
+@test "a filter's output without our Received gets 451 and is logged" {
 	local filter
 	for filter in 'false | cat' 'true' 'echo Subject: other;' \
 	    "sed '/^Received/,/^\tfor/d'"; do
@@ -237,21 +237,21 @@ log_all() {
 	done
 }
 
-@test "an id that stands in the body alone does not count" {
+@test "our id in the body only does not count as our Received" {
 	# the id of the second transaction can't be known, but the filter sees it
 	options=(--filter "echo Subject: x; echo; grep ' id '")
 	post 'Subject: x' '' body
 	refused "$broken"
 }
 
-@test "a message that ends in its header passes filters" {
+@test "a message without a body passes filters" {
 	options=(--filter cat)
 	deliver 'Subject: x'
 	printf 'Subject: x\n' >"$tmp/expected"
 	stored "$tmp/expected"
 }
 
-@test "a hook that can't be heard to its end is 451: a filter's output is never cut" {
+@test "if a hook's output can't be read to its end: 451, and no truncated message" {
 	local event
 	for event in filter on-message deliver; do
 		options=("--$event" 'cat; echo x >&2')
@@ -264,7 +264,7 @@ log_all() {
 	done
 }
 
-@test "whatever interrupts while a filter is heard, its output is whole" {
+@test "signals while a filter's output is read don't truncate it" {
 	local rule
 	options=(--filter cat)
 	for rule in read@pipe:{1..5}:{EINTR,EAGAIN} ioctl:{1,2}:EINTR; do
@@ -282,7 +282,7 @@ log_all() {
 	done
 }
 
-@test "a filter that fails, without a reply, is 451: nothing of its output is kept" {
+@test "a filter that fails without a reply gets 451, and none of its output is stored" {
 	local n
 	for n in 1 2 126 127; do
 		options=(--filter "cat; exit $n")
@@ -297,7 +297,7 @@ log_all() {
 	[[ $(events hook-failed | tail -n 1) == *' error="killed by a signal"' ]]
 }
 
-@test "a filter refuses by a reply, or by its status" {
+@test "a filter rejects by a reply or by its status" {
 	options=(--filter 'echo 550 5.7.1 That is spam; exit 1')
 	post x
 	refused '550 5.7.1 That is spam'
@@ -316,7 +316,7 @@ log_all() {
 	refused '454 4.7.1 '
 }
 
-@test "status 99 leaves the message as it is, and skips the later filters alone" {
+@test "status 99 leaves the message unchanged and skips only the later filters" {
 	options=(--filter "sed 's/body/body one/'" --filter 'echo junk; exit 99'
 	    --filter 'exit 77;' --on-message "echo asked >$tmp/asked")
 	deliver 'Subject: x' '' body
@@ -324,7 +324,7 @@ log_all() {
 	given "$tmp/asked" asked
 }
 
-@test "output that grows past --max-size is 451, and the filter is ended" {
+@test "output that exceeds --max-size gets 451, and the filter is ended" {
 	options=(--max-size 10000 --filter "cat; echo \$\$ >$tmp/pid; exec head -c 50000000 /dev/zero")
 	post 'Subject: x' '' body
 	refused "$broken"
@@ -332,7 +332,7 @@ log_all() {
 	[[ $(events hook-failed) == *' error="its output is too large"' ]]
 }
 
-@test "a message of just --max-size passes a filter that adds a header" {
+@test "a message of exactly --max-size passes a filter that adds a header" {
 	options=(--max-size 2000 --filter "sed 's/^Subject/X-Checked: yes\nSubject/'")
 	# with its line ends these are 2,000 octets
 	deliver 'Subject: x' '' "$(printf '%0900d' 0)" "$(printf '%01080d' 0)"
@@ -355,7 +355,7 @@ log_all() {
 	stored "$tmp/expected"
 }
 
-@test "a refusal after the dot leaves nothing in new/ and tmp/, and the session goes on" {
+@test "a rejection after the dot leaves nothing in new/ and tmp/, and the session goes on" {
 	local event
 	for event in filter on-message deliver mda; do
 		options=("--$event" 'echo 554 5.7.1 No; exit 1'
@@ -370,7 +370,7 @@ log_all() {
 	[[ ! -e $tmp/told ]]
 }
 
-@test "nor does it in the Maildirs of several users" {
+@test "a rejection after the dot leaves nothing in the Maildirs of several users" {
 	local event name links
 	users bob eve
 	for links in '' --hardlink; do
@@ -397,7 +397,7 @@ log_all() {
 	refused '550 5.1.1 '
 }
 
-@test "a later command is not asked where an earlier one refused" {
+@test "a later command does not run if an earlier one rejected" {
 	options=(--on-message 'exit 77;' --on-message "echo x >>$tmp/asked"
 	    --deliver "echo x >>$tmp/asked" --mda "echo x >>$tmp/asked")
 	post x
@@ -405,7 +405,7 @@ log_all() {
 	[[ ! -e $tmp/asked ]]
 }
 
-@test "the text of the last command that accepts is that of the 250" {
+@test "the 250 has the text of the last command that accepted" {
 	options=(--on-message 'echo 250 2.0.0 Clean;')
 	post x
 	[[ $answer == '250 2.0.0 Clean' ]]
@@ -424,7 +424,7 @@ headers() {
 	sed '/^Subject/,$d; /^[ \t]/d; s/: .*//' "$1" | paste -sd ' '
 }
 
-@test "HEADER= of each event stands above the message and below our Received" {
+@test "HEADER= of each event is added above the message and below our Received" {
 	local event n=0
 	for event in on-new-connection on-hello on-new-mail on-recipient on-data \
 	    on-message; do
@@ -449,7 +449,7 @@ headers() {
 	cmp "$tmp/deliver" "$(message)"
 }
 
-@test "headers of a connection and of HELO last, those of a mail do not" {
+@test "headers from connect and HELO last for the session, others for the transaction" {
 	options=(--on-new-connection 'echo HEADER=X-Connection: 1;'
 	    --on-hello 'echo HEADER=X-Hello: $SMTP_HELO;'
 	    --on-new-mail 'echo HEADER=X-Mail: 1;'
@@ -484,7 +484,7 @@ headers() {
 	done
 }
 
-@test "a long header is folded at spaces, and unfolds to what it was (RFC 5322 2.2.3)" {
+@test "a long header is folded at spaces and unfolds to the same text (RFC 5322 2.2.3)" {
 	local value
 	value=$(printf 'word%d ' {1..60})end
 	options=(--on-message "echo 'HEADER=X-Long: $value'")
@@ -495,7 +495,7 @@ headers() {
 	[[ $(header X-Long | tr '\t' ' ') == "$value" ]]
 }
 
-@test "a HEADER= that is no header field is 451, logged, and nothing of it is kept" {
+@test "an invalid HEADER= gets 451 and is logged, and nothing of it is stored" {
 	local bad
 	for bad in 'nothing' ': x' 'X Y: z' 'X: a\001b' 'X: a\rY: b' 'X\001: y' \
 	    'X: \177' 'X\303\244: y'; do
@@ -507,7 +507,7 @@ headers() {
 	[[ $(events hook-failed | grep -c ' error="invalid header field in HEADER=, or too many"$') == 8 ]]
 }
 
-@test "headers of 8 kB in all are added, be it one or many, and more are 451" {
+@test "headers of 8 kB in all are added, one or many, and more get 451" {
 	local one many
 	one="printf 'HEADER=X-One: %07900d\\n' 1;"
 	# 80 lines of a hundred octets
@@ -525,7 +525,7 @@ headers() {
 	refused "$broken"
 }
 
-@test "a HEADER= of one that refuses changes nothing" {
+@test "HEADER= of a command that rejects is ignored" {
 	options=(--on-recipient "echo \"HEADER=X-\$LOCAL: y\"; [ \$LOCAL = bob ]")
 	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA 'Subject: x' . QUIT
 	[[ $codes == "$to_bob_codes 550 354 250 221" ]]
@@ -539,7 +539,7 @@ headers() {
 	[[ $(headers "$(message)") == 'Return-Path Delivered-To Received' ]]
 }
 
-@test "--mda allows one recipient in a transaction, and others get 452 4.5.3" {
+@test "--mda allows one recipient per transaction, and others get 452 4.5.3" {
 	hook mda <<-'EOT'
 		echo "$RECIPIENT $SMTP_MAILBOX $EXTENSION" >>"$tmp/to"
 		grep ^Delivered-To >>"$tmp/to"
@@ -565,21 +565,21 @@ headers() {
 	    'Delivered-To: Alice+x@mx.example'
 }
 
-@test "a recipient who was refused leaves room for the one that --mda takes" {
+@test "a rejected recipient does not count as the one that --mda allows" {
 	users eve
 	options=(--mda true)
 	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA x . QUIT
 	[[ $codes == '220 250 250 550 250 354 250 221' ]]
 }
 
-@test "--deliver gets a message to many recipients once" {
+@test "--deliver runs once for a message to many recipients" {
 	options=(--deliver "echo \"\$SMTP_RECIPIENTS\" >>$tmp/to")
 	post_both x
 	[[ $answer == 250* ]]
 	given "$tmp/to" bob@mx.example eve@mx.example
 }
 
-@test "--on-delivered runs when the client has its 250, and its answer changes nothing" {
+@test "--on-delivered runs after the 250, and its result is ignored" {
 	mkfifo "$tmp/go"
 	hook told <<-'EOT'
 		read -r go <"$tmp/go"
@@ -599,7 +599,7 @@ headers() {
 	[[ ! -e $tmp/second ]]
 }
 
-@test "SMTP_FILE is the first user's file, where there are several" {
+@test "with several users SMTP_FILE is the first user's file" {
 	users bob eve
 	options=(--on-delivered "echo \"\$SMTP_FILE\" >$tmp/file")
 	post_both x
@@ -624,14 +624,14 @@ headers() {
 	[[ ! -e $tmp/told ]]
 }
 
-@test "--on-delivered reads the message though it was taken from new/" {
+@test "--on-delivered can read a message that was already moved from new/" {
 	options=(--on-delivered "rm \$SMTP_FILE; cat >$tmp/in")
 	deliver 'Subject: x' '' body
 	[[ $(tail -n 1 "$tmp/in") == body ]]
 	keeps 0
 }
 
-@test "--hook-timeout is for all that is asked after the dot together" {
+@test "--hook-timeout applies to all commands after the dot together" {
 	# the filter puts the clock forward, so that ten seconds are left for the rest
 	mkfifo "$tmp/never"
 	printf 0 >"$tmp/armed"
@@ -645,7 +645,7 @@ headers() {
 	[[ ! -e $tmp/handed ]]
 }
 
-@test "a client that goes away ends a check, and its message is not kept" {
+@test "a client that leaves ends a check, and its message is not stored" {
 	mkfifo "$tmp/up"
 	options=(--on-message "echo \$\$ >$tmp/pid; echo up >$tmp/up; exec sleep 60")
 	talk "${data_bob[@]}" send:'x\r\n.\r\n' run:"read up <$tmp/up" close exit:0
@@ -653,7 +653,7 @@ headers() {
 	keeps 0
 }
 
-@test "a client that goes away ends no filter and no delivery: the message is kept" {
+@test "a client that leaves ends no filter and no delivery, and the message is stored" {
 	local event
 	mkfifo "$tmp/up" "$tmp/go"
 	for event in filter deliver mda on-delivered; do
@@ -699,7 +699,7 @@ sweep() {
 	((k > 1))
 }
 
-@test "whatever single call fails while filtering, the promise holds, and the next message is kept" {
+@test "whichever call fails while filtering, the promise holds, and the next message is stored" {
 	# the shim is the server's alone
 	options=(--filter "/usr/bin/env -u LD_PRELOAD sed 's/body/body one/'"
 	    --on-message 'echo HEADER=X-Late: y')

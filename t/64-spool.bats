@@ -18,7 +18,7 @@ post() {
 	[[ -z $(find "$spool" -mindepth 1) ]]
 }
 
-@test "the message is handed on, whole, and nothing is kept" {
+@test "--deliver gets the whole message, and nothing is stored" {
 	local how
 	for how in --deliver --mda; do
 		post "$how" "cat >$tmp/handed"
@@ -32,7 +32,7 @@ post() {
 	done
 }
 
-@test "the file has no name, and is regular, read-only, at its beginning" {
+@test "the spool file has no name and is regular, read-only and at offset 0" {
 	post --deliver "ls -A $tmp/spool >$tmp/names; stat -L -c '%F %h' /dev/stdin >$tmp/type; cat /proc/self/fdinfo/0 >$tmp/fd"
 	[[ $answer == 250* ]]
 	[[ -e $tmp/names && ! -s $tmp/names ]]
@@ -41,12 +41,12 @@ post() {
 	grep -Eqx $'flags:\t0[0-7]*0' "$tmp/fd"
 }
 
-@test "the file is the server's alone: others may not read it" {
+@test "only --user can read the spool file" {
 	post --umask 0 --deliver "stat -L -c '%a %u' /dev/stdin >$tmp/mode;"
 	[[ $(<"$tmp/mode") == "600 $EUID" ]]
 }
 
-@test "the 250 rests on the command's status 0" {
+@test "the client gets 250 only if the command's status is 0" {
 	post --deliver false
 	[[ $answer == '451 4.3.0 '* ]]
 	post --mda 'exit 75;'
@@ -67,12 +67,12 @@ post() {
 	[[ $(events message | wc -l) == 1 ]]
 }
 
-@test "the command's text is that of the 250" {
+@test "the 250 has the command's text" {
 	post --deliver 'echo 250 2.0.0 Queued as 4711;'
 	[[ $answer == '250 2.0.0 Queued as 4711' ]]
 }
 
-@test "checks, filters, headers and --on-delivered are as with a Maildir" {
+@test "checks, filters, headers and --on-delivered work as with a Maildir" {
 	post --on-data 'echo HEADER=X-Data: y' --filter "sed 's/body/body one/'" \
 	    --on-message 'echo HEADER=X-Late: z' --deliver "cat >$tmp/handed" \
 	    --on-delivered "cat >$tmp/told; echo \${SMTP_FILE-unset} >$tmp/file"
@@ -85,7 +85,7 @@ post() {
 	[[ $answer == 451* && ! -e $tmp/never ]]
 }
 
-@test "several recipients get no Delivered-To in the one message" {
+@test "a message to several recipients has no Delivered-To" {
 	mkdir "$tmp/spool"
 	options=(--maildir none --spool "$tmp/spool" --deliver "cat >$tmp/handed")
 	say "${to_bob[@]}" 'RCPT TO:<eve@mx.example>' DATA 'Subject: x' . QUIT
@@ -94,14 +94,14 @@ post() {
 	[[ $(header Return-Path "$tmp/handed") == '<alice@c.example>' ]]
 }
 
-@test "nothing is left of a client that goes away" {
+@test "a client that leaves leaves no file behind" {
 	mkdir "$tmp/spool"
 	options=(--maildir none --spool "$tmp/spool" --deliver "echo >$tmp/never")
 	talk "${data_bob[@]}" repeat:20000:'0123456789\r\n' close exit:0
 	[[ -z $(find "$tmp/spool" -mindepth 1) && ! -e $tmp/never ]]
 }
 
-@test "nothing is left of a worker that is killed" {
+@test "a killed worker leaves no file behind" {
 	local spool=$tmp/spool
 	mkdir "$spool"
 	chmod 777 "$spool"
@@ -114,7 +114,7 @@ post() {
 	eventually grep -q event=worker-died "$log"
 }
 
-@test "a disk that is full or broken: 4xx, not handed on, and the next message is" {
+@test "a full or broken disk: 4xx, no delivery, and the next message is delivered" {
 	local rule
 	mkdir "$tmp/spool"
 	for rule in write:1+:ENOSPC write:1+:EIO; do
@@ -133,7 +133,7 @@ post() {
 	[[ -z $(find "$tmp/spool" -mindepth 1) ]]
 }
 
-@test "no file can be made: 4xx, and the next message is handed on" {
+@test "a file can't be created: 4xx, and the next message is delivered" {
 	mkdir "$tmp/spool"
 	shim open:1+:EMFILE
 	disarm
@@ -144,7 +144,7 @@ post() {
 	failed open
 }
 
-@test "too little room in the spool directory is 452 4.3.1 at MAIL" {
+@test "too little space in the spool directory gets 452 4.3.1 at MAIL" {
 	mkdir "$tmp/spool"
 	options=(--maildir none --spool "$tmp/spool" --deliver true
 	    --min-free 1000000G)
@@ -152,7 +152,7 @@ post() {
 	[[ $codes == '220 250 452 221' && ${lines[2]} == '452 4.3.1 '* ]]
 }
 
-@test "without --spool it is /var/tmp" {
+@test "the default of --spool is /var/tmp" {
 	options=(--maildir none --deliver "readlink /proc/self/fd/0 >$tmp/where;")
 	deliver x
 	# what a file without a name is called there
@@ -170,7 +170,7 @@ post() {
 	done
 }
 
-@test "a spool directory that is missing, or can't be written, is status 73" {
+@test "a spool directory that is missing or can't be written: 73" {
 	run -73 ./smtpd -i --maildir none --spool "$tmp/missing" "${user[@]}" \
 	    --deliver true </dev/null
 	[[ ${#lines[@]} == 1 && $output == "smtpd: --spool $tmp/missing: "* ]]
@@ -182,7 +182,7 @@ post() {
 	[[ -z $(find "$tmp/shut" -mindepth 1) ]]
 }
 
-@test "the pool hands on, too, and needs no Maildir" {
+@test "the pool delivers to commands without a Maildir" {
 	local spool=$tmp/spool
 	mkdir -m 777 "$spool" "$tmp/out"
 	chmod 777 "$spool" "$tmp/out"
@@ -195,7 +195,7 @@ post() {
 	[[ -z $(find "$spool" -mindepth 1) && ! -e $dir ]]
 }
 
-@test "a file that can't be unlinked gets no message: 451, and it stays empty" {
+@test "a spool file that can't be unlinked gets 451 and stays empty" {
 	spool=$tmp/spool
 	mkdir "$spool"
 	shim unlink:2:EIO	# the first is the check at the start

@@ -71,14 +71,14 @@ ehlo='EHLO c.example'
 	    reply:221 eof
 }
 
-@test "all of it may come at once, and stays in step" {
+@test "a pipelined AUTH and its responses stay in step" {
 	with_auth
 	say "$ehlo" 'AUTH LOGIN' "$name" "$(b64 wr0ng)" 'AUTH PLAIN' "$wrong" \
 	    NOOP "auth login $name" "$password" NOOP QUIT
 	[[ $codes == '220 250 334 334 535 334 535 250 334 235 250 221' ]]
 }
 
-@test "the name of the mechanism has any case, another one is 504" {
+@test "the mechanism is case-insensitive, and an unknown one gets 504" {
 	with_auth
 	say "$ehlo" 'AUTH CRAM-MD5' 'AUTH PLAINTEXT' "aUtH pLaIn $good" QUIT
 	[[ $codes == '220 250 504 504 235 221' ]]
@@ -117,7 +117,7 @@ ehlo='EHLO c.example'
 	[[ ! -e $tmp/args ]]
 }
 
-@test "= is an empty response (RFC 4954 4), and no name or password" {
+@test "= is an empty response (RFC 4954 4), without user and password" {
 	with_auth --max-auth-errors 0
 	say "$ehlo" 'AUTH PLAIN =' 'AUTH LOGIN =' "$password" \
 	    "AUTH LOGIN $name" = "AUTH LOGIN $name" '' QUIT
@@ -125,7 +125,7 @@ ehlo='EHLO c.example'
 	[[ ! -e $tmp/args ]]
 }
 
-@test "PLAIN that is not name and password is 501, an empty one of them 535" {
+@test "malformed PLAIN gets 501, and an empty user or password 535" {
 	with_auth
 	say "$ehlo" "AUTH PLAIN $(b64 alice)" "AUTH PLAIN $(b64 '\0alice')" \
 	    "AUTH PLAIN $(b64 '\0alice\0a\0b')" "AUTH PLAIN $(b64 '\0alice\0')" \
@@ -134,7 +134,7 @@ ehlo='EHLO c.example'
 	[[ ! -e $tmp/args ]]
 }
 
-@test "a name with control bytes, or over 255 bytes, is 535, and nobody is asked" {
+@test "a user with control bytes, or over 255 bytes, gets 535 without running the command" {
 	with_auth --max-auth-errors 0
 	say "$ehlo" "AUTH PLAIN $(b64 '\0alice\n\0s3kr3t+pw')" \
 	    "AUTH PLAIN $(b64 '\0a\x7fb\0s3kr3t+pw')" \
@@ -144,7 +144,7 @@ ehlo='EHLO c.example'
 	[[ ! -e $tmp/args ]]
 }
 
-@test "status 1 and 100 are 535 5.7.8, whatever was said on standard error or output" {
+@test "status 1 and 100 get 535 5.7.8, whatever the command wrote" {
 	local n
 	for n in 1 100; do
 		for said in true 'echo oops >&2' 'echo 250 2.0.0 Fine'; do
@@ -157,7 +157,7 @@ ehlo='EHLO c.example'
 	[[ -z $(events hook-failed) ]]
 }
 
-@test "all other statuses, and a signal, are 454 4.7.0, logged as our failure" {
+@test "any other status, and a signal, gets 454 4.7.0 and is logged as a failure" {
 	local n
 	for n in 2 75 77 99 111 126 127; do
 		says "$n"
@@ -181,7 +181,7 @@ ehlo='EHLO c.example'
 	[[ $(events hook-failed) == *' error="timed out"' ]]
 }
 
-@test "a command that does not read descriptor 3 is judged all the same" {
+@test "the status of a command that does not read descriptor 3 counts, too" {
 	says 0
 	say "$ehlo" "AUTH PLAIN $(b64 "\\0alice\\0$(filler 2900)")" QUIT
 	[[ $codes == '220 250 235 221' ]]
@@ -192,7 +192,7 @@ ehlo='EHLO c.example'
 	[[ ${#lines[@]} == 1 && $output == "smtpd: --auth '$tmp/missing': "* ]]
 }
 
-@test "a second AUTH, one in a transaction and one before HELO are 503 5.5.1" {
+@test "a second AUTH, one in a transaction and one before HELO get 503 5.5.1" {
 	with_auth
 	say "AUTH PLAIN $good" "$ehlo" 'MAIL FROM:<a@c.example>' \
 	    "AUTH PLAIN $good" RSET "AUTH PLAIN $good" "AUTH PLAIN $good" \
@@ -201,7 +201,7 @@ ehlo='EHLO c.example'
 	(($(grep -c '^503 5\.5\.1 ' "$tmp/replies") == 4))
 }
 
-@test "AUTH works after HELO, which offers nothing, for devices that never say EHLO" {
+@test "AUTH works after HELO, for devices that never send EHLO" {
 	with_auth
 	say 'HELO c.example' "AUTH PLAIN $good" "AUTH PLAIN $good" \
 	    'MAIL FROM:<a@c.example>' 'RCPT TO:<bob@mx.example>' DATA . QUIT
@@ -211,7 +211,7 @@ ehlo='EHLO c.example'
 	[[ $codes == '220 250 535 221' ]]
 }
 
-@test "AUTH after HELO needs encryption, too, and with --strict an EHLO" {
+@test "AUTH after HELO needs encryption, too, and with --strict needs EHLO" {
 	with_auth
 	options+=(--strict)
 	say 'HELO c.example' "AUTH PLAIN $good" "$ehlo" "AUTH PLAIN $good" QUIT
@@ -221,14 +221,14 @@ ehlo='EHLO c.example'
 	[[ $codes == '220 250 538 221' ]]
 }
 
-@test "AUTH is offered with --plain-auth, until it is done" {
+@test "with --plain-auth AUTH is offered until it has succeeded" {
 	with_auth
 	say "$ehlo" "AUTH PLAIN $good" "$ehlo" QUIT
 	(($(grep -c '^250[ -]AUTH ' "$tmp/replies") == 1))
 	grep -q $'^250-AUTH PLAIN LOGIN\r*$' "$tmp/replies"
 }
 
-@test "without --plain-auth it is not offered, and 538 5.7.11" {
+@test "without --plain-auth AUTH in clear is not offered and gets 538 5.7.11" {
 	with_auth
 	options=("${options[@]:0:2}")
 	say "$ehlo" "AUTH PLAIN $good" 'AUTH LOGIN' QUIT
@@ -238,14 +238,14 @@ ehlo='EHLO c.example'
 	[[ ! -e $tmp/args ]]
 }
 
-@test "without --auth it is not offered, and 502" {
+@test "without --auth AUTH is not offered and gets 502" {
 	options=(--plain-auth)
 	say "$ehlo" "AUTH PLAIN $good" QUIT
 	[[ $codes == '220 250 502 221' ]]
 	lacks '^250[ -]AUTH' "$tmp/replies"
 }
 
-@test "--require-auth: MAIL is 530 5.7.0 before it, and taken after it" {
+@test "with --require-auth MAIL gets 530 5.7.0 before AUTH, and 250 after it" {
 	with_auth --require-auth
 	say "$ehlo" 'MAIL FROM:<a@c.example>' "AUTH PLAIN $wrong" \
 	    'MAIL FROM:<a@c.example>' "AUTH PLAIN $good" \
@@ -264,7 +264,7 @@ ehlo='EHLO c.example'
 	keeps 1
 }
 
-@test "Received says ESMTPA (RFC 3848), and hooks and the log who it was" {
+@test "Received says ESMTPA (RFC 3848), and hooks and the log have the user" {
 	with_auth --on-new-mail "echo \"\$SMTP_USER \$SMTP_AUTH \$SMTP_PROTOCOL\" >$tmp/who"
 	say "$ehlo" "AUTH LOGIN $name" "$password" 'MAIL FROM:<a@c.example>' \
 	    'RCPT TO:<bob@mx.example>' DATA x . QUIT
@@ -274,14 +274,14 @@ ehlo='EHLO c.example'
 	[[ $(events message) == *' protocol=ESMTPA '* ]]
 }
 
-@test "EHLO after AUTH forgets nothing" {
+@test "EHLO after AUTH keeps the authentication" {
 	with_auth
 	say "$ehlo" "AUTH PLAIN $good" "$ehlo" "${to_bob[@]:1}" DATA x . QUIT
 	[[ $codes == '220 250 235 250 250 250 354 250 221' ]]
 	[[ $(header Received) == *' with ESMTPA id '* ]]
 }
 
-@test "AUTH= on MAIL is taken, its xtext checked (RFC 4954 5)" {
+@test "AUTH= of MAIL is accepted if its xtext is valid (RFC 4954 5)" {
 	local bad
 	with_auth
 	say "$ehlo" 'MAIL FROM:<a@c.example> AUTH=<>' RSET \
@@ -297,7 +297,7 @@ ehlo='EHLO c.example'
 	[[ $codes == '220 250 555 221' ]]
 }
 
-@test "a line of AUTH, or of what follows, may have 12,288 bytes (RFC 4954 4)" {
+@test "AUTH and its responses may have lines of 12,288 bytes (RFC 4954 4)" {
 	local long
 	says 0
 	# 12,275 octets, and CR LF
@@ -315,7 +315,7 @@ ehlo='EHLO c.example'
 	[[ $codes == '220 250 334 500 250 221' ]]
 }
 
-@test "a response with NUL, or without CR, is 500, and the session in step" {
+@test "a response with NUL, or without CR, gets 500, and the session stays in step" {
 	with_auth
 	talk reply:220 say:"$ehlo" reply:250 say:'AUTH PLAIN' reply:334 \
 	    send:'AAAA\0AAA\r\n' reply:500 say:'AUTH PLAIN' reply:334 \
@@ -323,7 +323,7 @@ ehlo='EHLO c.example'
 	    say:QUIT reply:221 eof
 }
 
-@test "a client that goes away, or is silent, in the middle is let go" {
+@test "a client that leaves or is idle within AUTH is disconnected" {
 	with_auth
 	talk reply:220 say:"$ehlo" reply:250 say:'AUTH LOGIN' reply:334 close exit:0
 	options+=(--read-timeout 1)
@@ -337,7 +337,7 @@ delays() {
 		print int(($1 - at) * 1000); at = 0 }' "$tmp"/said/*
 }
 
-@test "the third failed login of a session ends it, other errors of AUTH do not count" {
+@test "the third failed login ends the session, and other errors of AUTH don't count" {
 	with_auth
 	say "$ehlo" "AUTH PLAIN $wrong" 'AUTH PLAIN !' 'AUTH CRAM-MD5' \
 	    'AUTH LOGIN' '*' "AUTH LOGIN $name" "$(b64 wr0ng)" \
@@ -350,7 +350,7 @@ delays() {
 	[[ $codes == '220 250 421' ]]
 }
 
-@test "STARTTLS does not give a client more of them, and a name that is refused unasked is one" {
+@test "failed logins count across STARTTLS, and include users rejected without running the command" {
 	with_auth
 	options+=(--tls 't/tlsd -d 5 3 4' --max-auth-errors 2)
 	talk reply:220 say:"$ehlo" reply:250 say:"AUTH PLAIN $(b64 '\0\0x')" \
@@ -358,7 +358,7 @@ delays() {
 	    reply:250 say:"AUTH PLAIN $wrong" reply:421 eof
 }
 
-@test "the reply to a failed login waits, longer each time, and a good one does not" {
+@test "the reply to a failed login is delayed, longer each time" {
 	local d
 	with_auth --transcript "$tmp/said"
 	talk reply:220 say:"$ehlo" reply:250 say:"AUTH PLAIN $wrong" reply:535 \
@@ -369,7 +369,7 @@ delays() {
 	((${#d[@]} == 3 && d[0] >= 990 && d[1] >= 1990 && d[2] < d[1]))
 }
 
-@test "such a client holds up nobody: it waits no longer once others want the worker" {
+@test "the delay of a failed login ends when other clients need the worker" {
 	local d
 	mkdir "$tmp/said"
 	serve --listen 127.0.0.1:0 --workers 1 --user "$(id -un)" \
@@ -386,7 +386,7 @@ delays() {
 	((d[2] >= 3990 && d[3] < 7990))
 }
 
-@test "a client that goes while it waits, or a stop, ends the wait" {
+@test "a client that leaves, or SIGTERM, ends the delay of a failed login" {
 	with_auth
 	via=-s
 	talk reply:220 say:"$ehlo" reply:250 say:"AUTH PLAIN $wrong" \
@@ -397,14 +397,14 @@ delays() {
 	    run:'kill -TERM "$SMTPC_PID"' reply reply:'421 4.3.2 ' eof
 }
 
-@test "failed attempts count as errors" {
+@test "failed logins count as errors" {
 	with_auth --max-errors 3
 	say "$ehlo" "AUTH PLAIN $wrong" 'AUTH PLAIN !' "AUTH PLAIN $wrong" NOOP
 	[[ $codes == '220 250 535 501 421' ]]
 	[[ $(events auth-failed | wc -l) == 2 ]]
 }
 
-@test "a failed attempt is a line that begins with event and client" {
+@test "a failed login is logged with event and client first" {
 	local line
 	with_auth
 	environment=(TCPREMOTEIP=192.0.2.7)
@@ -413,7 +413,7 @@ delays() {
 	[[ $line =~ ^time=[^\ ]+\ event=auth-failed\ client=192.0.2.7\ session=[^\ ]+\ mechanism=PLAIN\ user=alice\ reply=\"535\ 5.7.8\ [^\"]*\"$ ]]
 }
 
-@test "a user's name can't forge a line of the log, or a pair" {
+@test "a user name can't forge a log line or a key" {
 	with_auth
 	options+=(--auth 'exit 1 && :')
 	say "$ehlo" "AUTH PLAIN $(b64 '\0a event=auth-failed client=192.0.2.1\0x')" \
@@ -430,7 +430,7 @@ hides() {
 	    -e "$(b64 wr0ng+pw)" "$@"
 }
 
-@test "the password is in no hook's environment, nor the server's, nor in a file" {
+@test "the password is not in the environment of hooks or smtpd, nor in a file" {
 	local event
 	hook spy <<-'EOT'
 		env >>"$tmp/spied"
@@ -449,7 +449,7 @@ hides() {
 	hides "$tmp/spied" "$tmp/env" "$log" "$tmp/replies" "$(message)"
 }
 
-@test "the password is not in the log, whatever else was wrong" {
+@test "the password is not in the log, whatever the error" {
 	local auth
 	# in turn: accepted, not encrypted, no --auth at all
 	for auth in "--auth $tmp/check --plain-auth" "--auth $tmp/check" ''; do
@@ -467,7 +467,7 @@ hides() {
 	done
 }
 
-@test "the password of a client that misspells AUTH is not in log or transcript, nor are the lines that follow" {
+@test "if AUTH is misspelt, password and responses are not in log or transcript" {
 	local line with
 	for with in "--auth $tmp/check --plain-auth" ''; do
 		for line in " AUTH PLAIN $good" "AUTHPLAIN $good" "AUTH:PLAIN $good" \
@@ -490,14 +490,14 @@ hides() {
 	[[ $(events refused) == *' line="FROB x"' ]]
 }
 
-@test "the password is not on the log's lines for a command that fails" {
+@test "the password is not in the log of a command that fails" {
 	says 3 'cat <&3 >/dev/null; echo failed >&2'
 	say "$ehlo" "AUTH PLAIN $good" QUIT
 	[[ $(events hook-said) == *' text=failed' ]]
 	hides "$log"
 }
 
-@test "the process is not dumpable, with --auth or without, and others can't look into it" {
+@test "smtpd is not dumpable and can't be traced, with --auth or without" {
 	local with owner
 	as=() owner=$EUID
 	mkdir -p "$dir"/{tmp,new,cur}
@@ -518,7 +518,7 @@ hides() {
 	done
 }
 
-@test "a worker remembers no one: the next session is not authenticated" {
+@test "authentication does not last to the worker's next session" {
 	with_auth --require-auth
 	serve --listen 127.0.0.1:0 --workers 1 "${options[@]/"$tmp/check"/'exit 0 && :'}"
 	dial "${addr[0]}" reply:220 say:"$ehlo" reply:250 say:"AUTH PLAIN $good" \
@@ -527,7 +527,7 @@ hides() {
 	    say:'MAIL FROM:<a@c.example>' reply:'530 5.7.0 ' say:QUIT reply:221 eof
 }
 
-@test "whichever allocation fails first, AUTH is 235 or 454, and in step" {
+@test "whichever allocation fails, AUTH gets 235 or 454 and stays in step" {
 	local k seen=
 	# the later ones are the command's own
 	for k in {1..16}; do
@@ -544,7 +544,7 @@ hides() {
 	[[ $seen == *454* ]]
 }
 
-@test "an empty command, or one that nothing can stand behind, is an error: 69" {
+@test "an empty --auth, or one that ends in ; or & or a comment, is a start-up error: 69" {
 	local command
 	for command in '' ' ' 'true;' 'true &' '# true' 'true # so'; do
 		options=(--auth "$command" --plain-auth)
@@ -553,7 +553,7 @@ hides() {
 	done
 }
 
-@test "a password that a small pipe could not hold is 535" {
+@test "a password too long for a small pipe gets 535" {
 	says 0
 	say "$ehlo" "AUTH PLAIN $(b64 "\\0alice\\0$(filler 3001)")" QUIT
 	[[ $codes == '220 250 535 221' ]]

@@ -8,13 +8,13 @@ with_users() {
 	options=(--listen submission@- --auth "$check" --plain-auth)
 }
 
-@test "MAIL before AUTH gets 530 5.7.0 there (RFC 6409 4.3)" {
+@test "on a submission listener MAIL before AUTH gets 530 5.7.0 (RFC 6409 4.3)" {
 	with_users
 	say 'EHLO c.example' 'MAIL FROM:<a@c.example>' QUIT
 	[[ ${lines[-2]} == '530 5.7.0 '* ]]
 }
 
-@test "an authenticated client may send to any domain there" {
+@test "on a submission listener an authenticated client may send to any domain" {
 	with_users
 	options+=(--domain mx.example)
 	say 'EHLO c.example' "AUTH PLAIN $(printf '\0joe\0secret' | base64)" \
@@ -24,21 +24,21 @@ with_users() {
 	[[ $(header Received) == *' with ESMTPA '* ]]
 }
 
-@test "a wrong password does not help" {
+@test "MAIL after a failed AUTH gets 530" {
 	with_users
 	say 'EHLO c.example' "AUTH PLAIN $(printf '\0joe\0wrong' | base64)" \
 	    'MAIL FROM:<a@c.example>' QUIT
 	[[ $codes == *'535 530 221' ]]
 }
 
-@test "hooks know the kind of the listener" {
+@test "hooks get the kind of the listener" {
 	with_users
 	options+=(--on-hello "echo \$SMTP_LISTENER >$tmp/kind")
 	say 'EHLO c.example' QUIT
 	[[ $(<"$tmp/kind") == submission ]]
 }
 
-@test "one pool serves smtp and submission, and tells them apart" {
+@test "one pool serves smtp and submission with their own rules" {
 	with_users
 	options=(--auth "$check" --plain-auth)
 	serve --listen 127.0.0.1:0 --listen submission@127.0.0.1:0 --workers 2 \
@@ -49,7 +49,7 @@ with_users() {
 	    say:'MAIL FROM:<>' reply:530 say:QUIT reply:221 eof
 }
 
-@test "it is a usage error without a way to authenticate" {
+@test "a submission listener without --auth, or without --plain-auth and --tls, is a usage error" {
 	with_users
 	command_line
 	run -64 "${cmd[@]/--plain-auth/--strict}"

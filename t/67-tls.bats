@@ -43,7 +43,7 @@ all_said() {
 	[[ " ${lines[*]} " == *' 250-STARTTLS '* ]]
 }
 
-@test "without --tls STARTTLS is not implemented, and with an argument it is a syntax error (RFC 3207 4)" {
+@test "without --tls STARTTLS gets 502, and with an argument 501 (RFC 3207 4)" {
 	say 'EHLO c.example' STARTTLS QUIT
 	[[ ${lines[-2]} == '502 5.5.1 '* ]]
 	with_tls
@@ -51,7 +51,7 @@ all_said() {
 	[[ ${lines[-2]} == '501 5.5.4 '* ]]
 }
 
-@test "a message comes encrypted, and its Received and its log line say so (RFC 3848)" {
+@test "Received and log say that a message came encrypted (RFC 3848)" {
 	with_tls
 	talk "${encrypted[@]}" say:'EHLO d.example' reply:250 "${to_alice[@]}" \
 	    say:QUIT reply:221 eof exit:0
@@ -60,7 +60,7 @@ all_said() {
 	[[ $(events message) == *' protocol=ESMTPS tls="TLSv1.3 MASK" '* ]]
 }
 
-@test "the same over TCP, byte by octet, with everything in one segment after the handshake" {
+@test "over TCP the handshake works byte by byte, and with commands right after it in one segment" {
 	via=-t
 	with_tls
 	talk "${encrypted[@]}" bytes:'EHLO d.example\r\n' reply:250 \
@@ -71,7 +71,7 @@ all_said() {
 	(($(grep -c 'a line of it' "$(message)") == 40000))
 }
 
-@test "over a pair of pipes, too" {
+@test "STARTTLS works over a pair of pipes" {
 	via=-p
 	with_tls
 	talk "${encrypted[@]}" say:'EHLO d.example' reply:250 "${to_alice[@]}" \
@@ -79,7 +79,7 @@ all_said() {
 	keeps 1
 }
 
-@test "after the handshake HELO, AUTH and the transaction are forgotten (RFC 3207 4.2)" {
+@test "the handshake resets HELO, AUTH and the transaction (RFC 3207 4.2)" {
 	with_tls --plain-auth --auth 'cat <&3 >&2; exec'
 	talk reply:220 say:'EHLO c.example' reply:250 \
 	    say:"AUTH PLAIN $(printf '\0joe\0secret' | base64)" reply:235 \
@@ -93,14 +93,14 @@ all_said() {
 	[[ $(header Received) == 'from d.example'*' with ESMTPSA '* ]]
 }
 
-@test "header fields that a hook added at the first EHLO are forgotten with it" {
+@test "the handshake discards header fields that a hook added at EHLO" {
 	with_tls --on-hello 'echo "HEADER=X-Helo: $SMTP_HELO"'
 	talk "${encrypted[@]}" say:'EHLO d.example' reply:250 "${to_alice[@]}" \
 	    say:QUIT reply:221 eof
 	[[ $(header X-Helo) == d.example ]]
 }
 
-@test "STARTTLS is not offered twice, and gets 503 (RFC 3207 4.2)" {
+@test "a second STARTTLS is not offered and gets 503 (RFC 3207 4.2)" {
 	with_tls
 	talk "${encrypted[@]}" say:'EHLO d.example' reply:250 say:STARTTLS \
 	    'reply:503 5.5.1 ' say:QUIT reply:221 eof
@@ -114,7 +114,7 @@ all_said() {
 	[[ $(events refused) == *'reply="554 5.7.0 '* ]]
 }
 
-@test "STARTTLS may end a pipelined group, and before EHLO" {
+@test "STARTTLS may end a pipelined group and come before EHLO" {
 	with_tls
 	talk reply:220 send:'NOOP\r\nRSET\r\nSTARTTLS\r\n' reply:250 reply:250 \
 	    reply:220 hello:x say:'EHLO d.example' reply:250 say:QUIT \
@@ -130,7 +130,7 @@ all_said() {
 	grep -x '250-AUTH PLAIN LOGIN' "$tmp/replies"
 }
 
-@test "hooks get the result of the handshake, and unknown values are unset" {
+@test "hooks get the values of the handshake, and unknown ones are unset" {
 	with_tls --on-hello "env >$tmp/env"
 	environment=(SSL_PEER_CERT_SUBJECT=stale SSLCTLFD=99)
 	talk "${encrypted[@]}" say:'EHLO d' reply:250 say:QUIT reply:221 eof
@@ -159,7 +159,7 @@ all_said() {
 	lacks -E '^(SSL_(PROTOCOL|CIPHER|PEER_CERT_SUBJECT)|SENDER)' "$tmp/env"
 }
 
-@test "the command has the connection on 0 and 1, the log on 2, the rest on 3 to 5, and nothing else" {
+@test "the --tls command gets descriptors 0 to 5 as documented, and no others" {
 	hook helper <<-'EOF'
 		for fd in 0 1 2 3 4 5 6 7 8 9; do
 			[ -e /proc/$$/fd/$fd ] && echo $fd
@@ -184,7 +184,7 @@ all_said() {
 	[[ $(events tls-said) == *' text="to the log"'* ]]
 }
 
-@test "no command is a start-up error, and a shell's metacharacter is a usage error" {
+@test "a missing --tls command and one with shell metacharacters are start-up errors" {
 	command_line
 	run -69 "${cmd[@]}" --tls /nonexistent
 	[[ $output == *"--tls '/nonexistent'"* ]]
@@ -192,19 +192,19 @@ all_said() {
 	[[ $output == *'without a shell'* ]]
 }
 
-@test "a client that is silent in the handshake is closed at the read timeout, without a reply" {
+@test "a client that is idle in the handshake is disconnected at --read-timeout, without a reply" {
 	with_tls --read-timeout 3
 	talk reply:220 say:STARTTLS reply:220 eof exit:0
 	[[ $(events tls-failed) == *'error="the handshake timed out"'* ]]
 }
 
-@test "dripping does not prolong the handshake" {
+@test "single bytes don't prolong the handshake" {
 	with_tls --read-timeout 3
 	talk reply:220 say:STARTTLS reply:220 drip:50:hello eof exit:0
 	[[ $(events tls-failed) == *'error="the handshake timed out"'* ]]
 }
 
-@test "the time for a handshake ends after 30 seconds, whatever the read time-out is" {
+@test "a handshake has at most 30 seconds, whatever --read-timeout is" {
 	with_tls
 	shim ''
 	environment+=(FAIL_CLOCK=31)
@@ -214,7 +214,7 @@ all_said() {
 	[[ $(events tls-failed) == *'error="the handshake timed out"'* ]]
 }
 
-@test "the time that a handshake has under pressure begins with it, not with the wait for STARTTLS" {
+@test "under pressure the time of a handshake counts from its start" {
 	with_tls
 	shim ''
 	environment+=(FAIL_CLOCK=5)
@@ -228,7 +228,7 @@ all_said() {
 	[[ -z $(events tls-failed) ]]
 }
 
-@test "a client that is silent in a handshake makes room for others" {
+@test "a client that is idle in a handshake is disconnected under pressure" {
 	with_tls
 	serve --listen 127.0.0.1:0 --workers 1 -v "${options[@]}"
 	dial "${addr[0]}" reply:220 say:STARTTLS reply:220 \
@@ -237,7 +237,7 @@ all_said() {
 	[[ $(events disconnected) == *' how=pressure '* ]]
 }
 
-@test "garbage in a handshake closes the connection, and what the command said of it is logged" {
+@test "garbage in a handshake closes the connection, and the command's message is logged" {
 	with_tls
 	talk reply:220 say:STARTTLS reply:220 send:'GET / HTTP/1.1\n' \
 	    run:true close exit:0
@@ -253,15 +253,15 @@ broken() {
 	[[ $(events tls-failed) == *"error=\"$1\""* ]]
 }
 
-@test "a result that breaks off is no handshake" {
+@test "an incomplete result on descriptor 5 is a failed handshake" {
 	broken 'the handshake failed' <<<"printf 'SSL_PROTOCOL=TLSv1.3\0SSL_CI' >&5"
 }
 
-@test "a result without an end is no handshake" {
+@test "an endless result on descriptor 5 is a failed handshake" {
 	broken 'the result is too long' <<<'exec yes >&5'
 }
 
-@test "no result at all is no handshake, whatever the status" {
+@test "no result on descriptor 5 is a failed handshake, whatever the status" {
 	broken 'the handshake failed' <<<'exit 0'
 }
 
@@ -280,7 +280,7 @@ broken() {
 	lacks -vE 'Sig(Ign|Blk):\\x09[0-9a-f]{8}[08]0{7}"$' <(events tls-said)
 }
 
-@test "a command that is silent and ignores SIGTERM is killed" {
+@test "a --tls command that hangs and ignores SIGTERM is killed" {
 	with_tls
 	hook helper <<-'EOF'
 		trap '' TERM
@@ -293,14 +293,14 @@ broken() {
 	[[ -z $(running "$tmp/helper") ]]
 }
 
-@test "a command that floods the log is limited, and does no harm" {
+@test "the log of a --tls command that floods it is limited" {
 	hook helper <<<'exec yes flood >&2'
 	options=(--tls "$tmp/helper" --read-timeout 3)
 	talk reply:220 say:STARTTLS reply:220 eof exit:0
 	(($(events tls-said | wc -l) == 100))
 }
 
-@test "a command that dies in the message ends the session, and nothing is kept" {
+@test "a --tls command that dies within a message ends the session, and nothing is stored" {
 	options=(--tls 't/tlsd -x 2000 -d 5 3 4')
 	talk "${encrypted[@]}" say:'EHLO d.example' reply:250 \
 	    say:'MAIL FROM:<>' reply:250 say:'RCPT TO:<a@mx.example>' \
@@ -320,12 +320,12 @@ shaken() {
 	talk reply:220 say:STARTTLS reply:220 hello:x eof exit:0
 }
 
-@test "a command that crashes in a session is logged with its signal" {
+@test "a --tls command that crashes is logged with its signal" {
 	shaken <<<'kill -SEGV $$'
 	events tls-ended | grep -E '^time=[^ ]* event=tls-ended client=local session=[^ ]* signal=11 name="Segmentation fault"$'
 }
 
-@test "a command that ends with 100 or more is told of, less than that only with -v" {
+@test "status 100 and above of a --tls command is logged, and lower ones only with --verbose" {
 	shaken <<<'exit 100'
 	events tls-ended | grep ' status=100$'
 	: >"$log"
@@ -338,7 +338,7 @@ shaken() {
 	[[ -z $(events tls-ended) ]]
 }
 
-@test "a command that we ended ourselves did not crash" {
+@test "a --tls command that smtpd ended is not logged as crashed" {
 	hook helper <<<'exec sleep 60'
 	options=(--tls "$tmp/helper" --read-timeout 1 -v)
 	talk reply:220 say:STARTTLS reply:220 eof exit:0
@@ -346,7 +346,7 @@ shaken() {
 	[[ -z $(events tls-ended) ]]
 }
 
-@test "a client that only closed its sending side is served" {
+@test "a TLS client that only closed its sending side is served" {
 	with_tls --on-message 'sleep 0.1'
 	talk "${encrypted[@]}" say:'EHLO d.example' reply:250 \
 	    send:'MAIL FROM:<>\r\nRCPT TO:<a@mx.example>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n' \
@@ -354,7 +354,7 @@ shaken() {
 	keeps 1
 }
 
-@test "a check hook of a client that is gone ends at once" {
+@test "a check hook ends at once when its TLS client leaves" {
 	with_tls --on-new-mail "touch $tmp/asked; exec sleep 60"
 	via=-t
 	talk "${encrypted[@]}" say:'EHLO d.example' reply:250 \
@@ -363,7 +363,7 @@ shaken() {
 }
 
 # bats test_tags=native
-@test "a worker serves many encrypted sessions, and has no descriptor or child more" {
+@test "many encrypted sessions leave no descriptor or child" {
 	((EUID == 0)) || skip 'only root sees what a process that is not dumpable does'
 	local worker before i
 	with_tls
@@ -382,7 +382,7 @@ shaken() {
 	[[ $(children "$master") == "$worker" ]]
 }
 
-@test "a drain ends an encrypted session with 421, and one in its handshake without a word" {
+@test "a drain ends an encrypted session with 421, and one in its handshake without a reply" {
 	local pid
 	with_tls
 	serve --listen 127.0.0.1:0 --workers 2 "${options[@]}"
@@ -400,7 +400,7 @@ shaken() {
 	[[ $(events tls-failed) == *'error="the server is shutting down"'* ]]
 }
 
-@test "the command ends with a worker that is killed" {
+@test "the --tls command ends when its worker is killed" {
 	local worker
 	options=(--tls "t/tlsd -x 8$$ -d 5 3 4")
 	serve --listen 127.0.0.1:0 --workers 1 "${options[@]}"
@@ -411,7 +411,7 @@ shaken() {
 }
 
 # bats test_tags=native
-@test "where the command can't be run, STARTTLS gets 454 4.7.0 and the session goes on (RFC 3207 4)" {
+@test "if the command can't be started, STARTTLS gets 454 4.7.0 and the session goes on (RFC 3207 4)" {
 	with_tls
 	cp t/tlsd "$tmp/tlsd"
 	options=(--tls "$tmp/tlsd -d 5 3 4")
@@ -431,14 +431,14 @@ shaken() {
 	lacks STARTTLS "$tmp/replies"
 }
 
-@test "what on-new-connection says of a client there is said encrypted" {
+@test "on an smtps listener a rejection by --on-new-connection is encrypted" {
 	with_tls --listen smtps@- \
 	    --on-new-connection "echo \$SMTP_LISTENER \$SSL_CIPHER >$tmp/seen; echo 554 5.7.1 No"
 	talk hello:x 'reply:554 5.7.1 No' eof exit:0
 	given "$tmp/seen" 'smtps MASK'
 }
 
-@test "garbage or silence there hears nothing in clear" {
+@test "on an smtps listener garbage or silence gets no reply in clear text" {
 	with_tls --listen smtps@- --read-timeout 1
 	talk run:true eof exit:0
 	[[ ! -s $tmp/replies ]]
@@ -495,7 +495,7 @@ shaken() {
 	keeps 1
 }
 
-@test "it is not for a Unix socket or a pipe" {
+@test "--require-tls does not apply to a Unix socket or a pipe" {
 	with_tls --require-tls
 	say 'HELO c.example' 'MAIL FROM:<>' QUIT
 	[[ $codes == '220 250 250 221' ]]
@@ -518,7 +518,7 @@ shaken() {
 }
 
 # bats test_tags=native
-@test "with --tls, --auth and a hook, the process that serves executes, forks, connects and kills nothing" {
+@test "with --tls, --auth and a hook the worker never calls execve, fork, connect or kill" {
 	! grep -qE '__(asan|gcov)_' smtpd || skip 'built with what needs more calls'
 	command -v strace >/dev/null || skip 'there is no strace'
 	local server

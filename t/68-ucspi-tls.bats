@@ -16,7 +16,7 @@ stand_by() {
 encrypted=(reply:220 say:'EHLO c.example' reply:250 say:STARTTLS reply:220
     hello:mx.example say:'EHLO d.example' reply:250)
 
-@test "STARTTLS is offered where SSLCTLFD, SSLREADFD and SSLWRITEFD are set, and a message comes encrypted" {
+@test "STARTTLS is offered and works if SSLCTLFD, SSLREADFD and SSLWRITEFD are set" {
 	options=(--on-new-mail "env >$tmp/env")
 	stand_by "${encrypted[@]}" say:'MAIL FROM:<>' reply:250 \
 	    say:'RCPT TO:<a@mx.example>' reply:250 say:DATA reply:354 \
@@ -27,7 +27,7 @@ encrypted=(reply:220 say:'EHLO c.example' reply:250 say:STARTTLS reply:220
 	lacks -E '^(SSL_PEER_CERT_SUBJECT|SSL(CTL|READ|WRITE)FD|OTHER)=' "$tmp/env"
 }
 
-@test "a bare name is a value that is absent, whatever the environment had" {
+@test "a name without a value unsets the variable" {
 	options=(--on-hello "env >$tmp/env")
 	environment=(SSL_PEER_CERT_SUBJECT=CN=stale)
 	stand_by "${encrypted[@]}" say:QUIT reply:221 eof exit:0
@@ -49,7 +49,7 @@ encrypted=(reply:220 say:'EHLO c.example' reply:250 say:STARTTLS reply:220
 	[[ $(events tls-failed) == *'error="the handshake timed out"'* ]]
 }
 
-@test "smtps and --require-tls can rest on it" {
+@test "smtps and --require-tls work with UCSPI-TLS" {
 	options=(--listen smtps@-)
 	stand_by hello:x reply:220 say:QUIT reply:221 eof exit:0
 	options=(--require-tls)
@@ -58,12 +58,12 @@ encrypted=(reply:220 say:'EHLO c.example' reply:250 say:STARTTLS reply:220
 	    say:'HELO c' reply:250 say:QUIT reply:221 eof exit:0
 }
 
-@test "--tls goes before it" {
+@test "--tls overrides UCSPI-TLS" {
 	options=(--tls "$PWD/t/tlsd -x 1 -d 5 3 4")
 	stand_by reply:220 say:STARTTLS reply:220 hello:x say:NOOP eof exit:0
 }
 
-@test "descriptors that are not open, or no numbers, offer nothing" {
+@test "STARTTLS is not offered if the descriptors are invalid or not open" {
 	local value
 	for value in 99 x '' -1 0 99999999999999999999; do
 		environment=("SSLCTLFD=$value" SSLREADFD=1 SSLWRITEFD=1)
@@ -73,13 +73,13 @@ encrypted=(reply:220 say:'EHLO c.example' reply:250 say:STARTTLS reply:220
 	done
 }
 
-@test "a daemon does not look at these variables" {
+@test "a daemon ignores the UCSPI-TLS variables" {
 	environment=(SSLCTLFD=4 SSLREADFD=4 SSLWRITEFD=4)
 	serve --listen 127.0.0.1:0 --workers 1
 	dial "${addr[0]}" reply:220 say:STARTTLS reply:502 say:QUIT reply:221 eof
 }
 
-@test "a super-server that encrypts itself says so in SSL_PROTOCOL, and that counts" {
+@test "SSL_PROTOCOL from a super-server means that the connection is encrypted" {
 	options=(--auth true)
 	environment=(SSL_PROTOCOL=TLSv1.3 SSL_CIPHER=TLS_AES_128_GCM_SHA256)
 	say 'EHLO c.example' 'MAIL FROM:<>' 'RCPT TO:<a@mx.example>' DATA x . QUIT

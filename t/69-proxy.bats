@@ -59,7 +59,7 @@ accepted() {
 	lacks -F proxy-failed "$log"
 }
 
-@test "version 1 tells the client's address, over IPv4" {
+@test "PROXY version 1 gives the client's IPv4 address" {
 	behind_proxy
 	talk say:'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25' "${data_bob[@]}" \
 	    say:x say:. reply:250 say:QUIT reply:221 eof
@@ -70,21 +70,21 @@ accepted() {
 	lacks -F "client=$proxy" "$log"
 }
 
-@test "version 1 over IPv6, and an IPv4 address in one of IPv6" {
+@test "PROXY version 1 gives the client's IPv6 address, and an IPv4-mapped one as IPv4" {
 	accepted 'PROXY TCP6 2001:db8::9 2001:db8::1 65535 0\r\n'
 	is_client TCP 2001:db8::9 65535 2001:db8::1 -
 	accepted 'PROXY TCP6 ::ffff:203.0.113.9 ::FFFF:198.51.100.1 1 25\r\n'
 	is_client TCP 203.0.113.9 1 198.51.100.1 25
 }
 
-@test "version 2 over IPv4 and IPv6" {
+@test "PROXY version 2 gives the client's IPv4 or IPv6 address" {
 	accepted "$(v2 21 11 $ipv4)"
 	is_client TCP 203.0.113.9 1025 198.51.100.1 25
 	accepted "$(v2 21 21 "$ipv6")"
 	is_client TCP 2001:db8::9 1025 2001:db8::1 25
 }
 
-@test "a client whose address the proxy does not know is shown with the proxy's, and is never local or trusted" {
+@test "after PROXY UNKNOWN the client has the proxy's address and is never local or trusted" {
 	local header
 	for header in 'PROXY UNKNOWN\r\n' 'PROXY UNKNOWN x  y\r\n' \
 	    'PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n' \
@@ -110,7 +110,7 @@ accepted() {
 	done
 }
 
-@test "with --require-tls such a client must encrypt, too" {
+@test "after PROXY UNKNOWN --require-tls applies" {
 	behind_proxy
 	environment=(TCPREMOTEIP=127.0.0.1 TCPLOCALIP=127.0.0.1)
 	options+=(--proxy-from 127.0.0.1 --tls 't/tlsd -d 5 3 4' --require-tls)
@@ -119,7 +119,7 @@ accepted() {
 }
 
 # bats test_tags=native
-@test "ps shows it so, too" {
+@test "ps shows the proxy's address in brackets if the client's is unknown" {
 	local worker
 	serve --listen 127.0.0.1:0 --workers 1 --proxy-from 127.0.0.1
 	worker=$(children "$master")
@@ -127,7 +127,7 @@ accepted() {
 	    run:"grep -F '[127.0.0.1]' /proc/$worker/cmdline" say:QUIT reply:221 eof
 }
 
-@test "header and commands may share a segment, and nothing is lost" {
+@test "header and commands may arrive in one segment" {
 	local header
 	for header in 'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25\r\n' \
 	    "$(v2 21 11 $ipv4)"; do
@@ -148,14 +148,14 @@ accepted() {
 	done
 }
 
-@test "it must have come after five seconds, however it drips" {
+@test "a header must be complete within five seconds, however slowly it arrives" {
 	behind_proxy
 	talk drip:300:'PROXY UNKNOWN, not yet' eof
 	((${#lines[@]} == 0))
 	events proxy-failed | grep -F " client=$proxy error=\"timed out\""
 }
 
-@test "a proxy that goes before the end of it leaves a line in the log" {
+@test "a proxy that leaves within the header is logged" {
 	behind_proxy
 	talk send:'PROXY TCP4' shut eof
 	events proxy-failed | grep -F 'error="connection closed"'
@@ -249,7 +249,7 @@ accepted() {
 	refused "$(v2 21 31 "$(printf '%0430x' 0)")"
 }
 
-@test "the values of version 2 have exact lengths" {
+@test "values of version 2 must have exact lengths" {
 	local tls
 	accepted "$(v2 21 11 "$ipv4$(tlv 04 '')$(tlv 04 0000)$(tlv ee 00)")"
 	refused "$(v2 21 11 "${ipv4}04")"
@@ -330,7 +330,7 @@ tls() {
 	is_client - - - -
 }
 
-@test "such a client is offered AUTH, and no STARTTLS, and is let in by --require-tls" {
+@test "a client with TLS to the proxy gets AUTH, no STARTTLS, and passes --require-tls" {
 	behind_proxy
 	options+=(--tls 't/tlsd -d 5 3 4' --require-tls --auth 'true "$@"')
 	talk send:"$(v2 21 11 "$ipv4$(tls 01 00000000)")" reply:220 \
@@ -343,7 +343,7 @@ tls() {
 	[[ ${lines[*]} != *AUTH* && ${lines[*]} == *250?STARTTLS* ]]
 }
 
-@test "on an smtps listener the header comes first, and in clear" {
+@test "on an smtps listener the header comes before the handshake, in clear text" {
 	behind_proxy
 	options+=(--tls 't/tlsd -d 5 3 4' --listen smtps@-)
 	talk say:'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25' hello:x \
@@ -358,7 +358,7 @@ tls() {
 	    reply:221 eof
 }
 
-@test "on one without --tls only who came by TLS of the proxy's is served" {
+@test "an smtps listener without --tls serves only clients with TLS to the proxy" {
 	local worker i
 	serve --listen smtps@127.0.0.1:0 --workers 1 --proxy-from 127.0.0.0/8
 	worker=$(children "$master")
@@ -376,7 +376,7 @@ tls() {
 	[[ $(children "$master") == "$worker" ]]
 }
 
-@test "LOCAL and its own address are the proxy: not asked about, and its MAIL is 550 5.7.1" {
+@test "LOCAL and the proxy's own address are probes: no hooks, and MAIL gets 550 5.7.1" {
 	local header
 	for header in "$(v2 20 00 '')" "$(v2 20 11 $ipv4)" "$(v2 20 ff 0102030405)" \
 	    "PROXY TCP4 $proxy 127.0.0.1 4711 25\\r\\n"; do
@@ -391,7 +391,7 @@ tls() {
 	done
 }
 
-@test "a client at the proxy's address is a client, by another port" {
+@test "a client on the proxy's machine is a client, as its port differs" {
 	behind_proxy
 	environment+=(TCPREMOTEPORT=4711)
 	talk say:"PROXY TCP4 $proxy 127.0.0.1 4712 25" "${data_bob[@]:0:5}" \
@@ -423,7 +423,7 @@ unexpected() {
 	done
 }
 
-@test "so does one on a port without --proxy-from, where the proxy is a local client" {
+@test "a header on a port without --proxy-from ends the session of a local proxy, too" {
 	local header
 	serve --listen 127.0.0.1:0 --listen "$tmp/sock" --listen lmtp@127.0.0.1:0 \
 	    --workers 1
@@ -439,7 +439,7 @@ unexpected() {
 	lacks -F event=message "$log"
 }
 
-@test "one that requires TLS, or accepts LF as a line end, ends the session, too" {
+@test "a header ends the session on ports with --require-tls or --lenient-from, too" {
 	local header
 	for header in 'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25\r\n' \
 	    "$(v2 21 11 $ipv4)"; do
@@ -455,13 +455,13 @@ unexpected() {
 	done
 }
 
-@test "two empty lines before EHLO are no header" {
+@test "two empty lines before EHLO are not read as a header" {
 	talk reply:220 send:'\r\n\r\n' reply:500 reply:500 say:'EHLO c.example' \
 	    reply:250 say:QUIT reply:221 eof
 	lacks -F proxy-unexpected "$log"
 }
 
-@test "no network of --proxy-from has the clients of Unix sockets" {
+@test "networks of --proxy-from don't include clients of Unix sockets" {
 	serve --listen "$tmp/sock" --workers 1 --proxy-from 0.0.0.0/0 \
 	    --proxy-from ::/0
 	dial "$tmp/sock" reply:220 say:'EHLO c.example' reply:250 \
@@ -487,7 +487,7 @@ unexpected() {
 	    reply:221 eof
 }
 
-@test "its clients are judged as those of other proxies: local only if they are" {
+@test "clients of a proxy on a Unix socket are local only if their address is" {
 	local client
 	serve --listen "$tmp/sock" --workers 1 --proxy-from unix
 	for client in '127.0.0.1 127.0.0.1:250' '203.0.113.9 127.0.0.1:550' \
@@ -508,21 +508,21 @@ unexpected() {
 	done
 }
 
-@test "its own checks by a Unix socket are probes, and have no mail" {
+@test "health checks on a Unix socket are probes and can't send mail" {
 	serve --listen "$tmp/sock" --workers 1 --proxy-from unix
 	dial "$tmp/sock" send:"$(v2 20 00 '')" reply:220 say:'EHLO haproxy' \
 	    reply:250 say:'MAIL FROM:<a@c.example>' 'reply:550 5.7.1 ' \
 	    say:QUIT reply:221 eof
 }
 
-@test "what does not begin with a header at a Unix socket of --proxy-from unix is closed" {
+@test "with --proxy-from unix a connection to a Unix socket without a header is closed" {
 	serve --listen "$tmp/sock" --workers 1 --proxy-from unix
 	dial "$tmp/sock" send:'EHLO c.example\r\n' shut eof
 	((${#lines[@]} == 0))
 	events proxy-failed | grep -F ' client=local '
 }
 
-@test "--proxy-from unix holds for a Unix socket that inetd gave us, and for no pipe" {
+@test "--proxy-from unix applies to a Unix socket from inetd, and not to a pipe" {
 	options=(--proxy-from unix)
 	talk say:'PROXY TCP4 203.0.113.9 198.51.100.1 1025 25' "${data_bob[@]:0:5}" \
 	    say:'RCPT TO:<bob@else.example>' reply:550 say:QUIT reply:221 eof
@@ -530,7 +530,7 @@ unexpected() {
 	talk reply:220 say:QUIT reply:221 eof
 }
 
-@test "trust is judged by the address that the header gives" {
+@test "--trust compares the address that the header gives" {
 	local client
 	for client in 203.0.113.9:250 203.0.114.9:550 127.0.0.1:550; do
 		behind_proxy
@@ -543,7 +543,7 @@ unexpected() {
 	done
 }
 
-@test "who reached a loopback address of the proxy is local only if he is there" {
+@test "a client that connected to the proxy's loopback address is local only if its address is" {
 	local addresses
 	for addresses in '127.0.0.1 127.0.0.1:250' '203.0.113.9 127.0.0.1:550' \
 	    '127.0.0.1 198.51.100.1:550' '203.0.113.9 198.51.100.1:550'; do
@@ -554,7 +554,7 @@ unexpected() {
 	done
 }
 
-@test "nothing of one client is left for the next one of the same worker" {
+@test "values of a header don't last to the worker's next session" {
 	serve -v --listen 127.0.0.1:0 --workers 1 --proxy-from 127.0.0.2
 	dial -b 127.0.0.2:0 "${addr[0]}" \
 	    send:"$(v2 21 11 "$ipv4$(tlv 20 0100000000)")" reply:220 \
@@ -584,7 +584,7 @@ unexpected() {
 }
 
 # bats test_tags=native
-@test "--max-per-client counts clients that have yet to shake hands, and hangs up on one too many" {
+@test "--max-per-client counts clients before their handshake, too" {
 	local at
 	serve --listen smtps@127.0.0.1:0 --workers 5 --max-per-client 1 \
 	    --proxy-from 127.0.0.2 --tls "$PWD/t/tlsd -d 5 3 4"
@@ -599,7 +599,7 @@ unexpected() {
 	    grep -F ' command=connect unsent="421 4.7.0 '
 }
 
-@test "--greet-delay holds for the clients of a proxy, and not for the proxy" {
+@test "--greet-delay applies to the clients of a proxy and not to the proxy" {
 	behind_proxy
 	options+=(--greet-delay 5m)
 	talk send:"$(v2 20 00 '')" reply:220 say:QUIT reply:221 eof
@@ -607,7 +607,7 @@ unexpected() {
 	    reply:'554 5.5.1 ' eof
 }
 
-@test "a worker that waits for a header ends at a stop" {
+@test "SIGTERM ends a worker that waits for a header" {
 	serve --listen 127.0.0.1:0 --workers 1 --proxy-from 127.0.0.0/8
 	dial "${addr[0]}" send:'PROXY' settle run:"kill -TERM $master" eof
 	eventually gone "$master"

@@ -31,7 +31,7 @@ refused() {
 	is_client - "$proxy" 1 127.0.0.1 - proxy.example - -
 }
 
-@test "EHLO offers XCLIENT and its attributes to --xclient-from only" {
+@test "EHLO offers XCLIENT to clients in --xclient-from only" {
 	behind_proxy
 	say 'EHLO proxy.example' QUIT
 	[[ ${lines[*]} == *"250-XCLIENT $attributes "* ||
@@ -47,7 +47,7 @@ refused() {
 	[[ $codes == '220 550 221' ]]
 }
 
-@test "the attributes are those of the client from then on" {
+@test "after XCLIENT the client has the given attributes" {
 	told_of NAME=client.example ADDR=203.0.113.9 PORT=1025 HELO=helo.example \
 	    PROTO=ESMTP LOGIN=alice DESTADDR=198.51.100.1 DESTPORT=587
 	is_client client.example 203.0.113.9 1025 198.51.100.1 587 helo.example \
@@ -56,7 +56,7 @@ refused() {
 	is_client client.example 2001:db8::9 - 2001:db8::1 - c.example - -
 }
 
-@test "what is not given stays, but for what belongs to an address" {
+@test "attributes that are not given stay, except those that belong to the address" {
 	told_of NAME=client.example
 	is_client client.example "$proxy" 1 127.0.0.1 - c.example - -
 	told_of ADDR=203.0.113.9
@@ -65,7 +65,7 @@ refused() {
 	is_client - "$proxy" 25 127.0.0.1 - c.example - -
 }
 
-@test "it may take several of them" {
+@test "attributes may be given in several XCLIENT commands" {
 	behind_proxy
 	say 'XCLIENT ADDR=203.0.113.9 NAME=client.example' 'XCLIENT PORT=1025' \
 	    'XCLIENT HELO=helo.example LOGIN=alice' 'EHLO proxy.example' \
@@ -75,7 +75,7 @@ refused() {
 	    XCLIENT
 }
 
-@test "a message has them in Received and in the log, which knows the proxy, too" {
+@test "Received and log have the client's attributes, and the log has the proxy" {
 	behind_proxy
 	say 'XCLIENT ADDR=203.0.113.9 NAME=client.example HELO=[203.0.113.9] PROTO=SMTP' \
 	    'EHLO proxy.example' "${to_bob[@]:1}" DATA x . QUIT
@@ -86,7 +86,7 @@ refused() {
 	events xclient | grep -F ' name=client.example helo=[203.0.113.9] '
 }
 
-@test "values are xtext, and what is unavailable is unknown" {
+@test "values are xtext, and [UNAVAILABLE] and [TEMPUNAVAIL] are unknown" {
 	told_of LOGIN=a+2Bb+20c HELO=h+2eexample
 	is_client - "$proxy" 1 127.0.0.1 - h.example 'a+b c' XCLIENT
 	told_of NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] PORT=[unavailable] \
@@ -97,7 +97,7 @@ refused() {
 	is_client - 203.0.113.9 - 127.0.0.1 - c.example - -
 }
 
-@test "malformed attributes are 501 5.5.4, and change nothing" {
+@test "malformed attributes get 501 5.5.4 and change nothing" {
 	local bad long
 	printf -v long '%0256d' 0
 	for bad in NAME NAME= =x FOO=bar REVERSE_NAME=c.example ADDR==x \
@@ -119,14 +119,14 @@ refused() {
 	[[ $codes == '220 250 501 221' ]]
 }
 
-@test "with --strict xtext has digits in upper case only (RFC 3461 4)" {
+@test "with --strict xtext must have upper-case digits (RFC 3461 4)" {
 	behind_proxy
 	options+=(--strict)
 	say 'EHLO proxy.example' 'XCLIENT LOGIN=a+2bb' 'XCLIENT LOGIN=a+2Bb' QUIT
 	[[ $codes == '220 250 501 220 221' ]]
 }
 
-@test "PROTO=LMTP is for lmtp listeners, where Dovecot sends it" {
+@test "PROTO=LMTP is accepted on lmtp listeners, as Dovecot sends it" {
 	behind_proxy
 	options+=(--listen lmtp@-)
 	say 'LHLO proxy.example' \
@@ -146,7 +146,7 @@ refused() {
 	[[ $codes == '220 250 220 503 250 250 221' ]]
 }
 
-@test "once HELO or EHLO was said for the client, who may have the word now, it is over" {
+@test "after HELO or EHLO of the client XCLIENT is rejected" {
 	local hello
 	for hello in 'HELO c.example' 'EHLO c.example'; do
 		behind_proxy
@@ -163,7 +163,7 @@ refused() {
 	done
 }
 
-@test "nor does a further one follow LOGIN" {
+@test "after LOGIN a further XCLIENT is rejected" {
 	behind_proxy
 	say 'XCLIENT ADDR=203.0.113.9 LOGIN=alice' 'XCLIENT LOGIN=root' \
 	    'EHLO c.example' 'MAIL FROM:<a@c.example>' QUIT
@@ -171,7 +171,7 @@ refused() {
 	is_client - 203.0.113.9 - 127.0.0.1 - c.example alice XCLIENT
 }
 
-@test "who was authenticated as a proxy is not his client" {
+@test "XCLIENT clears the authentication of the proxy" {
 	behind_proxy
 	options+=(--plain-auth --auth true --domain mx.example)
 	say 'EHLO proxy.example' 'AUTH PLAIN AHByb3h5AHNlY3JldA==' \
@@ -181,7 +181,7 @@ refused() {
 	is_client - 203.0.113.9 - 127.0.0.1 - c.example - -
 }
 
-@test "LOGIN is an authenticated client: it may send anywhere, and AUTH is over" {
+@test "a client with LOGIN is authenticated and may send to any domain" {
 	behind_proxy
 	options+=(--plain-auth --auth true --require-auth --domain mx.example)
 	say 'XCLIENT ADDR=203.0.113.9 LOGIN=alice' 'EHLO c.example' \
@@ -192,7 +192,7 @@ refused() {
 	[[ $(header Received) == *' with ESMTPA id '* ]]
 }
 
-@test "within a transaction it is 503, and the transaction goes on" {
+@test "XCLIENT within a transaction gets 503, and the transaction goes on" {
 	behind_proxy
 	say 'EHLO proxy.example' 'MAIL FROM:<a@c.example>' 'XCLIENT ADDR=203.0.113.9' \
 	    'RCPT TO:<bob@mx.example>' 'XCLIENT ADDR=203.0.113.9' DATA x . \
@@ -201,14 +201,14 @@ refused() {
 	[[ $(header Received) == *"([$proxy])"* ]]
 }
 
-@test "the errors of one client are not counted with those of the next" {
+@test "XCLIENT resets the count of errors" {
 	behind_proxy
 	options+=(--max-errors 3)
 	say X X 'XCLIENT ADDR=203.0.113.9' X X 'XCLIENT ADDR=203.0.113.8' X X X QUIT
 	[[ $codes == '220 500 500 220 500 500 220 500 500 421' ]]
 }
 
-@test "trust is judged by the address that it gives" {
+@test "--trust compares the address that XCLIENT gives" {
 	local addr code
 	for addr in 203.0.113.9:250 203.0.114.9:550 [UNAVAILABLE]:550; do
 		behind_proxy
@@ -231,7 +231,7 @@ refused() {
 	done
 }
 
-@test "who may use it is judged by the address that a PROXY header gave" {
+@test "--xclient-from compares the address that a PROXY header gave" {
 	behind_proxy
 	options+=(--proxy-from 10.0.0.1 --on-new-connection "env >$tmp/env")
 	environment=(TCPREMOTEIP=10.0.0.1)
@@ -247,7 +247,7 @@ refused() {
 	    reply:550 say:QUIT reply:221 eof
 }
 
-@test "--on-new-connection is asked of each client, and its refusal closes the connection" {
+@test "--on-new-connection runs for each client, and its rejection closes the connection" {
 	behind_proxy
 	hook judge <<-'EOF'
 		echo "$TCPREMOTEIP" >>"$tmp/asked"
@@ -277,7 +277,7 @@ refused() {
 	    say:QUIT reply:221 eof
 }
 
-@test "what a super-server says of the proxy is not said of its client" {
+@test "the super-server's variables of the proxy are not passed for its client" {
 	behind_proxy
 	environment+=(TCPREMOTEHOST=proxy.example TCPREMOTEINFO=joe)
 	say 'XCLIENT ADDR=203.0.113.9' 'HELO c.example' \
@@ -303,7 +303,7 @@ needs_hosts() {
 	[[ $(header Received) == "from c.example ($name [127.0.0.1])"* ]]
 }
 
-@test "a client without a name, or without an address, has none" {
+@test "--resolve gives no name to a client without a name or an address" {
 	options=(--resolve --on-new-connection "env >$tmp/env")
 	say QUIT
 	lacks '^TCPREMOTEHOST=' "$tmp/env"
@@ -313,7 +313,7 @@ needs_hosts() {
 	lacks '^TCPREMOTEHOST=' "$tmp/env"
 }
 
-@test "a name that XCLIENT gave, or could not give, is not looked up" {
+@test "a name that XCLIENT gave, or declared unknown, is not looked up" {
 	needs_hosts
 	behind_proxy
 	options+=(--resolve)
@@ -328,7 +328,7 @@ needs_hosts() {
 	[[ $(sed -n 's/^TCPREMOTEHOST=//p' "$tmp/env") ]]
 }
 
-@test "a worker that looks up names leaves no process and no descriptor" {
+@test "looking up names leaves no process and no descriptor" {
 	((EUID == 0)) || skip 'only root sees what a process that is not dumpable does'
 	local worker before
 	serve --listen 127.0.0.1:0 --workers 1 --resolve

@@ -21,11 +21,11 @@ ready() {
 	printf '%s/contrib/hooks/%s\n' "$PWD" "$1"
 }
 
-@test "no hook uses echo, which makes a line break of a backslash and an n" {
+@test "no hook uses echo, which may turn \\n into a line break" {
 	lacks -nE '^[^#]*\becho\b' contrib/hooks/*
 }
 
-@test "spf: of what spfquery prints one line becomes a field, without control characters" {
+@test "spf: one line of spfquery's output becomes a field, without control characters" {
 	stub spfquery <<-'EOT'
 		printf 'softfail\nReceived-SPF: pass (by the explanation)\n'
 		printf 'HEADER=X-Forged: yes\n'
@@ -69,7 +69,7 @@ ready() {
 }
 
 # In between, the first one's file is there, and empty.
-@test "greylist: of two clients that come at once neither spoils the other's entry" {
+@test "greylist: two clients at once don't damage each other's entry" {
 	local hook run=(env TCPREMOTEIP=192.0.2.3 SENDER=a@c.example
 	    RECIPIENT=b@mx.example) rc=0
 	hook=$(ready greylist)
@@ -97,7 +97,7 @@ ready() {
 	(($(find "$tmp/list" -type f | wc -l) == 1))
 }
 
-@test "greylist: an entry that is damaged is made anew, and a directory that is gone defers" {
+@test "greylist: a damaged entry is replaced, and a missing directory defers" {
 	local hook entry rc=0
 	hook=$(ready greylist)
 	export TCPREMOTEIP=192.0.2.3 SENDER=a@c.example RECIPIENT=b@mx.example
@@ -115,7 +115,7 @@ ready() {
 	((rc == 75)) && [[ ! -s $tmp/said ]]
 }
 
-@test "greylist: who knows one entry can't make another of its name" {
+@test "greylist: an entry is named by a hash, so that none can be guessed from another" {
 	local hook names
 	hook=$(ready greylist)
 	export TCPREMOTEIP=192.0.2.3 SENDER=a@c.example
@@ -137,7 +137,7 @@ hand_over_half() {
 	    SMTP_RECIPIENTS=b@mx.example "$@" <"$tmp/mail"
 }
 
-@test "nats, http: a message that can't be read to its end is not published" {
+@test "nats, http: a message that can't be read completely is not published" {
 	local rc
 	stub mosquitto_pub <<-'EOT'
 		echo mosquitto_pub >>"$OF_TEST/published"
@@ -256,7 +256,7 @@ stub_policy_server() {
 	done
 }
 
-@test "policy: an answer that is missing or incomplete defers, and only the first action counts" {
+@test "policy: a missing or incomplete answer defers, and only the first action counts" {
 	local answer
 	stub_policy_server
 	for answer in $'\n' $'action=\n\n' $'action=OK\n' $'x=y\n\n' \
@@ -311,7 +311,7 @@ asks() {
 	asks client_address 127.0.0.1
 }
 
-@test "policy: at the end of a message its only recipient is in the request, or their number" {
+@test "policy: at the end of a message the request has a single recipient, or their number" {
 	stub_policy_server
 	environment+=(SMTP_EVENT=on-message SMTP_SIZE=17 RECIPIENT=
 	    SMTP_RECIPIENTS='"* x"@mx.example')
@@ -338,7 +338,7 @@ asks() {
 }
 
 # htpasswd computes no hash for a name that it does not find.
-@test "auth-htpasswd: an unknown name costs one computed hash, as a known one does" {
+@test "auth-htpasswd: an unknown user costs one hash, as a known one does" {
 	local name rc
 	stub htpasswd <<-'EOT'
 		echo "$*" >>"$OF_TEST/computed"
@@ -408,7 +408,7 @@ auth_dovecot() {
 	lacks -e s3cret -e AGpvZQ "$tmp/base64" "$tmp/words"
 }
 
-@test "complete: Date and Message-ID are added where there are none, and nothing else changes" {
+@test "complete: missing Date and Message-ID are added, and nothing else changes" {
 	local fields i=0 want
 	options=(--filter "$(ready complete)")
 	for fields in '' 'Date: Sat, 28 Nov 2026 10:00:00 +0000' 'MESSAGE-ID : <1@c.example>' \
@@ -440,7 +440,7 @@ auth_dovecot() {
 	[[ ${lines[5]} == *" $(header Message-ID | sed 's/^<\(.*\)@mx.example>$/\1/')" ]]
 }
 
-@test "complete: a message without a header, in CR LF or without a last line end is as it was" {
+@test "complete: messages without a header, with CR LF or without a final line end stay as they are" {
 	options=(--filter "$(ready complete)")
 	deliver 'no header at all'
 	[[ $(sed -n '1,/^$/d;p' "$(message)") == 'no header at all' ]]
@@ -472,7 +472,7 @@ crowd() {
 	end_daemon
 }
 
-@test "complete: of thirty messages at once each has its own Message-ID, and all of its text" {
+@test "complete: thirty messages at once each get their own Message-ID and keep their text" {
 	crowd 30 --filter "$(ready complete)"
 	keeps 30
 	cat "$dir"/new/* >"$tmp/all"
@@ -482,7 +482,7 @@ crowd() {
 	(($(grep '^Subject: ' "$tmp/all" | sort -u | wc -l) == 30 && $(grep -cx body "$tmp/all") == 30))
 }
 
-@test "ratelimit: of forty messages at once as many are accepted as the limit says" {
+@test "ratelimit: of forty messages at once exactly the limit is accepted" {
 	mkdir "$tmp/rates"
 	crowd 40 --on-data "$(ready ratelimit) $tmp/rates 15 3600"
 	keeps 15
@@ -504,7 +504,7 @@ limited() {
 	grep -q '^450 4\.7\.1 ' "$tmp/said"
 }
 
-@test "ratelimit: clients and users are counted apart, IPv6 by networks of 64 bits" {
+@test "ratelimit: clients and users are counted separately, IPv6 clients by /64" {
 	local who
 	mkdir "$tmp/rates"
 	for who in TCPREMOTEIP=192.0.2.1 TCPREMOTEIP=192.0.2.2 SMTP_USER=joe SMTP_USER=192.0.2.1; do
@@ -525,7 +525,7 @@ limited() {
 	allowed SMTP_ID=1
 }
 
-@test "ratelimit: what is older than the window counts no more, nor does damage, and no directory defers" {
+@test "ratelimit: old or damaged entries don't count, and a missing directory defers" {
 	local file rc=0 now
 	mkdir "$tmp/rates"
 	allowed TCPREMOTEIP=192.0.2.1
@@ -541,7 +541,7 @@ limited() {
 	((rc == 75 || rc == 2)) && [[ ! -s $tmp/said ]]
 }
 
-@test "greylist: clients in one IPv6 network of 64 bits are one" {
+@test "greylist: clients in one IPv6 /64 share an entry" {
 	local hook
 	hook=$(ready greylist)
 	mkdir "$tmp/list"
@@ -553,7 +553,7 @@ limited() {
 	(($(find "$tmp/list" -type f | wc -l) == 2))
 }
 
-@test "aliases: a catch-all is for recipients without a Maildir and an alias only" {
+@test "aliases: a catch-all applies only to recipients without a Maildir and an alias" {
 	users bob eve all
 	mkdir -p "$base/mx.example"/{ann,all}
 	printf '%s\n' '@mx.example all@mx.example' 'eve@mx.example bob@mx.example' >"$tmp/list"
@@ -579,7 +579,7 @@ limited() {
 	keeps 2 "$base/all"
 }
 
-@test "spamassassin, rspamd: with --folder spam is marked and filed, not refused" {
+@test "spamassassin, rspamd: with --folder spam is marked and filed, not rejected" {
 	local action
 	stub spamc <<-'EOT'
 		cat >/dev/null

@@ -68,7 +68,7 @@ has() {
 	diff "$tmp/want" "$tmp/steps"
 }
 
-@test "macros are those that milters rely on, when they are known" {
+@test "a milter gets the usual macros" {
 	milter
 	environment=(PROTO=TCP TCPREMOTEIP=2001:db8::3 TCPREMOTEPORT=4711
 	    TCPREMOTEHOST=c.example TCPLOCALIP=2001:db8::25 TCPLOCALPORT=25)
@@ -81,7 +81,7 @@ has() {
 	    " Ri|$id|{rcpt_addr}|bob@mx.example|"
 }
 
-@test "after AUTH and with TLS there are macros for these" {
+@test "a milter gets the macros of AUTH and TLS" {
 	printf '#!/bin/sh\ncat <&3 >/dev/null\n' >"$tmp/auth"
 	chmod 755 "$tmp/auth"
 	milter
@@ -96,7 +96,7 @@ has() {
 	grep -q '^D M.*|{auth_type}|PLAIN|{auth_authen}|joe|' "$told"
 }
 
-@test "a message that a milter does not change is the same, byte for byte" {
+@test "a message that a milter does not change stays the same, byte for byte" {
 	milter
 	printf 'Subject: x\r\n\tfolded\r\nX:  two spaces \r\nno colon\r\n\r\n\344\r\n..\r\n%0999d\r\n.\r\n' 0 >"$tmp/data"
 	{ printf '%s\r\n' "${to_bob[@]}" DATA; cat "$tmp/data"; } >"$tmp/with"
@@ -107,7 +107,7 @@ has() {
 	printf 'no colon\r\n\r\n\344\r\n.\r\n%0999d\r\n' 0 | cmp - "$told.body"
 }
 
-@test "steps that a milter does not want are skipped, and answers that it does not send are not waited for" {
+@test "steps that a milter declines are skipped, and replies that it won't send are not awaited" {
 	milter -s 0x37f
 	filtered 'Subject: x' '' body
 	grep -v '^[OD]' "$told" >"$tmp/steps"
@@ -119,7 +119,7 @@ has() {
 	given "$tmp/steps" CHMRTLNBEQ
 }
 
-@test "a milter of version 2 is not told of DATA" {
+@test "a milter of version 2 gets no DATA" {
 	milter -v 2
 	filtered 'Subject: x' '' body
 	grep -v '^[OD]' "$told" | cut -c 1 | paste -sd '' >"$tmp/steps"
@@ -127,7 +127,7 @@ has() {
 	keeps 1
 }
 
-@test "the space before a value is the milter's if it wants that" {
+@test "a milter that asks for leading spaces gets and sets the space before values" {
 	milter -s 0x100000 E='hX-A\0 one\0' E='hX-B\0two\0' E=c
 	filtered 'Subject:  x' 'To:bob' '' body
 	grep -qx 'L Subject|  x|' "$told"
@@ -153,7 +153,7 @@ has() {
 	given "$tmp/top" 'X-Top: t' 'Received: from'
 }
 
-@test "a value of several lines is folded, and what is no name of a field is a failure" {
+@test "a value of several lines is folded, and an invalid field name is a failure" {
 	milter E='hX-A\0one\r\n\ttwo\nthree\n\nfour\0' E=c
 	filtered 'X-B: 1' '' body
 	has 'X-B: 1' $'X-A: one' $'\ttwo' $'\tthree' $'\t' $'\tfour' '' body
@@ -165,7 +165,7 @@ has() {
 	grep -q 'hook-said.* text=".*an invalid name of a field"' "$log"
 }
 
-@test "our trace fields are not shown, and can't be changed" {
+@test "a milter does not get smtpd's own trace fields and can't change them" {
 	milter E='m\0\0\0\x01Received\0\0' E='m\0\0\0\x01Return-Path\0\0' \
 	    E='m\0\0\0\x01Delivered-To\0gone\0' E='i\0\0\0\x00X\0y\0' \
 	    E='m\0\0\0\x01Received\0\0' E=c
@@ -177,7 +177,7 @@ has() {
 	[[ $(header Delivered-To) == bob@mx.example$'\n'gone ]]
 }
 
-@test "a second filter is shown what the first has inserted" {
+@test "a second filter gets the fields that the first inserted" {
 	milter E='i\0\0\0\x00X-One\0first\0' E=c
 	options=(--filter "$milter" --filter "$milter")
 	deliver 'Subject: x' '' body
@@ -186,7 +186,7 @@ has() {
 	(($(header X-One | wc -l) == 2))
 }
 
-@test "a body is replaced in pieces, with LF for CR LF, and ends with a line end" {
+@test "a new body may come in pieces, is stored with LF, and ends with a line end" {
 	milter E='bone\r' E='b\ntwo\r\nthr' E='hX-A\01\0' E='bee\r\rfour' E=c
 	filtered 'Subject: x' '' body
 	has 'Subject: x' 'X-A: 1' '' one two $'three\r\rfour'
@@ -201,7 +201,7 @@ has() {
 	has 'Subject: x' '' new
 }
 
-@test "a milter accepts at any step, and the message is as it was" {
+@test "a milter may accept at any step, and the message is unchanged" {
 	local step
 	for step in C H M R T L N B E; do
 		milter "$step=a" E='hX-A\0b\0' E=r
@@ -212,7 +212,7 @@ has() {
 	done
 }
 
-@test "a milter rejects and defers at any step, in words of its own or not" {
+@test "a milter may reject or defer at any step, with or without its own text" {
 	local step
 	for step in C H M R T L N B E; do
 		milter "$step=r"
@@ -224,7 +224,7 @@ has() {
 	done
 }
 
-@test "a reply of several lines is passed on, and codes that smtpd lacks are like ones" {
+@test "a reply of several lines is passed on, and unsupported codes are mapped" {
 	milter E='y554-5.7.1 one\r\n554 5.7.1 two\0'
 	options=(--filter "$milter")
 	say "${to_bob[@]}" DATA '' . QUIT
@@ -239,7 +239,7 @@ has() {
 	[[ ${lines[-1]} == '421 4.7.0 gone' ]]
 }
 
-@test "a reply that is none is a failure" {
+@test "an invalid reply from a milter is a failure" {
 	local reply
 	for reply in '250 2.0.0 Ok' 'hello' '55' '550 4.7.1 x' '550-5.7.1 a\r\n551 5.7.1 b' '' '5500 x'; do
 		milter E="y$reply\\0"
@@ -259,7 +259,7 @@ has() {
 	done
 }
 
-@test "progress goes on waiting, and skip leaves out the rest of the body" {
+@test "SMFIR_PROGRESS prolongs the wait, and SMFIR_SKIP skips the rest of the body" {
 	milter E=p E=p E='hX-A\0b\0' E=p E=c
 	filtered 'Subject: x' '' body
 	has 'Subject: x' 'X-A: b' '' body
@@ -272,7 +272,7 @@ has() {
 	(($(ours | wc -l) == 202))
 }
 
-@test "a large body goes in chunks, and a CR LF across two chunks stays" {
+@test "a large body is sent in chunks, which may divide a CR LF" {
 	milter
 	{
 		printf '%s\r\n' "${to_bob[@]}" DATA 'Subject: x' ''
@@ -286,7 +286,7 @@ has() {
 	yes "$(printf '%077d' 0)" | head -n 20000 | cmp - <(ours | sed 1,2d)
 }
 
-@test "a milter that is away, closes, or lies about lengths: 451, and nothing is kept" {
+@test "a milter that is down, disconnects or sends wrong lengths: 451, and nothing stored" {
 	local rule
 	milter
 	kill "$milterd"
@@ -312,7 +312,7 @@ has() {
 	grep -q 'text=".*an unsupported version of the protocol"' "$log"
 }
 
-@test "an answer out of order, and a change that was not offered, is a failure" {
+@test "an unexpected answer and a change that was not negotiated are failures" {
 	local rule
 	for rule in 'M=hX-A\0b\0' 'L=s' 'E=O' 'C=bx' 'E=Z' 'E=+<eve@c.example>\0' \
 	    'E=-<bob@mx.example>\0' 'E=e<eve@c.example>\0' 'E=qreason\0'; do
@@ -323,7 +323,7 @@ has() {
 	grep -q 'text=".*it wants to change the envelope or to quarantine' "$log"
 }
 
-@test "a milter that hangs up because it may want to quarantine is offered that, but has failed if it does" {
+@test "a milter that disconnects without quarantine is offered it, and using it is a failure" {
 	milter -a 0xff E='hX-A\0b\0' E=c
 	filtered 'Subject: x' '' body
 	has 'Subject: x' 'X-A: b' '' body
@@ -343,7 +343,7 @@ has() {
 	(($(grep -c '^O' "$told") == 2))
 }
 
-@test "a milter that hangs or drips is given up after the timeout" {
+@test "a milter that hangs or sends single bytes fails after the timeout" {
 	local rule
 	for rule in 'O=!hang' 'C=!hang' 'E=!hang' 'E=!drip:\0\0\0\xffabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz'; do
 		milter "$rule"
@@ -353,7 +353,7 @@ has() {
 	(($(grep -c 'text=".*no answer, timeout"' "$log") == 4))
 }
 
-@test "by TCP a milter is PORT@HOST or HOST:PORT" {
+@test "the address of a milter by TCP is PORT@HOST or HOST:PORT" {
 	local port
 	address=0 milter E='hX-A\0b\0' E=c
 	port=${milter##*:}
@@ -368,7 +368,7 @@ has() {
 	done
 }
 
-@test "an address or an option that is wrong is told, and mail is deferred" {
+@test "an invalid address or option is reported, and mail is deferred" {
 	local bad
 	for bad in '' 25 inet:25 inet:25@ inet:@host unix: x:y '-t x unix:y' \
 	    '-t 1, unix:y' '-t 1,2,3,4 unix:y' '-x unix:y' 'unix:a unix:b' \
@@ -381,7 +381,7 @@ has() {
 	[[ $output == *'no hook for this event' ]]
 }
 
-@test "by hand it is a filter, from a file or a pipe" {
+@test "smtpd-milter can be run by hand, on a file or a pipe" {
 	milter E='hX-A\0b\0' E=c
 	printf 'Subject: x\n\nbody\n' >"$tmp/mail"
 	# shellcheck disable=SC2002 # it must be a pipe
@@ -396,7 +396,7 @@ has() {
 	given "$tmp/out" 'X-A: b'
 }
 
-@test "earlier events are told up to their step, and have the verdict" {
+@test "hooks at earlier events send the steps up to theirs and use the verdict" {
 	local event
 	for event in on-new-connection on-hello on-new-mail on-recipient on-data; do
 		milter
@@ -418,7 +418,7 @@ has() {
 	[[ ${lines[3]} == '550 5.1.1 not here' ]]
 }
 
-@test "at RCPT what a milter says of earlier recipients is not said again" {
+@test "at RCPT a verdict about an earlier recipient is not repeated" {
 	milter R=c
 	options=(--on-recipient "$milter")
 	say "${to_bob[@]}" 'RCPT TO:<carol@mx.example>' QUIT
@@ -428,7 +428,7 @@ has() {
 	    'R <carol@mx.example>|'
 }
 
-@test "--on-message adds fields, each on one line, and says what it leaves out" {
+@test "with --on-message fields are added, and other changes are logged as left out" {
 	milter E='hX-A\0one\n\ttw\x01o\0' E='i\0\0\0\x00X-Top\0t\0' E=c
 	options=(--on-message "$milter")
 	deliver 'Subject: x' '' body
@@ -461,7 +461,7 @@ has() {
 	keeps 0
 }
 
-@test "a milter discards: 250, nothing is kept, and the log has it" {
+@test "a milter may discard a message: 250, nothing stored, and logged" {
 	local step
 	for step in C M R B E; do
 		milter "$step=d"
@@ -481,7 +481,7 @@ has() {
 	(($(events discarded | grep -c 'reason=unix:') == 7))
 }
 
-@test "without room for a new body, or when the message can't be read or written, the hook fails" {
+@test "if a new body does not fit, or the message can't be read or written, the hook fails" {
 	milter E='bnew\r\n' E=c
 	printf 'Subject: x\n\nbody\n' >"$tmp/mail"
 	# shellcheck disable=SC2086 # words

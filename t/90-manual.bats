@@ -91,7 +91,7 @@ same() {
 	same "$tmp/help" "$tmp/page"
 }
 
-@test "every option of the page is one that the program takes" {
+@test "the program accepts every option of the page" {
 	local letter name argument
 	while IFS=' ' read -r letter name argument; do
 		[[ $name ]] || name=$letter
@@ -102,7 +102,7 @@ same() {
 	done < <(page_options | sed -E 's/^ /- /' | grep -v -e help -e version)
 }
 
-@test "--version says what the page says" {
+@test "--version prints what the page says" {
 	local said
 	said=$(./smtpd --version)
 	[[ $said =~ ^smtpd\ [0-9]+(\.[0-9]+)+$ ]]
@@ -178,7 +178,7 @@ sources() {
 	done <"$tmp/keys"
 }
 
-@test "the errors of a start that the page explains are in the program" {
+@test "the start-up errors that the page explains are in the program" {
 	local item part
 	sources >"$tmp/code"
 	section 'ERRORS AT THE START' "$log_page" | sed -n 's/^\.It //p' \
@@ -195,7 +195,7 @@ sources() {
 	done <"$tmp/items"
 }
 
-@test "the page has every figure of the status file" {
+@test "the page has every metric of the status file" {
 	# its user can write there, and search what is above
 	nobody=("${user[@]}")
 	serve -l 127.0.0.1:0 --status "$tmp/status.prom"
@@ -233,7 +233,7 @@ sources() {
 	same "$tmp/named" "$tmp/page"
 }
 
-@test "what the page compares with other servers is an option" {
+@test "each option that the page compares with other servers exists" {
 	local word
 	section 'COMING FROM ANOTHER SERVER' "$examples_page" |
 	    grep -oE 'Fl -[a-z-]+' | sed 's/^Fl -//' | sort -u >"$tmp/options"
@@ -244,7 +244,7 @@ sources() {
 	done <"$tmp/options"
 }
 
-@test "EHLO offers what the page says, and nothing else" {
+@test "EHLO offers exactly the extensions of the page" {
 	say 'EHLO c.example' QUIT
 	printf '%s\n' "${lines[@]:2}" | sed -nE 's/^250[ -]([A-Z0-9]+).*/\1/p' |
 	    sort >"$tmp/offered"
@@ -269,7 +269,7 @@ commands() {
 	section DETAILS "$protocol_page" | grep -q LHLO
 }
 
-@test "every reply of the program is on the page, and the other way round" {
+@test "every reply of the program is on the page, and every reply of the page in the program" {
 	local code text
 	sources >"$tmp/code"
 	# reply_make(421, "4.7.0 ..."), and "554 5.7.1 ..." of a hook
@@ -368,13 +368,13 @@ offer() {
 }
 
 # the others need programs of others: t/real/76-manual.bats runs all of them
-@test "what the page says first receives mail to any address into ./Maildir" {
+@test "the page's first command receives mail to any address into ./Maildir" {
 	start_example 'Receive into ./Maildir' 1
 	offer 250 you@anywhere.example
 	keeps 1 "$tmp/Maildir"
 }
 
-@test "the page's mailboxes for users have each user's mail" {
+@test "the page's per-user Maildirs get each user's mail" {
 	start_example 'Keep a mailbox for each user, for Dovecot to read' 1
 	offer '550 5.1.1' bob@example.org
 	offer 250 postmaster
@@ -485,7 +485,7 @@ readme() {
 	[[ $line == "$(readme 'make check$')" ]]
 }
 
-@test "a section that another file names is in that page" {
+@test "each section that a file refers to exists in its page" {
 	local file title name
 	grep -rhoE '("[^"]+"|[A-Z][A-Z ]+) in smtpd(-[a-z]+)?\([578]\)' ./*.md \
 	    ./*.[ch] server smtp mail lib contrib | sort -u >"$tmp/named"
@@ -500,7 +500,7 @@ readme() {
 	done <"$tmp/named"
 }
 
-@test "no page is longer than a reader can bear (this test needs mandoc)" {
+@test "no page exceeds its limit of rendered lines (this test needs mandoc)" {
 	local page lines
 	command -v mandoc >/dev/null || skip 'mandoc is not installed; make check-real has it'
 	while read -r page lines; do
@@ -517,7 +517,7 @@ readme() {
 	(($(printf '%s\n' man/*.[578] | wc -l) == 5))
 }
 
-@test "mandoc has nothing to say about any page (this test needs mandoc)" {
+@test "mandoc has no warning about any page (this test needs mandoc)" {
 	local each pages=(man/*.[578] contrib/{tls,milter}/*.8)
 	command -v mandoc >/dev/null || skip 'mandoc is not installed; make check-real has it'
 	((${#pages[@]} > 3))

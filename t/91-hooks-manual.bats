@@ -122,7 +122,7 @@ from() {
 	[[ ${lines[-2]} == "$2"* ]]
 }
 
-@test "the page's first example takes mail for the addresses of a file" {
+@test "the page's first example accepts mail for the addresses in a file" {
 	local args
 	mkdir -p "$tmp/srv/mail"
 	args=$(example 1 | sed -e 's/^# //')
@@ -140,7 +140,7 @@ from() {
 	rcpt alice@example.org '451 4.3.0'
 }
 
-@test "the page's second example, in sh, knows mailboxes, and redirects" {
+@test "the page's second example, in sh, looks up mailboxes and redirects" {
 	install_example 2
 	printf '%s\n' 'alice@mx.example' 'info@mx.example alice@mx.example' \
 	    '*@mx.example' >"$tmp/srv/mail/mailboxes.txt"
@@ -155,7 +155,7 @@ from() {
 	rcpt alice@mx.example '451 4.3.0'
 }
 
-@test "the page's third example, in Python, refuses senders by their domain" {
+@test "the page's third example, in Python, rejects senders by domain" {
 	command -v python3 >/dev/null || skip 'python3 is not installed; make check-real has it'
 	install_example 3
 	printf '%s\n' 'Spam.example' '' bad.test xn--bcher-kva.example >"$tmp/srv/mail/unwanted.txt"
@@ -172,7 +172,7 @@ from() {
 	[[ $(events hook-said) == *FileNotFoundError* ]]
 }
 
-@test "the page's last example delivers user+folder into a folder that exists" {
+@test "the page's last example delivers user+folder into an existing folder" {
 	local args
 	users bob eve
 	mkdir -p "$tmp/srv/mail"
@@ -194,7 +194,7 @@ from() {
 	[[ $(ls -A "$tmp/srv/mail/eve") == $'cur\nnew\ntmp' ]]
 }
 
-@test "make install and uninstall know the page" {
+@test "make install and uninstall include the page" {
 	make -s install DESTDIR="$tmp/root" PREFIX=/usr
 	sed 's#/usr/local/#/usr/#' "$page" |
 	    cmp - "$tmp/root/usr/share/man/man7/smtpd-hooks.7"

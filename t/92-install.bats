@@ -21,7 +21,7 @@ tls() {
 	! tls || [[ $(stat -c %a "$root/usr/sbin/smtpd-tls") == 711 ]]
 }
 
-@test "make install puts everything where a distribution wants it" {
+@test "make install puts each file where a distribution expects it" {
 	local file
 	make_it install
 	{
@@ -46,7 +46,7 @@ tls() {
 	[[ $(ls "$root") == usr ]]
 }
 
-@test "all may read what is installed, and run what is a program" {
+@test "installed files are readable by all, and programs executable by all" {
 	# not to be built with this umask, for the tests that follow
 	! tls || env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s tls
 	umask 077
@@ -57,7 +57,7 @@ tls() {
 	diff "$tmp/want" "$tmp/got"
 }
 
-@test "the units start what is installed" {
+@test "the units start the installed program" {
 	make_it install
 	run -0 sed -n 's/^ExecStart=\([^ ]*\) .*/\1/p' \
 	    "$root/usr/lib/systemd/system/smtpd.service"
@@ -66,7 +66,7 @@ tls() {
 	lacks /usr/local "$root"/usr/lib/systemd/system/*
 }
 
-@test "the installed pages name the places where things are" {
+@test "the installed pages name the installed paths" {
 	local path
 	make_it install
 	grep -ohE '/usr/(local/)?(sbin|lib|libexec|share)/[a-z/.-]*[a-z]' \
@@ -79,7 +79,7 @@ tls() {
 	[[ $(grep -c "^/usr/libexec/smtpd" "$tmp/paths") -gt 5 ]]
 }
 
-@test "make uninstall takes everything away, but not what isn't ours" {
+@test "make uninstall removes all of smtpd's files and no others" {
 	make_it install
 	touch "$root/usr/libexec/smtpd/mine"
 	make_it uninstall
@@ -133,13 +133,13 @@ complete_words() {
 	[[ ! $(complete_words --workers '') ]]
 }
 
-@test "nothing runs as mail, whose group may read the mail of all users" {
+@test "no unit runs as mail, whose group may read the mail of all users" {
 	lacks -rnE -e '(--user|-i?u|-[og]|chgrp|User=|[ug]id=) ?mail( |:|$)' README.md \
 	    CONTRIBUTING.md man contrib
 	lacks -rnE '(--user|-i?u|-o|User=|uid=) ?nobody( |:|$)' contrib
 }
 
-@test "each unit runs as smtpd, and sees nothing of /var/mail" {
+@test "each unit runs as smtpd without access to /var/mail" {
 	local unit
 	for unit in contrib/systemd/{smtpd,smtpd-bind,inetd/smtpd@}.service; do
 		grep -qx User=smtpd "$unit"

@@ -14,7 +14,7 @@ words() {
 	grep -oE '`[^`]+`' <<<"$*" | tr -d '`'
 }
 
-@test "the map of the house has every source, and nothing else" {
+@test "the map of the sources has every source and nothing else" {
 	section 'The house' | awk -F'`' '
 		/^\| `[a-z\/]+\/` \|/ { folder = $2; first = 4 }
 		/^\| `smtpd/ { folder = ""; first = 2 }
@@ -25,7 +25,7 @@ words() {
 	diff "$tmp/there" "$tmp/map"
 }
 
-@test "the functions that a byte travels through exist" {
+@test "the functions on a message's way exist" {
 	local word
 	words "$(section 'How a byte travels')" | grep -oE '^[a-z_]+[a-z](\(|\[)' |
 	    tr -d '([' >"$tmp/names"
@@ -36,7 +36,7 @@ words() {
 	done <"$tmp/names"
 }
 
-@test "each counterpart of a name of the Go package is an option, or in a header" {
+@test "each counterpart of a name of the Go package is an option or in a header" {
 	local word
 	section 'The names of the Go package' | sed -n 's/^| `[A-Z].*| \(.*\) |$/\1/p' \
 	    >"$tmp/here"
@@ -54,7 +54,7 @@ words() {
 	done <"$tmp/names"
 }
 
-@test "each call that is not in POSIX is in the files of its row" {
+@test "each call that is not in POSIX is only in the files of its row" {
 	local call files file rest
 	section Portability | grep '^| `' >"$tmp/rows"
 	(($(wc -l <"$tmp/rows") > 10))

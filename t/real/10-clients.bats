@@ -10,7 +10,7 @@ with_crlf() {
 	sed 's/$/\r/' "$1"
 }
 
-@test "swaks sends a mail, and it is kept as it was sent" {
+@test "swaks sends a mail, and it is stored unchanged" {
 	write_hard_mail
 	{
 		with_crlf hard | sed 's/^\./../'
@@ -21,14 +21,14 @@ with_crlf() {
 	cmp hard <(as_sent "$(mail)")
 }
 
-@test "swaks with its own mail, pipelined, gets to three recipients" {
+@test "swaks sends its own mail, pipelined, to three recipients" {
 	start
 	send --pipeline --to b@d.example,c@d.example,'"d e"@[127.0.0.1]' \
 		--header 'X-First: 1' --body 'Hello.'
 	grep -x Hello. "$(mail)"
 }
 
-@test "above the mail stand Return-Path, Delivered-To and Received (RFC 5321 4.4)" {
+@test "the mail gets Return-Path, Delivered-To and Received (RFC 5321 4.4)" {
 	start --hostname mx.example
 	send --header 'X-First: 1'
 	sed '/^Date:/,$d' "$(mail)" >trace
@@ -45,7 +45,7 @@ with_crlf() {
 	done
 }
 
-@test "curl uploads a mail, and it is kept as it was sent" {
+@test "curl sends a mail, and it is stored unchanged" {
 	write_hard_mail
 	with_crlf hard >wire
 	start
@@ -55,7 +55,7 @@ with_crlf() {
 	cmp hard <(as_sent "$(mail)")
 }
 
-@test "curl turns line ends into CRLF itself, and the mail is the same" {
+@test "curl --crlf sends a mail, and it is stored unchanged" {
 	write_hard_mail
 	start
 	curl --no-progress-meter --max-time 60 --mail-from a@c.example \
@@ -76,7 +76,7 @@ with_crlf() {
 	cmp <(tr -d '\r' <wire) <(as_sent "$(mail)")
 }
 
-@test "curl gives up on a mail that is too big, and nothing is kept" {
+@test "curl gives up on a mail that is too large, and nothing is stored" {
 	start --max-size 1M
 	yes "$(printf '%078d\r' 0)" | head -c 2000000 >wire
 	run ! curl --no-progress-meter --max-time 60 --mail-from a@c.example \
@@ -88,7 +88,7 @@ with_crlf() {
 	kept 0
 }
 
-@test "msmtp sends a mail, and it is kept as it was sent" {
+@test "msmtp sends a mail, and it is stored unchanged" {
 	write_hard_mail
 	start
 	timeout 60 msmtp --file=/dev/null --host=127.0.0.1 --port="$port" \
@@ -97,7 +97,7 @@ with_crlf() {
 	cmp hard <(as_sent "$(mail)")
 }
 
-@test "msmtp asks the server what it is" {
+@test "msmtp --serverinfo shows the extensions" {
 	start --max-size 5000000
 	timeout 60 msmtp --file=/dev/null --host=127.0.0.1 --port="$port" \
 		--serverinfo >info
@@ -105,7 +105,7 @@ with_crlf() {
 	grep -q PIPELINING info
 }
 
-@test "Python's smtplib sends mails over one connection, kept as they were sent" {
+@test "Python's smtplib sends mails over one connection, and they are stored unchanged" {
 	write_hard_mail
 	start
 	timeout 60 python3 - "$port" <<-'EOT'

@@ -21,7 +21,7 @@ load helpers
 	kept 500
 }
 
-@test "smtp-source with more sessions than workers waits its turn" {
+@test "smtp-source with more sessions than workers is served in turn" {
 	start --workers 2
 	timeout 100 smtp-source -s 40 -m 200 -f a@c.example -t b@d.example \
 		"127.0.0.1:$port"
@@ -45,7 +45,7 @@ start_idlers() {
 	[[ $answer == "$1 idle" ]]
 }
 
-@test "200 clients sit idle in every phase while swaks delivers" {
+@test "swaks delivers beside 200 clients that are idle in every phase" {
 	start --workers 256
 	start_idlers 200
 	send --body Hello.
@@ -59,7 +59,7 @@ begun() {
 	(($(count Maildir/tmp) > 0))
 }
 
-@test "of 200 clients that vanish in every phase nothing is left" {
+@test "200 clients that leave in every phase leave nothing behind" {
 	start --workers 256
 	start_idlers 200
 	await 60 begun

@@ -7,7 +7,7 @@
 load helpers
 load postfix
 
-@test "Postfix sends a mail, and its body is kept as it was sent" {
+@test "Postfix sends a mail, and its body is stored unchanged" {
 	write_hard_mail
 	start
 	start_postfix smtp_line_length_limit=0
@@ -86,7 +86,7 @@ load postfix
 	kept 3
 }
 
-@test "Postfix delivers by LMTP to a Unix socket, and one full mailbox is deferred alone" {
+@test "Postfix delivers by LMTP to a Unix socket, and only the full mailbox is deferred" {
 	make_maildirs store/{bob,carol,dave}
 	start --listen "lmtp@$PWD/lmtp,mode=0666" --maildir 'store/{mailbox}' \
 		--domain d.example \
@@ -107,7 +107,7 @@ load postfix
 	kept 1 store/bob
 }
 
-@test "Postfix insists on TLS, and on the certificate, and sends a mail to smtpd-tls" {
+@test "Postfix requires TLS and a valid certificate, and sends a mail by smtpd-tls" {
 	make -s -C "$root" tls
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
 		-keyout mx.key -out mx.pem -subj /CN=mx.example \
@@ -126,7 +126,7 @@ load postfix
 	grep -q 'Verified TLS connection established to 127.0.0.1' "$postfix/log"
 }
 
-@test "Postfix delivers by LMTP, and a mailbox on a full disk is deferred alone, the first too" {
+@test "Postfix delivers by LMTP, and only a mailbox on a full disk is deferred, even the first" {
 	make_maildirs store/{alice,bob,carol}
 	within=(unshare --mount sh -ec 'for name in alice carol; do
 		mount -t tmpfs -o size=64k,mode=711 tmpfs "store/$name"

@@ -5,7 +5,7 @@
 # shellcheck disable=SC2154 # helpers set pid and port
 load helpers
 
-@test "swaks delivers by LMTP to two, and has a reply from each" {
+@test "swaks delivers by LMTP to two recipients and gets a reply for each" {
 	make_maildirs store/{bob,carol}
 	start --listen "lmtp@$PWD/lmtp,mode=0666" --maildir 'store/{mailbox}' \
 		--domain d.example --mda '[ "$LOCAL" != carol ]'
@@ -20,7 +20,7 @@ load helpers
 	kept 0 store/carol
 }
 
-@test "msmtp delivers by LMTP, and the mail is kept as it was sent" {
+@test "msmtp delivers by LMTP, and the mail is stored unchanged" {
 	write_hard_mail
 	start --listen "lmtp@$PWD/lmtp,mode=0666"
 	timeout 60 msmtp --file=/dev/null --protocol=lmtp --host=localhost \
@@ -59,7 +59,7 @@ dovecot_proxy() {
 	await 60 grep -q 'starting up' dovecot.log
 }
 
-@test "a Dovecot LMTP proxy says by XCLIENT who its client is" {
+@test "a Dovecot LMTP proxy gives its client by XCLIENT" {
 	local proxy
 	start --listen lmtp@127.0.0.1:0 --verbose --xclient-from 127.0.0.1 \
 		--domain d.example
@@ -122,7 +122,7 @@ exim() {
 		>said 2>&1
 }
 
-@test "Exim sends a mail in a chunk, pipelined, and its body is kept as it was sent" {
+@test "Exim sends a mail in a pipelined chunk, and its body is stored unchanged" {
 	write_hard_mail
 	start
 	exim b@d.example c@d.example <hard

@@ -73,7 +73,7 @@ report() {
 	run ! grep -qx Hello. report
 }
 
-@test "with RET=FULL the mail comes back, lines of one dot too" {
+@test "with RET=FULL the whole mail is returned, with lines of a single dot" {
 	start_both
 	timeout 60 sendmail -C "$postfix/etc" -i -f alice@c.example \
 		-N success -R full -- bob@d.example \
@@ -89,7 +89,7 @@ report() {
 	grep -qx Grüße "$(mail store/alice)"
 }
 
-@test "a plain sendmail -t brings the report, too, but not from the null sender" {
+@test "a plain sendmail -t sends the report, too, but not from the null sender" {
 	start_both -t
 	timeout 60 sendmail -C "$postfix/etc" -i -f alice@c.example \
 		-N success -- bob@d.example <<<'X-First: 1'
@@ -100,7 +100,7 @@ report() {
 	grep -qx 'Final-Recipient: rfc822; bob@d.example' report
 }
 
-@test "without -N, or with -N never, Postfix's users hear nothing" {
+@test "without -N, or with -N never, Postfix's users get no report" {
 	start_both
 	submit bob@d.example <<<'Subject: 1'
 	timeout 60 sendmail -C "$postfix/etc" -f alice@c.example -N never -- \

@@ -20,7 +20,7 @@ start_postgrey() {
 	await 60 test -S postgrey
 }
 
-@test "postgrey: the first try gets 450, a later one a field, and without postgrey it is 451" {
+@test "postgrey: the first try gets 450, a later one a header field, and without postgrey 451" {
 	mkdir db
 	chown nobody db
 	start_postgrey
@@ -43,7 +43,7 @@ start_postgrey() {
 	grep 'hook-said.* text="no answer from the policy server"' log
 }
 
-@test "Dovecot's quota-status: over quota is 452 at RCPT, an unknown user 5xx" {
+@test "Dovecot's quota-status: RCPT gets 452 over quota, and 5xx for an unknown user" {
 	make_maildirs "$PWD"/home/{bob,full}
 	head -c 20000 /dev/zero >home/full/cur/1.1.x,S=20000:2,
 	chown nobody home/full/cur/*
@@ -115,7 +115,7 @@ stop_servers() {
 	servers=()
 }
 
-@test "policyd-spf: fail gets 550, other results become a field" {
+@test "policyd-spf: fail gets 550, other results become a header field" {
 	cat >zone <<-'EOT'
 		c.example. TXT "v=spf1 ip4:192.0.2.3 -all"
 		soft.example. TXT "v=spf1 ~all"
@@ -169,7 +169,7 @@ server() {
 	hook="$hooks/policy inet:[::1]:$(<port)"
 }
 
-@test "policy: a server that wants the connection open, one that is slow, and ones that break off" {
+@test "policy: servers that keep the connection open, are slow, or disconnect" {
 	# an end of file before the answer ends it
 	server 'early = select.select([c], [], [], 0.2)[0]; \
 		early or c.sendall(b"action=reject Not early\n\n"); c.recv(1)'
@@ -194,7 +194,7 @@ server() {
 	refused '451 4\.3\.0 '
 }
 
-@test "policy: at DATA and at the end of the message it is asked about all recipients" {
+@test "policy: requests at DATA and at the end of the message are for all recipients" {
 	server 'c.sendall(b"action=REJECT " + b" ".join(sorted(line for line \
 		in request.split(b"\n") if line.startswith(b"recipient"))) + b"\n\n")'
 	for event in --on-message --on-data; do

@@ -159,7 +159,7 @@ setup() {
 	refused '451 4\.3\.0 '
 }
 
-@test "spf, dkim, dnsbl: a name server that does not answer holds a worker for 5 seconds" {
+@test "spf, dkim, dnsbl: a name server that does not answer delays a worker for 5 seconds" {
 	openssl genrsa -out key.pem 2048
 	dkimsign s c.silent key.pem <mail >signed
 	mv signed mail
@@ -177,7 +177,7 @@ setup() {
 		spool/kept
 }
 
-@test "dkim: no domain is reported other than the one whose key was used" {
+@test "dkim: the only domain reported is the one whose key was used" {
 	openssl genrsa -out key.pem 2048
 	public=$(openssl rsa -in key.pem -pubout -outform DER | base64 -w 0)
 	echo "s._domainkey.good.example/.evil.example. TXT" \
@@ -210,7 +210,7 @@ setup() {
 	withstands --on-recipient "$hooks/optional $hooks/recipients $PWD/addresses"
 }
 
-@test "optional: a refusal stands, a failure is passed over" {
+@test "optional: a rejection counts, a failure is ignored" {
 	judges=(
 		'exit 1' 550 'exit 100' 550 'echo 552 5.2.2 full' 552
 		'echo 450 later; exit 75' 450 'echo 5.7.9 no; exit 3' 5..
@@ -236,7 +236,7 @@ setup() {
 	grep -x 'X-Judge: yes' spool/kept
 }
 
-@test "greylist: a new client has to retry later from the same network" {
+@test "greylist: a new client must retry later from the same network" {
 	mkdir list
 	chown nobody list
 	hook="$hooks/greylist $PWD/list 300"
@@ -258,7 +258,7 @@ setup() {
 	refused '451 4\.3\.0 '
 }
 
-@test "spamassassin: spamd marks mail in a filter, and refuses it in a check" {
+@test "spamassassin: spamd marks mail in a filter and rejects it in a check" {
 	mkdir rules
 	cat >rules/local.cf <<-'EOT'
 		required_score 5
@@ -367,7 +367,7 @@ run_rspamd() {
 	await 60 test -S rspamd
 }
 
-@test "rspamd: its action is a refusal, a delay or a field" {
+@test "rspamd: its action rejects, defers or adds a header field" {
 	cat >rules.lua <<-'EOT'
 		for word, score in pairs({spam = 20, perhaps = 7, later = 5}) do
 			rspamd_config['WORD_' .. word:upper()] = {
@@ -429,7 +429,7 @@ filed() {
 	kept 1 Maildir/.Junk
 }
 
-@test "spamassassin: spamd has GTUBE filed into Junk" {
+@test "spamassassin: GTUBE is filed into Junk" {
 	mkdir rules
 	printf '%s\n' 'use_bayes 0' 'score ALL_TRUSTED 0' >rules/local.cf
 	grep -h -w GTUBE /usr/share/spamassassin/{20_body_tests,50_scores}.cf >rules/gtube.cf
@@ -451,7 +451,7 @@ filed() {
 	filed 'X-Spam: yes$' "$hooks/rspamd --folder Junk -h $PWD/rspamd"
 }
 
-@test "formail as a filter adds a field, and the mail stays as it was" {
+@test "formail as a filter adds a field, and the rest is unchanged" {
 	ask --filter "formail -A 'X-Filtered: yes'"
 	taken
 	grep -x 'X-Filtered: yes' spool/kept

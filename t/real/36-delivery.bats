@@ -244,7 +244,7 @@ start_http() {
 	url=http://127.0.0.1:$(<port)
 }
 
-@test "http: curl puts the message, and any answer but 2xx puts off" {
+@test "http: curl puts the message, and any answer other than 2xx defers" {
 	start_http
 	export TMPDIR=$spool no_proxy=127.0.0.1
 	hand_over --deliver "$hooks/http $url/in/"

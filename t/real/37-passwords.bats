@@ -49,7 +49,7 @@ only_joe() {
 	login joe "s3cret 'x" 454
 }
 
-@test "auth-htpasswd: passwords from a file of htpasswd's" {
+@test "auth-htpasswd: passwords from a file made by htpasswd" {
 	printf "s3cret 'x\n" | htpasswd -icB -C 5 passwords joe
 	auth="$hooks/auth-htpasswd $PWD/passwords"
 	only_joe
@@ -65,7 +65,7 @@ only_joe() {
 	login joe "s3cret 'x" 454
 }
 
-@test "auth-pam: passwords by PAM, and a broken service" {
+@test "auth-pam: passwords by PAM, and a broken PAM service" {
 	mkdir pam.d
 	echo "joe:x:1000:1000::/:/bin/sh" >passwd
 	cat /etc/passwd >>passwd
@@ -83,7 +83,7 @@ only_joe() {
 	login joe "s3cret 'x" 454
 }
 
-@test "auth-ldap: passwords by a bind, and a server that is down" {
+@test "auth-ldap: passwords by an LDAP bind, and a server that is down" {
 	mkdir data
 	cat >slapd.conf <<-EOT
 		include /etc/ldap/schema/core.schema
@@ -168,7 +168,7 @@ stop_dovecot() {
 	! grep -E 'BUG|Panic' dovecot.log || false
 }
 
-@test "auth-dovecot: passwords by Dovecot, for its users alone" {
+@test "auth-dovecot: passwords by Dovecot, for its users only" {
 	cat >users <<-'EOT'
 		joe:{PLAIN}s3cret 'x::::::
 		ann:{PLAIN}pass::::::allow_nets=192.0.2.0/24
@@ -193,7 +193,7 @@ stop_dovecot() {
 	grep 'hook-said.* text="auth-dovecot: no answer from Dovecot"' log
 }
 
-@test "auth-dovecot: a failed lookup of Dovecot's gets 454, and not 535" {
+@test "auth-dovecot: a failed lookup by Dovecot gets 454, not 535" {
 	touch users
 	chmod 600 users	# root's
 	start_dovecot
@@ -213,7 +213,7 @@ dovecot_says() {
 	await 60 test -S auth
 }
 
-@test "auth-dovecot: an answer that is broken gets 454, and only OK gets 235" {
+@test "auth-dovecot: a malformed answer gets 454, and only OK gets 235" {
 	auth="$hooks/auth-dovecot $PWD/auth"
 	greeting='VERSION,1,2\nMECH,PLAIN,plaintext\nSPID,1\nCUID,1\nCOOKIE,1\nDONE\n'
 	for answer in '' 'OK' 'OKAY,1\n' 'CONT,1,x\n' 'FAIL,1,temp\n' \
@@ -273,7 +273,7 @@ matched() {
 	(($(wc -l <addresses) == $1 && $(grep -cx '192\.0\.2\.7' addresses) == $1))
 }
 
-@test "fail2ban finds clients with failed AUTH or refused connections, by their own address only" {
+@test "fail2ban finds clients with failed AUTH or rejections, by their own address only" {
 	client=192.0.2.7
 	fake='event=auth-failed client=192.0.2.99 '
 	for form in text json; do

@@ -49,7 +49,7 @@ came_encrypted() {
 	logged ' tls="TLSv1\.' log
 }
 
-@test "openssl s_client: STARTTLS, TLS 1.3, the certificate is good, close_notify at the end" {
+@test "openssl s_client: STARTTLS, TLS 1.3, a valid certificate, close_notify at the end" {
 	start "${tls[@]}"
 	ask_tls -starttls smtp -verify_return_error -verify_hostname mx.example
 	grep -q 'Verification: OK' said
@@ -65,7 +65,7 @@ explained() {
 		sed -n 's/^warning: --tls //p'
 }
 
-@test "--explain warns where the certificate or the key can't be had" {
+@test "--explain warns if the certificate or the key can't be read" {
 	[[ ! $(explained) ]]
 	chown root mx.key
 	[[ $(explained) == *': mx.key: Permission denied' ]]
@@ -80,13 +80,13 @@ explained() {
 	[[ ! $(explained) ]]
 }
 
-@test "a start warns of it, too" {
+@test "the start warns if the certificate or the key can't be read" {
 	rm mx.pem
 	start "${tls[@]}"
 	await 60 logged 'event=warning text="--tls does not work: smtpd-tls: mx\.pem: No such file or directory"' log
 }
 
-@test "TLS 1.2 is taken, 1.1 is not" {
+@test "TLS 1.2 is accepted, and 1.1 is not" {
 	start "${tls[@]}" --verbose
 	ask_tls -starttls smtp -tls1_2
 	grep -q 'New, TLSv1.2' said
@@ -105,7 +105,7 @@ hand_in() {
 			"${@:2}" >said 2>&1
 }
 
-@test "openssl s_client needs -crlf outside of a lenient network, and may have it inside" {
+@test "openssl s_client needs -crlf outside a lenient network, and not inside" {
 	start "${tls[@]}" --lenient-from 127.0.0.7 --domain d.example
 	hand_in 127.0.0.8 -crlf
 	kept 1
@@ -117,7 +117,7 @@ hand_in() {
 	kept 3
 }
 
-@test "-m TLSv1 is for old devices, -m TLSv1.3 for new clients only" {
+@test "-m TLSv1 accepts old devices, and -m TLSv1.3 new clients only" {
 	local old='DEFAULT@SECLEVEL=0'
 	tls[1]+=' -m TLSv1'
 	start "${tls[@]}" --verbose
@@ -137,7 +137,7 @@ hand_in() {
 	grep -q 'New, TLSv1.3' said
 }
 
-@test "-m takes four versions: 100" {
+@test "-m with an unknown version: 100" {
 	local version
 	for version in '' TLSv1.4 tlsv1 SSLv3 1.2; do
 		run -100 "$root/contrib/tls/smtpd-tls" -c mx.pem -k mx.key \
@@ -146,7 +146,7 @@ hand_in() {
 	done
 }
 
-@test "an RSA certificate does, too" {
+@test "an RSA certificate works" {
 	openssl req -x509 -newkey rsa:2048 -nodes -keyout mx.key -out mx.pem \
 		-subj /CN=mx.example -days 30 2>/dev/null
 	start "${tls[@]}"
@@ -156,7 +156,7 @@ hand_in() {
 	grep -q 'Cipher is DHE-RSA' said
 }
 
-@test "swaks, STARTTLS: a mail that is easily spoiled is kept as it was sent" {
+@test "swaks, STARTTLS: a difficult mail is stored unchanged" {
 	write_hard_mail
 	{
 		sed 's/$/\r/' hard | sed 's/^\./../'
@@ -230,7 +230,7 @@ hand_in() {
 	(($(grep -rl 'with ESMTPS (TLSv1.3 ' Maildir/new | wc -l) == 2))
 }
 
-@test "a mail of 9 MB arrives complete" {
+@test "a mail of 9 MB over TLS is complete" {
 	start "${tls[@]}"
 	{
 		printf 'X-First: 1\r\n\r\n'
@@ -242,7 +242,7 @@ hand_in() {
 	cmp <(tr -d '\r' <wire) <(as_sent "$(mail)")
 }
 
-@test "a client that closes only its sending side gets all replies, with close_notify or without" {
+@test "a client that closes its sending side gets all replies, with close_notify or without" {
 	start "${tls[@]}"
 	timeout 60 python3 - "$port" <<-'EOT'
 		import socket, ssl, sys
@@ -294,7 +294,7 @@ hand_in() {
 	kept 2
 }
 
-@test "a check hook of a client that is gone ends at once, even if it had closed its sending side" {
+@test "a check hook ends at once when its client leaves, even if it had closed its sending side" {
 	start "${tls[@]}" --on-new-mail 'touch spool/asked; exec sleep 600'
 	mkdir spool
 	chown nobody spool
@@ -321,7 +321,7 @@ hand_in() {
 	await 60 logged 'event=lost .*hook=on-new-mail' log
 }
 
-@test "with SNI each server has its own certificate, and all others the common one" {
+@test "with SNI each name has its own certificate, and other names the default one" {
 	mkdir servers
 	certificate "$BATS_FILE_TMPDIR" other /CN=other.example
 	cat "$BATS_FILE_TMPDIR"/other.{pem,key} >servers/other.example.pem
@@ -378,7 +378,7 @@ lacks_subject() {
 	! grep -q 'subject=CN' log
 }
 
-@test "a renewed certificate needs no restart, and an unreadable one does no harm" {
+@test "a renewed certificate is used without a restart, and an unreadable one is ignored" {
 	start "${tls[@]}"
 	ask_tls -starttls smtp
 	grep -q 's:CN = mx.example' said
@@ -403,7 +403,7 @@ launchers() {
 	pgrep -d , -P "$(pgrep -d , -P "$pid")"
 }
 
-@test "hundreds of sessions side by side leave no process and no descriptor" {
+@test "hundreds of sessions at once leave no process and no descriptor" {
 	start "${tls[@]}" --workers 8 --recycle-after 0
 	send --tls
 	seq 200 | timeout 120 xargs -P 16 -I {} curl --no-progress-meter \
@@ -417,7 +417,7 @@ launchers() {
 	done
 }
 
-@test "the helper can't be traced by others of its user, and dumps no core" {
+@test "smtpd-tls can't be traced by its user and dumps no core" {
 	start "${tls[@]}"
 	exec 7<>"/dev/tcp/127.0.0.1/$port"
 	read -r <&7
@@ -464,7 +464,7 @@ killed() {
 	[[ ! -e made ]]
 }
 
-@test "nor with -s, but for the certificates that were there" {
+@test "with -s it can open only the certificates that existed at its start" {
 	helper=$root/contrib/tls/smtpd-tls
 	mkdir servers archive
 	cat mx.pem mx.key >archive/a.pem
@@ -485,7 +485,7 @@ killed() {
 	[[ $(ls servers) == $'notes\nother.example.pem' ]]
 }
 
-@test "clear text that was passed on is no longer in the helper's memory" {
+@test "smtpd-tls wipes clear text from its memory" {
 	start "${tls[@]}" --workers 1
 	python3 - "$port" "$(launchers)" <<-'EOT'
 		import smtplib, ssl, subprocess, sys
@@ -521,7 +521,7 @@ killed() {
 	exec 7>&-
 }
 
-@test "stunnel in front, by contrib/tls/stunnel.conf: the client's address is that of the PROXY header" {
+@test "stunnel with contrib/tls/stunnel.conf in front gives the client's address by PROXY" {
 	sed -e "s|/etc/.*fullchain.pem|$PWD/mx.pem|" \
 		-e "s|/etc/.*privkey.pem|$PWD/mx.key|" \
 		"$root/contrib/tls/stunnel.conf" >stunnel.conf
@@ -564,7 +564,7 @@ run_line() {
 	((${#addresses[@]} == 2))
 }
 
-@test "the first example of the page works" {
+@test "the first example of smtpd-tls(8) works" {
 	cp mx.pem fullchain.pem
 	cp -p mx.key privkey.pem
 	printf '#!/bin/sh\nexit 0\n' >checkpassword
@@ -580,7 +580,7 @@ run_line() {
 	grep -rq 'with ESMTPSA (TLSv1.3 ' Maildir/new
 }
 
-@test "make install-tls installs it and its page, and uninstall removes them" {
+@test "make install-tls installs smtpd-tls and its page, and uninstall removes them" {
 	make -s -C "$root" install-tls DESTDIR="$PWD/there" PREFIX=/usr
 	[[ -x there/usr/sbin/smtpd-tls && -f there/usr/share/man/man8/smtpd-tls.8 ]]
 	make -s -C "$root" uninstall DESTDIR="$PWD/there" PREFIX=/usr

@@ -107,7 +107,7 @@ listed() {
 	in_dovecot mailbox list | sed "s/^mailbox=//" | sort | grep -vx INBOX
 }
 
-@test "Dovecot serves the folders that FOLDER= makes, below each other, too" {
+@test "Dovecot serves the folders that FOLDER= creates, nested ones, too" {
 	make_maildirs Maildir
 	# shellcheck disable=SC2016 # the hook's
 	start --hostname mx.example --on-recipient \
@@ -141,7 +141,7 @@ listed() {
 	done
 }
 
-@test "mutt shows a mail, which is a read one then" {
+@test "mutt shows a mail and marks it as read" {
 	deliver
 	in_mutt '/number 2<enter><display-message><quit>'
 	grep -q '^Body of 2\.$' shown

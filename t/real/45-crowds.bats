@@ -50,7 +50,7 @@ refusals() {
 	(($(refusals) == 1))
 }
 
-@test "without the option it is half the pool, and 0 is any number" {
+@test "the default of --max-per-client is half the pool, and 0 means no limit" {
 	start_there --workers 8
 	talk 192.0.2.1:0 192.0.2.1:2525 reply:220 idle:3 run:"
 		'$root/t/smtpc' -b 192.0.2.1:0 -c 192.0.2.1:2525 -- \
@@ -61,7 +61,7 @@ refusals() {
 	(($(refusals) == 1))
 }
 
-@test "clients of loopback, Unix sockets and --trust are not counted" {
+@test "clients of loopback, Unix sockets and --trust have no limit" {
 	start_there --workers 8 --max-per-client 1 --trust 192.0.2.2 \
 		--listen "$PWD/sock,mode=0666"
 	talk 127.0.0.1:0 127.0.0.1:2525 reply:220 idle:3 say:QUIT reply:221 eof
@@ -71,7 +71,7 @@ refusals() {
 	(($(refusals) == 0))
 }
 
-@test "a crowd of one client's leaves the other half of the pool to others" {
+@test "one client's sessions leave half of the pool to others" {
 	start_there --workers 20
 	nsenter --net --target "$pid" "$root/t/smtpc" -T 60 -b 192.0.2.1:0 \
 		-c 192.0.2.1:2525 -- 'crowd:100:|' >crowd 3>&- 4>&- &

@@ -99,7 +99,7 @@ is_well() {
 # shellcheck disable=SC2016 # a hook reads it
 only_the_client='test "$TCPREMOTEIP" = 203.0.113.9'
 
-@test "HAProxy with send-proxy tells the client's address, and its checks are no clients" {
+@test "HAProxy with send-proxy gives the client's address, and its health checks are probes" {
 	server --proxy-from 127.0.0.1 --on-new-connection "$only_the_client"
 	haproxy '' send-proxy
 	client --port 25
@@ -109,7 +109,7 @@ only_the_client='test "$TCPREMOTEIP" = 203.0.113.9'
 	run ! logged ' event=(refused|proxy-failed) ' log
 }
 
-@test "HAProxy with send-proxy-v2 tells of the TLS that it has ended, too" {
+@test "HAProxy with send-proxy-v2 gives the values of TLS, too" {
 	certify mx.example
 	certify client.example
 	server --proxy-from 127.0.0.1 --on-new-connection "$only_the_client" \
@@ -126,7 +126,7 @@ only_the_client='test "$TCPREMOTEIP" = 203.0.113.9'
 	run ! logged ' event=(refused|proxy-failed) ' log
 }
 
-@test "HAProxy that encrypts again sends its header in clear, before the handshake" {
+@test "HAProxy that encrypts to smtpd sends its header in clear text before the handshake" {
 	certify mx.example
 	chown nobody mx.example.key
 	make -s -C "$root" tls
@@ -139,7 +139,7 @@ only_the_client='test "$TCPREMOTEIP" = 203.0.113.9'
 	tells 'from c\.example \(\[203\.0\.113\.9\]\) by mx\.example with ESMTPS \(TLSv1\.3 '
 }
 
-@test "HAProxy that has ended TLS for smtps: beside --tls its checks encrypt" {
+@test "HAProxy may end TLS for smtps; with --tls its health checks must encrypt" {
 	certify mx.example
 	chown nobody mx.example.key
 	make -s -C "$root" tls
@@ -155,7 +155,7 @@ only_the_client='test "$TCPREMOTEIP" = 203.0.113.9'
 	run ! logged ' event=encrypted client=203\.0\.113\.9 ' log
 }
 
-@test "HAProxy that sends no header where one must be gets no banner" {
+@test "HAProxy without a required header gets no banner" {
 	server --proxy-from 127.0.0.1
 	haproxy 'name nothing' 'check-send-proxy'
 	run ! client --port 25
@@ -163,7 +163,7 @@ only_the_client='test "$TCPREMOTEIP" = 203.0.113.9'
 	kept 0
 }
 
-@test "hitch with write-proxy-v2 tells the client's address" {
+@test "hitch with write-proxy-v2 gives the client's address" {
 	certify mx.example
 	server --proxy-from 127.0.0.1
 	"${within[@]}" hitch --frontend='[192.0.2.1]:465' \
@@ -175,7 +175,7 @@ only_the_client='test "$TCPREMOTEIP" = 203.0.113.9'
 	tells 'from c\.example \(\[203\.0\.113\.9\]\) by mx\.example with ESMTPS '
 }
 
-@test "stunnel with protocol = proxy tells the client's address" {
+@test "stunnel with protocol = proxy gives the client's address" {
 	certify mx.example
 	server --proxy-from 127.0.0.1
 	cat >stunnel.conf <<-EOT
@@ -231,7 +231,7 @@ nginx_mail() {
 	run_proxy 25 nginx -e stderr -p "$PWD" -c "$PWD/nginx.conf"
 }
 
-@test "nginx with xclient on tells the client's address, over STARTTLS of its own" {
+@test "nginx with xclient on gives the client's address, and ends STARTTLS itself" {
 	server --xclient-from 127.0.0.1 --on-new-mail "$only_the_client"
 	nginx_mail none
 	client --port 25 --tls
@@ -239,7 +239,7 @@ nginx_mail() {
 	logged ' event=message client=203\.0\.113\.9 .* via=127\.0\.0\.1 ' log
 }
 
-@test "nginx tells the user that it has authenticated, and he may send anywhere" {
+@test "nginx gives the authenticated user, who may send to any domain" {
 	server --xclient-from 127.0.0.1 --require-auth \
 		--on-new-mail 'test "$SMTP_USER" = alice'
 	nginx_mail 'plain login'
@@ -268,7 +268,7 @@ nginx_mail() {
 	logged ' event=refused client=203\.0\.113\.9 .* command=XCLIENT ' log
 }
 
-@test "nor can a user that nginx has authenticated before EHLO" {
+@test "a user that nginx authenticated can't use XCLIENT before EHLO" {
 	server --xclient-from 127.0.0.1 --domain d.example
 	nginx_mail 'plain login'
 	timeout 60 "${within[@]}" python3 - <<-'EOT'
@@ -295,7 +295,7 @@ nginx_mail() {
 	logged ' event=message client=2001:db8::9 .* via=203\.0\.113\.9 ' log
 }
 
-@test "--resolve: a name counts when it has the address, and the DNS answers" {
+@test "--resolve: a name counts only if it resolves to the address" {
 	cat >zone <<-'EOT'
 		9.113.0.203.in-addr.arpa. PTR client.example.
 		8.113.0.203.in-addr.arpa. PTR client.example.

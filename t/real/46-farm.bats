@@ -135,7 +135,7 @@ in_redis() {
 	"${network[@]}" redis-cli --raw -h 192.0.2.1 XRANGE mail - + >kept
 }
 
-@test "a machine crashes under load: acknowledged mail is in the shared Maildirs, once" {
+@test "when a machine crashes under load, acknowledged mail is in the shared Maildirs once" {
 	shared_maildirs
 	farm --maildir "$PWD/shared/{mailbox}"
 	send_until 150 crash 2
@@ -145,7 +145,7 @@ in_redis() {
 	await 60 logged 'smtp/mx2 is DOWN' haproxy.log
 }
 
-@test "a machine crashes under load: acknowledged mail is in the stream of Redis, once" {
+@test "when a machine crashes under load, acknowledged mail is in the Redis stream once" {
 	redis
 	mkdir spool
 	chown nobody spool
@@ -156,7 +156,7 @@ in_redis() {
 	exactly_once kept
 }
 
-@test "a machine drains under load: no message is in doubt, and it is taken out" {
+@test "when a machine drains under load, no message is in doubt and HAProxy takes it out" {
 	shared_maildirs
 	farm --maildir "$PWD/shared/{mailbox}"
 	send_until 150 drain 1

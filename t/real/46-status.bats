@@ -19,7 +19,7 @@ shows() {
 	grep -qx "$1 $2" run/smtpd.prom
 }
 
-@test "promtool has nothing to say about the file, idle and busy" {
+@test "promtool has no warning about the status file, idle and busy" {
 	start_with_status
 	"$cache/prometheus/usr/bin/promtool" check metrics <run/smtpd.prom
 	send
@@ -57,7 +57,7 @@ shows() {
 	grep '^smtpd_' run/smtpd.prom | grep -v _seconds | sort | diff - theirs
 }
 
-@test "watch shows the table, at a terminal of 80 columns" {
+@test "watch shows the table on a terminal of 80 columns" {
 	start_with_status --workers 7
 	send
 	await 60 shows smtpd_messages_total 1
@@ -81,7 +81,7 @@ shows() {
 	await 60 waiting
 }
 
-@test "s6 learns by --ready-fd when the pool accepts" {
+@test "s6 gets the readiness notification by --ready-fd" {
 	local service=$PWD/service
 	mkdir service
 	echo 3 >service/notification-fd

@@ -102,15 +102,15 @@ compare_with_postfix() {
 	diff -r ours theirs
 }
 
-@test "over a corpus of messages and changes the result is that of Postfix, byte for byte" {
+@test "over a corpus of messages and changes the result is the same as with Postfix, byte for byte" {
 	compare_with_postfix "$root/t/real/milter" "$PWD/milter"
 }
 
-@test "the same with a milter that wants the space before values" {
+@test "the result is the same as with Postfix for a milter that asks for leading spaces" {
 	compare_with_postfix "$root/t/real/milter" "$PWD/milter" leadspc
 }
 
-@test "libmilter's verdicts at each step are replies of smtpd" {
+@test "libmilter's verdicts at each step become smtpd's replies" {
 	milter "$root/t/real/milter" "$PWD/milter"
 	start --hostname mx.example --domain d.example --filter "$hook"
 	for step in mail rcpt data header eoh body eom; do
@@ -162,7 +162,7 @@ compare_with_postfix() {
 	kept 0
 }
 
-@test "miltertest, the other MTA's side, gets the same from the stand-in of make check as smtpd-milter" {
+@test "miltertest and smtpd-milter get the same answers from t/milterd" {
 	cat >script.lua <<-'EOT'
 		function check(what, good)
 			if not good then error(what) end
@@ -226,7 +226,7 @@ compare_with_postfix() {
 	grep -qx 'Please buy spam.' "$(mail)"
 }
 
-@test "a message whose reading breaks off is not accepted, whatever the milter says" {
+@test "a message that can't be read completely is not accepted, whatever the milter says" {
 	milter "$root/t/milterd" "$PWD/milter" told
 	printf 'From: <a@c.example>\nSubject: hello\n\nHello.\n' >mail
 	for event in filter on-message; do

@@ -103,7 +103,7 @@ in_order() {
 	done
 }
 
-@test "a Maildir that was just made is on disk before a mail is asked for" {
+@test "a new Maildir is fsynced before smtpd accepts mail" {
 	mkdir there
 	deliver_under_strace -- --maildir there/Maildir
 	kept 1 there/Maildir
@@ -126,7 +126,7 @@ refused_when() {
 	kept 0 store/c
 }
 
-@test "whichever fsync or rename fails, the mail gets 4xx and is nowhere" {
+@test "whichever fsync or rename fails, the mail gets 4xx and is not stored" {
 	mkdir -p store/{b,c}/{tmp,new,cur}
 	recipients=b@d.example,c@d.example
 	deliver_under_strace -- --maildir 'store/{mailbox}'
@@ -140,7 +140,7 @@ refused_when() {
 	done
 }
 
-@test "wherever smtpd is killed, each recipient has the mail whole or not at all" {
+@test "wherever smtpd is killed, each recipient has the message whole or not at all" {
 	mkdir -p store/{b,c}/{tmp,new,cur}
 	recipients=b@d.example,c@d.example
 	deliver_under_strace -- --maildir 'store/{mailbox}'

@@ -75,7 +75,7 @@ fills_and_recovers() {
 	fills_and_recovers
 }
 
-@test "per-user mail on a full disk is kept for all recipients or for none" {
+@test "per-user mail on a full disk is stored for all recipients or for none" {
 	make_maildirs store/{b,c}
 	start_on 'mount -t tmpfs -o size=1m tmpfs disk; cp -a store/. disk' \
 		--maildir 'disk/{mailbox}'
@@ -109,7 +109,7 @@ fills_and_recovers() {
 	kept 1 "$disk/Maildir"
 }
 
-@test "no user is unknown in a store that is no longer mounted: 451" {
+@test "recipients get 451, not 550, after the file system of the Maildirs was unmounted" {
 	make_maildirs store/b
 	start_on 'mount -t tmpfs tmpfs disk; cp -a store/b disk' \
 		--maildir 'disk/{mailbox}'

@@ -33,7 +33,7 @@ runs_as() {
 	done
 }
 
-@test "master and workers give up root for good: ids, groups, capabilities" {
+@test "master and workers drop root for good: ids, groups, capabilities" {
 	user=mail
 	start --workers 5
 	runs_as mail mail
@@ -49,7 +49,7 @@ runs_as() {
 	[[ $(stat -c %U:%G "$(mail)") == nobody:mail ]]
 }
 
-@test "a Maildir that is made belongs to the user alone: 0700, mails 0600" {
+@test "a new Maildir belongs to the user only: 0700, mails 0600" {
 	umask 000
 	start
 	send
@@ -59,7 +59,7 @@ runs_as() {
 	[[ $(stat -c '%U %a' "$(mail)") == 'nobody 600' ]]
 }
 
-@test "--umask lets others read" {
+@test "--umask can let others read" {
 	start --umask 027
 	send
 	for dir in Maildir Maildir/{tmp,new,cur}; do
@@ -79,7 +79,7 @@ runs_as() {
 	done
 }
 
-@test "per-user Maildirs below such a directory work, and 550 is known from 451" {
+@test "per-user Maildirs below such a directory work, with 550 and 451 as usual" {
 	make_maildirs home/store/b
 	chmod 700 home
 	start --maildir 'home/store/{mailbox}'
@@ -99,7 +99,7 @@ runs_as() {
 	kept 1
 }
 
-@test "recycled workers are made without root's rights, too" {
+@test "recycled workers run without root's rights, too" {
 	user=mail
 	start --workers 5 --recycle-after 1
 	for _ in {1..10}; do
@@ -120,7 +120,7 @@ runs_as() {
 	[[ ! -e Maildir ]]
 }
 
-@test "a Maildir that the user can't write is found before the start" {
+@test "a Maildir that the user can't write is a start-up error" {
 	mkdir -p Maildir/{tmp,new,cur}
 	run ! timeout 60 "$smtpd" --listen 127.0.0.1:0 --user nobody </dev/null
 	((status >= 64 && status <= 78))
@@ -128,7 +128,7 @@ runs_as() {
 	[[ $output == *Maildir* ]]
 }
 
-@test "a port below 1024 is bound by root, and used by the user" {
+@test "a port below 1024 is bound by root and used by the user" {
 	within=(unshare --net sh -c 'ip link set lo up; exec "$@"' sh)
 	start --listen 127.0.0.1:25
 	nsenter --net --target "$pid" swaks --server 127.0.0.1 --port 25 \
@@ -136,7 +136,7 @@ runs_as() {
 	kept 1
 }
 
-@test "a confined worker finds a syslogd that was restarted" {
+@test "a confined worker logs to a restarted syslogd" {
 	local worker launcher
 	mkdir -m 755 dev
 	touch dev/null	# a start needs it

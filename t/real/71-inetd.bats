@@ -78,7 +78,7 @@ pool_of() {
 	await 60 idle
 }
 
-@test "openbsd-inetd, wait: the line of contrib/inetd; it leaves, and is started again" {
+@test "openbsd-inetd, wait: the line of contrib/inetd; smtpd exits when idle and is started again" {
 	adapted inetd.conf | sed -n 's/^#smtp/smtp/p' >conf
 	super "$cache/openbsd-inetd/usr/sbin/inetd" -i "$PWD/conf"
 	sessions 5
@@ -89,7 +89,7 @@ pool_of() {
 	kept 20 mail
 }
 
-@test "openbsd-inetd, wait: no client is lost while pools come and go" {
+@test "openbsd-inetd, wait: no client is lost while pools exit and start" {
 	adapted inetd.conf | sed -n 's/^#smtp/smtp/p' >conf
 	super "$cache/openbsd-inetd/usr/sbin/inetd" -i "$PWD/conf"
 	local i pool
@@ -110,7 +110,7 @@ pool_of() {
 	grep -q '(\[127\.0\.0\.1\])' mail/new/*
 }
 
-@test "xinetd, wait = yes: it leaves, and is started again" {
+@test "xinetd, wait = yes: smtpd exits when idle and is started again" {
 	adapted xinetd.conf | sed -e 's/\(wait.*= \)no/\1yes/' \
 		-e '/instances\|per_source/d' >conf
 	super "$cache/xinetd/usr/sbin/xinetd" -dontfork -f "$PWD/conf" \
@@ -122,7 +122,7 @@ pool_of() {
 	kept 20 mail
 }
 
-@test "tcpserver: the script of contrib/inetd, and what its rules set" {
+@test "tcpserver: the script of contrib/inetd, and the variables of its rules" {
 	PATH=$cache/ucspi-tcp-ipv6/usr/bin:$PATH
 	adapted tcpserver >run
 	cat >rules <<-'RULES'
@@ -152,7 +152,7 @@ activate() {
 	super systemd-socket-activate "$@"
 }
 
-@test "systemd-socket-activate: two named sockets are a pool's, of two kinds" {
+@test "systemd-socket-activate: two named sockets are served by one pool as two kinds" {
 	activate --listen 127.0.0.1:25 --listen 127.0.0.1:587 \
 		--fdname=smtp:submission "$smtpd" --user nobody --maildir mail \
 		--workers 5 --auth /bin/false --plain-auth

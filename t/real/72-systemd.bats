@@ -23,7 +23,7 @@ exposure() {
 	sed -n 's/^.*Overall exposure level for .*: \([0-9.]*\) .*/\1/p' table
 }
 
-@test "systemd-analyze verify has nothing to say about the units" {
+@test "systemd-analyze verify has no warning about the units" {
 	local dir unit
 	units pool smtpd.service smtpd.socket
 	units dropins smtpd.service smtpd.socket no-network.conf per-user.conf
@@ -77,7 +77,7 @@ exposure() {
 	[[ $(exposure "$PWD/bind/smtpd-bind.service") == 1.5 ]]
 }
 
-@test "smtpd.service has no capability, and no way to one" {
+@test "smtpd.service has no capability and can't gain one" {
 	grep -qx CapabilityBoundingSet= "$root/contrib/systemd/smtpd.service"
 	grep -qx NoNewPrivileges=yes "$root/contrib/systemd/smtpd.service"
 	run ! grep -E '^(AmbientCapabilities|User=root)' \
@@ -120,7 +120,7 @@ called() {
 	sed -nE 's/^([0-9]+ +)?([a-z0-9_]+)\(.*/\2/p' "$@" | sort -u
 }
 
-@test "the filters of the units let through all that the server calls" {
+@test "the system call filters of the units allow all that smtpd calls" {
 	local unit
 	install -d -o nobody mail
 	"$root/t/manager" notify "$PWD/notify" told </dev/null 3>&- 4>&- &

@@ -24,7 +24,7 @@ unharmed() {
 	(($(grep -c event=message log) == $1))
 }
 
-@test "fifty times under smtp-source, a connection for each mail: nothing is lost" {
+@test "fifty restarts under smtp-source, a connection for each mail, lose nothing" {
 	start --workers 8
 	timeout 200 smtp-source -s 8 -m 3000 -l 2000 -f a@c.example \
 		-t b@d.example "127.0.0.1:$port" 3>&- &
@@ -34,7 +34,7 @@ unharmed() {
 	unharmed 3000
 }
 
-@test "fifty times under smtp-source, on several listeners and with lasting connections" {
+@test "fifty restarts under smtp-source, several listeners and lasting connections, lose nothing" {
 	start --workers 16 --listen 127.0.0.2:0
 	other=$(sed -n 's/.*event=listening address=\(127.0.0.2:[0-9]*\) .*/\1/p' log)
 	timeout 200 smtp-source -d -s 4 -m 1500 -l 20000 -f a@c.example \
@@ -49,7 +49,7 @@ unharmed() {
 	unharmed 3000
 }
 
-@test "with fewer workers than clients, which wait in the queue" {
+@test "restarts with fewer workers than clients, which wait in the queue, lose nothing" {
 	start --workers 2
 	timeout 200 smtp-source -s 20 -m 1000 -f a@c.example -t b@d.example \
 		"127.0.0.1:$port" 3>&- &
@@ -59,7 +59,7 @@ unharmed() {
 	unharmed 1000
 }
 
-@test "a port below 1024 is kept by a user that could not bind it" {
+@test "a restart keeps a port below 1024 that the user could not bind" {
 	within=(unshare --net sh -c 'ip link set lo up; exec "$@"' sh)
 	start --listen 127.0.0.1:25
 	hang_up 2
@@ -68,7 +68,7 @@ unharmed() {
 	kept 1
 }
 
-@test "a user with the capability for it binds port 25, and gives it up" {
+@test "a user with the capability binds port 25 and drops the capability" {
 	mkdir mail
 	chown nobody:nogroup mail
 	within=(unshare --net sh -c 'ip link set lo up; exec "$@"' sh

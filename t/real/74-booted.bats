@@ -79,7 +79,7 @@ keeps() {
 	shows NRestarts 0
 }
 
-@test "the service is started by the first client, on the socket that waits" {
+@test "the first client on the socket starts the service" {
 	boot smtpd.service smtpd.service smtpd.socket
 	inside systemctl stop smtpd.service
 	shows ActiveState inactive
@@ -101,7 +101,7 @@ failed() {
 	(($(inside systemctl show --value -p NRestarts smtpd.service) >= $1))
 }
 
-@test "options are in a file, and a mistake there costs no mail" {
+@test "options are in a file, and a mistake there loses no mail" {
 	local client
 	mkdir -p units/smtpd.service.d
 	printf '[Service]\nRestartSec=100ms\n' >units/smtpd.service.d/soon.conf
@@ -128,7 +128,7 @@ failed() {
 	keeps 1
 }
 
-@test "a further port is opened by a restart of the service" {
+@test "a restart of the service opens a further port" {
 	boot smtpd.service smtpd.service smtpd.socket
 	sed -e 's/^ListenStream=.*/ListenStream=587/' \
 		-e 's/^FileDescriptorName=.*/&\nService=smtpd.service/' \
@@ -144,7 +144,7 @@ failed() {
 	keeps 2
 }
 
-@test "a master that hangs is noticed by the watchdog, and replaced" {
+@test "the watchdog replaces a master that hangs" {
 	boot smtpd.service smtpd.service smtpd.socket
 	inside sh -c 'mkdir -p /run/units/smtpd.service.d &&
 		printf "[Service]\nWatchdogSec=2\n" \
@@ -162,7 +162,7 @@ failed() {
 	keeps 1
 }
 
-@test "without a network of its own it serves all the same" {
+@test "the service works without a network" {
 	boot smtpd.service smtpd.service smtpd.socket smtpd.service.d/no-network.conf
 	send_inside
 	keeps 1
@@ -170,7 +170,7 @@ failed() {
 	shows PrivateNetwork yes
 }
 
-@test "smtpd-bind.service binds port 25, and keeps no capability" {
+@test "smtpd-bind.service binds port 25 and keeps no capability" {
 	boot smtpd.service smtpd-bind.service
 	send_inside
 	keeps 1
@@ -187,7 +187,7 @@ failed() {
 	keeps 1
 }
 
-@test "tls.conf: the key stays root's, and smtpd has a copy of it" {
+@test "tls.conf: the key stays root's, and smtpd gets a copy" {
 	make -s -C "$root" tls
 	mkdir -p units/tls
 	cp "$root/contrib/tls/smtpd-tls" units/tls
@@ -216,7 +216,7 @@ with_hooks() {
 		"$*" >units/smtpd.service.d/hooks.conf
 }
 
-@test "the hooks for clamd and rspamd need nothing beyond smtpd.service" {
+@test "the hooks for clamd and rspamd work in smtpd.service unchanged" {
 	with_hooks "--on-message '/run/units/hooks/clamav -c /run/units/clamd.conf'" \
 		"--on-message '/run/units/hooks/rspamd -h 127.0.0.1:11333'"
 	mkdir -p units/database
@@ -257,7 +257,7 @@ with_hooks() {
 	keeps 1
 }
 
-@test "a drop-in permits what smtpd(8) says that a command may need" {
+@test "the drop-ins of smtpd(8) allow what commands may need" {
 	with_hooks --on-new-mail /run/units/needy
 	cat >units/needy <<-'EOT'
 		#!/bin/sh

@@ -93,7 +93,7 @@ client() {
 		--port 2525 --helo c.example --from a@c.example --to "$@"
 }
 
-@test "make image: smtpd's image has smtpd alone, for an unprivileged user" {
+@test "make image: smtpd's image has only smtpd, run by an unprivileged user" {
 	alone make -s -C "$root" image IMAGE_PACKAGES=
 	open_image smtpd
 	(cd "$image" && find . -type f -size +0) | sort >files
@@ -126,7 +126,7 @@ client() {
 	[[ $first == *sha256:* && $(layer) == "$first" ]]
 }
 
-@test "the image's smtpd is process 1: it keeps mail, reloads at SIGHUP and drains at SIGTERM" {
+@test "the image's smtpd is process 1: it stores mail, reloads at SIGHUP and drains at SIGTERM" {
 	alone make -s -C "$root" image IMAGE_PACKAGES=
 	open_image smtpd
 	run_image --domain d.example

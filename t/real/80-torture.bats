@@ -15,34 +15,34 @@ tortured() {
 	grep -Eq "^$1: .* acknowledged, lost 0, partial 0, torn 0;" report
 }
 
-@test "no acknowledged mail is lost or partial when workers are killed under load" {
+@test "no acknowledged mail is lost or truncated when workers are killed under load" {
 	tortured workers
 }
 
-@test "none is when launchers are killed under load, with the commands that they run" {
+@test "no acknowledged mail is lost when launchers and their commands are killed under load" {
 	tortured launchers
 }
 
-@test "none is when the master is killed with them, again and again" {
+@test "no acknowledged mail is lost when the master is killed with them, again and again" {
 	tortured groups
 }
 
-@test "none is when the master alone is killed, and another takes the port" {
+@test "no acknowledged mail is lost when the master is killed and another takes the port" {
 	tortured masters
 }
 
-@test "a storm of SIGHUP loses no mail and cuts no connection" {
+@test "many SIGHUPs lose no mail and cut no connection" {
 	tortured hup
 }
 
-@test "a storm of SIGTERM loses no mail, and each server ends in good order" {
+@test "many SIGTERMs lose no mail, and each server exits in good order" {
 	tortured term
 }
 
-@test "a disk without space or inodes stores no partial mail, and accepts mail when it has some again" {
+@test "a disk without space or inodes stores no partial mail, and accepts mail again later" {
 	tortured disk
 }
 
-@test "pids that are used again and again mix up nothing" {
+@test "reused pids cause no mistake" {
 	tortured pids
 }

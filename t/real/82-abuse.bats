@@ -15,25 +15,25 @@ endures() {
 	(($(grep -Ec "$1.*; well-behaved: [1-9]" report) == $# - 1))
 }
 
-@test "crowds that are silent, trickle a command or data, read nothing or little, let others in" {
+@test "clients that are idle, trickle input or don't read replies don't keep others out" {
 	endures '64 clients, [1-9][0-9]* times turned away' \
 		silence commands data deaf sips handshakes
 }
 
-@test "a hundred sessions that speak without sending mail let others in, from 2 or 100 addresses" {
+@test "a hundred sessions without mail, from 2 or 100 addresses, don't keep others out" {
 	endures '100 clients from (2|100) addresses, [1-9][0-9]* times turned away' \
 		chatter-2 chatter-100 upload-2 upload-100
 }
 
-@test "twenty thousand recipients, in one session or several, are all replied to" {
+@test "twenty thousand recipients, in one session or several, all get a reply" {
 	endures '221: (1|8) 250: (20041|16040)' recipients recipients-8
 }
 
-@test "recipients beyond a limit are not refused for ever" {
+@test "a client with a thousand recipients beyond the limit is disconnected" {
 	endures '421: 1 452: 1019' excess
 }
 
-@test "a hundred thousand header lines, or one of ten megabytes, are a message" {
+@test "a message with 100,000 header lines, or one of 10 MB, is accepted" {
 	endures '250: 4 354: 1' lines line folds loops
 }
 
@@ -45,7 +45,7 @@ endures() {
 	endures '220: 16 250: 16 421: 16 535: 32' guesses
 }
 
-@test "a crowd with a slow hook runs one hook in each worker, and none after it has gone" {
+@test "many clients with a slow hook run one hook per worker, and none after they left" {
 	endures '64 clients, at most [1-9][0-9]* hooks at a time' hooks
 	(($(sed -n 's/.*at most \([0-9]*\) hooks.*/\1/p' report) <= 32))
 }

@@ -35,7 +35,7 @@ other() {
 	tar -xzf "$tarball" --strip-components 1 -C "$1"
 }
 
-@test "make dist packs what was committed, and always the same" {
+@test "make dist packs what is committed, reproducibly" {
 	other copy
 	(cd copy && find . -type f -o -type l | sed 's#^\./##' | sort) >packed
 	git -C "$root" ls-tree -r --name-only HEAD | sort >committed
@@ -46,7 +46,7 @@ other() {
 	cmp "$tarball" "clone/${tarball##*/}"
 }
 
-@test "the version is changed in one place, and everything knows" {
+@test "the version is set in one place" {
 	cp -Rp "$source" changed
 	sed -i 's/^VERSION = .*/VERSION = 9.8.7/' changed/Makefile
 	make -s -C changed smtpd
@@ -111,7 +111,7 @@ send_there() {
 		--suppress-data
 }
 
-@test "the Debian package installs, serves by its unit, upgrades under way, and goes" {
+@test "the Debian package installs, serves by its unit, upgrades while serving, and is removed" {
 	local first second pool
 	first=$(package "$version")
 	second=$(package "$version.1")
@@ -147,7 +147,7 @@ send_there() {
 	kept 2 state/Maildir
 }
 
-@test "the package depends on libc, OpenSSL and passwd alone, and starts nothing" {
+@test "the package depends only on libc, OpenSSL and passwd, and starts nothing" {
 	local deb
 	deb=$(package "$version")
 	[[ $(dpkg-deb -f "$deb" Depends) =~ ^passwd,\ libc6\ \(\>=\ [0-9.]+\),\ libssl3$ ]]
@@ -162,7 +162,7 @@ send_there() {
 	    "smtpd ($version) unstable; "*' -- '*'>  '*' +0000' ]]
 }
 
-@test "the maintainer of the package is who committed, or DEBEMAIL" {
+@test "the maintainer of the package is the last committer or DEBEMAIL" {
 	local deb author
 	author=$(git -C "$root" log -1 --format='%an <%ae>')
 	[[ $author == *@* ]]
@@ -177,12 +177,12 @@ send_there() {
 	[[ $(dpkg-deb -f "$deb" Maintainer) == 'A. Packager <packager@example.org>' ]]
 }
 
-@test "lintian has nothing to say about the package" {
+@test "lintian has no warning about the package" {
 	run -0 lintian --pedantic --info --allow-root "$(package "$version")"
 	[[ ! $output ]]
 }
 
-@test "the package is the same whenever it is packed" {
+@test "the package is reproducible" {
 	export SOURCE_DATE_EPOCH=1700000000
 	local deb
 	deb=$(package "$version")
@@ -191,7 +191,7 @@ send_there() {
 	cmp first "$deb"
 }
 
-@test "smtpd-tls is in the package, with its page" {
+@test "smtpd-tls and its page are in the package" {
 	local deb
 	deb=$(package "$version")
 	dpkg-deb -c "$deb" >contents
@@ -238,7 +238,7 @@ send_there() {
 	kept 1
 }
 
-@test "musl builds them too, shared" {
+@test "musl builds the sources without a warning, shared" {
 	other copy
 	make -s -C copy -j2 CFLAGS='-O2 -Werror' HARDENING=-fPIE smtpd \
 		CC="musl-gcc -idirafter /usr/include -idirafter /usr/include/$(cc -print-multiarch)"
@@ -281,16 +281,16 @@ changed() {
 	smtpd=$PWD/changed/smtpd
 }
 
-@test "CONTRIBUTING.md's option works, and the page knows it" {
+@test "CONTRIBUTING.md's example of an option works" {
 	changed 1
 	options=(--maildir Maildir --greeting 'at your service')
 	converse QUIT
 	says '220 mx\.example ESMTP at your service'
-	bats -f '^(the page and --help have the same|every option)' \
+	bats -f '^(the page and --help have the same|the program accepts every option)' \
 		changed/t/90-manual.bats
 }
 
-@test "CONTRIBUTING.md's hook event runs" {
+@test "CONTRIBUTING.md's example of a hook event works" {
 	changed 2
 	options=(--maildir Maildir --on-reset 'echo "$SMTP_EVENT" >&2')
 	converse RSET QUIT
@@ -298,7 +298,7 @@ changed() {
 	logged 'on-reset' log
 }
 
-@test "CONTRIBUTING.md's extension is offered, and its parameter taken" {
+@test "CONTRIBUTING.md's example of an extension works" {
 	changed 3
 	options=(--maildir Maildir)
 	converse 'EHLO c.example' 'MAIL FROM:<> SOLICIT=' \
@@ -308,7 +308,7 @@ changed() {
 	says '250 2\.1\.0 '
 }
 
-@test "make html makes a page of each page" {
+@test "make html converts each manual page" {
 	local page
 	other copy
 	make -s -C copy html
@@ -322,7 +322,7 @@ changed() {
 	(($(find copy/html -type f | wc -l) == $(printf "%s\n" copy/man/*.[578] copy/contrib/{tls,milter}/*.8 | wc -l)))
 }
 
-@test "make format does the lines that were changed, and no table" {
+@test "make format formats the changed lines, and no table" {
 	git clone -q --no-hardlinks "$root" clone
 	cd clone
 	printf '%s\n' '' 'static int unlike( int a,int b )' '{' \

@@ -8,7 +8,7 @@ compare() {
 	cat said table
 }
 
-@test "t/bench/compare has a figure for each peer, and the peers store what they accept" {
+@test "t/bench/compare prints a figure for each peer, and the peers store what they accept" {
 	local peer
 	TMPDIR=$PWD compare durable ten-hardlinked sessions
 	for peer in smtpd mailfront postfix_hold aiosmtpd_mailbox opensmtpd exim \
