@@ -85,10 +85,10 @@ all_confined() {
 	tar c --exclude=./.git --exclude=./t/real/cache . | tar x -C "$tmp/private"
 	chmod 700 "$tmp/private"
 	run env -i PATH="${PATH#*/libexec/bats-core:}" TMPDIR="${TMPDIR:-/tmp}" \
-	    bats -f 'SIGHUP: new workers of the same' "$tmp/private/t/58-restart.bats"
+	    bats -f 'SIGHUP starts new workers with the same master' "$tmp/private/t/58-restart.bats"
 	echo "$output"
 	((status == 0))
-	[[ $output == *'ok 1 SIGHUP: new workers'* ]]
+	[[ $output == *'ok 1 SIGHUP starts new workers'* ]]
 }
 
 @test "a world-writable Maildir is used, with a warning" {
