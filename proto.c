@@ -556,7 +556,6 @@ proto_serve(const struct proto_options *options, const struct client *client,
     struct stream *stream)
 {
 	struct session s;
-	struct log_line l;
 	struct reply r;
 
 	session_begin(&s, options, client, stream);
@@ -564,8 +563,7 @@ proto_serve(const struct proto_options *options, const struct client *client,
 	transcript_begin(&s);
 	scoreboard_count(options->board, COUNT_SESSIONS, 1);
 	journal_show_phase(&s);
-	journal_begin(&s, &l, LEVEL_DEBUG, "connected");
-	log_end(&l);
+	journal_connected(&s);
 	r = connect_check_limit(&s);
 	if (!r.code) {
 		starttls_begin_session(&s);

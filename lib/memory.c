@@ -1,9 +1,15 @@
 /*
  * Arrays that grow.  Their size is doubled when the number of elements is a
- * power of two, so no capacity is stored.
+ * power of two, so no capacity is stored.  And memory that is given back.
  */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "lib/memory.h"
 
@@ -22,4 +28,39 @@ memory_grow(void *array, size_t *n, size_t size)
 		base = more;
 	}
 	return base + (*n)++ * size;
+}
+
+enum {
+	OWN_FRAMES = 1024,		/* bytes for the calls made here */
+	STACK_RELEASED = 512 * 1024,	/* bytes below them; within 1 MiB of a
+					   stack the kernel maps nothing else */
+};
+
+/* Fails for the parts that are not mapped, and releases the others. */
+void
+memory_release(void *p, size_t n)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	const uintptr_t start = ((uintptr_t)p + page - 1) / page * page;
+	const uintptr_t end = ((uintptr_t)p + n) / page * page;
+
+	if (start < end)
+		(void)!madvise((void *)start, end - start, MADV_DONTNEED);
+}
+
+void
+memory_release_stack(void)
+{
+	char *frame = __builtin_frame_address(0);
+
+	memory_release(frame - OWN_FRAMES - STACK_RELEASED, STACK_RELEASED);
+}
+
+/* musl does this by itself. */
+void
+memory_release_heap(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }

@@ -1,4 +1,4 @@
-/* Arrays that grow, one element at a time. */
+/* Arrays that grow, one element at a time; and memory that is given back. */
 #ifndef MEMORY_H
 #define MEMORY_H
 
@@ -11,5 +11,14 @@
  * returns NULL with errno set, and the array is as before.
  */
 void *memory_grow(void *array, size_t *n, size_t size);
+
+/*
+ * Give back memory to the kernel, for a process that will wait: the whole pages
+ * of a buffer whose content is not needed, what returned functions have left on
+ * the stack, or what is free in the heap.  Using a page again costs a fault.
+ */
+void memory_release(void *, size_t n);
+void memory_release_stack(void);
+void memory_release_heap(void);
 
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/memory.h"
 #include "lib/net/proxy.h"
 #include "lib/proc/confine.h"
 #include "lib/proc/title.h"
@@ -93,7 +94,7 @@ read_proxy_header(struct server *server, struct client *client, int fd)
 	return true;
 }
 
-void
+unsigned long long
 worker_serve(struct server *server, struct client *client, int in, int out)
 {
 	static const unsigned char nobody[SCOREBOARD_KEY];
@@ -102,12 +103,13 @@ worker_serve(struct server *server, struct client *client, int in, int out)
 	/* the session sets the key, once the client is known */
 	scoreboard_serve(&server->board, client_address(client), nobody);
 	if (!read_proxy_header(server, client, in))
-		return;
+		return 0;
 	if (stream_open(&stream, in, out, &server->limits) < 0) {
 		log_errno("session-failed", "what", "stream");
-		return;
+		return 0;
 	}
 	proto_serve(&server->options, client, &stream);
+	return stream.received;
 }
 
 /* In a signal handler: no pressure, and no more connections. */
@@ -369,6 +371,7 @@ worker_run(void *ctx)
 	const long long limit = server->settings->recycle_after;
 	struct client client;
 	sigset_t waiting;
+	unsigned long long received;
 	long long served = 0;
 	int fd, epoll = -1;
 
@@ -386,6 +389,7 @@ worker_run(void *ctx)
 	watch_pressure(server, epoll);
 	if (worker_confine(server) < 0)
 		return EX_OSERR;
+	memory_release_stack();
 	while (!worker_stop && !retired && !is_used_up(server, served) &&
 	    !launch_is_lost(&server->launch)) {
 		show_waiting(&server->board);
@@ -394,8 +398,12 @@ worker_run(void *ctx)
 			handle_accept_error();
 			continue;
 		}
-		worker_serve(server, &client, fd, fd);
+		received = worker_serve(server, &client, fd, fd);
 		close(fd);
+		if (received > STREAM_SMALL) {
+			memory_release_stack();
+			memory_release_heap();
+		}
 		served++;
 	}
 	if (limit && served >= limit)

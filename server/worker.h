@@ -33,9 +33,10 @@ int worker_confine(struct server *);
 /*
  * Serve one session over two descriptors, which may be the same one and stay
  * the caller's.  Blocks until the session ends.  If the peer is a proxy, the
- * client becomes the one in its PROXY header.
+ * client becomes the one in its PROXY header.  Returns the bytes received.
  */
-void worker_serve(struct server *, struct client *, int in, int out);
+unsigned long long worker_serve(struct server *, struct client *, int in,
+    int out);
 
 /* Close --ready-fd, so that its reader sees the end; once in each process. */
 void worker_close_ready_fd(const struct server *);

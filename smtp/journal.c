@@ -39,6 +39,15 @@ journal_begin(const struct session *s, struct log_line *l, enum log_level level,
 }
 
 void
+journal_connected(const struct session *s)
+{
+	struct log_line l;
+
+	journal_begin(s, &l, LEVEL_DEBUG, "connected");
+	log_end(&l);
+}
+
+void
 journal_show_client(const struct session *s)
 {
 	const unsigned worker = scoreboard_worker(s->options->board);

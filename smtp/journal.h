@@ -63,6 +63,9 @@ void journal_lost(const struct session *, const char *hook);
 /* How the session ended, in one word: "closed", "timeout" and so on. */
 const char *journal_end_word(const struct session *);
 
+/* Log that a client has connected, at level debug. */
+void journal_connected(const struct session *);
+
 /* Log and count the end of the session. */
 void journal_end(const struct session *);
 

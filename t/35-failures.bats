@@ -109,11 +109,11 @@ lies() {
 	# those that can't, or whose failure is no matter of the machine
 	local ends='abort|exit|_exit|alarm|free|freeaddrinfo|strerror|strsignal'
 	# of libc alone: no system call, or others that are here
-	local libc='f(close|eof|error|flush|gets|read|write|dopen|open.*)|clearerr|(un)?getc|put(c|char|s)|rewind|setvbuf|st[pr].*|mem(r?chr|cmp|cpy|move|set)|.*printf|sscanf|(un)?setenv|getenv|getauxval|open_memstream|(gm|local)time(64)?_r|time|tzset|inet_.*|explicit_bzero|posix_spawn_.*|posix_spawnattr_.*|closedir|dirfd|qsort|ato[il]|getc_unlocked|is[a-z]*|to(low|upp)er|[hn]to[hn][sl]|isatty'
+	local libc='f(close|eof|error|flush|gets|read|write|dopen|open.*)|clearerr|(un)?getc|put(c|char|s)|rewind|setvbuf|st[pr].*|mem(r?chr|cmp|cpy|move|set)|.*printf|sscanf|(un)?setenv|getenv|getauxval|open_memstream|(gm|local)time(64)?_r|time|tzset|inet_.*|explicit_bzero|posix_spawn_.*|posix_spawnattr_.*|closedir|dirfd|qsort|ato[il]|getc_unlocked|is[a-z]*|to(low|upp)er|[hn]to[hn][sl]|isatty|sysconf'
 	# of a start alone, and tried where privileges are (t/59, t/real/70)
 	local start='get(e|re)?[ug]id|getresuid|setresuid|setresgid|setuid|initgroups|getpw.*|getgr.*|[gs]etrlimit|prctl|syscall|umask|readlinkat|execv|getcwd|gethostname|get(addr|name)info|gai_strerror'
-	# signals, clocks, the log: nothing depends on how they end
-	local signals='sig.*|setpgid|closelog|kill|raise|nanosleep|clock_gettime|openlog|syslog|getp?pid|munmap'
+	# signals, clocks, the log, memory given back: nothing depends on how they end
+	local signals='sig.*|setpgid|closelog|kill|raise|nanosleep|clock_gettime|openlog|syslog|getp?pid|munmap|madvise|malloc_trim'
 	nm -D --undefined-only smtpd | sed -n 's/@.*//; s/.* U //p' | sed '/^__\(a\|ub\)san_/d; s/^__\(isoc[0-9]*_\)*//; s/_chk$//' |
 	    grep -vxE "_.*|stack_.*|libc_.*|errno_.*|ctype_.*|uflow|overflow|environ|std(in|out|err)|($ends|$libc|$start|$signals)(64)?(_time64)?" |
 	    sort -u >"$tmp/calls"

@@ -298,6 +298,23 @@ pool_without() {
 	((before > 0 && after - before < 300))
 }
 
+# bats test_tags=memory
+@test "what a large message took is given back, while its client is silent and later" {
+	serve --listen 127.0.0.1:0 --workers 1
+	local pid before few='/^RssAnon:/ { n = $2 } END { exit !(n < limit) }'
+	pid=$(workers)
+	send_one "${addr[0]}"
+	before=$(sed -n 's/^RssAnon:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$pid/status")
+	echo "$before kB before"
+	((before > 0))
+	dial "${addr[0]}" "${data_bob[@]}" \
+	    repeat:30000:"$(printf %076d 0)\\r\\n" send:'.\r\n' reply:250 \
+	    run:"t/until awk -v limit=$((before + 100)) '$few' /proc/$pid/status" \
+	    say:QUIT reply:221 eof
+	eventually awk -v limit=$((before + 60)) "$few" "/proc/$pid/status"
+	[[ $(workers) == "$pid" ]]
+}
+
 @test "a client delivers beside 200 idle clients in a pool of 256" {
 	serve --listen 127.0.0.1:0 --workers 256
 	dial "${addr[0]}" idle:200 "${data_bob[@]}" \

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/memory.h"
 #include "lib/net/progress.h"
 #include "lib/net/stream.h"
 
@@ -24,6 +25,7 @@ enum {
 					   before min_rate counts */
 	LINGER_TIME = 1000,		/* ms */
 	LINGER_BYTES = 4 * 1024 * 1024,
+	BRIEF_WAIT = 1000,		/* ms until unused memory is released */
 };
 
 /* The earlier of two deadlines; 0: no deadline. */
@@ -145,6 +147,31 @@ compute_patience(const struct stream *s, long long now)
 	    compute_rate_deadline(s, now, DATA_PATIENCE));
 }
 
+/* All input in the buffers was read, and all replies in them were sent. */
+static void
+release_memory(struct stream *s)
+{
+	memory_release(s->buf, sizeof *s - offsetof(struct stream, buf));
+	memory_release_stack();
+	if (s->received > STREAM_SMALL)
+		memory_release_heap();
+}
+
+/* Wait as wait_client() does, without unused memory if it takes longer. */
+static int
+wait_lean(struct stream *s, long long now, long long deadline)
+{
+	const long long patient = compute_patience(s, now);
+	int ready = wait_client(s, s->in_fd, POLLIN,
+	    earlier(deadline, now + BRIEF_WAIT), patient);
+
+	if (ready != 0 || s->state != STREAM_OPEN ||
+	    (deadline && clock_ms() >= deadline))
+		return ready;
+	release_memory(s);
+	return wait_client(s, s->in_fd, POLLIN, deadline, patient);
+}
+
 /*
  * Wait for input from the client.  Returns false if none came; s->state says
  * why.
@@ -172,8 +199,7 @@ wait_input(struct stream *s)
 		if (s->more_expected && !progress_is_overdue(s) &&
 		    (!deadline || clock_ms() < deadline))
 			return true;
-		ready = wait_client(s, s->in_fd, POLLIN, deadline,
-		    compute_patience(s, now));
+		ready = wait_lean(s, now, deadline);
 		if (ready > 0 && s->in_data)
 			add_credit(s, 0, clock_ms() - now);
 		if (ready > 0)

@@ -19,6 +19,8 @@ enum {
 	STREAM_REPLIES = 4096,		/* bytes; PIPE_BUF, so that a write
 					   to a pipe that polls writable does
 					   not block */
+	STREAM_SMALL = 8192,		/* bytes of a session that has used
+					   little memory, at most */
 };
 
 /* Why reading ended.  Reads return end of file after that. */
