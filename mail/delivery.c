@@ -15,7 +15,12 @@
 #include "lib/text/line.h"
 #include "mail/delivery.h"
 
-enum { BATCH = 16 };	/* copies whose files or directories are open at once */
+enum {
+	BATCH = 16,		/* copies whose files or directories are open at
+				   once */
+	SMALL = 32768,		/* bytes of messages read once for a batch */
+	SWEEP_INTERVAL = 16,	/* messages of this process; the first counts */
+};
 
 static size_t
 find_batch_end(const struct delivery *d, size_t first)
@@ -161,16 +166,24 @@ delivery_init(struct delivery *d)
 	d->fd = d->reader = -1;
 }
 
+/* For a Maildir that is not open yet, so that no descriptor is added. */
+static void
+sweep_if_due(const struct delivery *d, const struct copy *c)
+{
+	if (d->store->messages % SWEEP_INTERVAL == 1)
+		store_sweep_user(d->store, c->path);
+}
+
 static int
 open_spool(struct delivery *d)
 {
 	maildir_close(&d->own);
 	d->own = MAILDIR_CLOSED;
 	if (d->store->per_user) {
+		sweep_if_due(d, &d->copies[d->home]);
 		if (store_open_user(d->store, d->copies[d->home].path,
 		    &d->own) < 0)
 			return -1;
-		maildir_sweep(&d->own);
 	}
 	return create_spool_file(d);
 }
@@ -219,6 +232,7 @@ delivery_begin(struct delivery *d, char *buf)
 {
 	size_t i;
 
+	d->store->messages++;
 	for (i = 0; i < d->n; i++)
 		d->copies[i].maildir = d->copies[i].folder_dir = MAILDIR_CLOSED;
 	if (find_spool(d) < 0)
@@ -299,20 +313,38 @@ delivery_replace(struct delivery *d, int (*make)(void *ctx, int from, int to),
 	return made;
 }
 
-/* Write a copy: the spooled file, with fields of its own at own_offset. */
-static void
-write_copy(struct delivery *d, struct copy *c, int fd)
+/* Read the spooled message for several copies; NULL if it is too large. */
+static const char *
+read_small(const struct delivery *d, char *buf, size_t size)
 {
+	return d->size < size && pread(d->fd, buf, size, 0) ==
+	    (ssize_t)d->size ? buf : NULL;
+}
+
+/*
+ * Write a copy: the spooled file, which is also in whole unless that is NULL,
+ * with fields of its own at own_offset.
+ */
+static void
+write_copy(struct delivery *d, struct copy *c, int fd, const char *whole)
+{
+	const size_t offset = (size_t)d->own_offset;
 	struct outfile *o = &d->out;
 
 	outfile_begin(o, fd, o->buf);
-	outfile_put_file(o, d->fd, d->own_offset);
+	if (whole)
+		outfile_put_lines(o, whole, offset, 0);
+	else
+		outfile_put_file(o, d->fd, d->own_offset);
 	o->lines = 0;	/* they are in the count of the spooled file */
 	d->write_own_fields(d->ctx, c, o);
 	c->size = d->size + o->size - d->own_offset;
 	c->lines = d->lines + o->lines;
+	if (whole)
+		outfile_put_lines(o, whole + offset, (size_t)d->size - offset,
+		    0);
 	if (outfile_flush(o) < 0 ||
-	    file_append(fd, d->fd, (off_t)d->own_offset) < 0)
+	    (!whole && file_append(fd, d->fd, (off_t)d->own_offset) < 0))
 		record_failure(c, "write");
 	else
 		file_begin_sync(fd);
@@ -347,18 +379,19 @@ use_spool_file_as_copy(struct delivery *d, struct copy *c)
  * be fsynced, or -1.
  */
 static int
-make_copy(struct delivery *d, size_t i)
+make_copy(struct delivery *d, size_t i, const char *whole)
 {
-	const struct maildir *m = open_copy_maildir(d, i);
 	struct copy *c = &d->copies[i];
+	const struct maildir *m;
 	int fd;
 
+	if (i != d->home && c->path)	/* the others were swept before */
+		sweep_if_due(d, c);
+	m = open_copy_maildir(d, i);
 	if (!m) {
 		record_failure(c, "maildir");
 		return -1;
 	}
-	if (i != d->home && c->path)	/* the others were swept before */
-		maildir_sweep(m);
 	if (link_copy(d, c, m))
 		return -1;
 	fd = maildir_create(m, &c->file, d->hostname);
@@ -367,7 +400,7 @@ make_copy(struct delivery *d, size_t i)
 		return -1;
 	}
 	c->exists = true;
-	write_copy(d, c, fd);
+	write_copy(d, c, fd, whole);
 	return fd;
 }
 
@@ -375,12 +408,15 @@ make_copy(struct delivery *d, size_t i)
 static void
 write_and_sync_batch(struct delivery *d, size_t first, size_t end)
 {
+	char buf[SMALL];
+	const char *whole = has_own_copies(d) ? read_small(d, buf, sizeof buf) :
+	    NULL;
 	int fds[BATCH], fd;
 	size_t i;
 
 	for (i = first; i < end; i++)
 		fds[i - first] = is_undeliverable(&d->copies[i]) ||
-		    d->copies[i].exists ? -1 : make_copy(d, i);
+		    d->copies[i].exists ? -1 : make_copy(d, i, whole);
 	for (i = first; i < end; i++) {
 		fd = fds[i - first];
 		if (fd < 0)

@@ -180,22 +180,30 @@ choose_fsyncs(struct maildir *m)
 	return 0;
 }
 
+/* Fails with ENOENT if one of the three is missing. */
 static int
-open_tmp_and_new(struct maildir *m)
+open_existing_parts(struct maildir *m)
 {
-	struct stat tmp, new;
+	struct stat st;
 
-	if (maildir_make_parts(m, NULL) < 0)
-		return -1;
 	m->tmp = open_dir(m->dir, "tmp");
 	if (m->tmp < 0)
 		return -1;
 	m->new = open_dir(m->dir, "new");
-	if (m->new < 0 || fstat(m->tmp, &tmp) < 0 || fstat(m->new, &new) < 0)
-		return -1;
-	if (tmp.st_dev != new.st_dev) {
-		errno = EXDEV;
-		return -1;
+	return m->new < 0 ? -1 : fstatat(m->dir, "cur", &st, 0);
+}
+
+static int
+open_tmp_and_new(struct maildir *m)
+{
+	if (open_existing_parts(m) < 0) {
+		if (errno != ENOENT)
+			return -1;
+		close_fd(&m->tmp);
+		close_fd(&m->new);
+		if (maildir_make_parts(m, NULL) < 0 ||
+		    open_existing_parts(m) < 0)
+			return -1;
 	}
 	return choose_fsyncs(m);
 }
@@ -268,6 +276,14 @@ maildir_open_folder(struct maildir *m, const struct maildir *parent,
 int
 maildir_check(const struct maildir *m)
 {
+	struct stat tmp, new;
+
+	if (fstat(m->tmp, &tmp) < 0 || fstat(m->new, &new) < 0)
+		return -1;
+	if (tmp.st_dev != new.st_dev) {
+		errno = EXDEV;
+		return -1;
+	}
 	return faccessat(m->dir, "tmp", W_OK | X_OK, 0) == 0 &&
 	    faccessat(m->dir, "new", W_OK | X_OK, 0) == 0 ? 0 : -1;
 }
@@ -428,22 +444,25 @@ is_our_name(const char *s)
 }
 
 void
-maildir_sweep(const struct maildir *m)
+maildir_sweep(int at, const char *path)
 {
 	const time_t oldest = time(NULL) - MAILDIR_TMP_AGE;
+	char tmp[PATH_MAX];
 	struct dirent *entry;
 	struct stat st;
 	DIR *d;
 	int fd;
 
-	fd = open_dir(m->tmp, ".");
+	if (snprintf(tmp, sizeof tmp, "%s/tmp", path) >= (int)sizeof tmp)
+		return;
+	fd = open_dir(at, tmp);
 	if (fd < 0 || !(d = fdopendir(fd))) {
 		close_fd(&fd);
 		return;
 	}
 	while ((entry = readdir(d)))
-		if (is_our_name(entry->d_name) && fstatat(m->tmp, entry->d_name,
+		if (is_our_name(entry->d_name) && fstatat(fd, entry->d_name,
 		    &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime < oldest)
-			unlinkat(m->tmp, entry->d_name, 0);
+			unlinkat(fd, entry->d_name, 0);
 	closedir(d);
 }

@@ -47,8 +47,7 @@ int maildir_make(int at, const char *name, const struct maildir_owner *);
 /*
  * Open the Maildir path, relative to the directory at.  Missing directories
  * tmp/, new/ and cur/ are created durably.  Returns 0, and the caller must call
- * maildir_close(); or -1 with errno set: ENOENT if there is no such directory,
- * EXDEV if tmp/ and new/ are on different file systems.
+ * maildir_close(); or -1 with errno set: ENOENT if there is no such directory.
  */
 int maildir_open(struct maildir *, int at, const char *path);
 
@@ -77,8 +76,9 @@ int maildir_open_folder(struct maildir *, const struct maildir *,
 void maildir_close(struct maildir *);
 
 /*
- * Check that this process may create files in tmp/ and new/.  Returns 0, or -1
- * with errno set.
+ * Check that this process may create files in tmp/ and new/ and rename them.
+ * Returns 0, or -1 with errno set: EXDEV if the two are on different file
+ * systems.
  */
 int maildir_check(const struct maildir *);
 
@@ -126,7 +126,10 @@ int maildir_discard(const struct maildir *, const struct maildir_file *);
 int maildir_discard_closed(int at, const char *path,
     const struct maildir_file *);
 
-/* Remove this program's files from tmp/ that are older than MAILDIR_TMP_AGE. */
-void maildir_sweep(const struct maildir *);
+/*
+ * Remove this program's files from tmp/ that are older than MAILDIR_TMP_AGE, in a
+ * Maildir that need not be open.
+ */
+void maildir_sweep(int at, const char *path);
 
 #endif

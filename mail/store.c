@@ -297,6 +297,12 @@ store_open_user(const struct store *s, const char *path, struct maildir *m)
 	return maildir_open(m, s->base, path);
 }
 
+void
+store_sweep_user(const struct store *s, const char *path)
+{
+	maildir_sweep(s->base, path);
+}
+
 int
 store_discard(const struct store *s, const char *path,
     const struct maildir_file *f)

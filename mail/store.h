@@ -17,6 +17,7 @@ struct store {
 	bool per_user;
 	bool spool_only;	/* path is a directory for unlinked files */
 	struct maildir one;	/* the single Maildir, unless per_user */
+	unsigned messages;	/* that this process has begun to deliver */
 
 	/* private */
 	int base;		/* the directory above the name or template */
@@ -87,6 +88,9 @@ enum store_status store_find(const struct store *, const char *local,
 
 /* Open a recipient's Maildir, as maildir_open().  The caller closes it. */
 int store_open_user(const struct store *, const char *path, struct maildir *);
+
+/* Remove old files from its tmp/, as maildir_sweep(). */
+void store_sweep_user(const struct store *, const char *path);
 
 /* Remove a file of a recipient's Maildir, as maildir_discard_closed(). */
 int store_discard(const struct store *, const char *path,

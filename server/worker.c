@@ -185,7 +185,7 @@ void
 worker_sweep(const struct server *server)
 {
 	if (store_is_one(&server->store))
-		maildir_sweep(&server->store.one);
+		maildir_sweep(server->store.one.dir, ".");
 }
 
 static int

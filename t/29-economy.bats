@@ -53,3 +53,27 @@ write sock" ]]
 	(($(count 'malloc -') <= 2))
 	keeps 1
 }
+
+@test "a small message is read once for its copies, and each is written at once" {
+	users bob eve
+	traced
+	talk "${data_bob[@]}" send:'x\r\n.\r\n' reply:250 run:": >'$tmp/trace'" \
+	    send:'MAIL FROM:<a@c.example>\r\nRCPT TO:<bob@mx.example>\r\n' \
+	    send:'RCPT TO:<eve@mx.example>\r\nDATA\r\n' \
+	    reply:250 reply:250 reply:250 reply:354 send:'x\r\n.\r\n' reply:250 \
+	    run:"cp '$tmp/trace' '$tmp/second'" say:QUIT reply:221 eof
+	sed '/^malloc/d; /^poll/d; /sock$/d; /stderr$/d; s/ -$//' "$tmp/second" \
+	    >"$tmp/data"
+	cat "$tmp/data"
+	# a room check and two recipients; the spool; two copies, the first of
+	# them in the same Maildir; their names; and the end of it
+	[[ $(paste -sd, "$tmp/data") == "statvfs,stat,stat,\
+open_old,open_old,open_old,stat,statfs,open,write file,\
+read file,open,write file,begin_sync file,\
+open_old,open_old,open_old,stat,statfs,open,write file,begin_sync file,\
+fsync file,close file,fsync file,close file,\
+rename,rename,fsync dir,fsync dir,\
+close dir,close dir,close dir,unlink,close file,close dir,close dir,close dir" ]]
+	keeps 2 "${dir/'{mailbox}'/bob}"
+	keeps 1 "${dir/'{mailbox}'/eve}"
+}

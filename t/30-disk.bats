@@ -206,6 +206,8 @@ broken_then_whole() {
 	keeps 1
 }
 
+rest=()		# of the message
+
 # sweep FUNCTION[@KIND] ERRNO: in the session, fail the first call of it, then
 # the second, and so on, until there are no more; the promise must hold each
 # time: 250 and all the messages, whole, or none at all.
@@ -222,7 +224,8 @@ sweep() {
 		    send:'HELO c.example\r\nMAIL FROM:<a@c.example>\r\n' \
 		    send:'RCPT TO:<bob@mx.example>\r\n' \
 		    send:'RCPT TO:<eve@mx.example>\r\nDATA\r\n' \
-		    send:'Subject: x\r\n\r\nbody\r\n.\r\nQUIT\r\n' eof >/dev/null
+		    send:'Subject: x\r\n\r\nbody\r\n' "${rest[@]}" \
+		    send:'.\r\nQUIT\r\n' eof >/dev/null
 		fired=0
 		[[ ! -s $tmp/failed ]] || fired=1
 		echo "$1:$k:$2: fired $fired: $codes"
@@ -261,6 +264,7 @@ sweep() {
 	sweep fsync@dir EIO
 	sweep rename EIO
 	sweep close EIO
+	rest=(repeat:1000:"$(printf %076d 0)\\r\\n")	# small ones are written
 	sweep copy EIO
 }
 

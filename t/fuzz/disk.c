@@ -218,9 +218,10 @@ maildir_discard(const struct maildir *m, const struct maildir_file *f)
 }
 
 void
-maildir_sweep(const struct maildir *m)
+store_sweep_user(const struct store *s, const char *path)
 {
-	CHECK(m->tmp >= DIRECTORY);
+	(void)s;
+	CHECK(*path);
 }
 
 void
