@@ -103,6 +103,6 @@ load helpers
 	for size in 2k:2048 3M:3145728 1G:1073741824 77:77; do
 		options=(--max-size "${size%:*}")
 		say 'EHLO c.example' QUIT
-		grep -Ex $'250[ -]SIZE '"${size#*:}"$'\r' "$tmp/replies"
+		grep -Ex "250[ -]SIZE ${size#*:}" "$tmp/replies"
 	done
 }

@@ -20,8 +20,8 @@ raw() {
 
 @test "EHLO offers CHUNKING and BINARYMIME, HELO does not (RFC 3030 2, 3)" {
 	say 'EHLO c.example' QUIT
-	grep -qx '250[ -]CHUNKING' "$tmp/lines"
-	grep -qx '250[ -]BINARYMIME' "$tmp/lines"
+	grep -qx '250[ -]CHUNKING' "$tmp/replies"
+	grep -qx '250[ -]BINARYMIME' "$tmp/replies"
 }
 
 @test "each chunk gets 250, and the last one gets the reply for the message (RFC 3030 2)" {

@@ -43,7 +43,7 @@ answers() {
 	[[ ${lines[0]} == '220 mx.example LMTP '* ]]
 	local word
 	for word in PIPELINING ENHANCEDSTATUSCODES 8BITMIME CHUNKING 'SIZE 52428800'; do
-		grep -qx "250[ -]$word" "$tmp/lines"
+		grep -qx "250[ -]$word" "$tmp/replies"
 	done
 	[[ $codes == '220 250 221' ]]
 }

@@ -7,9 +7,9 @@ load helpers
 limits() {
 	say "${1:-EHLO} c.example" QUIT
 	if [[ ${2:-} ]]; then
-		grep -qx "250[ -]LIMITS $2" "$tmp/lines"
+		grep -qx "250[ -]LIMITS $2" "$tmp/replies"
 	else
-		lacks LIMITS "$tmp/lines"
+		lacks LIMITS "$tmp/replies"
 	fi
 }
 
@@ -50,7 +50,7 @@ limits() {
 
 # offered: print the keywords of the reply to EHLO, sorted
 offered() {
-	sed -n 's/^250[ -]\([A-Z0-9]*\).*/\1/p' "$tmp/lines" | sort -u
+	sed -n 's/^250[ -]\([A-Z0-9]*\).*/\1/p' "$tmp/replies" | sort -u
 }
 
 @test "each extension can be disabled, with its name in any case" {
@@ -139,7 +139,7 @@ by_tls() {
 @test "outside TLS, REQUIRETLS is not offered and gets 555 (RFC 8689 3)" {
 	say 'EHLO c.example' 'MAIL FROM:<a@c.example> REQUIRETLS' QUIT
 	[[ $codes == '220 250 555 221' ]]
-	lacks REQUIRETLS "$tmp/lines"
+	lacks REQUIRETLS "$tmp/replies"
 }
 
 @test "AUTH= of MAIL is checked as xtext and ignored (RFC 4954 5)" {

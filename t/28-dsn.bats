@@ -79,10 +79,10 @@ holds() {
 
 @test "DSN is offered only with --dsn (RFC 3461 3)" {
 	say "$ehlo" QUIT
-	lacks DSN "$tmp/lines"
+	lacks DSN "$tmp/replies"
 	offer
 	say "$ehlo" QUIT
-	grep -qx '250.DSN' "$tmp/lines"
+	grep -qx '250.DSN' "$tmp/replies"
 }
 
 @test "without --dsn its parameters get 555 (RFC 5321 4.1.1.11)" {
@@ -245,7 +245,7 @@ holds() {
 	done
 	say "${dialogue[@]}" RSET "$from" "$bob ORCPT=rfc822;$x" QUIT
 	[[ $codes == '220 250 250 250 '*' 250 452 '*' 250 250 250 221' ]]
-	grep -q '^452 4\.5\.3 ' "$tmp/lines"
+	grep -q '^452 4\.5\.3 ' "$tmp/replies"
 }
 
 @test "hooks get SMTP_RET, ENVID, SMTP_NOTIFY and ORIGINAL_RECIPIENT, decoded" {

@@ -134,7 +134,7 @@ listen=(--listen 127.0.0.1:0)
 		# shellcheck disable=SC2206 # words are what is wanted
 		options=($form)
 		say 'EHLO c.example' QUIT
-		grep -qx $'250[ -]SIZE 2048\r' "$tmp/replies"
+		grep -qx '250[ -]SIZE 2048' "$tmp/replies"
 	done
 }
 
@@ -143,7 +143,7 @@ listen=(--listen 127.0.0.1:0)
 	for size in 2K:2048 3m:3145728 3M:3145728 1g:1073741824 1G:1073741824; do
 		options=(--max-size "${size%:*}" --min-free 0)
 		say 'EHLO c.example' QUIT
-		grep -qx "250[ -]SIZE ${size#*:}"$'\r' "$tmp/replies"
+		grep -qx "250[ -]SIZE ${size#*:}" "$tmp/replies"
 	done
 }
 

@@ -356,7 +356,7 @@ hostile() {
 	options=(--on-new-mail "$tmp/hook"
 	    --on-new-mail "printf '%s\\n' \"\$SENDER\" >>$tmp/got.sh")
 	say "${dialogue[@]}" QUIT
-	lacks -q '^[45]' "$tmp/lines"
+	lacks -q '^[45]' "$tmp/replies"
 	cmp "$tmp/said" "$tmp/got"
 	cmp "$tmp/said" "$tmp/got.sh"
 	[[ ! -e $tmp/x ]]
@@ -374,7 +374,7 @@ hostile() {
 	    --on-recipient "printf '%s\\n' \"\$LOCAL\" >>$tmp/local"
 	    --on-data "printf '%s\\n' \"\$SMTP_RECIPIENTS\" >$tmp/all")
 	say "${dialogue[@]}" DATA x . QUIT
-	lacks -q '^[45]' "$tmp/lines"
+	lacks -q '^[45]' "$tmp/replies"
 	cmp "$tmp/said" "$tmp/got"
 	cmp "$tmp/said" "$tmp/all"
 	sed -E -e 's/@c\.example$//' -e '/^".*"$/{' -e 's/^"(.*)"$/\1/' \

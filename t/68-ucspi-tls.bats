@@ -69,7 +69,7 @@ encrypted=(reply:220 say:'EHLO c.example' reply:250 say:STARTTLS reply:220
 		environment=("SSLCTLFD=$value" SSLREADFD=1 SSLWRITEFD=1)
 		say 'EHLO c.example' STARTTLS QUIT
 		[[ $codes == '220 250 502 221' ]]
-		lacks STARTTLS "$tmp/lines"
+		lacks STARTTLS "$tmp/replies"
 	done
 }
 
@@ -83,7 +83,7 @@ encrypted=(reply:220 say:'EHLO c.example' reply:250 say:STARTTLS reply:220
 	options=(--auth true)
 	environment=(SSL_PROTOCOL=TLSv1.3 SSL_CIPHER=TLS_AES_128_GCM_SHA256)
 	say 'EHLO c.example' 'MAIL FROM:<>' 'RCPT TO:<a@mx.example>' DATA x . QUIT
-	grep -x '250-AUTH PLAIN LOGIN' "$tmp/lines"
+	grep -x '250-AUTH PLAIN LOGIN' "$tmp/replies"
 	[[ $(header Received) == *' with ESMTPS (TLSv1.3 TLS_AES_128_GCM_SHA256)'* ]]
 }
 
@@ -91,6 +91,6 @@ encrypted=(reply:220 say:'EHLO c.example' reply:250 say:STARTTLS reply:220
 	options=(--auth true)
 	environment=(SSL_PROTOCOL= SSL_CIPHER=)
 	say 'EHLO c.example' 'MAIL FROM:<>' 'RCPT TO:<a@mx.example>' DATA x . QUIT
-	lacks -F 'AUTH' "$tmp/lines"
+	lacks -F 'AUTH' "$tmp/replies"
 	[[ $(header Received) == *' with ESMTP id '* ]]
 }

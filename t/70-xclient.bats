@@ -155,7 +155,7 @@ refused() {
 		    'XCLIENT ADDR=127.0.0.1 LOGIN=root' 'MAIL FROM:<a@c.example>' \
 		    RSET 'XCLIENT ADDR=127.0.0.1 LOGIN=root' QUIT
 		[[ $codes == '220 250 220 250 550 250 250 550 221' ]]
-		(($(grep -c '^250-XCLIENT ' "$tmp/lines") == 1))
+		(($(grep -c '^250-XCLIENT ' "$tmp/replies") == 1))
 		talk reply:220 say:'XCLIENT ADDR=203.0.113.9' reply:220 \
 		    say:"$hello" reply:250 say:STARTTLS reply:220 hello:x \
 		    say:'XCLIENT ADDR=127.0.0.1 LOGIN=root' 'reply:550 5.7.0 ' \

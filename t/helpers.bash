@@ -6,7 +6,15 @@
 
 bats_require_minimum_version 1.5.0
 
+# bats traces each command, which takes longer than most commands; not those of
+# the functions that a function calls after "set +T".
 setup() {
+	local -
+	set +T
+	prepare
+}
+
+prepare() {
 	cd "${SUITE_TREE:-$BATS_TEST_DIRNAME/..}" || return
 	tmp=$BATS_TEST_TMPDIR
 	dir=$tmp/Maildir	# the argument of --maildir
@@ -27,6 +35,12 @@ setup() {
 }
 
 teardown() {
+	local -
+	set +T
+	clean_up
+}
+
+clean_up() {
 	local pid
 	for pid in "${!strays[@]}"; do
 		[[ $(started "$pid") != "${strays[pid]:-none}" ]] ||
@@ -36,21 +50,33 @@ teardown() {
 	[[ -z ${elsewhere:-} ]] || rm -rf "$elsewhere"
 	# shown only if the test failed
 	echo "--- log"
-	head -n 50 "$log"
+	mapfile -n 50 lines <"$log"
+	printf %s "${lines[@]}"
 }
 
 # command: cmd[] becomes the command line of a server in inetd mode
 command_line() {
-	cmd=(env "${environment[@]}" ./smtpd -i -m "$dir" -H mx.example
-	    "${user[@]}" "${options[@]}")
+	cmd=(./smtpd -i -m "$dir" -H mx.example "${user[@]}" "${options[@]}")
+	((${#environment[@]} == 0)) || cmd=(env "${environment[@]}" "${cmd[@]}")
 }
 
-# take_replies FILE: set lines[] and $codes from a file of replies.  (No loop:
-# bats traces each command, which makes loops slow.)
+# find_codes: set $codes from lines[]: of each reply, the code of its last line
+find_codes() {
+	local line
+	codes=
+	for line in "${lines[@]}"; do
+		[[ ! $line =~ ^[0-9]*' ' ]] || codes+=${line%%[!0-9]*}' '
+	done
+	codes=${codes% }
+}
+
+# take_replies FILE: set lines[] and $codes from a file of replies
 take_replies() {
+	local -
 	mapfile -t lines <"$1"
-	codes=$(sed -n 's/^\([0-9]*\) .*/\1/p' "$1" | paste -sd ' ')
-	sed 's/^/S: /' "$1"
+	set +T
+	find_codes
+	((${#lines[@]} == 0)) || printf 'S: %s\n' "${lines[@]}"
 }
 
 # read_replies FILE: check and read replies.  Every line must be a line of a
@@ -64,23 +90,25 @@ read_replies() {
 	[[ ! -s $1 || -z $(tail -c 1 "$1") ]]
 }
 
-# feed FILE: send the bytes of FILE to a server through a pipe
+# feed FILE: send the bytes of FILE to a server through a pipe; t/smtpc checks the
+# lines of the replies
 feed() {
 	local cmd
 	command_line
 	echo "\$ ${cmd[*]}"
-	# shellcheck disable=SC2002 # it must be a pipe
-	cat "$1" 2>/dev/null | timeout 60 "${cmd[@]}" 2>>"$log" |
-	    cat >"$tmp/replies"
-	status=${PIPESTATUS[1]}
+	status=0
+	t/smtpc -x -p -e "$log" "${cmd[@]}" -- "file:$1" shut eof \
+	    >"$tmp/replies" || status=$?
+	take_replies "$tmp/replies"
 	((status < 124)) || echo "status $status"
 	((status < 124)) || return
-	read_replies "$tmp/replies"
 	[[ ${lines[0]} == '220 mx.example'* ]]
 }
 
 # say LINE...: send the lines, each ended by CR LF, all at once
 say() {
+	local -
+	set +T
 	printf 'C: %s\n' "$@"
 	printf '%s\r\n' "$@" >"$tmp/dialogue"
 	feed "$tmp/dialogue"
@@ -88,7 +116,8 @@ say() {
 
 # talk ACTION...: run the actions of t/smtpc with a new server
 talk() {
-	local cmd
+	local - cmd
+	set +T
 	command_line
 	status=0
 	t/smtpc "$via" -e "$log" "${cmd[@]}" -- "$@" >"$tmp/replies" ||
@@ -99,7 +128,8 @@ talk() {
 # dial ADDRESS ACTION...: the same with the server that listens there; options
 # of t/smtpc may precede the address
 dial() {
-	local args=()
+	local - args=()
+	set +T
 	while [[ $1 == -* ]]; do
 		args+=("$1" "$2")
 		shift 2
@@ -132,26 +162,26 @@ asleep='t/until grep -q "^[^)]*) S" /proc/$SMTPC_PID/stat'
 
 # deliver LINE...: send a message of these lines, with stuffed dots, to bob
 deliver() {
+	local -
+	set +T
 	say "${to_bob[@]}" DATA "$@" . QUIT || return
 	[[ $codes == '220 250 250 250 354 250 221' ]]
 }
 
 # kept [MAILDIR]: print the number of messages in new/
-kept() {
-	local list
-	list=$(find "${1:-$dir}/new" -mindepth 1) || return
-	if [[ -z $list ]]; then
-		echo 0
-	else
-		wc -l <<<"$list"
-	fi
-}
+kept() (
+	cd "${1:-$dir}/new" || return
+	shopt -s nullglob dotglob
+	set -- *
+	echo $#
+)
 
 # keeps N [MAILDIR]: there are N messages in new/, and tmp/ is empty
 keeps() {
-	local n left
+	local - n left
+	set +T
 	n=$(kept "${2:-$dir}") || return
-	left=$(find "${2:-$dir}/tmp" -mindepth 1) || return
+	left=$(ls -A "${2:-$dir}/tmp") || return
 	echo "kept $n, in tmp/: $left"
 	[[ $n == "$1" && -z $left ]]
 }
@@ -179,8 +209,8 @@ stored() {
 header() {
 	local file=${2:-}
 	[[ $file ]] || file=$(message "$dir") || return
-	sed '/^$/q' "$file" | sed -e ':a' -e '$!N' -e 's/\n\([ 	]\)/\1/' -e ta \
-	    -e P -e D | sed -n "s/^$1: //p"
+	sed -n -e '/^$/q' -e :a -e '$!N' -e 's/\n\([ 	]\)/\1/' -e ta -e h \
+	    -e 's/\n.*//' -e "s/^$1: //p" -e g -e '/\n$/q' -e D "$file"
 }
 
 # lacks GREP-ARGUMENTS...: grep finds nothing, and has no error
@@ -220,13 +250,15 @@ failed() {
 
 # pause: a moment between two looks
 pause() {
-	[[ -p $tmp/never ]] || mkfifo "$tmp/never"
-	read -rt 0.02 <>"$tmp/never" || true
+	[[ -p $BATS_SUITE_TMPDIR/never ]] ||
+	    mkfifo "$BATS_SUITE_TMPDIR/never" 2>/dev/null || true
+	read -rt 0.02 <>"$BATS_SUITE_TMPDIR/never" || true
 }
 
 # eventually COMMAND...: wait until it succeeds, for at most a minute
 eventually() {
-	local end=$((SECONDS + 60))
+	local - end=$((SECONDS + 60))
+	set +T
 	until "$@"; do
 		if ((SECONDS >= end)); then
 			echo "never: $*"
@@ -305,13 +337,18 @@ lenient() {
 # serve OPTION...: start a daemon, and set addr[] to its addresses and $master to
 # its pid.  If we are root it runs as nobody.
 serve() {
+	local - line rc=0
+	set +T
 	mkfifo "$tmp/ready"
 	env "${environment[@]}" ./smtpd -m "$dir" -H mx.example \
 	    "${nobody[@]}" --ready-fd 5 "$@" \
 	    5>"$tmp/ready" 2>>"$log" >"$tmp/stdout" </dev/null 3>&- 4>&- &
 	master=$!
-	mapfile -t addr < <(timeout 60 cat "$tmp/ready")
-	wait $! || return	# all processes have closed it
+	addr=()
+	while read -rt 60 line || { rc=$?; false; }; do
+		addr+=("$line")
+	done <"$tmp/ready"
+	((rc == 1)) || return	# all processes have closed it
 	rm "$tmp/ready"
 	echo "listening on ${addr[*]}"
 	((${#addr[@]} > 0))
@@ -381,14 +418,21 @@ given() {
 	printf '%s\n' "${@:2}" | diff - "$1"
 }
 
-# is_client VALUE...: a hook, whose environment is in $tmp/env, got these values
-# of the variables in $told; "-" means unset
-is_client() {
-	local name value got=()
+# find_values: add the values of the variables in $told, as in $tmp/env, to got[]
+find_values() {
+	local name value
 	for name in "${told[@]}"; do
 		value=$(sed -n "s/^$name=//p" "$tmp/env")
 		got+=("${value:--}")
 	done
+}
+
+# is_client VALUE...: a hook, whose environment is in $tmp/env, got these values
+# of the variables in $told; "-" means unset
+is_client() {
+	local - got=()
+	set +T
+	find_values
 	echo "client ${got[*]}"
 	[[ ${got[*]} == "$*" ]]
 }

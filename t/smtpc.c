@@ -4,14 +4,15 @@
  * arguments in order.  Every reply is printed, and its syntax is checked.  The
  * client knows nothing else about SMTP, and runs for at most -T seconds.
  *
- *	smtpc [-T seconds] [-e log] -s|-p|-t|-6 command ... -- action ...
+ *	smtpc [-x] [-T seconds] [-e log] -s|-p|-t|-6 command ... -- action ...
  *	smtpc [-T seconds] [-b address] -c address -- action ...
  *
  * -s runs the command on one end of a socketpair, -p on two pipes, -t and -6
  * on an accepted connection over 127.0.0.1 and ::1.  -e appends the command's
  * standard error to a file; -e - makes it the connection itself, as inetd
- * does.  -c connects to HOST:PORT, [V6]:PORT or a path, from the address of
- * -b.  In TEXT the escapes are \r \n \t \0 \\ and \xHH.
+ * does.  -x exits with the status of the command, or with 125 after a failure.
+ * -c connects to HOST:PORT, [V6]:PORT or a path, from the address of -b.  In
+ * TEXT the escapes are \r \n \t \0 \\ and \xHH.
  *
  *	send:TEXT	send the bytes
  *	say:TEXT	send the bytes and CR LF
@@ -97,6 +98,7 @@ struct action {
 };
 
 static volatile pid_t child = -1;
+static int failure = 1;			/* the exit status of one */
 static struct sockaddr_storage server;	/* with -c */
 static socklen_t server_len;
 static struct sockaddr_storage source;	/* with -b */
@@ -118,7 +120,7 @@ fail(const char *fmt, ...)
 	va_end(ap);
 	if (child > 0)
 		kill(child, SIGKILL);
-	exit(1);
+	exit(failure);
 }
 
 static void
@@ -938,7 +940,7 @@ unblock(int fd)
 static void
 usage(void)
 {
-	fail("usage: smtpc [-T seconds] [-e log] -s|-p|-t|-6 command ... --"
+	fail("usage: smtpc [-x] [-T seconds] [-e log] -s|-p|-t|-6 command ... --"
 	    " action ...\n       smtpc [-T seconds] [-b address] -c address --"
 	    " action ...");
 }
@@ -963,10 +965,13 @@ main(int argc, char **argv)
 	const char *log = NULL;
 	char **words;
 	unsigned int seconds = 60;
-	int c, how = 0, one = 1;
+	int c, how = 0, one = 1, status = 0;
 
-	while ((c = getopt(argc, argv, "+T:e:b:c:spt6")) != -1)
+	while ((c = getopt(argc, argv, "+xT:e:b:c:spt6")) != -1)
 		switch (c) {
+		case 'x':
+			failure = 125;
+			break;
 		case 'T':
 			seconds = (unsigned int)number(optarg, NULL);
 			break;
@@ -1002,7 +1007,7 @@ main(int argc, char **argv)
 	for (; *words != NULL; words++)
 		act(&p, *words);
 	if (child != -1)
-		reap(&p);
+		status = reap(&p);
 	free(p.buf);
-	return fflush(stdout) == 0 ? 0 : 1;
+	return fflush(stdout) != 0 ? failure : failure == 1 ? 0 : status;
 }
