@@ -41,7 +41,7 @@ LIB = clock file log memory option path
 TEXT = address base64 idna line param reply utf8 verdict words xtext
 NET = activation holder listener net notify progress proxy resolve stream tls
 PROC = confine descriptors environment hook invocation launch launcher pool process \
-	program request scoreboard title user
+	program relaunch request scoreboard title user
 OBJECTS = smtpd.o $(SERVER:%=server/%.o) proto.o $(SMTP:%=smtp/%.o) envelope.o \
 	$(MAIL:%=mail/%.o) $(LIB:%=lib/%.o) $(TEXT:%=lib/text/%.o) \
 	$(NET:%=lib/net/%.o) $(PROC:%=lib/proc/%.o)

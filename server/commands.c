@@ -1,4 +1,5 @@
 /* The table of all commands, which the launcher of each worker has. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -93,14 +94,30 @@ commands_open(struct server *server)
 	o->launch = &server->launch;
 }
 
-int
-commands_launch(struct server *server, bool keep_log)
+static bool
+needs_launcher(const struct server *server, bool in_pool)
 {
-	const bool relays = log_is_syslog() && keep_log;
+	return server->commands.n > 0 || (log_is_syslog() && in_pool);
+}
 
-	if (server->commands.n == 0 && !relays)
+void
+commands_prepare(struct server *server)
+{
+	server->relaunch.fd = -1;
+	if (needs_launcher(server, true) &&
+	    relaunch_open(&server->relaunch, &server->commands) < 0)
+		fatal(EX_OSERR, "socket for launchers: %s", strerror(errno));
+}
+
+int
+commands_launch(struct server *server, bool in_pool)
+{
+	if (!needs_launcher(server, in_pool))
 		return 0;
-	if (launch_open(&server->launch, &server->commands) < 0) {
+	if (in_pool)
+		relaunch_join(&server->relaunch);
+	if (launch_open(&server->launch, &server->commands,
+	    in_pool ? server->relaunch.fd : -1) < 0) {
 		log_errno("fork-failed", "what", "launcher");
 		return -1;
 	}

@@ -14,10 +14,15 @@
 void commands_open(struct server *);
 
 /*
- * Fork the launcher of this process, unless nothing needs it: no command is
- * configured, and the log does not go to syslog(3) or keep_log is not set.
- * Returns 0, or -1 after logging the error.
+ * In the master: be ready to replace launchers.  Exits by fatal() on failure.
  */
-int commands_launch(struct server *, bool keep_log);
+void commands_prepare(struct server *);
+
+/*
+ * Fork the launcher of this process, unless nothing needs it: no command is
+ * configured, and the log does not go to syslog(3) or this is not a worker of
+ * the pool.  Returns 0, or -1 after logging the error.
+ */
+int commands_launch(struct server *, bool in_pool);
 
 #endif

@@ -8,6 +8,7 @@
 #include "lib/net/listener.h"
 #include "lib/net/notify.h"
 #include "lib/proc/launch.h"
+#include "lib/proc/relaunch.h"
 #include "lib/proc/scoreboard.h"
 #include "server/restart.h"
 #include "server/settings.h"
@@ -48,6 +49,7 @@ struct server {
 	struct invocation tls;		/* --tls; argv is NULL without */
 	struct launcher_table commands;	/* all of them */
 	struct launch launch;
+	struct relaunch relaunch;
 	struct scoreboard board;
 	struct status_file status;
 	struct notify notify;

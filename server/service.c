@@ -14,6 +14,7 @@
 #include "lib/log.h"
 #include "lib/path.h"
 #include "lib/proc/title.h"
+#include "server/commands.h"
 #include "server/service.h"
 #include "server/status.h"
 #include "server/warnings.h"
@@ -198,6 +199,15 @@ exec_restart(void *ctx, const struct pool *pool)
 }
 
 static void
+replace_launchers(void *ctx, struct pool *pool)
+{
+	struct server *server = ctx;
+
+	if (server->relaunch.fd >= 0)
+		relaunch_serve(&server->relaunch, pool);
+}
+
+static void
 log_status(void *ctx)
 {
 	struct server *server = ctx;
@@ -296,13 +306,14 @@ service_run(struct server *server, const struct handover *h)
 		.drain = release_listeners, .ended = repair_listeners,
 		.hangup = begin_restart, .child = handle_child,
 		.room = exec_restart, .report = log_status,
-		.tick = update_status,
+		.asked = replace_launchers, .tick = update_status,
 		.ctx = server,
 	};
 	struct log_line l;
 	unsigned killed;
 
 	open_scoreboard(server, h);
+	commands_prepare(server);
 	title_set("smtpd: master");
 	tzset();	/* once, not in each worker */
 	worker_sweep(server);

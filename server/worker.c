@@ -152,7 +152,9 @@ worker_prepare_signals(struct server *server, sigset_t *waiting)
 {
 	struct sigaction action = { .sa_handler = on_stop };
 	struct sigaction retire = { .sa_handler = on_retire };
-	struct sigaction child = { .sa_handler = on_child };
+	struct sigaction child = {
+		.sa_handler = on_child, .sa_flags = SA_NOCLDWAIT,
+	};
 	sigset_t handled;
 
 	sigemptyset(&handled);
@@ -212,9 +214,10 @@ worker_confine(struct server *server)
 {
 	const struct store *store = &server->store;
 	const int transcripts = server->options.transcripts;
-	int dirs[5];
+	int dirs[5], sockets[LAUNCH_SOCKETS];
 	struct confine_options options = {
-		.dirs = dirs, .launcher = server->launch.fd,
+		.dirs = dirs, .sockets = sockets,
+		.n_sockets = launch_sockets(&server->launch, sockets),
 		.tls = server->tls.argv != NULL,
 		.syslog = log_is_syslog() && server->launch.fd < 0,
 	};
@@ -354,14 +357,18 @@ worker_close_ready_fd(const struct server *server)
 		close(server->ready_fd);
 }
 
-/* A store that is gone may be in reach of the worker that replaces this one. */
+/*
+ * A store that is gone may be in reach of the worker that replaces this one,
+ * and so is another launcher.
+ */
 static bool
 is_used_up(const struct server *server, long long served)
 {
 	const long long limit = server->settings->recycle_after;
 
 	return (limit && served >= limit) ||
-	    (served && store_is_gone(&server->store));
+	    (served && (store_is_gone(&server->store) ||
+	    launch_is_last(&server->launch)));
 }
 
 int

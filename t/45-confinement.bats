@@ -185,6 +185,7 @@ b' "SMTP_HELO=$(printf '%9000s')"; do
 	hold
 	echo 'case $SMTP_HELO in held) touch "$tmp/asked"; exec "$tmp/hold";; esac' | hook ask
 	escape signals
+	environment+=(ESCAPE_POOL=1)
 	serve --workers 2 --listen 127.0.0.1:0 "${holding[@]:0:2}" \
 	    --on-hello "$tmp/ask"
 	dial "${addr[0]}" reply:220 say:'HELO held' \
@@ -401,33 +402,153 @@ opens() {
 	    '4 /dev/null' '5 /dev/null'
 }
 
-@test "a launcher that dies costs the hook that it runs 451, and the worker is replaced" {
+# slow_hook: it says that it runs, by $tmp/runs and then by $tmp/again, and ends
+# once $tmp/go exists
+slow_hook() {
+	printf '%s\n' 'mkdir "$tmp/runs" || mkdir "$tmp/again"' \
+	    "exec '$PWD/t/until' test -e \"\$tmp/go\"" | hook slow
+}
+
+@test "a launcher that dies costs the hook that it runs 451, and the session goes on with another" {
 	local worker
-	mkfifo "$tmp/go"
-	echo '! read -r go <"$tmp/go" || exec sleep 60' | hook slow
+	slow_hook
 	serve --workers 1 --listen 127.0.0.1:0 --user "$(id -un)" \
-	    --on-hello "$tmp/slow"
+	    --on-new-mail "$tmp/slow"
 	worker=$(children "$master")
-	dial "${addr[0]}" reply:220 say:'HELO c.example' run:"echo go >$tmp/go" \
-	    run:"kill -KILL $(launcher "$worker")" reply:'451 4.3.0 ' say:NOOP reply:250 \
-	    say:QUIT reply:221 eof
+	dial "${addr[0]}" reply:220 say:'HELO c.example' reply:250 \
+	    say:'MAIL FROM:<a@c.example>' \
+	    run:"t/until test -e $tmp/runs; kill -KILL $(launcher "$worker")" \
+	    reply:'451 4.3.0 ' say:'MAIL FROM:<a@c.example>' \
+	    run:"t/until test -e $tmp/again; touch $tmp/go" reply:250 \
+	    say:'RCPT TO:<bob@mx.example>' reply:250 say:DATA reply:354 \
+	    send:'x\r\n.\r\n' reply:250 say:QUIT reply:221 eof
+	keeps 1
 	events hook-failed | grep -F ' error="the launcher has died"'
+	[[ $(events launcher-replaced | wc -l) == 1 ]]
+	events launcher-replaced | grep -F " pid=$worker"
+	[[ $(children "$master" | head -1) == "$worker" &&
+	    $(replaced "$worker") ]]
+	lacks worker- "$log"
+}
+
+@test "so it does if it dies while a command of --deliver runs" {
+	slow_hook
+	serve --workers 1 --listen 127.0.0.1:0 --user "$(id -un)" \
+	    --maildir none --deliver "$tmp/slow"
+	dial "${addr[0]}" "${data_bob[@]}" send:'x\r\n.\r\n' \
+	    run:"t/until test -e $tmp/runs; \
+		kill -KILL $(launcher "$(children "$master")")" \
+	    reply:'451 4.3.0 ' \
+	    "${data_bob[@]:3}" send:'x\r\n.\r\n' \
+	    run:"t/until test -e $tmp/again; touch $tmp/go" reply:250 \
+	    say:QUIT reply:221 eof
+	lacks worker- "$log"
+}
+
+@test "a launcher that dies while it has nothing to do costs nothing" {
+	local worker
+	serve --workers 1 --listen 127.0.0.1:0 --user "$(id -un)" --on-hello true
+	worker=$(children "$master")
+	kill -KILL "$(launcher "$worker")"
+	eventually replaced "$worker"
+	dial "${addr[0]}" reply:220 say:'HELO c.example' reply:250 \
+	    run:"kill -KILL $(replaced "$worker"); \
+		until [ ! -e /proc/$(replaced "$worker") ]; do :; done" \
+	    say:'HELO c.example' reply:250 say:QUIT reply:221 eof
+	[[ $(events launcher-replaced | wc -l) == 2 ]]
+	lacks hook-failed "$log"
+	# it has no spare socket left, and ends before it could need one
 	eventually gone "$worker"
-	echo true | hook slow
+	dial "${addr[0]}" reply:220 say:'HELO c.example' reply:250 say:QUIT \
+	    reply:221 eof
+	lacks worker- "$log"
+}
+
+@test "a worker whose launchers die again and again is replaced after its session" {
+	local worker
+	# kills the launcher, its parent
+	echo 'kill -KILL $PPID' | hook deadly
+	serve --workers 1 --listen 127.0.0.1:0 --user "$(id -un)" \
+	    --on-new-mail "$tmp/deadly" --on-hello true
+	worker=$(children "$master")
+	dial "${addr[0]}" reply:220 say:'HELO c.example' reply:250 \
+	    say:'MAIL FROM:<>' reply:451 say:'MAIL FROM:<>' reply:451 \
+	    say:'HELO c.example' reply:250 say:'MAIL FROM:<>' reply:451 \
+	    say:'HELO c.example' reply:451 say:NOOP reply:250 \
+	    say:QUIT reply:221 eof
+	eventually gone "$worker"
+	[[ $(events launcher-replaced | wc -l) == 2 ]]
 	events worker-failed | grep -F ' what=launcher '
 	dial "${addr[0]}" reply:220 say:'HELO c.example' reply:250 say:QUIT \
 	    reply:221 eof
 }
 
-@test "a worker whose launcher dies while it waits is replaced at once" {
+@test "a launcher dies together with the master: the session ends with what it has" {
 	local worker
-	serve --workers 1 --listen 127.0.0.1:0 --on-hello true
+	slow_hook
+	serve --workers 1 --listen 127.0.0.1:0 --user "$(id -un)" \
+	    --maildir none --deliver "$tmp/slow"
 	worker=$(children "$master")
-	kill -KILL "$(launcher "$worker")"
+	stray "$worker"
+	dial "${addr[0]}" "${data_bob[@]}" send:'x\r\n.\r\n' \
+	    run:"t/until test -e $tmp/runs; \
+		kill -KILL $master $(launcher "$worker")" \
+	    reply:'451 4.3.0 ' eof
 	eventually gone "$worker"
-	events worker-failed | grep -F ' what=launcher '
+	touch "$tmp/go"
+	wait "$master" || true
+	master=''
+}
+
+@test "a session of inetd without its launcher goes on without commands" {
+	slow_hook
+	options=(--on-new-mail "$tmp/slow")
+	talk reply:220 say:'HELO c.example' reply:250 say:'MAIL FROM:<a@c.example>' \
+	    run:"t/until test -e $tmp/runs; \
+		kill -KILL \$(cat /proc/\$SMTPC_PID/task/\$SMTPC_PID/children); \
+		touch $tmp/go" reply:'451 4.3.0 ' \
+	    say:'MAIL FROM:<a@c.example>' reply:'451 4.3.0 ' say:QUIT reply:221 eof
+}
+
+# pool_asks ATTEMPT REASON: one of a pool asks the master for this, and is killed
+pool_asks() {
+	: >"$log"
+	escape "$1"
+	environment+=(ESCAPE_POOL=1)
+	serve --workers 2 --listen 127.0.0.1:0 --user "$(id -un)" --on-hello true
+	dial "${addr[0]}" "${data_bob[@]}" send:'x\r\n.\r\n' eof
+	eventually events worker-died
+	lacks "^$1 ok" "$tmp/escape"
+	[[ $2 == call ]] || events launcher-refused | grep -F " error=\"$2\""
+	[[ $2 != call ]] || events worker-died | grep -F ' signal=31 '
 	dial "${addr[0]}" reply:220 say:'HELO c.example' reply:250 say:QUIT \
 	    reply:221 eof
+	end_daemon
+}
+
+@test "whoever asks the master for more than another launcher of its own is killed" {
+	confinable
+	pool_asks ask-nothing 'not the socket of a launcher'
+	pool_asks ask-file 'not the socket of a launcher'
+	pool_asks ask-two 'not the socket of a launcher'
+	pool_asks ask-many 'too many launchers'
+	pool_asks ask-shutdown call
+	pool_asks ask-close call
+}
+
+@test "a launcher that the master has started refuses, too, and kills its worker" {
+	confinable
+	local worker
+	escape unknown
+	environment+=(ESCAPE_POOL=3)
+	serve --workers 1 --listen 127.0.0.1:0 --user "$(id -un)" --on-hello true
+	worker=$(children "$master")
+	kill -KILL "$(launcher "$worker")"
+	eventually replaced "$worker"
+	dial "${addr[0]}" "${data_bob[@]}" send:'x\r\n.\r\n' eof
+	eventually events worker-died
+	events launcher-refused | grep -F " pid=$worker "
+	events worker-died | grep -F " pid=$worker signal=9 "
 }
 
 @test "launchers end with their workers and with the master, however those end" {

@@ -140,31 +140,24 @@ close_socket(const char *name, const char *fd)
 	    syscall(SYS_connect, atoi(fd), &nowhere, sizeof(nowhere));
 }
 
+/* Pairs of sockets for launchers.  In a pool the first is for the master. */
+static int pairs[8][2], n_pairs;
+
 /*
- * The socket of the launcher: it has no peer with a name, unlike a connection.
- * -1: none.
+ * One end of a pair, counted from that of the launcher, which is in ESCAPE_POOL;
+ * the pair before that of the first launcher is for the master.
  */
 static int
-find_launcher(void)
+find_socket(int pair, int end)
 {
-	struct sockaddr_storage sa = { .ss_family = AF_UNSPEC };
-	socklen_t len;
-	struct stat st;
-	int fd;
+	const char *launcher = getenv("ESCAPE_POOL");
 
-	for (fd = 3; fd < 64; fd++) {
-		len = sizeof(sa);
-		if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) &&
-		    getsockname(fd, (struct sockaddr *)&sa, &len) == 0 &&
-		    sa.ss_family == AF_UNIX && len == sizeof(sa_family_t))
-			return fd;
-	}
-	return -1;
+	return pairs[pair + (launcher == NULL ? 0 : atoi(launcher))][end];
 }
 
-/* Send it a message, with n descriptors.  Returns as sendmsg(2). */
+/* Send a message, with n descriptors.  Returns as sendmsg(2). */
 static long
-request(const struct request_header *h, const void *rest, size_t len,
+request_by(int fd, const struct request_header *h, const void *rest, size_t len,
     const int *fds, size_t n)
 {
 	union {
@@ -185,7 +178,47 @@ request(const struct request_header *h, const void *rest, size_t len,
 		control.align.cmsg_len = CMSG_LEN(n * sizeof(*fds));
 		memcpy(CMSG_DATA(&control.align), fds, n * sizeof(*fds));
 	}
-	return syscall(SYS_sendmsg, find_launcher(), &m, MSG_NOSIGNAL);
+	return syscall(SYS_sendmsg, fd, &m, MSG_NOSIGNAL);
+}
+
+static long
+request(const struct request_header *h, const void *rest, size_t len,
+    const int *fds, size_t n)
+{
+	return request_by(find_socket(0, 0), h, rest, len, fds, n);
+}
+
+/* Ask the master for n launchers, with these descriptors. */
+static long
+ask_master(int times, const int *fds, size_t n)
+{
+	const struct request_header h = { 0 };
+	long result = 0;
+
+	while (times-- > 0 && result >= 0)
+		result = request_by(find_socket(-1, 0), &h, NULL, 0, fds, n);
+	return result;
+}
+
+/* What it asks of the master.  Returns -2 if name is not such an attempt. */
+static long
+attack_master(const char *name)
+{
+	const int fds[] = { find_socket(1, 1), find_socket(1, 1), 2 };
+
+	if (strcmp(name, "ask-nothing") == 0)
+		return ask_master(1, NULL, 0);
+	if (strcmp(name, "ask-file") == 0)
+		return ask_master(1, fds + 2, 1);
+	if (strcmp(name, "ask-two") == 0)
+		return ask_master(1, fds, 2);
+	if (strcmp(name, "ask-many") == 0)
+		return ask_master(10000, fds, 1);
+	if (strcmp(name, "ask-shutdown") == 0)
+		return syscall(SYS_shutdown, find_socket(-1, 0), SHUT_RDWR);
+	if (strcmp(name, "ask-close") == 0)
+		return syscall(SYS_close, find_socket(-1, 0));
+	return -2;
 }
 
 /* Start the first command as a worker does, with this variable. */
@@ -269,13 +302,13 @@ ask_launcher(const char *name)
 	if (strcmp(name, "unknown") == 0)
 		return request(&unknown, NULL, 0, NULL, 0);
 	if (strcmp(name, "short") == 0)
-		return syscall(SYS_write, find_launcher(), "x", 1);
+		return syscall(SYS_write, find_socket(0, 0), "x", 1);
 	if (strcmp(name, "job") == 0)
 		return request(&other_job, NULL, 0, NULL, 0);
 	if (strcmp(name, "line") == 0)
 		return request(&line, "a\nb", 3, NULL, 0);
 	if (strcmp(name, "close") == 0)
-		return syscall(SYS_close, find_launcher());
+		return syscall(SYS_close, find_socket(0, 0));
 	return -2;
 }
 
@@ -303,7 +336,8 @@ attempt(const char *name)
 		result = close_socket(name, getenv("ESCAPE_FD"));
 	} else if (strcmp(name, "complain") == 0) {
 		result = syscall(SYS_write, STDERR_FILENO, "*** abc\n", 8);
-	} else if ((result = ask_launcher(name)) != -2) {
+	} else if ((result = ask_launcher(name)) != -2 ||
+	    (result = attack_master(name)) != -2) {
 		if (result >= 0 && strcmp(name, "start") != 0)
 			linger();
 	} else {
@@ -315,6 +349,17 @@ attempt(const char *name)
 		    a->args[3], a->args[4], a->args[5]);
 	}
 	say(name, result < 0 ? strerror(errno) : "ok");
+}
+
+int
+socketpair(int family, int type, int protocol, int fds[2])
+{
+	const long result = syscall(SYS_socketpair, family, type, protocol, fds);
+
+	if (result == 0 && (type & ~SOCK_CLOEXEC) == SOCK_SEQPACKET &&
+	    n_pairs < 8)
+		memcpy(pairs[n_pairs++], fds, sizeof(pairs[0]));
+	return (int)result;
 }
 
 int

@@ -183,16 +183,30 @@ find_worker(struct server *s)
 	s->control->pid = s->of_launcher ? s->launcher : s->worker;
 }
 
-int
-server_replaces(struct server *s)
+/* Returns 0 if it does not end. */
+static int
+await_end(pid_t pid)
 {
 	int tries;
 
+	for (tries = 0; kill(pid, 0) == 0 && tries < 3000; tries++)
+		poll(NULL, 0, 10);
+	return tries < 3000;
+}
+
+void
+server_end_launcher(const struct server *s)
+{
 	if (count_children(s->worker, NULL) == 1)
 		kill(s->launcher, SIGKILL);
-	for (tries = 0; kill(s->worker, 0) == 0 && tries < 3000; tries++)
-		poll(NULL, 0, 10);
-	if (tries == 3000)
+	await_end(s->launcher);
+}
+
+int
+server_renew(struct server *s)
+{
+	kill(s->worker, SIGHUP);
+	if (!await_end(s->worker))
 		return 0;
 	find_worker(s);
 	return 1;
@@ -203,7 +217,8 @@ server_stands(const struct server *s)
 {
 	pid_t worker = 0;
 
-	return count_children(s->pid, &worker) == 1 && worker == s->worker;
+	return (count_children(s->pid, &worker) == 1 || s->of_launcher) &&
+	    worker == s->worker;
 }
 
 /* Connect to its socket.  Returns -1 if the server is not listening (yet). */

@@ -86,7 +86,8 @@ static const struct way {
 	{ "write", "sock", { ECONNRESET, EPIPE, ENOBUFS, EAGAIN, EINTR,
 	    FAIL_SHORT }, 0 },
 	{ "write", "pipe", { EPIPE, EINTR }, 0 },
-	{ "ask", "", { EPIPE, ENOBUFS, ENOMEM, EMSGSIZE, EINTR }, 1 },
+	/* EPIPE means that the launcher is dead, which "launcher" tries */
+	{ "ask", "", { ENOBUFS, ENOMEM, EMSGSIZE, EINTR }, 1 },
 	{ "copy", "", { ENOSPC, EDQUOT, EIO, ENOMEM, EXDEV, ENOSYS, EINTR,
 	    FAIL_SHORT }, 1 },
 	{ "fsync", "file", { EIO, ENOSPC, EDQUOT, EINTR }, 1 },
@@ -505,11 +506,14 @@ crash_launcher(void)
 	check_kept(&o);
 	if (mail_left(0) != 0)
 		blame("a file is left in tmp/");
-	if (!server_replaces(&server))
-		blame("the worker is not replaced");
+	server_end_launcher(&server);
 	mail_empty(1);
 	send_next(&c, 1);
 	client_quit(&c);
+	if (!server_stands(&server))
+		blame("the worker died with its launcher");
+	if (!server_renew(&server))
+		blame("the worker is not replaced");
 	tried++;
 	return !(stops_early && broken);
 }

@@ -118,10 +118,12 @@ int server_says(const struct server *, const char *word);
 
 /*
  * The launcher dies after its last call, if that waits: it may be waiting yet.
- * Then the worker ends, and another one takes its place.  Returns whether it
- * ends in time.
+ * Returns when it is dead.
  */
-int server_replaces(struct server *);
+void server_end_launcher(const struct server *);
+
+/* Have another worker take the place of this one.  Returns 0 if none does. */
+int server_renew(struct server *);
 
 /* Is its worker still the same process? */
 int server_stands(const struct server *);

@@ -39,6 +39,7 @@
 #endif
 
 #include <sys/mman.h>
+#include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -85,7 +86,8 @@ static int nrules;
 static const volatile char *armed;	/* NULL: always */
 static long ahead;			/* seconds */
 static unsigned long fs_type = 0xef53;	/* 0: as it is */
-static int log_fd = -1, ask_fd = -1, trace_fd = -1;
+static int log_fd = -1, trace_fd = -1;
+static fd_set ask_fds;		/* of launchers */
 static struct fail_control *control;	/* NULL: there is no driver */
 static long blocks;			/* allocated and not freed */
 
@@ -207,7 +209,7 @@ setup(void)
 void
 fail_asks_by(int fd)
 {
-	ask_fd = fd;
+	FD_SET(fd, &ask_fds);
 }
 
 /* The kind of a descriptor, and its inode. */
@@ -224,7 +226,7 @@ kind_of(int fd, unsigned long long *inode)
 	*inode = st.st_ino;
 	if (fd == STDERR_FILENO)
 		return "stderr";
-	if (fd == ask_fd)
+	if (fd < FD_SETSIZE && FD_ISSET(fd, &ask_fds))
 		return "ask";
 	return S_ISREG(st.st_mode) ? "file" : S_ISDIR(st.st_mode) ? "dir" :
 	    S_ISSOCK(st.st_mode) ? "sock" : S_ISFIFO(st.st_mode) ? "pipe" :

@@ -76,7 +76,7 @@ void fail_count_block(int n);
 /* Does the driver want that no block is freed? */
 int fail_hoards(void);
 
-/* This is the worker's socket of its launcher, of the kind "ask". */
+/* This is a socket of a worker for its launcher, of the kind "ask". */
 void fail_asks_by(int fd);
 
 /* Is this a descriptor of the shim, which the program must not close? */

@@ -319,6 +319,15 @@ launcher() {
 	((${#pids[@]} == 1)) && echo "${pids[0]}"
 }
 
+# replaced WORKER: print the launcher that the master has started for it
+replaced() {
+	local pid title
+	for pid in $(children "$master"); do
+		{ read -r title </proc/"$pid"/cmdline; } 2>/dev/null || true
+		[[ $title != "smtpd: launcher of $1" ]] || echo "$pid"
+	done | grep .
+}
+
 # running DIR: print the processes of smtpd that have a file below DIR open, such
 # as their log, one per line
 running() {

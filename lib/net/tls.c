@@ -127,7 +127,7 @@ launch_tls(struct tls_run *r, const int *fds)
 	launch_await_start(r->launch, JOB_TLS, r->wait_mask);
 	r->running = !launch_has_ended(r->launch, JOB_TLS, &error, &status) ||
 	    !error;
-	if (launch_is_lost(r->launch) && !r->running) {
+	if (error == LAUNCH_LOST) {
 		shutdown(r->in, SHUT_RDWR);
 		shutdown(r->out, SHUT_RDWR);
 	}

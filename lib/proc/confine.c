@@ -87,9 +87,11 @@ enum {
 	N_CALLS = sizeof calls / sizeof *calls,
 	N_RULES = sizeof rules / sizeof *rules,
 	EXTRA_RULES = 8,
+	SOCKETS_MAX = 8,	/* to launchers, in three rules */
 	PER_LISTENER = 5,	/* instructions for each listener */
 	LISTENERS_MAX = 300,
-	PROGRAM_LEAST = 8 + 6 * (N_RULES + EXTRA_RULES) + 2 * N_CALLS,
+	PROGRAM_LEAST = 8 + 6 * (N_RULES + EXTRA_RULES) + 2 * N_CALLS +
+	    3 * (SOCKETS_MAX + 5),
 	PROGRAM_MAX = PROGRAM_LEAST + PER_LISTENER * LISTENERS_MAX,
 };
 
@@ -160,20 +162,39 @@ add_descriptor_rule(struct program *p, unsigned call, int fd, unsigned action)
 	add_action(p, action);
 }
 
+/* The same for the sockets to launchers. */
+static void
+add_sockets_rule(struct program *p, const struct confine_options *o,
+    unsigned call, unsigned action)
+{
+	const unsigned n = (unsigned)o->n_sockets;
+	unsigned i;
+
+	add_load(p, offsetof(struct seccomp_data, nr));
+	add_skip_unless(p, call, n + 3);
+	add_load(p, offsetof(struct seccomp_data, args));
+	for (i = 0; i < n; i++)
+		add_instruction(p, BPF_JMP | BPF_JEQ | BPF_K,
+		    (unsigned)o->sockets[i], n - i, 0);
+	add_instruction(p, BPF_JMP | BPF_JA, 1, 0, 0);
+	add_action(p, action);
+}
+
 /*
- * What a worker needs to ask its launcher for a command.  Only that socket has
- * sendmsg(2), which can pass descriptors and name another socket; it can't be
- * closed, so that no other gets its number.  Pairs of sockets are streams, which
- * can't send elsewhere.
+ * What a worker needs to ask its launcher for a command, or for another
+ * launcher.  Only these sockets have sendmsg(2), which can pass descriptors and
+ * name another socket; they can't be closed, so that no other gets the number,
+ * or shut down, because all workers have one of them.  Pairs of sockets are
+ * streams, which can't send elsewhere.
  */
 static void
 allow_launcher(struct program *p, const struct confine_options *o)
 {
-	if (o->launcher < 0)
+	if (o->n_sockets == 0)
 		return;
-	add_descriptor_rule(p, SYS_close, o->launcher,
-	    SECCOMP_RET_KILL_PROCESS);
-	add_descriptor_rule(p, SYS_sendmsg, o->launcher, SECCOMP_RET_ALLOW);
+	add_sockets_rule(p, o, SYS_close, SECCOMP_RET_KILL_PROCESS);
+	add_sockets_rule(p, o, SYS_shutdown, SECCOMP_RET_KILL_PROCESS);
+	add_sockets_rule(p, o, SYS_sendmsg, SECCOMP_RET_ALLOW);
 	add_rule(p, SYS_pipe2, 0, 0, 0);
 	if (o->tls)
 		add_rule(p, SYS_socketpair, 1, ~0U,
@@ -234,7 +255,7 @@ limit_calls(const struct confine_options *o)
 	struct program p = { .code = code };
 	struct sock_fprog filter = { .filter = code };
 
-	if (o->n_listeners > n) {
+	if (o->n_listeners > n || o->n_sockets > SOCKETS_MAX) {
 		errno = E2BIG;
 		return -1;
 	}

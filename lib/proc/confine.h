@@ -21,7 +21,8 @@ struct confine_options {
 	const int *listeners;	/* descriptors that can't be shut down */
 	size_t n_listeners;
 	bool syslog;		/* syslog(3) may try to reconnect, in vain */
-	int launcher;		/* the socket of the launcher; -1: none */
+	const int *sockets;	/* that may pass descriptors: to a launcher */
+	size_t n_sockets;
 	bool tls;		/* it starts a command of --tls */
 };
 

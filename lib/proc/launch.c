@@ -11,23 +11,50 @@
 #include "lib/proc/process.h"
 #include "lib/proc/title.h"
 
-int
-launch_open(struct launch *l, const struct launcher_table *table)
+static int
+make_pair(int ends[2])
 {
-	const pid_t worker = getpid();
 	const int room = 2 * REQUEST_MAX;
-	int ends[2], error;
-	pid_t pid;
 
-	*l = (struct launch){ .fd = -1, .table = table };
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return -1;
 	setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+	return 0;
+}
+
+/*
+ * A confined worker can't make a socket with the number of another one, which
+ * alone may pass descriptors, so the spare ones are made before.
+ */
+static int
+make_spares(struct launch *l)
+{
+	int ends[2];
+
+	while (l->master >= 0 && l->n_spares < LAUNCH_SPARES) {
+		if (make_pair(ends) < 0)
+			return -1;
+		l->spares[l->n_spares++] =
+		    (struct launch_spare){ ends[0], ends[1] };
+	}
+	return 0;
+}
+
+int
+launch_open(struct launch *l, const struct launcher_table *table, int master)
+{
+	const pid_t worker = getpid();
+	int ends[2], error;
+	pid_t pid;
+
+	*l = (struct launch){ .fd = -1, .table = table, .master = master };
+	if (make_pair(ends) < 0)
+		return -1;
 	/* before the fork: the launcher then has no memory of its own for it */
 	title_set("smtpd: launcher of %ld", (long)worker);
 	pid = process_fork();
 	if (pid == 0)
-		launcher_run(table, ends[1], worker);
+		launcher_run(table, ends[1], worker, -1);
 	error = errno;
 	close(ends[1]);
 	if (pid < 0) {
@@ -36,7 +63,28 @@ launch_open(struct launch *l, const struct launcher_table *table)
 		return -1;
 	}
 	l->fd = ends[0];
-	return 0;
+	return make_spares(l);
+}
+
+size_t
+launch_sockets(const struct launch *l, int fds[LAUNCH_SOCKETS])
+{
+	size_t n = 0;
+	unsigned i;
+
+	if (l->fd >= 0)
+		fds[n++] = l->fd;
+	if (l->fd >= 0 && l->master >= 0)
+		fds[n++] = l->master;
+	for (i = 0; i < l->n_spares; i++)
+		fds[n++] = l->spares[i].fd;
+	return n;
+}
+
+bool
+launch_is_last(const struct launch *l)
+{
+	return l->fd >= 0 && l->master >= 0 && l->n_spares == 0;
 }
 
 static void
@@ -55,17 +103,75 @@ note_answer(struct launch *l, const struct request_answer *a)
 	job->status = a->status;
 }
 
+union launch_control {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(REQUEST_DESCRIPTORS * sizeof(int))];
+};
+
+/* Append the descriptors to the message. */
+static void
+attach_descriptors(struct msghdr *m, uint32_t *bits, union launch_control *control,
+    const int *fds, int n)
+{
+	struct cmsghdr *c = &control->align;
+	int given[REQUEST_DESCRIPTORS], i;
+	size_t used = 0;
+
+	for (i = 0; i < n; i++)
+		if (fds[i] >= 0) {
+			*bits |= 1U << i;
+			given[used++] = fds[i];
+		}
+	if (used == 0)
+		return;
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	/* a size_t in glibc, a socklen_t in POSIX and musl */
+	c->cmsg_len = (socklen_t)CMSG_LEN(used * sizeof *given);
+	memcpy(CMSG_DATA(c), given, used * sizeof *given);
+	m->msg_control = c;
+	m->msg_controllen = (socklen_t)CMSG_SPACE(used * sizeof *given);
+}
+
+/*
+ * Have the master fork another launcher, for the next spare socket.  Requests
+ * wait there.  Ours of the former one stays open, unused.
+ */
+static bool
+replace_launcher(struct launch *l)
+{
+	struct launch_spare next;
+	uint32_t bits = 0;
+	char byte = 0;
+	struct iovec part = { &byte, 1 };
+	union launch_control control = { .bytes = "" };
+	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1 };
+	ssize_t sent;
+
+	if (l->n_spares == 0)
+		return false;
+	next = l->spares[--l->n_spares];
+	attach_descriptors(&m, &bits, &control, &next.far, 1);
+	do
+		sent = sendmsg(l->master, &m, MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	close(next.far);
+	l->fd = next.fd;
+	return sent >= 0;
+}
+
+/* What the launcher ran is lost.  Another one takes over for what follows. */
 static void
 note_loss(struct launch *l)
 {
 	int i;
 
-	l->lost = true;
 	for (i = 0; i < JOBS; i++)
 		if (l->jobs[i].running) {
 			l->jobs[i].running = false;
 			l->jobs[i].error = LAUNCH_LOST;
 		}
+	l->lost = !replace_launcher(l);
 }
 
 /* Read the answers that are there. */
@@ -96,37 +202,15 @@ launch_error(int error)
 static int
 send_request(struct launch *l, struct msghdr *m)
 {
-	if (l->fd < 0 || l->lost)
-		return LAUNCH_LOST;
-	while (sendmsg(l->fd, m, MSG_NOSIGNAL) < 0)
-		if (errno != EINTR)
-			return errno == EPIPE ? LAUNCH_LOST : errno;
-	return 0;
-}
-
-/* Append the descriptors to the message; control has room for all. */
-static void
-attach_descriptors(struct msghdr *m, uint32_t *bits, void *control,
-    const int *fds, int n)
-{
-	struct cmsghdr *c = control;
-	int given[REQUEST_DESCRIPTORS], i;
-	size_t used = 0;
-
-	for (i = 0; i < n; i++)
-		if (fds[i] >= 0) {
-			*bits |= 1U << i;
-			given[used++] = fds[i];
-		}
-	if (used == 0)
-		return;
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	/* a size_t in glibc, a socklen_t in POSIX and musl */
-	c->cmsg_len = (socklen_t)CMSG_LEN(used * sizeof *given);
-	memcpy(CMSG_DATA(c), given, used * sizeof *given);
-	m->msg_control = c;
-	m->msg_controllen = (socklen_t)CMSG_SPACE(used * sizeof *given);
+	while (l->fd >= 0 && !l->lost) {
+		if (sendmsg(l->fd, m, MSG_NOSIGNAL) >= 0)
+			return 0;
+		if (errno == EPIPE || errno == ECONNRESET)
+			note_loss(l);
+		else if (errno != EINTR)
+			return errno;
+	}
+	return LAUNCH_LOST;
 }
 
 int
@@ -135,10 +219,7 @@ launch_start(struct launch *l, unsigned row, enum request_job job,
 {
 	struct request_header h = { REQUEST_START, row, 0 };
 	struct iovec parts[1 + REQUEST_VARIABLES] = { { &h, sizeof h } };
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(REQUEST_DESCRIPTORS * sizeof(int))];
-	} control = { .bytes = "" };
+	union launch_control control = { .bytes = "" };
 	struct msghdr m = { .msg_iov = parts, .msg_iovlen = 1 };
 	int error;
 

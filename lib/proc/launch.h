@@ -10,12 +10,23 @@
 
 #include "lib/proc/launcher.h"
 
+enum {
+	LAUNCH_SPARES = 2,	/* times that another launcher takes over */
+	LAUNCH_SOCKETS = LAUNCH_SPARES + 2
+};
+
 struct launch {
 	int fd;			/* polls readable when something has ended;
 				   -1: there is no launcher */
-	bool lost;		/* the launcher has ended */
+	bool lost;		/* the launcher has ended, and no other takes
+				   over */
 
 	/* private */
+	int master;		/* asked for another launcher; -1: can't be */
+	unsigned n_spares;
+	struct launch_spare {
+		int fd, far;	/* our end, and the next launcher's */
+	} spares[LAUNCH_SPARES];
 	const struct launcher_table *table;
 	struct launch_job {
 		bool running;
@@ -26,9 +37,17 @@ struct launch {
 
 /*
  * Fork the launcher for this process, its worker, which then starts nothing
- * itself.  It lasts as long as the process.  Returns 0, or -1 with errno set.
+ * itself.  It lasts as long as the process.  If it dies, master, the socket of
+ * lib/proc/relaunch, is asked for another one; -1: there is none.  Returns 0, or
+ * -1 with errno set.
  */
-int launch_open(struct launch *, const struct launcher_table *);
+int launch_open(struct launch *, const struct launcher_table *, int master);
+
+/* Store the sockets, for confine_self().  Returns how many there are. */
+size_t launch_sockets(const struct launch *, int fds[LAUNCH_SOCKETS]);
+
+/* Would the session be without a launcher if this one died? */
+bool launch_is_last(const struct launch *);
 
 enum { LAUNCH_LOST = -1 };	/* in place of an errno: it has ended */
 
@@ -60,7 +79,7 @@ bool launch_has_ended(struct launch *, enum request_job, int *error,
 void launch_await_start(struct launch *, enum request_job,
     const sigset_t *wait_mask);
 
-/* Has the launcher ended?  Does not block. */
+/* Has the last launcher ended?  Does not block but while the master is busy. */
 bool launch_is_lost(struct launch *);
 
 /* For log_relay(): have the launcher log a line.  ctx is the struct. */

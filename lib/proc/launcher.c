@@ -27,6 +27,7 @@
 
 enum {
 	SOCKET = 3,		/* the descriptor of the socket */
+	WORKER = 4,		/* that of the worker, if there is one */
 	USELESS_SIGNALS = 8,	/* to a command that has ended just before */
 };
 
@@ -49,6 +50,7 @@ static const struct shape {
 struct launcher {
 	const struct launcher_table *table;
 	pid_t worker;
+	bool has_descriptor;		/* of the worker */
 	pid_t jobs[JOBS];		/* 0: none */
 	int null_error;			/* why there is no /dev/null; or 0 */
 	unsigned useless_signals;	/* since the last start */
@@ -59,7 +61,7 @@ struct launcher {
 
 /*
  * The worker asked for what no worker asks for: it was taken over, and is
- * ended.  It can't be another process with its number while it is our parent.
+ * ended.  Another process can't have its number while it is our parent.
  */
 __attribute__((noreturn))
 static void
@@ -73,6 +75,8 @@ refuse_request(const struct launcher *l, const char *reason)
 	log_end(&line);
 	if (getppid() == l->worker)
 		kill(l->worker, SIGKILL);
+	else if (l->has_descriptor)
+		process_kill_descriptor(WORKER);
 	_exit(1);
 }
 
@@ -155,6 +159,7 @@ run_function(const struct launcher *l, const struct launcher_row *row)
 	setpgid(0, 0);
 	dup2(l->fds[1], STDOUT_FILENO);
 	close(SOCKET);
+	close(WORKER);
 	close(l->fds[1]);
 	signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&none);
@@ -365,33 +370,37 @@ open_null(struct launcher *l)
 }
 
 /*
- * Keep the log and the socket.  Descriptors of requests are above those of any
- * command, because process_start() moves them.
+ * Keep the log, the socket and what is known of the worker.  Descriptors of
+ * requests are above those of any command, because process_start() moves them.
  */
 static void
-arrange_descriptors(struct launcher *l, int fd)
+arrange_descriptors(struct launcher *l, int fd, int pidfd)
 {
+	int from[REQUEST_DESCRIPTORS] = { [SOCKET] = fd, [WORKER] = pidfd };
 	int i;
 
-	if (open_null(l) < 0 || dup2(STDIN_FILENO, STDOUT_FILENO) < 0 ||
-	    (fd != SOCKET && dup2(fd, SOCKET) < 0) ||
-	    fcntl(SOCKET, F_SETFD, FD_CLOEXEC) < 0)
+	if (open_null(l) < 0 || dup2(STDIN_FILENO, STDOUT_FILENO) < 0)
 		_exit(1);
-	for (i = SOCKET + 1; i < REQUEST_DESCRIPTORS; i++)
-		if (dup3(STDIN_FILENO, i, O_CLOEXEC) < 0)
+	l->has_descriptor = pidfd >= 0;
+	for (i = SOCKET; i < REQUEST_DESCRIPTORS; i++)
+		from[i] = fcntl(from[i] <= 0 ? STDIN_FILENO : from[i],
+		    F_DUPFD_CLOEXEC, REQUEST_DESCRIPTORS);
+	for (i = SOCKET; i < REQUEST_DESCRIPTORS; i++)
+		if (dup3(from[i], i, O_CLOEXEC) < 0)
 			_exit(1);
 	descriptors_close_from(REQUEST_DESCRIPTORS);
 }
 
 void
-launcher_run(const struct launcher_table *table, int fd, pid_t worker)
+launcher_run(const struct launcher_table *table, int fd, pid_t worker,
+    int pidfd)
 {
 	struct launcher l = { .table = table, .worker = worker };
 	struct pollfd p = { .fd = SOCKET, .events = POLLIN };
 
 	prepare_launcher_signals(&l);
 	log_speak_for(worker);
-	arrange_descriptors(&l, fd);
+	arrange_descriptors(&l, fd, pidfd);
 	for (;;) {
 		reap_commands(&l);
 		p.revents = 0;

@@ -33,6 +33,7 @@ struct worker {
 	struct pool_worker is;	/* pid 0: none */
 	long long delay;	/* of its next start */
 	long long start_at;	/* of the next one, if none runs */
+	unsigned requests;	/* that it has made */
 };
 
 struct pool {
@@ -90,6 +91,7 @@ fork_worker(struct pool *p, struct worker *w, unsigned slot)
 	scoreboard_started(o->board, slot, pid);
 	w->is = (struct pool_worker){ .pid = pid, .number = number,
 	    .slot = slot, .since = clock_ms() };
+	w->requests = 0;
 	p->alive++;
 	return true;
 }
@@ -503,6 +505,8 @@ handle_signal(struct pool *p, int sig)
 		reap_children(p);
 	else if (sig == SIGUSR1)
 		p->options->report(p->options->ctx);
+	else if (sig == SIGIO)
+		p->options->asked(p->options->ctx, p);
 	else if (sig == SIGHUP && !p->ready)
 		p->hangup_pending = true;
 	else if (sig == SIGHUP && !p->draining)
@@ -564,6 +568,17 @@ drain_workers(struct pool *p)
 }
 
 unsigned
+pool_count_request(struct pool *p, pid_t pid)
+{
+	unsigned i;
+
+	for (i = 0; i < p->options->workers; i++)
+		if (p->workers[i].is.pid == pid && pid != 0)
+			return ++p->workers[i].requests;
+	return 0;
+}
+
+unsigned
 pool_workers(const struct pool *p, struct pool_worker *out, unsigned n)
 {
 	unsigned i, found = 0;
@@ -607,6 +622,7 @@ pool_run(const struct pool_options *options)
 	sigaddset(&p.signals, SIGCHLD);
 	sigaddset(&p.signals, SIGHUP);
 	sigaddset(&p.signals, SIGUSR1);
+	sigaddset(&p.signals, SIGIO);
 	sigprocmask(SIG_BLOCK, &p.signals, NULL);
 	adopt_former(&p);
 	reap_children(&p);	/* SIG_DFL drops a pending SIGCHLD */

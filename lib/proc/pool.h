@@ -45,7 +45,7 @@ struct pool_options {
 	unsigned sessions;		/* their counter on the board */
 	/*
 	 * In the child: the whole life of a worker.  Returns its exit status.
-	 * SIGTERM, SIGINT, SIGHUP, SIGCHLD and SIGUSR1 are blocked at first.
+	 * SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGIO and SIGUSR1 are blocked.
 	 * SIGTERM asks the worker to stop, and is also sent when the master
 	 * dies.  SIGHUP asks it to stop after its session.
 	 */
@@ -64,6 +64,8 @@ struct pool_options {
 	void (*room)(void *ctx, const struct pool *);
 	/* SIGUSR1 came. */
 	void (*report)(void *ctx);
+	/* SIGIO came. */
+	void (*asked)(void *ctx, struct pool *);
 	/* Periodic work.  Returns in how many ms to call again; -1: never. */
 	long long (*tick)(void *ctx, const struct pool *);
 	void *ctx;
@@ -83,6 +85,12 @@ unsigned pool_run(const struct pool_options *);
  * may be at once.  If there is none, the oldest former workers are stopped.
  */
 void pool_claim_room(struct pool *);
+
+/*
+ * Count a request of a worker, by its process id.  Returns how many it has made
+ * now; 0: it is not one, or of a former master.
+ */
+unsigned pool_count_request(struct pool *, pid_t);
 
 /* Store up to n workers.  Returns how many there are. */
 unsigned pool_workers(const struct pool *, struct pool_worker *, unsigned n);

@@ -5,10 +5,14 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/proc/process.h"
+
+/* Not all systems have them in a header.  They are the same on all processors. */
+enum { PIDFD_SEND_SIGNAL = 424, PIDFD_OPEN = 434 };
 
 int
 process_start(pid_t *pid, char **argv, char **environment, const int *fds,
@@ -59,6 +63,18 @@ process_has_exited(pid_t pid)
 
 	return waitid(P_PID, (id_t)pid, &info,
 	    WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid != 0;
+}
+
+int
+process_descriptor(pid_t pid)
+{
+	return (int)syscall(PIDFD_OPEN, pid, 0);
+}
+
+void
+process_kill_descriptor(int fd)
+{
+	syscall(PIDFD_SEND_SIGNAL, fd, SIGKILL, NULL, 0);
 }
 
 void

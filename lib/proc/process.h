@@ -35,6 +35,15 @@ pid_t process_fork(void);
  */
 int process_has_exited(pid_t);
 
+/*
+ * A descriptor of a child (Linux 5.3), which never means another process of the
+ * same number.  Returns -1 with errno set on failure.
+ */
+int process_descriptor(pid_t);
+
+/* Kill the process of a descriptor. */
+void process_kill_descriptor(int fd);
+
 /* Signal its process group, and the process if it has left the group. */
 void process_signal(pid_t, int sig);
 
