@@ -84,9 +84,10 @@ static struct reply
 cmd_help(struct session *s, const char *arg)
 {
 	(void)arg;
-	return reply_make(214, "2.0.0 Commands: %s MAIL RCPT DATA BDAT RSET "
+	return reply_make(214, "2.0.0 Commands: %s MAIL RCPT DATA %sRSET "
 	    "NOOP VRFY HELP QUIT", listener_kinds[s->client.kind].lmtp ?
-	    "LHLO" : "EHLO HELO");
+	    "LHLO" : "EHLO HELO", options_enabled(s->options, "CHUNKING") ?
+	    "BDAT " : "");
 }
 
 /* The client that XCLIENT describes gets a new banner. */

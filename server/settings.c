@@ -329,6 +329,14 @@ has_tls(const struct settings *s)
 	    (s->inetd && getenv("SSLCTLFD"));
 }
 
+/* The same, for those that begin in clear. */
+static bool
+has_starttls(const struct settings *s)
+{
+	return s->proxy_from.n ||
+	    (has_tls(s) && options_enabled(&s->proto, "STARTTLS"));
+}
+
 const char *
 settings_command(const struct settings *s)
 {
@@ -361,6 +369,13 @@ settings_kind(const struct settings *s, const char *option, const char *name,
 	if (kind->auth && !(s->auth && (has_tls(s) || s->proto.plain_auth)))
 		fatal(EX_USAGE, "%s: %s needs --auth, and --tls or "
 		    "--plain-auth", option, kind->name);
+	if (kind->auth && !options_enabled(&s->proto, "AUTH"))
+		fatal(EX_USAGE, "%s: %s refuses all mail with --disable AUTH",
+		    option, kind->name);
+	if (kind->auth && !kind->tls && !s->proto.plain_auth &&
+	    !has_starttls(s))
+		fatal(EX_USAGE, "%s: %s refuses all mail with --disable "
+		    "STARTTLS, unless with --plain-auth", option, kind->name);
 	return (enum listener_kind)i;
 }
 
@@ -386,6 +401,17 @@ take_kind(struct settings *s, const char *spec, enum listener_kind *kind)
 	return address;
 }
 
+static bool
+begins_with_tls(const struct settings *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->listen.n; i++)
+		if (listener_kinds[s->kinds[i]].tls)
+			return true;
+	return false;
+}
+
 /* What is to be listened on, less the kinds; "-" is descriptor 0. */
 static void
 settle_listeners(struct settings *s)
@@ -405,6 +431,26 @@ settle_listeners(struct settings *s)
 	if (s->proto.require_tls && !has_tls(s))
 		fatal(EX_USAGE, "--require-tls refuses everything without "
 		    "--tls");
+	if (s->proto.require_tls && !has_starttls(s) && !begins_with_tls(s))
+		fatal(EX_USAGE, "--require-tls refuses everything with "
+		    "--disable STARTTLS");
+}
+
+/* A client must be able to authenticate, or XCLIENT to do it for it. */
+static void
+check_required_auth(const struct settings *s)
+{
+	const bool xclient = s->xclient_from.n &&
+	    options_enabled(&s->proto, "XCLIENT");
+
+	if (!s->proto.require_auth || xclient)
+		return;
+	if (!s->auth)
+		fatal(EX_USAGE, "--require-auth refuses all mail without "
+		    "--auth");
+	if (!options_enabled(&s->proto, "AUTH"))
+		fatal(EX_USAGE, "--require-auth refuses all mail with "
+		    "--disable AUTH");
 }
 
 /* Relative paths begin in systemd's directory for us (systemd.exec(5)). */
@@ -533,14 +579,12 @@ settings_check(struct settings *s)
 	if (s->transcript)
 		s->transcript = settle_path(s->transcript);
 	settle_domains(s);
-	if (s->proto.require_auth && !s->auth && !s->xclient_from.n)
-		fatal(EX_USAGE, "--require-auth refuses all mail without "
-		    "--auth");
+	settle_extensions(s);
+	check_required_auth(s);
 	settle_listeners(s);
 	settle_hostname(s);
 	s->proto.trusted = parse_networks("trust", &s->trust);
 	s->proto.lenient = parse_networks("lenient-from", &s->lenient_from);
-	settle_extensions(s);
 	settle_proxies(s);
 	s->proto.xclients = parse_networks("xclient-from", &s->xclient_from);
 	s->proto.delimiters = s->delimiters;

@@ -103,6 +103,28 @@ inspect_auth(const struct inspection *x)
 	    "effect without --auth");
 }
 
+/* What an option is for may be an extension that is not offered. */
+static void
+inspect_disabled(const struct inspection *x)
+{
+	const struct settings *s = x->settings;
+	const struct {
+		const char *option, *extension;
+		bool set;
+	} rows[] = {
+		{ "auth", "AUTH", s->auth },
+		{ "dsn", "DSN", s->commands[HOOK_DSN].n },
+		{ "xclient-from", "XCLIENT", s->xclient_from.n },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof rows / sizeof *rows; i++)
+		warn_if(x, rows[i].set &&
+		    !options_enabled(&s->proto, rows[i].extension),
+		    "--%s has no effect with --disable %s", rows[i].option,
+		    rows[i].extension);
+}
+
 static void
 inspect_clients(const struct inspection *x)
 {
@@ -259,6 +281,7 @@ warnings_list(const struct server *server, const struct places *places,
 	    report };
 
 	inspect_auth(&x);
+	inspect_disabled(&x);
 	inspect_clients(&x);
 	inspect_system(&x);
 	inspect_commands(&x);

@@ -99,6 +99,52 @@ offered() {
 	lacks AGEAYg "$log"
 }
 
+@test "HELP does not list BDAT where CHUNKING is disabled" {
+	say HELP
+	[[ ${lines[1]} == *' DATA BDAT RSET '* ]]
+	options=(--disable CHUNKING)
+	say HELP
+	[[ ${lines[1]} == *' DATA RSET '* ]]
+}
+
+# cannot_start TEXT OPTION...: a start with these ends with this error
+cannot_start() {
+	run -64 ./smtpd -i -m "$dir" "${user[@]}" "${@:2}" </dev/null
+	echo "$output"
+	[[ $output == *"$1"* ]]
+}
+
+@test "what is required can't be disabled" {
+	local auth=(--auth true --disable auth) tls=(--tls true --disable STARTTLS)
+	cannot_start '--require-auth refuses all mail with --disable AUTH' \
+	    --require-auth --plain-auth "${auth[@]}"
+	cannot_start 'submission refuses all mail with --disable AUTH' \
+	    --listen submission@- --plain-auth "${auth[@]}"
+	cannot_start 'submission refuses all mail with --disable STARTTLS' \
+	    --listen submission@- --auth true "${tls[@]}"
+	cannot_start '--require-tls refuses everything with --disable STARTTLS' \
+	    --require-tls "${tls[@]}"
+	# where a client still can
+	options=(--listen submissions@- --auth true --require-tls "${tls[@]}")
+	command_line
+	"${cmd[@]}" --explain >/dev/null
+	options=(--require-auth --xclient-from 192.0.2.0/24 "${auth[@]}")
+	command_line
+	"${cmd[@]}" --explain | grep -q '^warning: --auth has no effect with --disable AUTH$'
+}
+
+@test "the start warns of options for an extension that is disabled" {
+	options=(--auth true --plain-auth --dsn true --xclient-from 192.0.2.0/24)
+	command_line
+	"${cmd[@]}" --explain >"$tmp/explained"
+	lacks 'has no effect with' "$tmp/explained"
+	"${cmd[@]}" --disable AUTH --disable DSN --disable XCLIENT --explain |
+	    grep -o 'warning: .* has no effect with .*' >"$tmp/warned"
+	given "$tmp/warned" 'warning: --auth has no effect with --disable AUTH' \
+	    'warning: --dsn has no effect with --disable DSN' \
+	    'warning: --xclient-from has no effect with --disable XCLIENT'
+}
+
 @test "with CHUNKING disabled a chunk is not read as commands" {
 	options=(--disable CHUNKING)
 	say 'EHLO c.example' "${to_bob[@]:1}" 'BDAT 6 LAST' RSET NOOP DATA x . QUIT

@@ -3,6 +3,7 @@
 # the next message is kept when the disk works again.
 
 load helpers
+unset BATS_NO_PARALLELIZE_WITHIN_FILE
 
 # Two messages: the disk breaks before the data of the first, after its 354,
 # and is whole for the second.

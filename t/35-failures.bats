@@ -3,6 +3,7 @@
 # Here each N-th; all of them by "make failures" (t/README.md).
 
 load helpers
+unset BATS_NO_PARALLELIZE_WITHIN_FILE
 
 # every ARGUMENT...: t/every, on a tmpfs where there is one
 every() {

@@ -4,6 +4,7 @@
 # taken the process over.
 
 load helpers
+unset BATS_NO_PARALLELIZE_WITHIN_FILE
 
 # confinable: this build is meant to be confined, on a kernel that can
 confinable() {

@@ -2,6 +2,7 @@
 # client does not get all of it; who can't wait for the banner gets none.
 
 load helpers
+unset BATS_NO_PARALLELIZE_WITHIN_FILE
 
 # crowd N TEXT: N clients that send TEXT at once and then drip what stands
 # behind its bar

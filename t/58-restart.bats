@@ -2,6 +2,7 @@
 # checks say that it can; nobody is refused, cut or lost.
 
 load helpers
+unset BATS_NO_PARALLELIZE_WITHIN_FILE
 
 setup_file() {
 	# a directory that any user can search, for programs to restart as

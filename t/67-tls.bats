@@ -265,6 +265,17 @@ broken() {
 	broken 'the handshake failed' <<<'exit 0'
 }
 
+@test "a command that decrypts and writes no result on descriptor 5 is named in the log" {
+	local error='the --tls command wrote nothing on descriptor 5'
+	hook ends <<<'exec head -n 1 >&4'
+	hook waits <<<'head -n 1 >&4; exec tail -f /dev/null'
+	options=(--tls "$tmp/ends")
+	talk reply:220 say:STARTTLS reply:220 say:'EHLO c.example' eof exit:0
+	options=(--tls "$tmp/waits" --read-timeout 1s)
+	talk reply:220 say:STARTTLS reply:220 say:'EHLO c.example' eof exit:0
+	(($(events tls-failed | grep -c " error=\"$error\"") == 2))
+}
+
 @test "the command has default signals and none blocked, in inetd mode and in the pool" {
 	hook helper <<-'EOF'
 		exec grep -E '^Sig(Ign|Blk)' /proc/self/status >&2

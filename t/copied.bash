@@ -25,9 +25,9 @@ build() {
 
 # suites ARGUMENT...: bats, with these
 suites() {
-	local jobs=$((4 * $(nproc)))
-	command -v parallel >/dev/null || jobs=1
-	bats --jobs "$jobs" "$@"
+	local how=(--jobs $((4 * $(nproc))) --no-parallelize-within-files)
+	command -v parallel >/dev/null || how=()
+	bats "${how[@]}" "$@"
 }
 
 # silence TITLE DIR: as TAP, a test of that title: there is nothing in DIR

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -210,6 +211,19 @@ find_result_end(char *buf, size_t n)
 	return NULL;
 }
 
+/*
+ * What a missing result means.  If the command has decrypted something, the
+ * handshake is done, and the command does not know of the descriptor.
+ */
+static const char *
+explain_silence(const struct tls_run *r, const char *reason)
+{
+	int n = 0;
+
+	return r->running && ioctl(r->clear_in, FIONREAD, &n) == 0 && n > 0 ?
+	    "the --tls command wrote nothing on descriptor 5" : reason;
+}
+
 /* Returns NULL, or the reason of the failure. */
 static const char *
 read_result(struct tls_run *r, long long deadline)
@@ -225,7 +239,7 @@ read_result(struct tls_run *r, long long deadline)
 		ready = r->wait(r->ctx, r->control, deadline);
 		read_tls_stderr(r);
 		if (ready == 0)
-			return "the handshake timed out";
+			return explain_silence(r, "the handshake timed out");
 		if (ready < 0)
 			continue;
 		if (n == sizeof buf)
@@ -234,7 +248,7 @@ read_result(struct tls_run *r, long long deadline)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
-			return "the handshake failed";
+			return explain_silence(r, "the handshake failed");
 		n += (size_t)got;
 		end = find_result_end(buf, n);
 	}
