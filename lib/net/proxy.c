@@ -70,8 +70,6 @@ proxy_length(const char *s, size_t n)
 {
 	size_t len;
 
-	if (n == 0)
-		return 0;
 	if (has_prefix(s, n, v1_begin, sizeof v1_begin))
 		return n < sizeof v1_begin ? 0 : v1_length(s, n);
 	if (!has_prefix(s, n, signature, sizeof signature))

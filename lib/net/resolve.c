@@ -102,7 +102,7 @@ read_lookup(int fd, char *name, const volatile sig_atomic_t *stop,
 		n += got > 0 ? (size_t)got : 0;
 	}
 	name[n] = '\0';
-	return got == 0 && n > 0;
+	return got == 0;
 }
 
 /* Wait for the end of the lookup, which was killed. */
@@ -116,7 +116,7 @@ await_lookup_end(struct launch *l, const sigset_t *wait_mask)
 		clock_poll(&p, 1, -1, wait_mask);
 }
 
-int
+void
 resolve_name(struct launch *l, unsigned row, const struct endpoint *e,
     char name[RESOLVE_NAME_MAX], const volatile sig_atomic_t *stop,
     const sigset_t *wait_mask)
@@ -124,23 +124,22 @@ resolve_name(struct launch *l, unsigned row, const struct endpoint *e,
 	char variable[sizeof "TCPREMOTEIP=" + sizeof e->ip];
 	char *variables[] = { variable, NULL };
 	int fds[2], given[] = { -1, -1 };
-	bool found = false;
+	bool complete = false;
 
 	*name = '\0';
 	if (e->family == AF_UNSPEC || pipe2(fds, O_CLOEXEC) < 0)
-		return -1;
+		return;
 	snprintf(variable, sizeof variable, "TCPREMOTEIP=%s", e->ip);
 	given[1] = fds[1];
 	if (launch_start(l, row, JOB_HOOK, variables, given, 2) == 0) {
 		close(fds[1]);
-		found = read_lookup(fds[0], name, stop, wait_mask);
+		complete = read_lookup(fds[0], name, stop, wait_mask);
 		launch_signal(l, JOB_HOOK, SIGKILL);
 		await_lookup_end(l, wait_mask);
 	} else {
 		close(fds[1]);
 	}
 	close(fds[0]);
-	if (!found)
+	if (!complete)
 		*name = '\0';
-	return found ? 0 : -1;
 }

@@ -26,10 +26,10 @@ int resolve_run(char *const *variables, unsigned n);
  * resolve_run().  The name is valid only if it resolves to the address.  Blocks
  * for at most RESOLVE_TIMEOUT, or until *stop is set; wait_mask is the signal
  * mask during the wait, which must not block the signals that set *stop.
- * Returns 0 and a domain name of letters, digits, hyphens and dots; -1 and "" if
- * there is no such name or the lookup takes too long.
+ * It has letters, digits, hyphens and dots; it is "" if there is none or the
+ * lookup takes too long.
  */
-int resolve_name(struct launch *, unsigned row, const struct endpoint *,
+void resolve_name(struct launch *, unsigned row, const struct endpoint *,
     char name[RESOLVE_NAME_MAX], const volatile sig_atomic_t *stop,
     const sigset_t *wait_mask);
 
