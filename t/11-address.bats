@@ -327,6 +327,7 @@ repeat() {
 		501 <b..ob@mx.example>
 		501 <bob@-mx.example>
 		501 <bob@mx-.example>
+		501 <bob@->
 		501 <bob@my_host.example>
 		501 postmaster
 		250 <bob@mx.example>

@@ -258,6 +258,12 @@ expect() {
 	talk reply send:'NOOP\r QUIT\r\n' reply:'500 5.5.2 ' say:QUIT reply:221 eof
 	[[ $(events refused) == *'500 5.5.2'* ]]
 	lacks -F lenient "$log"
+	: >"$log"
+	# that line alone
+	talk reply send:'NOOP\n\r\n' reply:'500 5.5.2 ' \
+	    say:"NOOP $(printf '%013000d' 0)" reply:500 say:QUIT reply:221 eof
+	(($(events refused | wc -l) == 2))
+	(($(grep -c -e --lenient-from "$log") == 1))
 }
 
 @test "a timeout after LF . LF or LF . CR LF in data is explained in the log" {

@@ -195,7 +195,8 @@ by_tls() {
 		say 'EHLO c.example' "MAIL FROM:<a@c.example> AUTH=$value" QUIT
 		[[ $codes == '220 250 250 221' ]]
 	done
-	for value in '' 'a+b' 'a+3g' 'a+0D' 'a+0d' 'a+0A' 'a+00' 'a=b' 'a+3'; do
+	for value in '' 'a+b' 'a+3g' 'a+0D' 'a+0d' 'a+0A' 'a+00' 'a=b' 'a+3' \
+	    $'\xc3\xbc'; do
 		say 'EHLO c.example' "MAIL FROM:<a@c.example> AUTH=$value" QUIT
 		[[ $codes == '220 250 501 221' && ${lines[-2]} == '501 5.5.4 '* ]]
 	done

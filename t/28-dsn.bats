@@ -255,12 +255,12 @@ holds() {
 		    "${SMTP_NOTIFY-unset}" "${ORIGINAL_RECIPIENT-unset}" >>$tmp/seen
 	EOT
 	options+=(--on-recipient "$tmp/look")
-	say "$ehlo" "$from ret=full ENVID=a+2Bb+20c" \
+	say "$ehlo" "$from ret=full ENVID=a+2Bb+20c+6a+6f+4A+4F+39" \
 	    "$bob notify=delay,success ORCPT=rfc822;bob+2B1@c.example" \
 	    'RCPT TO:<eve@mx.example> ORCPT=utf-8;\x{FC}@c.example' RSET \
 	    "$from" "$bob NOTIFY=NEVER" QUIT
-	given "$tmp/seen" FULL 'a+b c' SUCCESS,DELAY 'rfc822;bob+1@c.example' \
-	    FULL 'a+b c' unset 'utf-8;ü@c.example' unset unset NEVER unset
+	given "$tmp/seen" FULL 'a+b cjoJO9' SUCCESS,DELAY 'rfc822;bob+1@c.example' \
+	    FULL 'a+b cjoJO9' unset 'utf-8;ü@c.example' unset unset NEVER unset
 }
 
 @test "--mda gets the DSN values of its own recipient, not of one rejected later" {

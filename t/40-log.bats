@@ -420,6 +420,27 @@ amplifies() {
 	keeps 1
 }
 
+@test "with --syslog /dev/log gets the lines, with the pid of the worker" {
+	local worker
+	unshare --mount true 2>/dev/null ||
+	    skip 'this needs root and a mount namespace'
+	mkdir "$tmp/dev"
+	: >"$tmp/dev/null"
+	t/manager notify "$tmp/dev/log" "$tmp/told" </dev/null >/dev/null \
+	    3>&- 4>&- &
+	stray $!
+	eventually test -S "$tmp/dev/log"
+	chmod 666 "$tmp/dev/log"
+	# shellcheck disable=SC2016 # the other shell's
+	environment=(unshare --mount sh -ec 'mount --bind /dev/null "$1/null"
+	    mount --bind "$1" /dev; shift; exec "$@"' sh "$tmp/dev")
+	serve --listen 127.0.0.1:0 --workers 1 --syslog
+	worker=$(children "$master")
+	dial "${addr[0]}" reply:220 say:NO reply:500 say:QUIT reply:221 eof
+	eventually grep -q "smtpd\[$worker\]: event=refused" "$tmp/told"
+	[[ ! -s $log ]]
+}
+
 @test "with --syslog start-up errors are written to standard error, unless it is a socket" {
 	local cmd
 	dir=$tmp/no/such options=(--syslog)
@@ -509,6 +530,9 @@ amplifies() {
 	[[ $(value message_id "$(events message)") == '<\"a b\"@c.example>' ]]
 	: >"$log"
 	deliver 'Subject: none' '' 'Message-ID: <3@c.example>'
+	[[ $(events message) != *message_id* ]]
+	: >"$log"
+	deliver 'no field' '' 'Message-ID: <3@c.example>'
 	[[ $(events message) != *message_id* ]]
 	: >"$log"
 	deliver "Message-ID: <$(printf '%0900d' 1)>" ''

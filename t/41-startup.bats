@@ -27,6 +27,8 @@ listen=(--listen 127.0.0.1:0)
 	local option
 	run -0 --separate-stderr timeout 60 ./smtpd --help
 	[[ -z $stderr ]]
+	[[ $output == *$'\n\nListening\n  '*$'\n\nIdentity\n  '* ]]
+	[[ $output != *$'\n\n\n'* ]]
 	for option in listen inetd hostname maildir hardlink recipient-delimiter \
 	    workers user umask read-timeout write-timeout max-size domain trust \
 	    max-recipients max-mails max-errors max-hops recycle-after \
@@ -380,6 +382,23 @@ listen=(--listen 127.0.0.1:0)
 	serve --listen "[::1]:0" --workers 1
 	refused 69 -m "$dir" "${user[@]}" --listen "${addr[0]}"
 	grep -Fq "address already in use by $PWD/smtpd (pid $master)" "$tmp/err"
+}
+
+@test "if two processes have the port at two addresses, the one at our address is named" {
+	local address pids=()
+	((EUID == 0)) || skip 'only root sees which sockets a process of smtpd has'
+	serve --listen 127.9.8.5:0 --workers 1
+	stray "$master"
+	pids[5]=$master
+	serve --listen "127.9.8.4:${addr[0]##*:}" --workers 1
+	pids[4]=$master
+	for address in 4 5; do
+		refused 69 -m "$dir" "${user[@]}" \
+		    --listen "127.9.8.$address:${addr[0]##*:}"
+		grep -Fq "in use by $PWD/smtpd (pid ${pids[address]})" "$tmp/err"
+	done
+	end_daemon
+	master=${pids[5]}
 }
 
 @test "a process that can't be seen is not guessed at" {

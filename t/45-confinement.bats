@@ -224,6 +224,18 @@ lent() {
 	dial "${addr[0]}" reply:220 say:QUIT reply:221 eof
 }
 
+@test "with --syslog, socket and connect fail in a worker and do not kill it" {
+	local call
+	confinable
+	for call in socket connect; do
+		rm -rf "$dir"
+		escape "$call"
+		options=(--syslog)
+		talk "${send_one[@]}"
+		grep -qx "$call Permission denied" "$tmp/escape"
+	done
+}
+
 # opens RESULT PATH: what a confined server hears that opens it
 opens() {
 	rm -rf "${dir:?}"/*/*

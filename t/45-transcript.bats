@@ -65,6 +65,7 @@ said() {
 }
 
 @test "a transcript has each line with its time and sender" {
+	local from=$SECONDS
 	said
 	talk reply:220 say:'HELO c.example' reply:250 say:FROB reply:500 \
 	    say:QUIT reply:221 eof exit:0
@@ -76,6 +77,9 @@ said() {
 	    'S 221 2.0.0 mx.example closing connection' '# closed'
 	[[ $(dialogue | head -n 1) == '# smtpd '*', session '*Z ]]
 	cut -d' ' -f1 "$file" | sort -nc
+	# a microsecond counts from the beginning of the session
+	grep -Eq '^0\.[0-9]{6} # smtpd ' "$file"
+	((10#$(tail -n 1 "$file" | cut -d. -f1) <= SECONDS - from + 1))
 }
 
 @test "a transcript is named after the session; only its user can read it and its directory" {

@@ -158,6 +158,16 @@ watched_more() {
 	(($(wc -L <"$tmp/table") <= 80))
 }
 
+@test "--show accepts several spaces between words" {
+	printf '%s\n' '# smtpd-status 1' 'smtpd_start_time_seconds 1' \
+	    'smtpd_workers 3' 'smtpd_workers_busy 1' 'smtpd_sessions_total 5' \
+	    '# worker 1 7 DATA 192.0.2.1 1 10' >"$tmp/file"
+	sed '1!s/ /  /2g' "$tmp/file" >"$tmp/wide"
+	./smtpd --show "$tmp/file" >"$tmp/table"
+	grep -q '^smtpd: 1 of 3 ' "$tmp/table"
+	diff "$tmp/table" <(./smtpd --show "$tmp/wide")
+}
+
 @test "an invalid number in the status file is 0 in the table" {
 	local value
 	file

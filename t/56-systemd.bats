@@ -72,6 +72,14 @@ refused() {
 	keeps 2
 }
 
+@test "LISTEN_FDS=0 passes no socket" {
+	environment=(LISTEN_PID=1 LISTEN_FDS=0 bash -c "LISTEN_PID=\$\$ exec \"\$@\"" bash)
+	serve --listen 127.0.0.1:0 --workers 1
+	((${#addr[@]} == 1))
+	send_one "${addr[0]}"
+	keeps 1
+}
+
 @test "LISTEN_FDS for another process is ignored" {
 	environment=(MANAGER_PID=1 t/manager sockets tcp run)
 	serve --workers 1 --listen "$tmp/sock"
@@ -82,7 +90,7 @@ refused() {
 
 @test "LISTEN_FDS that is not a number, or counts closed descriptors: 64" {
 	local n
-	for n in x -1 '' 99 99999999999999999999; do
+	for n in x -1 1x '' 99 99999999999999999999; do
 		run -64 timeout 60 bash -c \
 		    'LISTEN_PID=$$ LISTEN_FDS=$1 exec ./smtpd -m "${@:2}"' \
 		    bash "$n" "$dir" "${nobody[@]}" --listen "$tmp/sock" </dev/null

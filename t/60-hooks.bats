@@ -267,6 +267,12 @@ ended() {
 	lacks '[^ -~]' "$log"
 }
 
+@test "the output and standard error of a hook are not in non-blocking mode" {
+	hello --on-hello "sed -n 's/^flags://p' /proc/self/fdinfo/1 /proc/self/fdinfo/2 >$tmp/flags;"
+	(($(wc -l <"$tmp/flags") == 2))
+	lacks '[4-7]...$' "$tmp/flags"	# O_NONBLOCK
+}
+
 @test "a hundred lines of standard error are logged, the others discarded" {
 	hello --on-hello "yes x | head -n 300000 >&2; echo end >$tmp/end"
 	given "$tmp/end" end

@@ -474,7 +474,8 @@ hides() {
 		    "auth-plain:$good" "AUTH=PLAIN $good" $'\tAUTH LOGIN' \
 		    "AUHT PLAIN $good" "PLAIN $good" "LOGIN alice s3kr3t+pw" \
 		    "a1 LOGIN alice s3kr3t+pw" 'PASS s3kr3t+pw' 'USER alice' \
-		    "AUTHENTICATE PLAIN $good"; do
+		    "AUTHENTICATE PLAIN $good" 'AUTH PLAINs3kr3t+pw' \
+		    'AUTH LOGINs3kr3t+pw'; do
 			: >"$log"
 			rm -rf "$tmp/said"
 			with_auth
@@ -542,6 +543,20 @@ hides() {
 		seen+=" $codes"
 	done
 	[[ $seen == *454* ]]
+}
+
+@test "if the login can't be written to the pipe, AUTH gets 454 and no descriptor stays open" {
+	((EUID == 0)) || skip 'only root sees what a process that is not dumpable does'
+	shim 'write@pipe:1+:EIO'
+	disarm
+	options=(--auth true --plain-auth)
+	talk reply:220 say:"$ehlo" reply:250 \
+	    run:"ls /proc/\$SMTPC_PID/fd >$tmp/before; printf 1 1<>'$tmp/armed'" \
+	    say:"AUTH PLAIN $good" reply:'454 4.7.0 ' \
+	    run:"printf 0 1<>'$tmp/armed'; ls /proc/\$SMTPC_PID/fd >$tmp/after" \
+	    say:"AUTH PLAIN $good" reply:235 say:QUIT reply:221 eof
+	failed write pipe
+	diff "$tmp/before" "$tmp/after"
 }
 
 @test "an empty --auth, or one that ends in ; or & or a comment, is a start-up error: 69" {

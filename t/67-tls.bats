@@ -141,6 +141,19 @@ all_said() {
 	lacks -E '^(SSL_PEER_CERT_SUBJECT|SSL(CTL|READ|WRITE)FD|OTHER)=' "$tmp/env"
 }
 
+@test "the log has the result of the handshake, with the certificate's subject" {
+	hook helper <<-'EOF'
+		printf 'SSL_CIPHER=C\0SSL_PROTOCOL=P\0SSL_PEER_CERT_SUBJECT=CN=x\0\0' >&5
+		exec 5>&-
+		cat <&3 >&1 3>&- 4>&- &
+		exec cat >&4 3>&-
+	EOF
+	options=(--tls "$tmp/helper" --verbose)
+	talk reply:220 say:STARTTLS reply:220 say:'EHLO d' reply:250 \
+	    say:QUIT reply:221 eof
+	[[ $(events encrypted) == *' protocol=P cipher=C subject="CN=x"' ]]
+}
+
 @test "a value that is too long or has control characters is ignored" {
 	local long
 	long=$(printf '%0300d' 0)
@@ -302,6 +315,24 @@ broken() {
 	talk reply:220 say:STARTTLS reply:220 eof exit:0
 	[[ $(events tls-failed) == *'error="the handshake failed"'* ]]
 	[[ -z $(running "$tmp/helper") ]]
+}
+
+@test "smtpd waits without polling for a --tls command that closed its standard error" {
+	shim ''
+	environment+=(FAIL_TRACE="$tmp/trace")
+	mkfifo "$tmp/go"
+	hook helper <<-EOF
+		trap '' TERM
+		exec 2>&- 5>&-
+		: >$tmp/closed
+		read -r go <$tmp/go
+	EOF
+	options=(--tls "$tmp/helper")
+	talk reply:220 say:STARTTLS reply:220 run:"t/until test -e $tmp/closed" \
+	    run:"$asleep" run:": >$tmp/go" eof exit:0
+	[[ $(events tls-failed) == *'error="the handshake failed"'* ]]
+	grep -q "^read " "$tmp/trace"
+	(($(grep -c "^read " "$tmp/trace") < 40))
 }
 
 @test "the log of a --tls command that floods it is limited" {

@@ -322,6 +322,12 @@ tls() {
 	talk send:"$(v2 21 11 "$ipv4$(tls 03 00000000 \
 	    "$(tlv 22 "$(hex '# a, O=b+c\ ')")")")" reply:220 say:QUIT reply:221 eof
 	is_client - - 'CN=\# a\, O=b\+c\\\ ' -
+	# the last of several counts, also if it is shorter
+	behind_proxy
+	talk send:"$(v2 21 11 "$ipv4$(tls 01 00000000 "$(tlv 21 "$(hex TLSv1.3)")" \
+	    "$(tlv 21 "$(hex v1)")")$(tlv 02 "$(hex mx.example)")$(tlv 02 "$(hex mx)")")" \
+	    reply:220 say:QUIT reply:221 eof
+	is_client v1 - - mx
 	# what may not stand in an environment is not told, and no harm
 	behind_proxy
 	talk send:"$(v2 21 11 "$ipv4$(tls 01 00000000 "$(tlv 21 0a41)" \

@@ -326,6 +326,10 @@ needs_hosts() {
 	say 'XCLIENT ADDR=127.0.0.1' 'HELO c.example' \
 	    'MAIL FROM:<a@c.example>' QUIT
 	[[ $(sed -n 's/^TCPREMOTEHOST=//p' "$tmp/env") ]]
+	# nothing is left of a longer one
+	say 'XCLIENT ADDR=127.0.0.1 NAME=a-very-very-very-long-name.other.example' \
+	    'XCLIENT ADDR=127.0.0.1' 'HELO c.example' 'MAIL FROM:<a@c.example>' QUIT
+	getent ahosts "$(sed -n 's/^TCPREMOTEHOST=//p' "$tmp/env")" | grep '^127\.0\.0\.1 '
 }
 
 @test "looking up names leaves no process and no descriptor" {
