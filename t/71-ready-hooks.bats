@@ -97,6 +97,19 @@ ready() {
 	(($(find "$tmp/list" -type f | wc -l) == 1))
 }
 
+@test "greylist: an entry from the future counts from now" {
+	local hook entry
+	hook=$(ready greylist)
+	export TCPREMOTEIP=192.0.2.3 SENDER=a@c.example RECIPIENT=b@mx.example
+	mkdir "$tmp/list"
+	"$hook" "$tmp/list" || true
+	entry=$(echo "$tmp"/list/*)
+	echo $(($(date +%s) + 31536000)) >"$entry"
+	"$hook" "$tmp/list" >"$tmp/said" || true
+	[[ $(<"$tmp/said") == '451 4.7.1 Greylisted, '* ]]
+	(($(<"$entry") <= $(date +%s)))
+}
+
 @test "greylist: a damaged entry is replaced, and a missing directory defers" {
 	local hook entry rc=0
 	hook=$(ready greylist)
@@ -504,6 +517,27 @@ limited() {
 	grep -q '^450 4\.7\.1 ' "$tmp/said"
 }
 
+@test "ratelimit: a message that waits for the lock counts those before it" {
+	local hook list later rc=0
+	hook=$(ready ratelimit)
+	export TCPREMOTEIP=192.0.2.3
+	mkdir "$tmp/rates"
+	"$hook" "$tmp/rates" 1 3600
+	list=$(echo "$tmp"/rates/*)
+	exec 8<>"$list"
+	flock 8
+	"$hook" "$tmp/rates" 1 3600 >"$tmp/said" 3>&- 4>&- 8>&- &
+	eventually grep -q -- "-> FLOCK .*:$(stat -c %i "$list") " /proc/locks
+	# one that came later is accepted before it
+	later=$(($(date +%s) + 1))
+	echo "$later" >"$list"
+	eventually eval '(($(date +%s) >= later))'
+	exec 8>&-
+	wait "$!" || rc=$?
+	((rc == 75))
+	grep -q '^450 4\.7\.1 ' "$tmp/said"
+}
+
 @test "ratelimit: clients and users are counted separately, IPv6 clients by /64" {
 	local who
 	mkdir "$tmp/rates"
@@ -514,6 +548,7 @@ limited() {
 	done
 	# a user counts, wherever it comes from
 	limited SMTP_USER=joe TCPREMOTEIP=192.0.2.9
+	limited SMTP_USER=Joe TCPREMOTEIP=192.0.2.9
 	allowed TCPREMOTEIP=192.0.2.9
 	allowed TCPREMOTEIP=2001:db8::1
 	allowed TCPREMOTEIP=2001:db8:0:0:8::2
