@@ -201,6 +201,14 @@ has() {
 	has 'Subject: x' '' new
 }
 
+@test "a new body without an end is a failure, not a full disk" {
+	milter E="!flood:b$(printf '%030000d' 0)"
+	printf 'Subject: x\n\nbody\n' >"$tmp/mail"
+	# shellcheck disable=SC2086 # words
+	run -75 $milter <"$tmp/mail"
+	[[ $output == *'the new body is too large' ]]
+}
+
 @test "a milter may accept at any step, and the message is unchanged" {
 	local step
 	for step in C H M R T L N B E; do

@@ -12,7 +12,8 @@
  * A rule is X=TEXT: the answer to command X is the frame TEXT, in which \0, \n,
  * \r, \\ and \xHH stand for bytes, as does \t.  Several rules of one command are several
  * frames.  !raw:TEXT sends bytes that are no frame, !drip:TEXT sends them one by
- * one, !hang and !close do that, and no text at all is no answer.  Without a
+ * one, !flood:TEXT sends frames without an end, !hang and !close do that, and no
+ * text at all is no answer.  Without a
  * rule it is to go on.
  */
 #include <arpa/inet.h>
@@ -127,6 +128,10 @@ answer(int fd, const char *text)
 	} else if (strncmp(text, "!drip:", 6) == 0) {
 		p = decode(text + 6, &n);
 		drip(fd, p, n);
+	} else if (strncmp(text, "!flood:", 7) == 0) {
+		p = decode(text + 7, &n);
+		for (;;)
+			put_frame(fd, p, n);
 	} else if (*text) {
 		p = decode(text, &n);
 		put_frame(fd, p, n);

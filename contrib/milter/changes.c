@@ -153,6 +153,9 @@ message_put_body(struct message *m, const char *data, size_t n)
 	}
 	if (m->new_body < 0)
 		return fail_change(m, "no temporary file for the body");
+	m->n_body += n;
+	if (m->n_body > m->len + GROWTH_MAX)
+		return fail_change(m, "the new body is too large");
 	for (; n > 0; data++, n--) {
 		if (used >= sizeof buf - 1) {
 			if (file_write(m->new_body, buf, used) < 0)

@@ -12,6 +12,8 @@
 enum {
 	FIELDS_MAX = 65536,	/* number of header fields */
 	ADDED_MAX = 1 << 20,	/* bytes of fields that a milter may add */
+	GROWTH_MAX = 64 << 20,	/* bytes by which a new body may exceed the
+				   message */
 };
 
 /* A field with its line ends. */
@@ -41,7 +43,7 @@ struct message {
 	bool only_added;	/* the changes are new fields and no others */
 
 	/* private */
-	size_t n_added;
+	size_t n_added, n_body;
 	char last;		/* the last byte of the new body */
 	bool cr;		/* a CR of it is held */
 };
