@@ -110,6 +110,16 @@ send_file() {
 		assert mails[2]["subject"] is None and mails[2]["text"] is None
 	EOT
 	stop
+	# no part of a line stays that did not fit
+	printf 'Subject: %04000d\n\n' 0 >large
+	(
+		export SENDER= SMTP_RECIPIENTS=you@example.org
+		ulimit -f $(($(wc -c <"$file") / 1024 + 2))
+		run -1 "$root/contrib/examples/json-lines" "$file" <large
+		"$root/contrib/examples/json-lines" "$file" <mail
+	)
+	(($(wc -l <"$file") == 4))
+	python3 -c 'import json, sys; [json.loads(l) for l in open(sys.argv[1])]' "$file"
 	# 250 only if the line is there
 	start --maildir none --deliver "$root/contrib/examples/json-lines /dev/full"
 	run ! send_file me@example.org mail
