@@ -56,6 +56,8 @@ static const struct attempt {
 	{ "fork", SYS_clone, { SIGCHLD } },
 	{ "socket", SYS_socket, { AF_INET, SOCK_STREAM, 0 } },
 	{ "socketpair", SYS_socketpair, { AF_UNIX, SOCK_STREAM, 0, 0 } },
+	{ "socketpair_inet", SYS_socketpair,
+	    { AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0, 0 } },
 	{ "connect", SYS_connect, { 0, ARG(&nobody), sizeof(nobody) } },
 	{ "bind", SYS_bind, { 0, ARG(&nobody), sizeof(nobody) } },
 	{ "sendto", SYS_sendto, { 0, ARG("x"), 1, 0, ARG(&nobody),

@@ -151,6 +151,17 @@ add_refusal(struct program *p, unsigned call)
 	add_action(p, SECCOMP_RET_ERRNO | EACCES);
 }
 
+/* The call kills the process unless this is its first argument. */
+static void
+add_refusal_unless(struct program *p, unsigned call, unsigned is)
+{
+	add_load(p, offsetof(struct seccomp_data, nr));
+	add_skip_unless(p, call, 3);
+	add_load(p, offsetof(struct seccomp_data, args));
+	add_instruction(p, BPF_JMP | BPF_JEQ | BPF_K, is, 1, 0);
+	add_action(p, SECCOMP_RET_KILL_PROCESS);
+}
+
 /* Take an action if a call is made on this descriptor. */
 static void
 add_descriptor_rule(struct program *p, unsigned call, int fd, unsigned action)
@@ -185,7 +196,7 @@ add_sockets_rule(struct program *p, const struct confine_options *o,
  * launcher.  Only these sockets have sendmsg(2), which can pass descriptors and
  * name another socket; they can't be closed, so that no other gets the number,
  * or shut down, because all workers have one of them.  Pairs of sockets are
- * streams, which can't send elsewhere.
+ * Unix streams, which can't send elsewhere.
  */
 static void
 allow_launcher(struct program *p, const struct confine_options *o)
@@ -196,9 +207,10 @@ allow_launcher(struct program *p, const struct confine_options *o)
 	add_sockets_rule(p, o, SYS_shutdown, SECCOMP_RET_KILL_PROCESS);
 	add_sockets_rule(p, o, SYS_sendmsg, SECCOMP_RET_ALLOW);
 	add_rule(p, SYS_pipe2, 0, 0, 0);
-	if (o->tls)
-		add_rule(p, SYS_socketpair, 1, ~0U,
-		    SOCK_STREAM | SOCK_CLOEXEC);
+	if (!o->tls)
+		return;
+	add_refusal_unless(p, SYS_socketpair, AF_UNIX);
+	add_rule(p, SYS_socketpair, 1, ~0U, SOCK_STREAM | SOCK_CLOEXEC);
 }
 
 /* The workers share the listeners.  shutdown(2) would close them for all. */
