@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
@@ -181,6 +182,15 @@ store_is_exposed(const struct store *s)
 {
 	return store_is_one(s) && (is_exposed(s->one.dir) ||
 	    is_exposed(s->one.tmp) || is_exposed(s->one.new));
+}
+
+bool
+store_is_read_only(const struct store *s)
+{
+	struct statvfs st;
+
+	return s->per_user && fstatvfs(s->base, &st) == 0 &&
+	    (st.f_flag & ST_RDONLY);
 }
 
 bool

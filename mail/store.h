@@ -55,6 +55,12 @@ bool store_is_one(const struct store *);
 bool store_is_exposed(const struct store *);
 
 /*
+ * Are the recipients' Maildirs on a file system that is mounted read-only, at
+ * least for this process?
+ */
+bool store_is_read_only(const struct store *);
+
+/*
  * Check, as the user that will deliver, that messages can be stored, and create
  * missing directories in the single Maildir.  Returns 0, or -1 with errno set.
  */

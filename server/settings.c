@@ -572,6 +572,7 @@ settings_check(struct settings *s)
 		    "--deliver or --mda");
 	check_singles("domain", &s->domains);
 	check_singles("trust", &s->trust);
+	check_singles("lenient-from", &s->lenient_from);
 	check_singles("proxy-from", &s->proxy_from);
 	check_singles("xclient-from", &s->xclient_from);
 	s->maildir = settle_path(s->maildir);

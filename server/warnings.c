@@ -142,6 +142,9 @@ inspect_clients(const struct inspection *x)
 	    "machine; give --domain, or --proxy-from");
 	warn_if(x, includes_all(&s->proto.trusted), "--trust includes every "
 	    "address; list only your own networks");
+	warn_if(x, includes_all(&s->proto.lenient), "--lenient-from includes "
+	    "every address, so any client can smuggle messages; list only "
+	    "your devices");
 	warn_if(x, includes_all(&s->proxies) || includes_all(&s->proto.xclients),
 	    "any client may claim another address; restrict --proxy-from and "
 	    "--xclient-from");
@@ -177,6 +180,9 @@ inspect_system(const struct inspection *x)
 	    "666 /dev/null c 1 3", (long)geteuid());
 	warn_if(x, has_store && store_is_exposed(store), "any local user can "
 	    "add mail to the Maildir or remove it; chmod o-w %s", store->path);
+	warn_if(x, has_store && store_is_read_only(store), "no mail can be "
+	    "stored: %s is read-only; under systemd, add ReadWritePaths=%s to "
+	    "the unit", store->base_path, store->base_path);
 	warn_if(x, has_store && store_check_room(store,
 	    (unsigned long long)x->settings->min_free) < 0, "less space is "
 	    "free than --min-free: MAIL would get 452 now");

@@ -301,6 +301,8 @@ listen=(--listen 127.0.0.1:0)
 		explain 0 "${user[@]}" "${listen[@]}" "$warned" ::/0
 		says 'warning: any client may claim another address; .*'
 	done
+	explain 0 "${listen[@]}" --user "$(id -un)" --lenient-from ::/0
+	says 'warning: --lenient-from includes every address, .*'
 	explain 0 --listen :0 --user "$(id -un)" --domain '*'
 	grep -q '^warning: mail for any domain is accepted from any client' \
 	    "$tmp/explained"

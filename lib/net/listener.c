@@ -93,7 +93,7 @@ set_error_errno(const struct attempt *a, const char *what)
 	if (errno == EACCES || errno == EPERM)
 		return set_error(a, EX_NOPERM, what, *what == '/' ?
 		    "permission denied" : "permission denied; a port below "
-		    "1024 needs root, and then --user");
+		    "1024 needs root, and then --user, or a socket of systemd");
 	if (errno == EADDRINUSE)
 		return set_error_in_use(a, what);
 	if (errno == EADDRNOTAVAIL)

@@ -128,6 +128,22 @@ failed() {
 	keeps 1
 }
 
+@test "Maildirs in /srv/mail can be written, and elsewhere the start warns" {
+	mkdir -p units/smtpd.service.d
+	boot smtpd.service smtpd.service smtpd.socket
+	inside mount -t tmpfs tmpfs /srv
+	inside install -d -o smtpd /srv/mail/b /srv/mail/postmaster /srv/else/b
+	inside tee /run/default <<<"SMTPD_OPTIONS='--maildir /srv/mail/{mailbox}'"
+	inside systemctl restart smtpd
+	send_inside
+	inside find /srv/mail/b/new -type f | grep .
+	inside tee /run/default <<<"SMTPD_OPTIONS='--maildir /srv/else/{mailbox}'"
+	inside systemctl restart smtpd
+	run ! send_inside
+	[[ $output == *'<** 451 4.3.0'* ]]
+	inside grep 'event=warning.*ReadWritePaths=/srv/else' /run/log
+}
+
 @test "a restart of the service opens a further port" {
 	boot smtpd.service smtpd.service smtpd.socket
 	sed -e 's/^ListenStream=.*/ListenStream=587/' \
