@@ -87,7 +87,8 @@ read_proxy_header(struct server *server, struct client *client, int fd)
 	failed = proxy_read(&header, fd, PROXY_TIMEOUT, &worker_stop,
 	    server->limits.wait_mask);
 	if (failed) {
-		log_proxy_failure(client, failed);
+		if (!worker_stop)
+			log_proxy_failure(client, failed);
 		return false;
 	}
 	apply_proxy_header(client, &header);

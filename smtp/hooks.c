@@ -113,6 +113,8 @@ log_hook_failure(struct session *s, const char *name,
 		log_str(&l, "error", run->failed);
 	else
 		log_num(&l, "status", run->status);
+	if (run->signal)
+		log_num(&l, "signal", run->signal);
 	journal_end_hook_line(s, &l);
 }
 

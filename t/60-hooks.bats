@@ -323,7 +323,7 @@ ended() {
 		kill -SEGV $$
 	EOT
 	broken --on-hello "$tmp/swarm"
-	[[ $failure == *'error="killed by a signal"' ]]
+	[[ $failure == *'error="killed by a signal" signal='* ]]
 	mapfile -t pids <"$tmp/children"
 	((${#pids[@]} == 100))
 	eventually gone "${pids[@]}"

@@ -373,7 +373,7 @@ failed_with() {
 		: >"$log"
 		ask "ulimit -c 0; echo 550 5.1.1 No; kill -$s \$\$"
 		is "$broken"
-		failed_with 'error="killed by a signal"'
+		failed_with "error=\"killed by a signal\" signal=$(kill -l "$s")"
 	done
 }
 

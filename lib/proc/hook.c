@@ -218,8 +218,10 @@ finish_hook(struct running *r, int error, int status)
 		return;
 	else if (WIFEXITED(status))
 		r->run->status = WEXITSTATUS(status);
-	else if (!r->run->failed)
+	else if (!r->run->failed) {
 		r->run->failed = "killed by a signal";
+		r->run->signal = WTERMSIG(status);
+	}
 }
 
 /*
@@ -249,7 +251,7 @@ hook_run(struct hook_run *run)
 
 	run->failed = NULL;
 	run->lost = false;
-	run->status = 0;
+	run->status = run->signal = 0;
 	run->complained = false;
 	run->n_out = 0;
 	if (run->input >= 0)

@@ -49,6 +49,7 @@ struct hook_run {
 				   itself; else NULL */
 	bool lost;		/* it failed because the peer is gone */
 	int status;		/* exit status, unless it failed */
+	int signal;		/* that killed it, or 0 */
 	bool complained;	/* it wrote to stderr */
 	size_t n_out;		/* bytes in out */
 	char out[HOOK_OUTPUT_MAX + 1];	/* beginning of stdout, with a NUL */
