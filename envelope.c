@@ -253,16 +253,24 @@ reply_for(struct basic *b, size_t recipient)
 	return mda && mda->code ? *mda : stored_reply(b);
 }
 
-/* One reply for all recipients: the first that is not 250. */
+/*
+ * One reply for all recipients: the first that is not 250, or else that for the
+ * last recipient whose message was not discarded.
+ */
 static struct reply
 reply_for_all(struct basic *b)
 {
-	struct reply r = reply_none();
+	struct reply r, all = reply_none();
 	size_t i;
 
-	for (i = 0; i < b->to->n && !reply_refuses(&r); i++)
+	for (i = 0; i < b->to->n; i++) {
 		r = reply_for(b, i);
-	return r;
+		if (reply_refuses(&r))
+			return r;
+		if (all.code == 0 || !is_discarded(b, &b->to->all[i]))
+			all = r;
+	}
+	return all;
 }
 
 /* Is it our Delivered-To for a recipient that was rejected? */

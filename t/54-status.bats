@@ -174,6 +174,7 @@ busy() {
 	./smtpd --show "$file" >"$tmp/table"
 	events worker
 	lacks -a $'[^\t -~]' "$log" "$file" "$tmp/table"
+	lacks 'event=status.*=-' "$log"
 	lacks -vE '^time=[^ ]+ event=[a-z-]+( [a-z_0-9]+=([^" ]+|"([^"\\]|\\.)*"))*$' "$log"
 	# it starts and ends workers as before, and another one starts from zero
 	mapfile -t old < <(children "$master")

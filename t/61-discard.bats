@@ -78,6 +78,7 @@ discarded() {
 	    --on-data 'printf "%s\n" "$SMTP_RECIPIENTS" >'"$tmp/recipients")
 	say "${to_bob[@]}" 'RCPT TO:<Eve@mx.example>' DATA x . QUIT
 	[[ $codes == "$to_bob_codes 250 354 250 221" ]]
+	[[ ${lines[-2]} == '250 2.0.0 Ok: stored as '* ]]
 	given "$tmp/recipients" bob@mx.example
 	keeps 1 "$base/bob"
 	keeps 0 "$base/eve"

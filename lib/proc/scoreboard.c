@@ -421,7 +421,8 @@ scoreboard_count(struct scoreboard *s, unsigned counter, unsigned long long n)
 unsigned long long
 scoreboard_total(const struct scoreboard *s, unsigned counter)
 {
-	return s->board ? atomic_load(&s->board->counters[counter]) : 0;
+	return s->board ? atomic_load(&s->board->counters[counter]) &
+	    LLONG_MAX : 0;
 }
 
 unsigned

@@ -135,7 +135,7 @@ bool scoreboard_yield(struct scoreboard *);
 void scoreboard_count(struct scoreboard *, unsigned counter,
     unsigned long long n);
 
-/* The value of a counter. */
+/* The value of a counter, at most LLONG_MAX. */
 unsigned long long scoreboard_total(const struct scoreboard *,
     unsigned counter);
 
