@@ -1,5 +1,5 @@
-# The tools of the tests themselves: a client that lets a wrong reply pass, or
-# a shim that breaks nothing, would let everything else pass too.
+# The tests' own tools.  A client that accepted a wrong reply, or a shim that
+# broke nothing, would let every other test pass.
 
 load helpers
 

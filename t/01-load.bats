@@ -1,5 +1,5 @@
-# The tools of the benchmarks: a load generator that took a refusal or a lost
-# connection for a message would make every figure a lie.
+# The benchmarks' tools.  A load generator that counted a rejection or a lost
+# connection as a message would make every figure wrong.
 
 load helpers
 

@@ -1,5 +1,5 @@
-# The commands, one by one and in every order: which phase each belongs to,
-# what its argument may be, and that the session goes on after any mistake.
+# The commands: the phase of each, its argument, and that the session goes on
+# after an error.
 
 load helpers
 

@@ -1,5 +1,5 @@
-# The grammar of reverse-paths and forward-paths (RFC 5321 4.1.2): what is an
-# address, what is nearly one and taken for it, and what is not.
+# The grammar of reverse-paths and forward-paths (RFC 5321 4.1.2): valid
+# addresses, tolerated deviations, and invalid addresses.
 
 load helpers
 

@@ -1,5 +1,5 @@
-# ESMTP parameters of MAIL and RCPT (RFC 5321 4.1.1.11): SIZE (RFC 1870) and
-# BODY (RFC 6152), their limits, and everything that is no parameter.
+# ESMTP parameters of MAIL and RCPT (RFC 5321 4.1.1.11): SIZE (RFC 1870), BODY
+# (RFC 6152), their limits, and invalid parameters.
 
 load helpers
 

@@ -1,5 +1,5 @@
-# What a command line may hold and how it ends: CR LF alone ends it, control
-# octets have no place in it, and however long it is, it is one line.
+# Command lines: only CR LF ends one, control characters are not allowed, and
+# an overlong line is one line.
 
 load helpers
 

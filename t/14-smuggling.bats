@@ -1,6 +1,5 @@
-# The end of data is CR LF . CR LF and nothing else (RFC 5321 4.1.1.4, 2.3.8):
-# what another server could take for it never is one here, or a second message
-# could be smuggled in the first (CVE-2023-51764 and its like).
+# Only CR LF . CR LF ends data (RFC 5321 4.1.1.4, 2.3.8).  Otherwise a message
+# could be smuggled in another one (CVE-2023-51764 and similar).
 
 load helpers
 

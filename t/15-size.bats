@@ -1,5 +1,5 @@
-# A message that is too long is read to its end and then refused, and the
-# session goes on as if nothing had happened (RFC 1870 6.3).
+# A message that is too large is read to its end and rejected, and the session
+# goes on (RFC 1870 6.3).
 
 load helpers
 

@@ -1,5 +1,5 @@
-# What is kept is what was sent: every octet but the CR of CR LF and the dots
-# that were stuffed (RFC 5321 4.5.2, RFC 6152).
+# A message is stored as it was sent, except for the CR of CR LF and the dots
+# that the client added (RFC 5321 4.5.2, RFC 6152).
 
 load helpers
 

@@ -1,5 +1,5 @@
-# The header that is put above a message: Return-Path, Delivered-To, Received
-# (RFC 5321 4.4), and how it keeps apart from what the client sent.
+# The trace fields above a message: Return-Path, Delivered-To and Received (RFC
+# 5321 4.4).  Input from the client can't change them or add others.
 
 load helpers
 

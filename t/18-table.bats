@@ -1,5 +1,5 @@
-# At least three hundred cases, byte for byte, each with the codes that are
-# expected and the section that says so: see t/table.
+# At least three hundred cases, byte for byte, each with its expected codes and
+# the section of the RFC: see t/table.
 
 load helpers
 

@@ -1,5 +1,5 @@
-# A kept message on the disk: where it lies, what it is called, whom it
-# belongs to, and in which order it got there (maildir(5)).
+# A stored message on disk: its place, name, owner and mode, and the order in
+# which it gets there (maildir(5)).
 
 load helpers
 

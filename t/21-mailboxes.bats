@@ -1,6 +1,6 @@
-# A Maildir for each recipient: --maildir with {mailbox} and {domain} in it.
-# Nobody's mail goes to another, nobody is told that a user is unknown when
-# the store just is not there.
+# A Maildir for each recipient: --maildir with {mailbox} and {domain}.  Mail
+# never goes to another recipient, and a store that is unavailable never makes a
+# recipient unknown.
 
 load helpers
 

@@ -1,4 +1,4 @@
-# Which domains mail is taken for: --domain, its default, and --trust.
+# The domains for which mail is accepted: --domain, its default, and --trust.
 
 load helpers
 

@@ -1,4 +1,4 @@
-# The limits that a session keeps to, and those that the options set.
+# The limits of a session, fixed ones and those set by options.
 
 load helpers
 

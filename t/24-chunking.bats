@@ -1,5 +1,5 @@
 # CHUNKING and BINARYMIME (RFC 3030): a message in chunks of any size, whose
-# octets are content and never commands, whatever becomes of it.
+# bytes are content and never commands, even if the message is rejected.
 
 load helpers
 

@@ -1,5 +1,5 @@
-# LMTP (RFC 2033): LHLO, and after the message a reply for each recipient that
-# was accepted, in their order.
+# LMTP (RFC 2033): LHLO, and after the message a reply for each accepted
+# recipient, in order.
 
 load helpers
 

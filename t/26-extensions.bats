@@ -1,5 +1,5 @@
-# What EHLO says of limits, and parameters that depend on the session: LIMITS
-# (RFC 9422), REQUIRETLS (RFC 8689), AUTH= (RFC 4954 5), SIZE (RFC 1870).
+# The limits that EHLO announces, and parameters that depend on the session:
+# LIMITS (RFC 9422), REQUIRETLS (RFC 8689), AUTH= (RFC 4954 5), SIZE (RFC 1870).
 
 load helpers
 

@@ -1,5 +1,5 @@
-# Addresses in UTF-8 (SMTPUTF8, RFC 6531): taken with the parameter and only
-# then, kept as they came, and compared by their A-labels.
+# Addresses in UTF-8 (SMTPUTF8, RFC 6531): accepted only with the parameter,
+# stored as they came, and compared by their A-labels.
 
 load helpers
 

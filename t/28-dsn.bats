@@ -1,5 +1,5 @@
-# Delivery status notifications (DSN): what a sender asks for (RFC 3461), and
-# the report that says that its mail was delivered (RFC 3464, RFC 6533).
+# Delivery status notifications (DSN): the parameters (RFC 3461), and the report
+# that a message was delivered (RFC 3464, RFC 6533).
 
 load helpers
 

@@ -1,4 +1,4 @@
-# What a message costs in system calls: they are counted, and nothing is timed.
+# The system calls of a message.  They are counted; nothing is timed.
 
 load helpers
 

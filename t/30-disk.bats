@@ -1,6 +1,6 @@
-# A disk that is full, broken or gone.  Whatever fails, the client hears 4xx
-# and nothing is kept, or it hears 250 and all of it is (RFC 5321 6.1); and
-# the next message is kept when the disk works again.
+# A disk that is full, broken or gone.  The client gets 4xx and nothing is
+# stored, or it gets 250 and the whole message is (RFC 5321 6.1).  The next
+# message is accepted when the disk works again.
 
 load helpers
 unset BATS_NO_PARALLELIZE_WITHIN_FILE

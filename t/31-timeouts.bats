@@ -1,6 +1,5 @@
-# Silence and slowness.  Where a test has to wait it waits for the server's
-# own time-out, of a second, and for nothing else; where the real time-out is
-# minutes the clock is put forward by t/fail.so.
+# Timeouts.  A test waits for the server's own timeout of a second, and for
+# nothing else; if the timeout is minutes, t/fail.so puts the clock forward.
 
 load helpers
 

@@ -1,5 +1,5 @@
-# Clients that go away, half or wholly, at every point of the dialogue: the
-# server goes too, and nothing of them stays but what they heard 250 for.
+# Clients that close or reset the connection at any point of the dialogue: the
+# session ends, and only messages that got 250 are stored.
 
 load helpers
 

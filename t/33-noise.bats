@@ -1,5 +1,5 @@
-# What speaks no SMTP: web clients, TLS, random octets.  They are sent away,
-# at little cost, and what they say is never taken for mail.
+# Clients that don't speak SMTP: web clients, TLS, random bytes.  They are
+# disconnected early, and nothing that they send becomes mail.
 
 load helpers
 

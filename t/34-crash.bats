@@ -1,5 +1,5 @@
-# The server is killed, at each step of keeping a message: nothing partial is
-# ever in new/, and what was promised by 250 is there (RFC 5321 6.1).
+# The server is killed at each step of storing a message: new/ never has a part
+# of one, and has each that got 250 (RFC 5321 6.1).
 
 load helpers
 

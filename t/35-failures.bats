@@ -1,6 +1,6 @@
-# Every failure, once: t/every makes each call fail that the server makes for a
-# message, one after the other, and looks whether what smtpd promises holds.
-# Here each N-th; all of them by "make failures" (t/README.md).
+# t/every makes each call that the server makes for a message fail, one after
+# the other, and checks that smtpd's promise holds.  Here every N-th call; "make
+# failures" tries all (t/README.md).
 
 load helpers
 unset BATS_NO_PARALLELIZE_WITHIN_FILE

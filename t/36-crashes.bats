@@ -1,7 +1,7 @@
-# Every crash, once: t/every kills the server before and behind each of its
-# calls.  What was promised is there, nothing is in part, and what is left in
-# tmp/ is swept when it is old (maildir(5)).  And the order of the calls is such
-# that it would be so if the machine went down.
+# t/every kills the server before and after each of its calls.  Messages that
+# got 250 are there, none is there in part, and files left in tmp/ are removed
+# when they are old (maildir(5)).  The order of the calls ensures the same for a
+# power cut.
 
 load helpers
 

@@ -1,5 +1,5 @@
-# The log: one line an event, key=value or JSON.  What a client sends is
-# escaped in it, can't begin a line of its own, and can't look like an event.
+# The log: one line for each event, key=value or JSON.  Input from a client is
+# escaped, so that it can't add a line or look like an event.
 
 load helpers
 

@@ -1,5 +1,5 @@
-# What is wrong is said at the start, in one line, with a status of
-# sysexits(3), before anything is served.
+# Start-up errors: one line, and an exit status of sysexits(3), before any
+# client is served.
 
 load helpers
 

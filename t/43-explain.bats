@@ -1,5 +1,4 @@
-# --explain says what a start would do, by the means of a start, and does not
-# start.
+# --explain shows what a start would do, by the same code, and does not start.
 
 load helpers
 

@@ -1,5 +1,5 @@
-# A start at a terminal prints two lines that say what to do next, and a log for
-# people to read; elsewhere the log is as usual.
+# On a terminal a start prints two lines of advice, and a log for people to
+# read; elsewhere the log is as usual.
 
 load helpers
 

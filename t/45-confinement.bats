@@ -1,7 +1,7 @@
-# A process that serves is under seccomp and Landlock, whatever is configured: it
-# can open nothing but the Maildir and run nothing.  It asks its launcher for a
-# command, which starts nothing else.  t/escape.so plays an attacker who has
-# taken the process over.
+# A worker is under seccomp and Landlock, whatever is configured: it can open
+# only the Maildir, and execute nothing.  It asks its launcher for commands, and
+# that starts only those that are configured.  t/escape.so plays an attacker who
+# has taken over the worker.
 
 load helpers
 unset BATS_NO_PARALLELIZE_WITHIN_FILE

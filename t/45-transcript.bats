@@ -1,5 +1,4 @@
-# --transcript: the dialogue of a session in a file; t/replay: the same
-# dialogue again.
+# --transcript: the dialogue of a session in a file.  t/replay repeats it.
 
 load helpers
 

@@ -1,5 +1,5 @@
 # The daemon: a master and its fixed pool of workers, each of which serves one
-# session at a time; what dies is replaced, and all of it ends together.
+# session at a time.  A dead worker is replaced, and all end together.
 
 load helpers
 

@@ -1,5 +1,5 @@
-# SIGTERM and SIGINT: the port is free at once, idle clients hear 421, and a
-# message on its way comes to its end.
+# SIGTERM and SIGINT: the port is closed at once, idle clients get 421, and
+# messages in progress are completed.
 
 load helpers
 

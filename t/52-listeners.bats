@@ -1,4 +1,4 @@
-# What a daemon listens on: IPv4, IPv6, Unix sockets, and several of them.
+# Listeners: IPv4, IPv6, Unix sockets, and several of them.
 
 load helpers
 

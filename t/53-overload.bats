@@ -1,5 +1,5 @@
-# A pool that is full, or nearly so: who idles makes room for others; one
-# client does not get all of it; who can't wait for the banner gets none.
+# A pool that is full, or nearly so: idle clients are disconnected, one client
+# can't occupy it, and a client that speaks before the banner gets none.
 
 load helpers
 unset BATS_NO_PARALLELIZE_WITHIN_FILE

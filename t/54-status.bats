@@ -1,5 +1,4 @@
-# What the pool does, for who looks: the signal that logs it, the process
-# titles, the file for monitoring, and the table.
+# The state of the pool: SIGUSR1, process titles, the scoreboard.
 
 load helpers
 
