@@ -1,5 +1,5 @@
-# --status: a file for Prometheus that the master keeps; --show: the same as a
-# table.
+# --status, a file for Prometheus that the master keeps, and --show, which
+# prints it as a table.
 
 load helpers
 

@@ -1,5 +1,5 @@
-# Under systemd, whose part t/manager plays: sockets that were opened for us,
-# what the service manager is told, the journal, and the state directory.
+# Under systemd, which t/manager plays: sockets in LISTEN_FDS, notifications to
+# the service manager, the journal, and the state directory.
 
 load helpers
 

@@ -1,6 +1,6 @@
-# Under a super-server with a listening socket (wait), whose part t/manager
-# plays: the pool serves it, and leaves when nobody comes.  What holds for one
-# connection (nowait) is in nearly all other suites.
+# Under a super-server with a listening socket (wait), which t/manager plays: a
+# pool serves it, and exits when it is idle.  One connection (nowait) is what
+# most other suites test.
 
 load helpers
 

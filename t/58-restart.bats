@@ -1,5 +1,5 @@
-# SIGHUP: the program that is on disk now takes the old one's place, if its
-# checks say that it can; nobody is refused, cut or lost.
+# SIGHUP: the program that is on disk replaces the running one if its checks
+# succeed, and no client is refused, cut or lost.
 
 load helpers
 unset BATS_NO_PARALLELIZE_WITHIN_FILE

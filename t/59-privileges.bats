@@ -1,5 +1,5 @@
-# What is left to the processes that serve: no privilege, no core, few
-# descriptors; and what is said of a Maildir that is open to all.
+# The privileges of the processes: no capabilities, no core, few descriptors.
+# Root gives away no file that another user put in place of its own.
 
 load helpers
 

@@ -1,5 +1,5 @@
-# Running a command: how it is started, what it is given, and that nothing it
-# does, or leaves undone, costs more than its own answer.
+# Running a command: how it is started and ended, what it is given, and that a
+# command that misbehaves costs no more than its own result.
 
 load helpers
 

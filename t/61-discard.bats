@@ -1,5 +1,5 @@
 # DISCARD=reason of a hook: the client gets 250, nothing is stored or passed on,
-# and the log has why.  A refusal counts more.
+# and the log has the reason.  A rejection overrides it.
 
 load helpers
 

@@ -1,6 +1,6 @@
-# What a command's answer means: a reply on standard output, or else the exit
-# status.  A command that is broken never refuses for good, and nothing that it
-# says puts the session out of step.
+# The result of a command: a reply on standard output, or else the exit status.
+# A broken command never rejects for good, and no output puts the session out
+# of step.
 
 load helpers
 

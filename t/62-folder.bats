@@ -1,5 +1,5 @@
 # FOLDER=name of a hook: the message goes into that Maildir++ folder, which is
-# made if it is missing, on the disk before the 250.
+# created if it is missing and is on disk before the 250.
 
 load helpers
 

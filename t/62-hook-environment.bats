@@ -1,5 +1,5 @@
-# What a command is told: variables that hold what the client said as data,
-# and nothing that was not said in this session.
+# The environment of a command: variables with what the client said, as data,
+# and nothing of an earlier transaction or session.
 
 load helpers
 

@@ -1,6 +1,6 @@
-# The commands that get the whole message: what they are given, in which order
-# they are asked, what becomes of the message by them, and that none of it
-# weakens the promise: 250 and all of it, or nothing.
+# The commands that get the whole message: their input, their order, and what
+# they change.  None of it weakens the promise: 250 and the whole message, or
+# nothing.
 
 load helpers
 

@@ -1,5 +1,5 @@
-# --maildir none: nothing is kept here.  The message lies in a file without a
-# name while commands look at it, and the 250 rests on theirs alone.
+# --maildir none: nothing is stored.  The message is in a file without a name
+# while commands read it, and the 250 depends only on them.
 
 load helpers
 

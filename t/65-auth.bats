@@ -1,5 +1,5 @@
-# AUTH (RFC 4954): PLAIN and LOGIN, judged by a checkpassword command.  And
-# that a password is seen by this command, and by nobody and nothing else.
+# AUTH (RFC 4954): PLAIN and LOGIN, checked by a checkpassword command.  Only
+# that command gets the password.
 
 load helpers
 

@@ -1,4 +1,4 @@
-# Submission (RFC 6409): a kind of listener on which nobody sends without AUTH.
+# Submission (RFC 6409): a kind of listener that requires AUTH.
 
 load helpers
 

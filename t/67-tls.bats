@@ -1,5 +1,5 @@
-# --tls: STARTTLS (RFC 3207) and smtps (RFC 8314), with a stand-in for what
-# encrypts (t/tlsd); t/real has the programs that people use.
+# --tls: STARTTLS (RFC 3207) and smtps (RFC 8314), with t/tlsd in place of a
+# program that encrypts; t/real has the real ones.
 
 load helpers
 

@@ -1,5 +1,5 @@
-# UCSPI-TLS: in inetd mode a super-server may have somebody standing by who
-# encrypts when he is told to; here that is t/tlsd -u.
+# UCSPI-TLS: in inetd mode a super-server may provide a program that encrypts on
+# request, here t/tlsd -u.
 
 load helpers
 

@@ -1,5 +1,5 @@
-# The PROXY header (HAProxy's proxy-protocol.txt): from whom it must come, what
-# it says, and that what is no header is nobody's client.
+# The PROXY header (HAProxy's proxy-protocol.txt): who may send it, its grammar
+# and its effect.
 
 load helpers
 

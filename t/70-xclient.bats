@@ -1,5 +1,5 @@
-# XCLIENT (Postfix's XCLIENT_README), and the names of clients: whoever may
-# says whom he speaks for, and the session begins anew.
+# XCLIENT (Postfix's XCLIENT_README): a permitted proxy gives its client's
+# attributes, and the session starts again.  --resolve looks up names.
 
 load helpers
 

@@ -1,6 +1,6 @@
-# The hooks of contrib/hooks beside programs that misbehave: what a client may
-# have shaped is passed on as one clean line, and nothing is done by halves.
-# With the real programs they are tested in t/real.
+# The hooks of contrib/hooks with programs that misbehave: input from a client
+# is passed on as one clean line, and nothing is done in part.  t/real tests
+# them with the real programs.
 
 load helpers
 

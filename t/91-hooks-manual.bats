@@ -1,6 +1,5 @@
-# The manual page for who writes hooks says what the program does: its events,
-# its variables and its numbers are held against the code, and its examples
-# are run.
+# smtpd-hooks(7) agrees with the program: its events, variables and numbers are
+# compared with the code, and its examples are run.
 
 load helpers
 

@@ -1,5 +1,5 @@
-# What make install puts where, that make uninstall takes it all away, that the
-# version is said in one place, and what a shell completes.
+# What make install puts where, that make uninstall removes it, that the version
+# is set in one place, and the completions of shells.
 
 load helpers
 

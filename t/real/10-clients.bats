@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Programs that people send mail with, each with a mail that is easily spoiled
-# on its way (see write_hard_mail) and that has to be kept octet for octet.
+# Programs that send mail, each with a difficult mail (see write_hard_mail) that
+# must be stored byte for byte.
 
 # shellcheck disable=SC2154 # helpers set pid and port
 load helpers

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Clients whose line ends are wrong, by nc and swaks, in a lenient network and
-# beside it; and Postfix, which loses nothing on either side.
+# Clients with wrong line ends, by nc and swaks, inside and outside a lenient
+# network; and Postfix, which works in both.
 
 # shellcheck disable=SC2154 # helpers set pid and port
 load helpers

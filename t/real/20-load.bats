@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Many senders at once: Postfix's smtp-source, and clients that only sit there.
+# Many senders at once: Postfix's smtp-source, beside idle clients.
 
 # shellcheck disable=SC2154 # helpers set pid and port
 load helpers

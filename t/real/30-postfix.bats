@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
-# Postfix as the sending mail server: one of each test's own, with its
-# configuration, queue and log in the test's directory, no port, and smtpd as
-# its relayhost.
+# Postfix as the sending mail server: each test has its own, with configuration,
+# queue and log in the test's directory, no port, and smtpd as its relayhost.
 
 # shellcheck disable=SC2154 # helpers set pid and port
 load helpers

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# LMTP and CHUNKING with the programs that speak them: swaks and msmtp deliver
-# by LMTP, Exim sends in chunks.  (Postfix has its own file.)
+# LMTP and CHUNKING with real programs: swaks and msmtp deliver by LMTP, and
+# Exim sends chunks.  (Postfix has its own file.)
 
 # shellcheck disable=SC2154 # helpers set pid and port
 load helpers

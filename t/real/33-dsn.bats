@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# Delivery status notifications, and addresses in UTF-8, between smtpd and
-# programs that know them: Postfix sends with both, its sendmail brings the
-# reports back to smtpd, and Python and Dovecot read what came of it.
+# Delivery status notifications, and addresses in UTF-8, with real programs:
+# Postfix sends with both, its sendmail returns the reports to smtpd, and Python
+# and Dovecot read them.
 
 # shellcheck disable=SC2154 # helpers set pid and port
 load helpers

@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
-# The hook "policy" beside the policy servers that Postfix's users run, and
-# beside one that misbehaves.
+# The hook "policy" with Postfix policy servers, and with one that misbehaves.
 
 # shellcheck disable=SC2154 # helpers set hooks, spool, within
 load helpers

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The hooks of contrib/hooks that judge mail, and the programs that they ask,
-# each beside what happens when that program is broken.
+# The hooks of contrib/hooks that check mail, with the programs that they ask,
+# working and broken.
 
 # shellcheck disable=SC2154 # helpers set hooks, spool, port
 load helpers

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The hooks of contrib/hooks that take mail over, with the programs that they
-# hand it to: all of it arrives there, or the client hears 451.
+# The hooks of contrib/hooks that deliver mail, with the programs that store it:
+# the whole message gets there, or the client gets 451.
 
 # shellcheck disable=SC2154 # helpers set hooks, spool, port
 load helpers

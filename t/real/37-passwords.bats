@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# AUTH by checkpassword, and by the adapters of contrib/hooks; and fail2ban,
-# which reads of those that fail.
+# AUTH by checkpassword programs, and by the adapters of contrib/hooks; and
+# fail2ban, which reads failures from the log.
 
 # shellcheck disable=SC2154 # helpers set hooks
 load helpers

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# TLS with smtpd-tls of contrib/tls, and the programs that people send mail
-# with: each gets a mail through, which is encrypted all the way.
+# TLS with smtpd-tls of contrib/tls, and programs that send mail: each sends a
+# mail over an encrypted connection.
 
 # shellcheck disable=SC2154 # helpers set pid and port
 load helpers

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# How many sessions one client may have: with addresses that are not of
+# The number of sessions that one client may have: with addresses other than
 # loopback, in a network namespace of the test's own.
 
 # shellcheck disable=SC2154 # helpers set pid and port

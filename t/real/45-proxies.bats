@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Proxies that people put in front, in a network of each test's own: a client
-# at 203.0.113.9 connects to 192.0.2.1, where the proxy listens.
+# Proxies in front of smtpd, in a network of each test's own: a client at
+# 203.0.113.9 connects to 192.0.2.1, where the proxy listens.
 
 # shellcheck disable=SC2154 # helpers set pid and port
 load helpers

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# What the monitoring of others makes of ours: promtool and node_exporter of
-# Prometheus, ps and watch; and s6, which waits for us to be ready.
+# Monitoring with other programs: promtool and node_exporter of Prometheus, ps
+# and watch; and s6, which waits until smtpd is ready.
 
 # shellcheck disable=SC2154 # helpers set pid and port
 load helpers

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# smtpd-milter with the milters that people use, and beside Postfix.
+# smtpd-milter with real milters, compared with Postfix.
 
 # shellcheck disable=SC2154 # helpers set pid, port and spool
 load helpers

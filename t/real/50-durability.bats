@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
-# The 250 after the dot is a promise: strace shows that content and name of
-# the message were on disk before it was given, and what becomes of it when a
-# system call on the way there fails.
+# strace shows that content and name of a message are on disk before its 250,
+# and what happens if a system call before it fails.
 
 load helpers
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Disks that are full, over quota, read-only or gone.  Each is a file system
-# of the test's own, mounted in a mount namespace that ends with the daemon.
+# Disks that are full, over quota, read-only or gone.  Each is a file system of
+# the test's own, mounted in a mount namespace that ends with the daemon.
 
 # shellcheck disable=SC2154 # helpers set pid and port
 load helpers

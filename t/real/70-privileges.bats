@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Started by root: what is left of its rights once the sockets are bound, and
-# who owns what.
+# Started by root: the privileges that are left once the sockets are bound, and
+# the owners of files.
 
 # shellcheck disable=SC2154 # helpers set pid and port
 load helpers

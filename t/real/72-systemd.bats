@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The units of contrib/systemd, as systemd-analyze judges them.
+# The units of contrib/systemd, checked by systemd-analyze.
 
 # shellcheck disable=SC2154
 load helpers

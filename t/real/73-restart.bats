@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# SIGHUP under load: of what smtp-source sends nothing is refused, cut or lost.
+# SIGHUP under load: no mail of smtp-source is refused, cut or lost.
 
 # shellcheck disable=SC2154
 load helpers

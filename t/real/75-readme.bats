@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
-# The lines of README.md, run to the letter in a copy of the tree, in network
-# and process namespaces of their own, so that port 2525 is free and nothing is
-# left.  Only apt-get has a stand-in.
+# The lines of README.md, run unchanged in a copy of the tree, in network and
+# process namespaces of their own, so that port 2525 is free and nothing is left
+# behind.  Only apt-get is replaced.
 
 load helpers
 

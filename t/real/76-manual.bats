@@ -1,8 +1,7 @@
 #!/usr/bin/env bats
-# The set-ups of smtpd-examples(7), done to the letter: the lines of the page
-# are run, and its files are put where it says, in namespaces of each test's
-# own that look like a machine on which smtpd was installed and nothing else
-# runs.  What else a machine has to have, a test brings along.
+# The set-ups of smtpd-examples(7): the page's commands are run unchanged, and
+# its files are put where it says, in namespaces of each test's own, which look
+# like a machine with smtpd and nothing else.
 
 # shellcheck disable=SC2154,SC2016
 load helpers

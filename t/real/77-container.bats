@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # The images of contrib/container, as "make image" builds them with buildah: in
 # a storage of each test's own, from a Debian in t/real/cache, and without a
-# network.  There is no runtime that could start a container everywhere, so that
-# the image's files are run in namespaces, as its configuration says.
+# network.  As not every machine can run containers, the image's files are run
+# in namespaces, as its configuration says.
 
 # shellcheck disable=SC2154 # helpers set pid
 load helpers

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The lines of README.md that install smtpd, run in a small Debian of
-# t/real/install's, which gets systemd and is booted with a network of its own.
+# The lines of README.md that install smtpd, run in a small Debian from
+# t/real/install, which gets systemd and is booted with a network of its own.
 
 # shellcheck disable=SC2154,SC2016
 load helpers

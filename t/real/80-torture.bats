@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Blows under load: the short form of t/real/torture, which counts what became
-# of numbered mails.
+# Processes are killed under load: the short form of t/real/torture, which
+# accounts for numbered mails.
 
 load helpers
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Clients that cost more than they bring: the short form of t/bench/abuse, in
-# which a well-behaved client has to be served meanwhile, and no worker grows.
+# Expensive clients: the short form of t/bench/abuse, in which a well-behaved
+# client must be served meanwhile, and no worker grows.
 
 load helpers
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# What is given away: the tarball, the Debian package, the static program, and
-# what shells complete; and that other compilers and another libc take it.
+# The tarball, the Debian package, the static program and the completions of
+# shells; and builds by other compilers and with another libc.
 
 # shellcheck disable=SC2154,SC2016
 load helpers

@@ -1,5 +1,5 @@
-# The benchmark's runner: each peer starts, takes mail and keeps it, and the
-# table says so.  How fast that is, is not for a test to judge.
+# The benchmark runner: each peer starts, accepts mail and stores it, and the
+# table has its figures.  No test judges how fast that is.
 
 load helpers
 
