@@ -53,7 +53,7 @@ server() {
 	    send:'a\r\n\t\0\x7f\xff\\_' split:1:bc bytes:de say:f repeat:2:gh \
 	    shut eof
 	[[ $(<"$tmp/got") == 610d0a09007fff5c5f6263646566"0d0a"67686768 ]]
-	# a read of a socketpair brings what is there: here an octet each
+	# a read of a socketpair brings what is there: here one byte each
 	server 0 'while x=$(dd bs=100 count=1 2>/dev/null) && [ "$x" ]; do
 		echo "${#x}"; done >'"'$tmp/got'" split:1:bcd bytes:ef settle shut eof
 	[[ $(paste -sd ' ' "$tmp/got") == '1 2 1 1' ]]

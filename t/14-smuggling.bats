@@ -73,7 +73,7 @@ dialogue() {
 	done
 }
 
-# everywhere TEXT CODE: the data split at each of its octets.  (printf does
+# everywhere TEXT CODE: the data split at each of its bytes.  (printf does
 # what a loop would; bats is slow in those.)
 everywhere() {
 	local n format more

@@ -94,7 +94,7 @@ octets() {
 @test "random bytes are stored unchanged, however they are split" {
 	local i
 	printf 'Subject: noise\r\n\r\n' >"$tmp/in"
-	# a program's octets, turned by i so that no line is another
+	# a program's bytes, turned by i so that no line is another
 	for i in {1..40}; do
 		printf '\r\n_'
 		head -c 25000 t/smtpc | tr '\0-\377' "$(printf '\\%o-\\377\\0-\\%o' \

@@ -11,7 +11,7 @@ begun='220 250 250 250'
 to_b=(reply say:'EHLO c.example' reply:250 say:'MAIL FROM:<a@c.example>'
     reply:250 say:'RCPT TO:<b@mx.example>' reply:250)
 
-# raw TEXT...: send these octets all at once
+# raw TEXT...: send these bytes all at once
 raw() {
 	local IFS=
 	printf '%b' "$*" >"$tmp/dialogue"

@@ -236,7 +236,7 @@ lent() {
 	done
 }
 
-# opens RESULT PATH: what a confined server hears that opens it
+# opens RESULT PATH: the result when a confined server opens it
 opens() {
 	rm -rf "${dir:?}"/*/*
 	escape open "$2"

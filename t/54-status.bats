@@ -158,7 +158,7 @@ busy() {
 	run ! truncate -s 0 "$at"
 	size=$(stat -Lc %s "$at")
 	for i in 1 2 3; do
-		# at the third time most octets are 3, and all workers are busy
+		# at the third time most bytes are 3, and all workers are busy
 		if ((i == 3)); then
 			head -c $((size - 4 * slots)) /dev/urandom |
 			    tr '\010-\377' '\003'
@@ -198,7 +198,7 @@ forge() {
 	done
 }
 
-# the client whose sessions are counted, and what it hears
+# the client whose sessions are counted, and what it gets
 counted=(send:'PROXY TCP4 192.0.2.1 192.0.2.9 1000 25\r\n')
 
 @test "false scoreboard entries of a worker don't outlive it" {

@@ -247,7 +247,7 @@ failed_with() {
 }
 
 @test "control bytes, CR, NUL and non-ASCII bytes never reach the client" {
-	# read_replies has looked at each octet
+	# read_replies has looked at each byte
 	verdict 0 '550 5.1.1 a\rb\n'
 	is '550 5.1.1 a'
 	verdict 0 '550 5.1.1 a\tb\033[31mc\007\177\303\251d\n'
@@ -400,7 +400,7 @@ failed_with() {
 	[[ ${lines[3]} == '250 2.1.5 Two' ]]
 }
 
-# refusal EVENT COMMAND: what the client hears at each command of a dialogue
+# refusal EVENT COMMAND: what the client gets at each command of a dialogue
 refusal() {
 	options=("--on-$1" "$2")
 	command_line

@@ -334,7 +334,7 @@ log_all() {
 
 @test "a message of exactly --max-size passes a filter that adds a header" {
 	options=(--max-size 2000 --filter "sed 's/^Subject/X-Checked: yes\nSubject/'")
-	# with its line ends these are 2,000 octets
+	# with its line ends these are 2,000 bytes
 	deliver 'Subject: x' '' "$(printf '%0900d' 0)" "$(printf '%01080d' 0)"
 	[[ $(header X-Checked) == yes ]]
 	say "${to_bob[@]}" DATA 'Subject: x' '' "$(printf '%0900d' 0)" \
@@ -510,7 +510,7 @@ headers() {
 @test "headers of 8 kB in all are added, one or many, and more get 451" {
 	local one many
 	one="printf 'HEADER=X-One: %07900d\\n' 1;"
-	# 80 lines of a hundred octets
+	# 80 lines of a hundred bytes
 	many="for i in \$(seq 80); do printf 'HEADER=X-N: %094d\\n' \$i; done"
 	options=(--on-message "$one")
 	deliver 'Subject: x' '' body

@@ -8,7 +8,7 @@ b64() {
 	printf '%b' "$1" | base64 -w 0
 }
 
-# filler N: so many octets
+# filler N: so many bytes
 filler() {
 	printf "%0$1d" 0 | tr 0 x
 }
@@ -300,7 +300,7 @@ ehlo='EHLO c.example'
 @test "AUTH and its responses may have lines of 12,288 bytes (RFC 4954 4)" {
 	local long
 	says 0
-	# 12,275 octets, and CR LF
+	# 12,275 bytes, and CR LF
 	long="AUTH PLAIN $(b64 "\\0alice\\0$(filler 9190)")"
 	((${#long} == 12275))
 	say "$ehlo" "$long           " QUIT	# and 11 spaces

@@ -15,7 +15,7 @@ behind_proxy() {
 	rm -f "$tmp/env"
 }
 
-# hex TEXT: its octets, two digits each
+# hex TEXT: its bytes, two digits each
 hex() {
 	printf %s "$1" | od -An -v -tx1 | tr -d ' \n'
 }

@@ -1,5 +1,5 @@
-# smtpd-milter: the MTA's side of the milter protocol, as a hook, with a stand-in
-# for a milter (t/milterd).  t/real has the milters that people use.
+# smtpd-milter, the MTA's side of the milter protocol, with t/milterd in place
+# of a milter; t/real has the real ones.
 
 load helpers
 

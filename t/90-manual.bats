@@ -1,5 +1,5 @@
-# The manual page and the README say what the program does: options, defaults,
-# statuses, events and examples are read from them and held against it.
+# The manual pages and the README agree with the program: options, defaults,
+# exit statuses, events and examples are read from them and compared.
 
 load helpers
 
@@ -128,7 +128,7 @@ same() {
 
 @test "start-up errors exit with the statuses of the page" {
 	local want here=(--listen "$tmp/sock" --maildir "$dir") more
-	# no name server is asked for a label of 64 octets
+	# no name server is asked for a label of 64 bytes
 	local label
 	printf -v label '%64s' ''
 	label=${label// /x}

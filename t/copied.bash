@@ -15,7 +15,7 @@ copy_sources() {
 		tar x -C "$copy/smtpd" && cd "$copy/smtpd" || exit
 }
 
-# build ARGUMENT...: make, of which one hears only where it fails
+# build ARGUMENT...: make; its output is shown only if it fails
 build() {
 	make -j2 "$@" >"$copy/log" 2>&1 || {
 		cat "$copy/log"

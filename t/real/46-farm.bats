@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
-# Three machines with smtpd behind HAProxy, as contrib/haproxy has it, in a
-# network of each test's own.  They announce one name, and their processes have
-# the same numbers.  A client sends without giving up; what it was told to be
-# kept has to be there, once: see t/real/sender.
+# Three machines with smtpd behind HAProxy, as in contrib/haproxy, in a network
+# of each test's own.  They announce one name, and their processes have the same
+# pids.  A client sends until each message is accepted, and each accepted one
+# must be there once: see t/real/sender.
 
 load helpers
 

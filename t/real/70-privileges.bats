@@ -140,7 +140,7 @@ runs_as() {
 	local worker launcher
 	mkdir -m 755 dev
 	touch dev/null	# a start needs it
-	# syslog N: what /dev/log is there; ./told.N has what it hears
+	# syslog N: what /dev/log is there; ./told.N has what it gets
 	syslog() {
 		"$root/t/manager" notify "$PWD/dev/log" "told.$1" \
 			</dev/null >/dev/null 3>&- 4>&- &

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Under the super-servers that there are, with the lines of contrib/inetd, each
-# in a network of its own, on port 25.
+# Under real super-servers, with the lines of contrib/inetd, each in a network
+# of its own, on port 25.
 
 # shellcheck disable=SC2154,SC2016
 load helpers

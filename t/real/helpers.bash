@@ -136,7 +136,7 @@ send() {
 }
 
 # write_hard_mail: ./hard is a mail that is easily spoiled on its way: dots,
-# octets above 127, long lines, white space at the end of lines.
+# bytes above 127, long lines, white space at the end of lines.
 write_hard_mail() {
 	{
 		printf 'X-First: 1\nFrom: <a@c.example>\nTo: <b@d.example>\n'
@@ -250,7 +250,7 @@ withstands() {
 	mv good mail
 }
 
-# fails_torn COMMAND...: a hook fails, so that the client hears 451, where
+# fails_torn COMMAND...: a hook fails, so that the client gets 451, where
 # reading ./mail breaks off; or it ends by --hook-timeout, as rspamc may.
 fails_torn() {
 	local status=0
