@@ -315,11 +315,7 @@ listen=(--listen 127.0.0.1:0)
 
 @test "there is a warning about a loopback port that accepts any domain" {
 	local option
-	local names=()
-	# a system as bare as a debootstrapped one has no /etc/hosts
-	! getent hosts localhost >/dev/null || names=(localhost:0)
-	for option in 127.0.0.1:0 '[::1]:0' "${names[@]}" :0 0.0.0.0:0 \
-	    lmtp@127.0.0.1:0; do
+	for option in 127.0.0.1:0 '[::1]:0' :0 0.0.0.0:0 lmtp@127.0.0.1:0; do
 		explain 0 "${nobody[@]}" --listen "$option" --hostname mx.example
 		says 'warning: local clients may send to any domain, .* --proxy-from'
 	done
@@ -331,6 +327,13 @@ listen=(--listen 127.0.0.1:0)
 		explain 0 "${nobody[@]}" ${option/#--domain/--listen 127.0.0.1:0 --domain}
 		lacks '^warning: local clients' "$tmp/explained"
 	done
+}
+
+@test "there is a warning about a port of localhost that accepts any domain" {
+	getent hosts localhost >/dev/null ||
+	    skip 'localhost has no address here; add it to /etc/hosts'
+	explain 0 "${nobody[@]}" --listen localhost:0 --hostname mx.example
+	says 'warning: local clients may send to any domain, .* --proxy-from'
 }
 
 @test "a client of a proxy on this machine is not local" {

@@ -195,7 +195,7 @@ watched_more() {
 @test "--show has colours on a terminal, and none with NO_COLOR" {
 	file
 	printf '# smtpd-status 1\nsmtpd_workers 2\nsmtpd_workers_busy 1\n' >"$file"
-	command -v script >/dev/null || skip 'this kernel has no terminal'
+	command -v script >/dev/null || skip 'script is not installed'
 	TERM=xterm script -qec "./smtpd --show '$file'" /dev/null >"$tmp/tty"
 	grep -F $'\033[1m' "$tmp/tty"
 	NO_COLOR=1 script -qec "./smtpd --show '$file'" /dev/null >"$tmp/tty"

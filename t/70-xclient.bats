@@ -288,7 +288,7 @@ refused() {
 
 # needs_hosts: a system as bare as a debootstrapped one has no /etc/hosts
 needs_hosts() {
-	getent hosts 127.0.0.1 >/dev/null || skip '127.0.0.1 has no name here'
+	getent hosts 127.0.0.1 >/dev/null || skip '127.0.0.1 has no name here; add it to /etc/hosts'
 }
 
 @test "--resolve looks up the client's name, for hooks and for Received" {
