@@ -69,6 +69,18 @@ run_smtp_sink() {
 }
 needs_smtp_sink() { echo /usr/sbin/smtp-sink; }
 
+# Go's go-smtp, with a backend of ours that keeps nothing
+run_go_smtp() {
+	[[ -e $parts/sink ]] || HOME=$run GOPATH=$gopath GO111MODULE=off \
+		go build -o "$parts/sink" "$here/sink.go" >>"$run/log" 2>&1
+	run_in_background "$parts/sink" "127.0.0.1:$port"
+}
+gopath=/usr/share/gocode
+needs_go_smtp() {
+	echo /usr/bin/go
+	printf '%s\n' "$gopath"/src/github.com/emersion/go-{sasl,smtp}
+}
+
 # tcpserver runs mailfront once a connection; queuedir fsyncs as we do, the file
 # and its directory.
 run_mailfront() {
