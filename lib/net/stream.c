@@ -366,7 +366,8 @@ stream_switch(struct stream *s, int in, int out)
 
 	s->in_fd = in;
 	s->out_fd = out;
-	s->is_socket = fstat(out, &st) == 0 && S_ISSOCK(st.st_mode);
+	s->is_socket = in == out ||
+	    (fstat(out, &st) == 0 && S_ISSOCK(st.st_mode));
 	s->more_expected = false;
 }
 
