@@ -96,7 +96,8 @@ install: smtpd milter
 	for page in man/*.[578] contrib/milter/*.8; do \
 	    to=$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} && \
 	    sed $(PLACES) $$page >$$to && chmod 644 $$to || exit; done
-	install -m 644 $(DESTDIR)$(DOCDIR)/contrib/systemd/smtpd.s*[et] \
+	install -m 644 $(DESTDIR)$(DOCDIR)/contrib/systemd/smtpd.service \
+	    $(DESTDIR)$(DOCDIR)/contrib/systemd/smtpd*.socket \
 	    $(DESTDIR)$(UNITDIR)
 	install -m 644 contrib/systemd/sysusers.conf \
 	    $(DESTDIR)$(SYSUSERSDIR)/smtpd.conf
@@ -112,6 +113,8 @@ uninstall:
 	    $(DESTDIR)$(MANDIR)/man8/smtpd-tls.8 \
 	    $(DESTDIR)$(UNITDIR)/smtpd.service \
 	    $(DESTDIR)$(UNITDIR)/smtpd.socket \
+	    $(DESTDIR)$(UNITDIR)/smtpd-submission.socket \
+	    $(DESTDIR)$(UNITDIR)/smtpd-submissions.socket \
 	    $(DESTDIR)$(SYSUSERSDIR)/smtpd.conf \
 	    $(DESTDIR)$(BASHDIR)/smtpd $(DESTDIR)$(ZSHDIR)/_smtpd
 	rm -rf $(DESTDIR)$(DOCDIR)

@@ -368,10 +368,10 @@ offer() {
 }
 
 # the others need programs of others: t/real/76-manual.bats runs all of them
-@test "the page's first command receives mail to any address into ./Maildir" {
-	start_example 'Receive into ./Maildir' 1
-	offer 250 you@anywhere.example
-	keeps 1 "$tmp/Maildir"
+@test "the page's options for devices reject other clients before the banner" {
+	start_example 'Receive from printers and other devices' 1
+	dial "${addr[0]}" reply:'554 5.7.1' eof
+	[[ ! -e $tmp/srv/mail ]] || keeps 0 "$tmp/srv/mail"
 }
 
 @test "the page's per-user Maildirs get each user's mail" {

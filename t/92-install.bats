@@ -25,7 +25,7 @@ tls() {
 	local file
 	make_it install
 	{
-		printf '%s\n' sbin/smtpd{,-milter} lib/systemd/system/smtpd.{service,socket} \
+		printf '%s\n' sbin/smtpd{,-milter} lib/systemd/system/smtpd{.service,{,-submission,-submissions}.socket} \
 		    lib/sysusers.d/smtpd.conf \
 		    share/bash-completion/completions/smtpd \
 		    share/zsh/site-functions/_smtpd \

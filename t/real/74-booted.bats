@@ -144,20 +144,54 @@ failed() {
 	inside grep 'event=warning.*ReadWritePaths=/srv/else' /run/log
 }
 
-@test "a restart of the service opens a further port" {
+@test "ports 587 and 465 are open once their sockets are enabled, and smtpd restarted" {
 	boot smtpd.service smtpd.service smtpd.socket
-	sed -e 's/^ListenStream=.*/ListenStream=587/' \
-		-e 's/^FileDescriptorName=.*/&\nService=smtpd.service/' \
-		"$root/contrib/systemd/smtpd.socket" |
-		inside tee /run/units/smtpd-submission.socket
-	printf '[Service]\nSockets=smtpd-submission.socket\n' |
-		inside tee /run/units/smtpd.service.d/port.conf
+	for kind in submission submissions; do
+		inside tee /run/units/smtpd-$kind.socket \
+			<"$root/contrib/systemd/smtpd-$kind.socket"
+	done
+	echo "SMTPD_OPTIONS='--plain-auth --auth true --tls false'" |
+		inside tee /run/default
 	inside systemctl daemon-reload
 	run ! inside systemctl start smtpd-submission.socket
+	inside systemctl --runtime enable smtpd-submission.socket \
+		smtpd-submissions.socket
+	# systemd searches nothing but /run/units here
+	inside cp -a /run/systemd/system/smtpd.service.wants /run/units
+	inside systemctl daemon-reload
 	inside systemctl restart smtpd
 	send_inside
-	send_inside --port 587
-	keeps 2
+	keeps 1
+	inside grep 'event=listening.*address=.*:587 ' /run/log
+	inside grep 'event=listening.*address=.*:465 ' /run/log
+	run ! send_inside --port 587
+	[[ $output == *'<** 530 5.7.0 '* ]]
+	inside systemctl restart smtpd
+	run ! send_inside --port 587
+	[[ $output == *'<** 530 5.7.0 '* ]]
+}
+
+@test "the comment of smtpd.socket puts a Unix socket in place of port 25" {
+	boot smtpd.service smtpd.service smtpd.socket
+	sed -n '/^#	\[Socket\]/,/^# [^	]/ s/^#	//p' \
+		"$root/contrib/systemd/smtpd.socket" |
+		sed 's/=haproxy$/=daemon/' >unix.conf
+	grep -q '^ListenStream=/run/smtpd.sock' unix.conf
+	sed -n '/^# and FileDescriptorName/,$ s/^#	//p' \
+		"$root/contrib/systemd/smtpd.socket" >steps
+	(($(grep -c '^systemctl ' steps) == 3))
+	inside mkdir -p /run/units/smtpd.socket.d
+	inside tee /run/units/smtpd.socket.d/unix.conf <unix.conf
+	inside tee /run/default <<<'SMTPD_OPTIONS="--proxy-from unix"'
+	inside systemctl daemon-reload
+	inside sh -eux <steps
+	[[ $(inside stat -c '%a %G' /run/smtpd.sock) == '660 daemon' ]]
+	inside python3 -Ic 'import socket
+client = socket.socket(socket.AF_UNIX)
+client.connect("/run/smtpd.sock")
+client.sendall(b"PROXY TCP4 192.0.2.7 192.0.2.1 4711 25\r\n")
+assert client.makefile().readline().startswith("220 ")'
+	run ! send_inside
 }
 
 @test "the watchdog replaces a master that hangs" {

@@ -134,15 +134,6 @@ has() {
 	(($(on find "$2/new" -type f | wc -l) == $1))
 }
 
-@test "Receive into ./Maildir" {
-	machine
-	carry_out "$BATS_TEST_DESCRIPTION" 1 2525
-	carry_out "$BATS_TEST_DESCRIPTION" 2 >said
-	grep -qx 'Subject: hello' said
-	grep -qx 'Delivered-To: you@example.org' said
-	kept 1
-}
-
 @test "Catch the mail of a test suite" {
 	machine
 	example "$BATS_TEST_DESCRIPTION" 1 >script
@@ -167,6 +158,14 @@ has() {
 	inside find /var/lib/smtpd/Maildir/new -type f | grep .
 	place "$BATS_TEST_DESCRIPTION" 2
 	commands "$BATS_TEST_DESCRIPTION" 3 | inside sh -eux
+	# the check expands nothing, as systemd does not
+	cp etc/default/smtpd options
+	cat >>etc/default/smtpd <<-'EOT'
+		SMTPD_OPTIONS="$SMTPD_OPTIONS "'--on-new-connection "case $TCPREMOTEIP in *) ;; esac"'
+	EOT
+	commands "$BATS_TEST_DESCRIPTION" 3 | sed /systemctl/d | inside sh -eux >said
+	grep -F 'case $TCPREMOTEIP in' said
+	cat options >etc/default/smtpd
 	inside grep -q '^smtpd_workers ' /run/smtpd/smtpd.prom
 	run ! send_inside --to you@example.net
 	[[ $output == *'<** 550 5.7.1 '* ]]
@@ -325,6 +324,14 @@ has() {
 	client 192.0.2.7 you@example.org
 	has 2 /srv/mail
 	(($(on grep -rx 'X-Spam: yes' /srv/mail/new | wc -l) == 1))
+	# or into a folder
+	commands "$BATS_TEST_DESCRIPTION" 1 |
+		sed "\$ s#[^ ]*/rspamd\$#'& --folder Junk' --listen :2525#" >junk
+	grep -- "/rspamd --folder Junk'" junk
+	daemon 2525 sh -eu junk
+	client 192.0.2.7 you@example.org --port 2525
+	has 2 /srv/mail
+	has 1 /srv/mail/.Junk
 	echo SPAM >>mail
 	run ! client 192.0.2.7 you@example.org
 	[[ $output == *'<** 554 5.7.1 '* ]]
@@ -332,7 +339,9 @@ has() {
 
 @test "Tag with SpamAssassin" {
 	echo '192.0.2.7 client.example' >>etc/hosts
-	place "$BATS_TEST_DESCRIPTION" 1
+	task "$BATS_TEST_DESCRIPTION" | sed -n 's/^\.Ql \(report_safe .*\)/\1/p' \
+		>etc/spamassassin/local.cf
+	[[ -s etc/spamassassin/local.cf ]]
 	cat >>etc/spamassassin/local.cf <<-'EOT'
 		body BUY /buy spam/
 		score BUY 20
@@ -341,7 +350,7 @@ has() {
 	machine 'mkdir -p /var/lib/spamassassin'
 	daemon 783 spamd --local --max-children=1 --min-children=1 \
 		--nouser-config --helper-home-dir=/run --username=nobody
-	carry_out "$BATS_TEST_DESCRIPTION" 2 25
+	carry_out "$BATS_TEST_DESCRIPTION" 1 25
 	printf '%s\n' 'From: <me@example.org>' 'To: <you@example.org>' \
 		"Date: $(date -R)" 'Message-ID: <1@example.org>' \
 		'Subject: hello' '' 'Hello, how are you?' >mail
@@ -357,6 +366,15 @@ has() {
 	client 192.0.2.7 you@example.org
 	(($(on grep -rx 'X-Spam-Flag: YES' /srv/mail/new | wc -l) == 1))
 	has 3 /srv/mail
+	# or into a folder
+	{ commands "$BATS_TEST_DESCRIPTION" 1 | sed '$ s/--filter .*/--listen :2525 \\/'
+	  task "$BATS_TEST_DESCRIPTION" | sed -n 's/^\.Dl //p'; } >junk
+	grep -- '--folder Junk' junk
+	daemon 2525 sh -eu junk
+	client 192.0.2.7 you@example.org --port 2525
+	has 3 /srv/mail
+	has 1 /srv/mail/.Junk
+	on grep -rx 'X-Spam-Flag: YES' /srv/mail/.Junk/new
 }
 
 # names ZONE-LINE...: a name server on the machine knows these
@@ -416,7 +434,8 @@ last_mail() {
 	await 60 on sh -c '! ss -Hltn "sport = :8891" | grep -q .'
 	run ! client 192.0.2.7 you@example.org
 	[[ $output == *'<** 451 4.3.0 '* ]]
-	echo 'On-BadSignature reject' >>etc/opendkim.conf
+	task "$BATS_TEST_DESCRIPTION" | sed -n 's/^\.Ql \(On-Bad.*\)/\1/p' \
+		>>etc/opendkim.conf
 	daemon 8891 opendkim -f
 	run ! client 192.0.2.7 you@example.org
 	[[ $output == *'<** 550 5.7.0 bad DKIM signature data'* ]]
@@ -425,6 +444,10 @@ last_mail() {
 
 @test "Accept mail from users with a password, over TLS" {
 	rmdir etc/smtpd
+	printf '#!/bin/sh\ncat "%s"\n' "$PWD/log" >there/usr/local/sbin/journalctl
+	printf '#!/bin/sh\npkill -TERM -xf "smtpd: master"\n' \
+		>there/usr/local/sbin/systemctl
+	chmod 755 there/usr/local/sbin/{journal,system}ctl
 	machine
 	# it would ask a terminal for the password
 	commands "$BATS_TEST_DESCRIPTION" 1 | sed 's/^htpasswd -cB/htpasswd -icB/' \
@@ -445,6 +468,32 @@ last_mail() {
 	run ! client 192.0.2.7 you@example.net --port 587 -a PLAIN -au alice -ap secret
 	run ! client 192.0.2.7 you@example.net --port 587 --tls -au alice -ap x
 	has 3 /srv/mail
+	# what to do when it is stolen: here a restart is a stop
+	cat >thief <<-'EOT'
+		import smtplib, sys
+		client = smtplib.SMTP_SSL("127.0.0.1", 465)
+		client.login("alice", "secret")
+		print("in", flush=True)
+		sys.stdin.readline()
+		print(client.noop()[0], flush=True)
+		print(client.getreply()[0], flush=True)
+	EOT
+	mkfifo to
+	on python3 -I thief <to >from 3>&- 4>&- &
+	others+=("$!")
+	exec 8>to
+	await 60 logged '^in$' from
+	commands "$BATS_TEST_DESCRIPTION" 3 | sed '/^systemctl/d' >script
+	on bash -eu script >said
+	grep -x ' *2  user=alice' said
+	run ! client 192.0.2.7 you@example.net --port 587 --tls -au alice -ap secret
+	[[ $output == *'<~* 535 5.7.8 '* ]]
+	echo >&8
+	exec 8>&-
+	await 60 logged '^250$' from
+	commands "$BATS_TEST_DESCRIPTION" 3 | grep '^systemctl' >script
+	on bash -eu script
+	await 60 logged '^421$' from
 }
 
 # serve_policy: what the page has for MTA-STS, by HTTPS, to the machine
@@ -534,6 +583,8 @@ connects() {
 	EOT
 	has 1 /srv/mail
 	on grep -rqx 'A page.' /srv/mail/new
+	run ! client 127.0.0.1 you@example.org --server 127.0.0.1
+	[[ $output == *'<** 554 5.7.1 '* ]]
 }
 
 @test "Post each message to a web server" {
