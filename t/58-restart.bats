@@ -167,6 +167,21 @@ refuses_restart() {
 	events worker-died | grep -F " pid=$old signal=9 "
 }
 
+@test "a worker that is taken over is retired, although it denies that new ones accept" {
+	local old
+	environment=(LD_PRELOAD="$PWD/t/escape.so" ESCAPE=scribble
+	    ESCAPE_LOG="$tmp/escape")
+	: >"$tmp/escape"
+	chmod 666 "$tmp/escape"
+	serve --workers 2 --listen 127.0.0.1:0 --drain-timeout 1
+	mapfile -t old < <(children "$master")
+	dial "${addr[0]}" "${data_bob[@]}" send:'x\r\n.\r\n' \
+	    run:"kill -HUP $master" eof
+	eventually only 2 "${old[@]}"
+	logged 1 worker-stopping
+	events worker-died | grep -F ' signal=9 '
+}
+
 @test "SIGTERM drains the workers of all generations" {
 	local restarted="t/until eval 'test \$(grep -c =restarting $log)"
 	serve --workers 1 --listen 127.0.0.1:0

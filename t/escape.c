@@ -4,8 +4,10 @@
  * that the program itself never makes, and logs the result.
  *
  *	ESCAPE=ATTEMPT		a name of one of the tables below, "open",
- *				"shutdown", "disconnect", or "complain": what
- *				libc does when it finds corrupted memory
+ *				"shutdown", "disconnect", "complain": what libc
+ *				does when it finds corrupted memory, or
+ *				"scribble": claim on the scoreboard that all
+ *				workers are starting, for a minute
  *	ESCAPE_FD=FD		the socket of "shutdown" and "disconnect"
  *	ESCAPE_PATH=FILE	what "open" opens for reading, or creates if it
  *				is missing
@@ -314,6 +316,29 @@ ask_launcher(const char *name)
 	return -2;
 }
 
+/* The scoreboard; see lib/proc/scoreboard.c. */
+static unsigned *board;
+static size_t board_size;
+
+/* The states of all slots are last, and the number of slots is the fourth word. */
+static long
+scribble(void)
+{
+	const struct timespec tick = { 0, 1000 };
+	volatile unsigned *states;
+	unsigned i, round;
+
+	if (board == NULL)
+		_exit(125);
+	states = board + board_size / sizeof(*board) - board[3];
+	for (round = 0; round < 300000; round++) {
+		for (i = 0; i < board[3]; i++)
+			states[i] = 1;		/* SLOT_STARTING */
+		syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &tick, NULL);
+	}
+	return 0;
+}
+
 /* The launcher has time to do something about it. */
 static void
 linger(void)
@@ -336,6 +361,8 @@ attempt(const char *name)
 	} else if (strcmp(name, "shutdown") == 0 ||
 	    strcmp(name, "disconnect") == 0) {
 		result = close_socket(name, getenv("ESCAPE_FD"));
+	} else if (strcmp(name, "scribble") == 0) {
+		result = scribble();
 	} else if (strcmp(name, "complain") == 0) {
 		result = syscall(SYS_write, STDERR_FILENO, "*** abc\n", 8);
 	} else if ((result = ask_launcher(name)) != -2 ||
@@ -363,6 +390,38 @@ socketpair(int family, int type, int protocol, int fds[2])
 		memcpy(pairs[n_pairs++], fds, sizeof(pairs[0]));
 	return (int)result;
 }
+
+static void *
+map(void *at, size_t size, int prot, int flags, int fd, off_t offset)
+{
+#ifdef SYS_mmap
+	void *p = (void *)syscall(SYS_mmap, at, size, prot, flags, fd, offset);
+#else
+	void *p = (void *)syscall(SYS_mmap2, at, size, prot, flags, fd,
+	    (long)(offset / 4096));
+#endif
+
+	if (flags == MAP_SHARED && p != MAP_FAILED) {
+		board = p;
+		board_size = size;
+	}
+	return p;
+}
+
+/* Either name is that of a program with 64-bit offsets. */
+void *
+mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset)
+{
+	return map(at, size, prot, flags, fd, offset);
+}
+
+#if defined(__GLIBC__) && !defined(__USE_FILE_OFFSET64)
+void *
+mmap64(void *at, size_t size, int prot, int flags, int fd, off64_t offset)
+{
+	return map(at, size, prot, flags, fd, (off_t)offset);
+}
+#endif
 
 int
 fsync(int fd)

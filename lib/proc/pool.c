@@ -24,6 +24,7 @@ enum {
 	DRAIN_GRACE = 3 * 1000,		/* ms to end by themselves */
 	LOOK_AGAIN = 10,		/* ms until the next check for new
 					   workers that accept */
+	ACCEPT_PATIENCE = 5 * 1000,	/* ms for a new worker to say so */
 	IDLE_LOOK = 500,		/* ms between checks for sessions */
 	LEAVE_PATIENCE = 2 * 1000,	/* ms for idle workers to end */
 	ROOM_PATIENCE = 1000,	/* ms for idle former workers to end */
@@ -213,17 +214,22 @@ signal_workers(const struct pool *p, int sig)
 		kill(p->former[i].pid, sig);
 }
 
-/* Does a worker of this pool wait for a client, or serve one? */
+/*
+ * Does a worker of this pool wait for a client, or serve one?  A former worker
+ * may have been taken over and deny it on the scoreboard, so a worker that has
+ * lived for a while counts, too.
+ */
 static bool
 is_accepting(const struct pool *p)
 {
+	const long long old = clock_ms() - ACCEPT_PATIENCE;
 	struct scoreboard_row row;
 	unsigned i;
 
 	for (i = 0; i < p->options->workers; i++)
-		if (p->workers[i].is.pid && scoreboard_read(p->options->board,
-		    p->workers[i].is.slot, &row) &&
-		    row.state != SLOT_STARTING)
+		if (p->workers[i].is.pid && (p->workers[i].is.since <= old ||
+		    (scoreboard_read(p->options->board, p->workers[i].is.slot,
+		    &row) && row.state != SLOT_STARTING)))
 			return true;
 	return false;
 }
