@@ -1,7 +1,8 @@
 # smtpd needs a C compiler and libc.  Targets: all check install uninstall clean;
-# check-real check-cross failures powercut torture sanitize valgrind coverage fuzz
-# bench bench-all lint format for work on it (CONTRIBUTING.md, t/README.md); milter
-# tls install-tls static image html dist deb for packagers (contrib/packaging.mk).
+# check-real check-cross check-arch failures powercut torture sanitize valgrind
+# coverage fuzz bench bench-all lint format for work on it (CONTRIBUTING.md,
+# t/README.md); milter tls install-tls static image html dist deb for packagers
+# (contrib/packaging.mk).
 # CC, CPPFLAGS, CFLAGS, LDFLAGS, LDLIBS, DESTDIR, PREFIX and the directories
 # below are honoured.  A processor without atomic operations on 8 bytes, such
 # as ARMv6, needs LDLIBS=-latomic.
@@ -89,6 +90,10 @@ check-real: smtpd $(TOOLS)
 check-cross:
 	t/cross
 
+# make check-arch ARCH=arm64: under Debian's kernel of that processor, in qemu
+check-arch:
+	t/arch/run $(ARCH)
+
 # every failure and every crash point, as t/README.md tells
 failures: smtpd $(TOOLS)
 	t/failures
@@ -132,5 +137,5 @@ clean:
 	rm -f t/power/logfs
 	rm -rf t/fuzz/build html
 
-.PHONY: all tools check check-real check-cross failures powercut torture \
-	sanitize valgrind coverage fuzz bench bench-all lint format objects clean
+.PHONY: all tools check check-real check-cross check-arch failures powercut \
+	torture sanitize valgrind coverage fuzz bench bench-all lint format objects clean

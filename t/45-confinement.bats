@@ -12,7 +12,7 @@ confinable() {
 		skip 'built with what needs more calls'
 	fi
 	case $(uname -m) in
-	x86_64|aarch64) ;;
+	x86_64|aarch64|i?86) ;;
 	*) skip "not confined on $(uname -m)" ;;
 	esac
 }
@@ -78,16 +78,15 @@ dies_of() {
 
 # every_call: each system call of the table of t/escape.c kills the process
 every_call() {
-	local call calls n=0
-	mapfile -t calls < <(sed -n 's/^	{ "\([a-z_0-9]*\)", .*/\1/p' t/escape.c)
+	local call calls
+	env LD_PRELOAD="$PWD/t/escape.so" ESCAPE=names ESCAPE_LOG="$tmp/names" \
+	    ./smtpd --version
+	mapfile -t calls < <(sed -n 's/^name //p' "$tmp/names")
 	((${#calls[@]} > 20))
 	for call in "${calls[@]}"; do
-		[[ $call != x32 || $(uname -m) == x86_64 ]] || continue
 		dies_of 31 "$call"
 		lacks "^$call " "$tmp/escape"
-		((++n))
 	done
-	((n >= ${#calls[@]} - 1))
 }
 
 @test "each system call that smtpd never makes kills the worker" {

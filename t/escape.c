@@ -3,7 +3,8 @@
  * program: at its first fsync of a file or TLS handshake it makes a system call
  * that the program itself never makes, and logs the result.
  *
- *	ESCAPE=ATTEMPT		a name of one of the tables below, "open",
+ *	ESCAPE=ATTEMPT		a name of the table below, which "names" logs at
+ *				the start; one that asks the launcher; "open",
  *				"shutdown", "disconnect", "complain": what libc
  *				does when it finds corrupted memory, or
  *				"scribble": claim on the scoreboard that all
@@ -33,6 +34,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/net.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdint.h>
@@ -76,12 +78,16 @@ static const struct attempt {
 	{ "truncate", SYS_truncate, { ARG("/nonexistent"), 0 } },
 	{ "memfd", SYS_memfd_create, { ARG("x"), 0 } },
 	{ "io_uring", 425, { 1, 0 } },
-#ifdef SYS_mmap
-	{ "mmap", SYS_mmap, { 0, 4096, PROT_READ | PROT_EXEC,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 } },
-#else
+#if defined SYS_mmap2
 	{ "mmap", SYS_mmap2, { 0, 4096, PROT_READ | PROT_EXEC,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 } },
+#elif !defined __s390x__	/* whose arguments are in memory */
+	{ "mmap", SYS_mmap, { 0, 4096, PROT_READ | PROT_EXEC,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 } },
+#endif
+#if defined __i386__ || defined __s390x__
+	{ "socketcall", SYS_socketcall, { SYS_CONNECT, 0 } },
+	{ "socketcall_sendmsg", SYS_socketcall, { SYS_SENDMSG, 0 } },
 #endif
 	{ "mprotect", SYS_mprotect, { 0, 0, PROT_EXEC } },
 	{ "tiocsti", SYS_ioctl, { 2, TIOCSTI, ARG("x") } },
@@ -106,7 +112,10 @@ __attribute__((constructor)) static void
 setup(void)
 {
 	const char *name = getenv("ESCAPE_LOG");
+	const char *attempt = getenv("ESCAPE");
+	const size_t n = sizeof(attempts) / sizeof(*attempts);
 	char version[24];
+	size_t i;
 	int fd;
 
 	if (name == NULL)
@@ -119,6 +128,8 @@ setup(void)
 	snprintf(version, sizeof(version), "%ld",
 	    syscall(444, NULL, 0, 1 /* LANDLOCK_CREATE_RULESET_VERSION */));
 	say("landlock", version);
+	for (i = 0; attempt && strcmp(attempt, "names") == 0 && i < n; i++)
+		say("name", attempts[i].name);
 }
 
 static long

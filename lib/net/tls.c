@@ -16,6 +16,7 @@
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/net/tls.h"
+#include "lib/proc/confine.h"
 
 /* The variables of a result; all others are ignored. */
 static const struct {
@@ -99,8 +100,8 @@ static int
 open_channels(struct tls_run *r, int *to, int *from, int *result, int *err)
 {
 	/* both ends of err are nonblocking: the command must not wait for us */
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, to) < 0 ||
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, from) < 0 ||
+	if (confine_socketpair(SOCK_STREAM | SOCK_CLOEXEC, to) < 0 ||
+	    confine_socketpair(SOCK_STREAM | SOCK_CLOEXEC, from) < 0 ||
 	    pipe2(result, O_CLOEXEC) < 0 ||
 	    pipe2(err, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -1;

@@ -2,7 +2,7 @@
  * Confinement by seccomp and Landlock.  libc has no functions for them, and not
  * all systems have the header of Landlock, so its constants are defined here.
  * The list of system calls is what a session needs with glibc and musl, and no
- * more.  It covers x86_64 and aarch64; other architectures are not supported.
+ * more.  It covers the processors below; others are not supported.
  *
  * Sanitizers and similar tools make further system calls.  A build with
  * AddressSanitizer is unconfined, and so is one with -DUNCONFINED.
@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/net.h>
 #include <linux/seccomp.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -37,11 +38,34 @@
 #define ARCH AUDIT_ARCH_X86_64
 #elif defined __aarch64__ && defined __AARCH64EL__
 #define ARCH AUDIT_ARCH_AARCH64
+#elif defined __i386__
+#define ARCH AUDIT_ARCH_I386
 #else
 #define ARCH 0
 #endif
 
 #if ARCH
+
+/*
+ * There, glibc has one system call for sockets, socketcall(2), whose arguments
+ * are in memory, where a filter can't see them.  What must be checked is called
+ * by its own number instead, which Linux has from 4.3 on.
+ */
+#if (defined __i386__ || defined __s390x__) && defined __GLIBC__
+#define MULTIPLEXED
+
+int
+shutdown(int fd, int how)
+{
+	return (int)syscall(SYS_shutdown, fd, how);
+}
+
+ssize_t
+sendmsg(int fd, const struct msghdr *m, int flags)
+{
+	return syscall(SYS_sendmsg, fd, m, flags);
+}
+#endif
 
 /* System calls that are allowed with any arguments. */
 static const unsigned calls[] = {
@@ -51,20 +75,51 @@ static const unsigned calls[] = {
 #ifdef SYS_poll
 	SYS_poll,
 #endif
+#ifdef SYS_send
+	SYS_send, SYS_recv,
+#endif
 	/* the Maildir */
 	SYS_openat, SYS_mkdirat, SYS_linkat, SYS_renameat, SYS_unlinkat,
-	SYS_newfstatat, SYS_fstat, SYS_fstatfs, SYS_getdents64, SYS_fsync,
-	SYS_pread64, SYS_lseek, SYS_copy_file_range, SYS_sync_file_range,
+	SYS_getdents64, SYS_fsync, SYS_pread64, SYS_lseek, SYS_copy_file_range,
+#ifdef SYS_newfstatat
+	SYS_newfstatat, SYS_fstat, SYS_fstatfs,
+#else		/* 32 bits */
+	SYS_statx, SYS_fstatat64, SYS_fstat64, SYS_stat64,
+#endif
+#ifdef SYS_fstatfs64
+	SYS_fstatfs64,
+#endif
+#ifdef SYS__llseek
+	SYS__llseek,
+#endif
 #ifdef SYS_stat
 	SYS_stat,
 #endif
+#ifdef SYS_sync_file_range
+	SYS_sync_file_range,
+#else
+	SYS_sync_file_range2,
+#endif
 	/* memory, time and signals */
 	SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_getrandom,
-	SYS_clock_gettime, SYS_gettimeofday, SYS_nanosleep,
-	SYS_clock_nanosleep, SYS_restart_syscall, SYS_rt_sigprocmask,
+	SYS_nanosleep, SYS_restart_syscall, SYS_rt_sigprocmask,
 	SYS_rt_sigreturn, SYS_getpid, SYS_gettid, SYS_exit, SYS_exit_group,
+#ifdef __s390x__	/* its arguments are in memory */
+	SYS_mmap,
+#endif
+#ifdef SYS_clock_gettime64
+	SYS_clock_gettime64, SYS_clock_nanosleep_time64, SYS_ppoll_time64,
+#endif
+#ifdef SYS_clock_gettime
+	SYS_clock_gettime, SYS_gettimeofday, SYS_clock_nanosleep,
+#else		/* the names in musl for 32 bits, before Linux 5.1 */
+	SYS_clock_gettime32, SYS_gettimeofday_time32,
+#endif
 #ifdef SYS_time
 	SYS_time,
+#endif
+#ifdef SYS_sigreturn
+	SYS_sigreturn,
 #endif
 };
 
@@ -73,14 +128,30 @@ struct rule {
 	unsigned call, arg, mask, is;
 };
 
+#ifdef SYS_fcntl64
+#define CALL_FCNTL SYS_fcntl64
+#else
+#define CALL_FCNTL SYS_fcntl
+#endif
+
 static const struct rule rules[] = {
 	{ SYS_sendto, 5, ~0U, 0 },	/* no destination address */
+#ifdef SYS_mmap2
+	{ SYS_mmap2, 2, PROT_EXEC, 0 },
+#elif !defined __s390x__
 	{ SYS_mmap, 2, PROT_EXEC, 0 },
+#endif
 	{ SYS_mprotect, 2, PROT_EXEC, 0 },
 	{ SYS_ioctl, 1, ~0U, FIONREAD },
-	{ SYS_fcntl, 1, ~0U, F_GETFL },
-	{ SYS_fcntl, 1, ~0U, F_GETFD },
-	{ SYS_fcntl, 1, ~0U, F_SETFD },
+	{ CALL_FCNTL, 1, ~0U, F_GETFL },
+	{ CALL_FCNTL, 1, ~0U, F_GETFD },
+	{ CALL_FCNTL, 1, ~0U, F_SETFD },
+#ifdef MULTIPLEXED
+	{ SYS_socketcall, 0, ~0U, SYS_ACCEPT4 },
+	{ SYS_socketcall, 0, ~0U, SYS_GETSOCKNAME },
+	{ SYS_socketcall, 0, ~0U, SYS_SEND },
+	{ SYS_socketcall, 0, ~0U, SYS_RECV },
+#endif
 };
 
 enum {
@@ -129,26 +200,29 @@ add_action(struct program *p, unsigned action)
 	add_instruction(p, BPF_RET | BPF_K, action, 0, 0);
 }
 
-/* Only the low half of an argument is compared, which comes first. */
+/* Only the low half of an argument is compared. */
+static void
+add_load_argument(struct program *p, unsigned arg)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	const size_t low = 4;
+#else
+	const size_t low = 0;
+#endif
+
+	add_load(p, offsetof(struct seccomp_data, args) + 8 * (size_t)arg + low);
+}
+
 static void
 add_rule(struct program *p, unsigned call, unsigned arg, unsigned mask,
     unsigned is)
 {
 	add_load(p, offsetof(struct seccomp_data, nr));
 	add_skip_unless(p, call, 4);
-	add_load(p, offsetof(struct seccomp_data, args) + 8 * (size_t)arg);
+	add_load_argument(p, arg);
 	add_instruction(p, BPF_ALU | BPF_AND | BPF_K, mask, 0, 0);
 	add_skip_unless(p, is, 1);
 	add_action(p, SECCOMP_RET_ALLOW);
-}
-
-/* The call fails. */
-static void
-add_refusal(struct program *p, unsigned call)
-{
-	add_load(p, offsetof(struct seccomp_data, nr));
-	add_skip_unless(p, call, 1);
-	add_action(p, SECCOMP_RET_ERRNO | EACCES);
 }
 
 /* The call kills the process unless this is its first argument. */
@@ -157,19 +231,19 @@ add_refusal_unless(struct program *p, unsigned call, unsigned is)
 {
 	add_load(p, offsetof(struct seccomp_data, nr));
 	add_skip_unless(p, call, 3);
-	add_load(p, offsetof(struct seccomp_data, args));
+	add_load_argument(p, 0);
 	add_instruction(p, BPF_JMP | BPF_JEQ | BPF_K, is, 1, 0);
 	add_action(p, SECCOMP_RET_KILL_PROCESS);
 }
 
-/* Take an action if a call is made on this descriptor. */
+/* Take an action if a call's first argument, a descriptor say, is this one. */
 static void
-add_descriptor_rule(struct program *p, unsigned call, int fd, unsigned action)
+add_first_rule(struct program *p, unsigned call, int first, unsigned action)
 {
 	add_load(p, offsetof(struct seccomp_data, nr));
 	add_skip_unless(p, call, 3);
-	add_load(p, offsetof(struct seccomp_data, args));
-	add_skip_unless(p, (unsigned)fd, 1);
+	add_load_argument(p, 0);
+	add_skip_unless(p, (unsigned)first, 1);
 	add_action(p, action);
 }
 
@@ -183,7 +257,7 @@ add_sockets_rule(struct program *p, const struct confine_options *o,
 
 	add_load(p, offsetof(struct seccomp_data, nr));
 	add_skip_unless(p, call, n + 3);
-	add_load(p, offsetof(struct seccomp_data, args));
+	add_load_argument(p, 0);
 	for (i = 0; i < n; i++)
 		add_instruction(p, BPF_JMP | BPF_JEQ | BPF_K,
 		    (unsigned)o->sockets[i], n - i, 0);
@@ -220,8 +294,28 @@ protect_listeners(struct program *p, const struct confine_options *o)
 	size_t i;
 
 	for (i = 0; i < o->n_listeners; i++)
-		add_descriptor_rule(p, SYS_shutdown, o->listeners[i],
+		add_first_rule(p, SYS_shutdown, o->listeners[i],
 		    SECCOMP_RET_KILL_PROCESS);
+}
+
+/* syslog(3) connects again after an error; that fails. */
+static void
+refuse_sockets(struct program *p)
+{
+	static const unsigned refused[] = { SYS_socket, SYS_connect };
+	size_t i;
+
+	for (i = 0; i < sizeof refused / sizeof *refused; i++) {
+		add_load(p, offsetof(struct seccomp_data, nr));
+		add_skip_unless(p, refused[i], 1);
+		add_action(p, SECCOMP_RET_ERRNO | EACCES);
+	}
+#ifdef MULTIPLEXED
+	add_first_rule(p, SYS_socketcall, SYS_SOCKET,
+	    SECCOMP_RET_ERRNO | EACCES);
+	add_first_rule(p, SYS_socketcall, SYS_CONNECT,
+	    SECCOMP_RET_ERRNO | EACCES);
+#endif
 }
 
 /*
@@ -244,10 +338,8 @@ build_program(struct program *p, const struct confine_options *o)
 		    rules[i].is);
 	add_rule(p, SYS_tgkill, 0, ~0U, self);		/* abort(3) */
 	add_rule(p, SYS_tkill, 0, ~0U, self);
-	if (o->syslog) {
-		add_refusal(p, SYS_socket);
-		add_refusal(p, SYS_connect);
-	}
+	if (o->syslog)
+		refuse_sockets(p);
 	allow_launcher(p, o);
 	add_load(p, offsetof(struct seccomp_data, nr));
 	for (i = 0; i < N_CALLS; i++) {
@@ -347,6 +439,16 @@ limit_files(const struct confine_options *o)
 	return failed ? -1 : 0;
 }
 
+int
+confine_socketpair(int type, int fds[2])
+{
+#ifdef MULTIPLEXED
+	return (int)syscall(SYS_socketpair, AF_UNIX, type, 0, fds);
+#else
+	return socketpair(AF_UNIX, type, 0, fds);
+#endif
+}
+
 unsigned
 confine_support(void)
 {
@@ -409,6 +511,12 @@ confine_self(const struct confine_options *o)
 {
 	(void)o;
 	return 0;
+}
+
+int
+confine_socketpair(int type, int fds[2])
+{
+	return socketpair(AF_UNIX, type, 0, fds);
 }
 
 #endif

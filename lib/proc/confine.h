@@ -42,4 +42,7 @@ const char *confine_gap(void);
  */
 int confine_self(const struct confine_options *);
 
+/* socketpair(2) of Unix sockets, for a process that is confined. */
+int confine_socketpair(int type, int fds[2]);
+
 #endif
