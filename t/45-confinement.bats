@@ -59,6 +59,7 @@ send_one=("${data_bob[@]}" send:'x\r\n.\r\n' reply:250 say:QUIT reply:221 eof)
 	serve --workers 1 --listen 127.0.0.1:0
 	dial "${addr[0]}" "${data_bob[@]}" send:'x\r\n.\r\n' eof
 	[[ $codes == '220 250 250 250 354' ]]
+	eventually events worker-died
 	events worker-died | grep -E ' worker=1 .* signal=31 name="Bad system call" error="a forbidden system call" '
 	[[ $(kept) == 0 ]]
 	dial "${addr[0]}" reply:220 say:'HELO c.example' reply:250 say:QUIT reply:221 eof
