@@ -297,9 +297,9 @@ stray() {
 # children PID: print its children that have not ended, one per line
 children() {
 	local pid stat pids=()
-	if [[ -r /proc/$1/task/$1/children ]]; then
-		read -ra pids <"/proc/$1/task/$1/children" || true
-	else
+	if [[ -r /proc/$$/task/$$/children ]]; then
+		{ read -ra pids <"/proc/$1/task/$1/children"; } 2>/dev/null || true
+	else	# this kernel has no such file
 		pids=(/proc/[0-9]*)
 		pids=("${pids[@]#/proc/}")
 	fi
