@@ -143,3 +143,12 @@ object() {
 	[[ ! $(make -s CC=true smtpd t/smtpc) && ! -s $tmp/err ]]
 	[[ ! $(make -sj2 CC=true smtpd) ]]
 }
+
+@test "README, CONTRIBUTING and make check name the same time for the tests" {
+	local time
+	time=$(sed -n 's/^CHECK_TIME = //p' Makefile)
+	[[ $time == *' processors' ]]
+	grep -Fq "runs the tests, in about $time:" README.md
+	grep -Fq "| all suites in \`t/\`, in about $time |" CONTRIBUTING.md
+	make -n check | grep -F "about $time"
+}
