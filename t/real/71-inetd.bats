@@ -110,6 +110,23 @@ pool_of() {
 	grep -q '(\[127\.0\.0\.1\])' mail/new/*
 }
 
+@test "xinetd does not close the port after a burst of connections" {
+	adapted xinetd.conf | sed '/instances\|per_source/d' >conf
+	super "$cache/xinetd/usr/sbin/xinetd" -dontfork -f "$PWD/conf" \
+		-pidfile "$PWD/pid"
+	# by default the limit is 50 in a second
+	inside python3 -I - <<-'EOT'
+		import socket
+		clients = []
+		for _ in range(200):
+		    client = socket.create_connection(("127.0.0.1", 25), 60)
+		    client.shutdown(socket.SHUT_WR)
+		    clients.append(client)
+		for client in clients:
+		    assert client.makefile().readline().startswith("220 ")
+	EOT
+}
+
 @test "xinetd, wait = yes: smtpd exits when idle and is started again" {
 	adapted xinetd.conf | sed -e 's/\(wait.*= \)no/\1yes/' \
 		-e '/instances\|per_source/d' >conf
