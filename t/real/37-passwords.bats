@@ -297,6 +297,12 @@ matched() {
 		# mistyped recipients ban nobody
 		matched 1 log
 		matched $((refusals + 1)) log '[commands=\S+]'
+		# a failed AUTH is one of them, too, unless it is left out
+		authentications=$(grep -Ec '(command=|"command":")AUTH' log)
+		((authentications >= 1))
+		every=$(sed -n 's/^# filter = smtpd\(.*commands=.*\]\) .*/\1/p' \
+			"$root/contrib/fail2ban/smtpd.conf")
+		matched $((refusals + 1 - authentications)) log "$every"
 		options+=(--on-new-connection 'echo 554 5.7.1 Listed' --user nobody)
 		converse QUIT
 		matched 2 log
