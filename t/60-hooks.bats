@@ -267,6 +267,18 @@ ended() {
 	lacks '[^ -~]' "$log"
 }
 
+@test "a worker does not wait for a launcher that can't answer, and gets another one" {
+	nobody=("${user[@]}")	# hooks can read there
+	shim 'write@sock:1+:EIO'
+	disarm
+	serve --listen 127.0.0.1:0 --workers 1 --on-hello 'true;'
+	dial "${addr[0]}" reply:220 run:"printf 1 1<>'$tmp/armed'" \
+	    say:'HELO c.example' eof
+	disarm
+	dial "${addr[0]}" reply:220 say:'HELO c.example' reply:250 say:QUIT \
+	    reply:221 eof
+}
+
 @test "the output and standard error of a hook are not in non-blocking mode" {
 	hello --on-hello "sed -n 's/^flags://p' /proc/self/fdinfo/1 /proc/self/fdinfo/2 >$tmp/flags;"
 	(($(wc -l <"$tmp/flags") == 2))

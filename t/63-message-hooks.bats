@@ -332,6 +332,12 @@ log_all() {
 	[[ $(events hook-failed) == *' error="its output is too large"' ]]
 }
 
+@test "with --max-size 0 the output of a filter has no limit" {
+	options=(--max-size 0 --filter 'cat; head -c 200000 /dev/zero')
+	deliver 'Subject: x' '' x
+	(($(stat -c %s "$(message)") > 200000))
+}
+
 @test "a message of exactly --max-size passes a filter that adds a header" {
 	options=(--max-size 2000 --filter "sed 's/^Subject/X-Checked: yes\nSubject/'")
 	# with its line ends these are 2,000 bytes

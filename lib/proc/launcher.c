@@ -88,9 +88,11 @@ answer_worker(const struct launcher *l, enum request_job job, bool ended,
 		.job = job, .ended = ended, .error = error, .status = status,
 	};
 
-	if (send(SOCKET, &a, sizeof a, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
-	    (errno == EAGAIN || errno == EWOULDBLOCK))
+	if (send(SOCKET, &a, sizeof a, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return;
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
 		refuse_request(l, "the worker does not read answers");
+	_exit(1);	/* the worker must not wait for an answer */
 }
 
 static bool
