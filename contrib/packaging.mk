@@ -80,6 +80,10 @@ PLACES = -e 's|/usr/local/sbin/|$(SBINDIR)/|g' \
 	-e 's|/usr/local/libexec/smtpd|$(HOOKDIR)|g' \
 	-e 's|/usr/local/lib/systemd/system|$(UNITDIR)|g' \
 	-e 's|/usr/local/share/doc/smtpd|$(DOCDIR)|g'
+# links to what is not installed become words
+LINKS = -e 's|\[CONTRIBUTING\.md\]([^)]*)|CONTRIBUTING.md of the source|' \
+	-e 's|\[t/README\.md\]([^)]*)|t/README.md of the source|' \
+	-e 's|\[\(smtpd[^]]*\)\](man/[^)]*)|\1|'
 install: smtpd milter
 	mkdir -p $(DESTDIR)$(SBINDIR) $(DESTDIR)$(HOOKDIR) \
 	    $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
@@ -92,7 +96,7 @@ install: smtpd milter
 	install -m 644 contrib/completion/_smtpd $(DESTDIR)$(ZSHDIR)
 	for file in README.md CHANGELOG.md SECURITY.md LICENSE $(EXAMPLES); do \
 	    to=$(DESTDIR)$(DOCDIR)/$$file && mkdir -p $${to%/*} && \
-	    sed $(PLACES) $$file >$$to && chmod 644 $$to || exit; done
+	    sed $(PLACES) $(LINKS) $$file >$$to && chmod 644 $$to || exit; done
 	for page in man/*.[578] contrib/milter/*.8; do \
 	    to=$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} && \
 	    sed $(PLACES) $$page >$$to && chmod 644 $$to || exit; done

@@ -46,6 +46,21 @@ tls() {
 	[[ $(ls "$root") == usr ]]
 }
 
+@test "the installed README and its like link nothing that is not installed" {
+	local file target
+	make_it install
+	cd "$root/usr/share/doc/smtpd"
+	for file in *.md; do
+		grep -oE '\]\([^)]*\)' "$file" | sed 's/^](//; s/[#)].*//' |
+		    grep -v '^https:' || true
+	done | sort -u >"$tmp/targets"
+	grep -qx SECURITY.md "$tmp/targets"
+	while read -r target; do
+		echo "$target"
+		[[ -e $target ]]
+	done <"$tmp/targets"
+}
+
 @test "installed files are readable by all, and programs executable by all" {
 	# not to be built with this umask, for the tests that follow
 	! tls || env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s tls
