@@ -64,3 +64,22 @@ memory_release_heap(void)
 	malloc_trim(0);
 #endif
 }
+
+void *
+memory_allocate_unshared(size_t n)
+{
+	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	(void)!madvise(p, n, MADV_DONTFORK);
+	return p;
+}
+
+void
+memory_free_unshared(void *p, size_t n)
+{
+	if (p)
+		munmap(p, n);
+}

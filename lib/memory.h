@@ -1,4 +1,7 @@
-/* Arrays that grow, one element at a time; and memory that is given back. */
+/*
+ * Arrays that grow, one element at a time; memory that is given back; and
+ * memory that is not for children.
+ */
 #ifndef MEMORY_H
 #define MEMORY_H
 
@@ -20,5 +23,12 @@ void *memory_grow(void *array, size_t *n, size_t size);
 void memory_release(void *, size_t n);
 void memory_release_stack(void);
 void memory_release_heap(void);
+
+/*
+ * Zeroed memory that children do not get, so that what is written between forks
+ * is not kept for each child.  Returns NULL with errno set on failure.
+ */
+void *memory_allocate_unshared(size_t n);
+void memory_free_unshared(void *, size_t n);	/* which may be NULL */
 
 #endif

@@ -114,13 +114,13 @@ commands_launch(struct server *server, bool in_pool)
 {
 	if (!needs_launcher(server, in_pool))
 		return 0;
-	if (in_pool)
-		relaunch_join(&server->relaunch);
 	if (launch_open(&server->launch, &server->commands,
 	    in_pool ? server->relaunch.fd : -1) < 0) {
 		log_errno("fork-failed", "what", "launcher");
 		return -1;
 	}
+	if (in_pool)
+		relaunch_join(&server->relaunch);
 	log_relay(launch_log, &server->launch);
 	return 0;
 }

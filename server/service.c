@@ -302,7 +302,7 @@ service_run(struct server *server, const struct handover *h)
 		.former = h->workers, .n_former = h->n_workers,
 		.idle_exit = server->inetd ? IDLE_EXIT : 0,
 		.sessions = COUNT_SESSIONS,
-		.work = worker_run, .ready = announce_ready,
+		.begin = worker_begin, .work = worker_run, .ready = announce_ready,
 		.drain = release_listeners, .ended = repair_listeners,
 		.hangup = begin_restart, .child = handle_child,
 		.room = exec_restart, .report = log_status,

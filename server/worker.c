@@ -350,12 +350,13 @@ handle_accept_error(void)
 
 /* Descriptor 1 stays open, so that no client gets it. */
 void
-worker_close_ready_fd(const struct server *server)
+worker_close_ready_fd(struct server *server)
 {
 	if (server->ready_fd == STDOUT_FILENO)
 		dup2(STDIN_FILENO, STDOUT_FILENO);
 	else if (server->ready_fd >= 0)
 		close(server->ready_fd);
+	server->ready_fd = -1;		/* its number may be used again */
 }
 
 /*
@@ -373,6 +374,12 @@ is_used_up(const struct server *server, long long served)
 }
 
 int
+worker_begin(void *ctx)
+{
+	return commands_launch(ctx, true) < 0 ? EX_OSERR : 0;
+}
+
+int
 worker_run(void *ctx)
 {
 	struct server *server = ctx;
@@ -385,8 +392,6 @@ worker_run(void *ctx)
 
 	worker_close_ready_fd(server);
 	notify_close(&server->notify);
-	if (commands_launch(server, true) < 0)
-		return EX_OSERR;
 	serving = server;
 	worker_prepare_signals(server, &waiting);
 	if (server->listeners.n > 1 &&

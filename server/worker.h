@@ -39,7 +39,10 @@ unsigned long long worker_serve(struct server *, struct client *, int in,
     int out);
 
 /* Close --ready-fd, so that its reader sees the end; once in each process. */
-void worker_close_ready_fd(const struct server *);
+void worker_close_ready_fd(struct server *);
+
+/* The first step of a worker, for the pool: fork the launcher. */
+int worker_begin(void *ctx);
 
 /*
  * The whole life of a worker, for the pool; ctx is the server.  Returns the

@@ -412,7 +412,7 @@ shaken() {
 	serve --listen 127.0.0.1:0 --workers 1 "${options[@]}"
 	dial "${addr[0]}" "${encrypted[@]}" say:QUIT reply:221 eof
 	worker=$(children "$master")
-	eventually idle_worker "$worker" "$(ls "/proc/$worker/fd")"
+	eventually grep -q ' waiting' "/proc/$worker/cmdline"
 	before=$(ls "/proc/$worker/fd")
 	for i in {1..5}; do
 		dial "${addr[0]}" "${encrypted[@]}" say:QUIT reply:221 eof

@@ -28,7 +28,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -456,24 +456,9 @@ WRAP_PAIR(pipe2, (int fds[2], int flags), (fds, flags), 0)
 WRAP_PAIR(socketpair, (int family, int type, int proto, int fds[2]),
     (family, type, proto, fds), (type & ~SOCK_CLOEXEC) == SOCK_SEQPACKET)
 
-/* This function returns the errno. */
-int
-posix_spawn(pid_t *restrict pid, const char *restrict path,
-    const posix_spawn_file_actions_t *restrict files,
-    const posix_spawnattr_t *restrict attributes, char *const *restrict argv,
-    char *const *restrict envp)
-{
-	static int (*real)(pid_t *, const char *,
-	    const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
-	    char *const *, char *const *);
-	int error = fail_begin("spawn", -1, -1);
-
-	if (error > 0)
-		return error;
-	if (real == NULL)
-		fail_next(&real, "posix_spawn");
-	RETURN(error, real(pid, path, files, attributes, argv, envp));
-}
+/* No caller passes more arguments. */
+WRAP(int, clone, (int (*fn)(void *), void *stack, int flags, void *arg, ...),
+    (fn, stack, flags, arg), "spawn", -1)
 
 /* The descriptor is closed even if the call fails, as on Linux. */
 int

@@ -9,7 +9,6 @@
 #include "lib/clock.h"
 #include "lib/proc/launch.h"
 #include "lib/proc/process.h"
-#include "lib/proc/title.h"
 
 static int
 make_pair(int ends[2])
@@ -40,6 +39,7 @@ make_spares(struct launch *l)
 	return 0;
 }
 
+/* Nothing is written before the fork: the launcher shares the memory. */
 int
 launch_open(struct launch *l, const struct launcher_table *table, int master)
 {
@@ -47,11 +47,8 @@ launch_open(struct launch *l, const struct launcher_table *table, int master)
 	int ends[2], error;
 	pid_t pid;
 
-	*l = (struct launch){ .fd = -1, .table = table, .master = master };
 	if (make_pair(ends) < 0)
 		return -1;
-	/* before the fork: the launcher then has no memory of its own for it */
-	title_set("smtpd: launcher of %ld", (long)worker);
 	pid = process_fork();
 	if (pid == 0)
 		launcher_run(table, ends[1], worker, -1);
@@ -62,7 +59,9 @@ launch_open(struct launch *l, const struct launcher_table *table, int master)
 		errno = error;
 		return -1;
 	}
-	l->fd = ends[0];
+	*l = (struct launch){
+		.fd = ends[0], .table = table, .master = master
+	};
 	return make_spares(l);
 }
 

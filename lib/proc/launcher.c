@@ -21,9 +21,11 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/memory.h"
 #include "lib/proc/descriptors.h"
 #include "lib/proc/launcher.h"
 #include "lib/proc/process.h"
+#include "lib/proc/title.h"
 
 enum {
 	SOCKET = 3,		/* the descriptor of the socket */
@@ -350,7 +352,10 @@ static void
 prepare_launcher_signals(struct launcher *l)
 {
 	const struct sigaction action = { .sa_handler = on_command_exit };
+	int sig;
 
+	for (sig = 1; sig < NSIG; sig++)	/* which commands inherit */
+		signal(sig, SIG_DFL);
 	sigfillset(&l->waiting);
 	sigprocmask(SIG_BLOCK, &l->waiting, NULL);
 	sigdelset(&l->waiting, SIGCHLD);
@@ -402,7 +407,9 @@ launcher_run(const struct launcher_table *table, int fd, pid_t worker,
 
 	prepare_launcher_signals(&l);
 	log_speak_for(worker);
+	title_set("smtpd: launcher of %ld", (long)worker);
 	arrange_descriptors(&l, fd, pidfd);
+	memory_release_stack();
 	for (;;) {
 		reap_commands(&l);
 		p.revents = 0;

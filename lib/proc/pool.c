@@ -13,6 +13,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "lib/memory.h"
 #include "lib/proc/pool.h"
 #include "lib/proc/process.h"
 
@@ -78,9 +79,13 @@ fork_worker(struct pool *p, struct worker *w, unsigned slot)
 	const unsigned number = (unsigned)(w - p->workers) + 1;
 	const struct pool_options *o = p->options;
 	pid_t master = getpid(), pid = process_fork();
+	int failed;
 
 	if (pid == 0) {
 		follow_master(master);
+		failed = o->begin(o->ctx);
+		if (failed)
+			_exit(failed);
 		scoreboard_join(o->board, slot, number);
 		_exit(o->work(o->ctx));
 	}
@@ -616,8 +621,9 @@ unsigned
 pool_run(const struct pool_options *options)
 {
 	struct pool p = { .options = options, .idle_since = clock_ms() };
+	const size_t size = options->workers * sizeof *p.workers;
 
-	p.workers = calloc(options->workers, sizeof *p.workers);
+	p.workers = memory_allocate_unshared(size);
 	p.former = calloc(options->n_former + 1, sizeof *p.former);
 	if (!p.workers || !p.former)
 		fatal(EX_OSERR, "no memory for %u workers", options->workers);
@@ -634,7 +640,7 @@ pool_run(const struct pool_options *options)
 	reap_children(&p);	/* SIG_DFL drops a pending SIGCHLD */
 	serve_until_stopped(&p);
 	drain_workers(&p);
-	free(p.workers);
+	memory_free_unshared(p.workers, size);
 	free(p.former);
 	return p.killed;
 }

@@ -44,6 +44,11 @@ struct pool_options {
 	long long idle_exit;
 	unsigned sessions;		/* their counter on the board */
 	/*
+	 * In the child, while its memory is still that of the master: its first
+	 * step.  Returns 0, or the exit status of the worker.
+	 */
+	int (*begin)(void *ctx);
+	/*
 	 * In the child: the whole life of a worker.  Returns its exit status.
 	 * SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGIO and SIGUSR1 are blocked.
 	 * SIGTERM asks the worker to stop, and is also sent when the master

@@ -1,10 +1,11 @@
 /*
- * A command as a process of its own.  posix_spawn(3) is used, because fork(2)
- * would copy the page tables of a large process.
+ * A command as a process of its own.  fork(2) would copy page tables, and
+ * posix_spawn(3) makes a system call for each signal.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,34 +15,59 @@
 /* Not all systems have them in a header.  They are the same on all processors. */
 enum { PIDFD_SEND_SIGNAL = 424, PIDFD_OPEN = 434 };
 
+enum { PROCESS_STACK = 64 * 1024 };	/* of a child before exec */
+
+struct execution {
+	char **argv, **environment;
+	const int *fds;
+	int n;
+	int error;
+};
+
+/* Returns 0, or -1 with errno set. */
+static int
+place_descriptors(const struct execution *e)
+{
+	int i;
+
+	for (i = 0; i < e->n; i++)
+		if (e->fds[i] == i ? fcntl(i, F_SETFD, 0) < 0 :
+		    dup2(e->fds[i], i) < 0)
+			return -1;
+	return 0;
+}
+
+/* The child, which uses the memory of its parent until it executes the file. */
+static int
+execute(void *ctx)
+{
+	struct execution *e = ctx;
+	sigset_t none;
+
+	sigemptyset(&none);
+	if (setpgid(0, 0) == 0 && place_descriptors(e) == 0 &&
+	    sigprocmask(SIG_SETMASK, &none, NULL) == 0)
+		execve(e->argv[0], e->argv, e->environment);
+	e->error = errno;
+	_exit(127);
+}
+
 int
 process_start(pid_t *pid, char **argv, char **environment, const int *fds,
     int n)
 {
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int i, error = 0;
+	static char stack[PROCESS_STACK] __attribute__((aligned(16)));
+	struct execution e = { argv, environment, fds, n, 0 };
 
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP |
-	    POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-	posix_spawnattr_setpgroup(&attributes, 0);
-	posix_spawnattr_setsigdefault(&attributes, &all);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawn_file_actions_init(&files);
-	for (i = 0; i < n && !error; i++)	/* each allocates memory */
-		error = fds[i] < 0 ? posix_spawn_file_actions_addopen(&files,
-		    i, "/dev/null", O_RDWR, 0) :
-		    posix_spawn_file_actions_adddup2(&files, fds[i], i);
-	if (!error)
-		error = posix_spawn(pid, argv[0], &files, &attributes, argv,
-		    environment);
-	posix_spawn_file_actions_destroy(&files);
-	posix_spawnattr_destroy(&attributes);
-	return error;
+	/* returns when the child has executed the file, or has ended */
+	*pid = clone(execute, stack + sizeof stack,
+	    CLONE_VM | CLONE_VFORK | SIGCHLD, &e);
+	if (*pid < 0)
+		return errno;
+	if (e.error)
+		while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	return e.error;
 }
 
 /* _Fork(3) leaves out what threads would need. */

@@ -15,10 +15,10 @@ enum {
 };
 
 /*
- * Start argv[0] with n descriptors: fds[i] becomes i, and -1 means /dev/null.
- * fds[i] must be i or at least n, except that 0, 1 and 2 may be any of each
- * other.  The process leads a process group of its own, with default signals
- * and none blocked.  Returns 0, or an error number.
+ * Start argv[0] with n descriptors: fds[i], which is i or at least n, or 0,
+ * becomes i.  The process leads a process group of its own, with no signal
+ * blocked.  The caller must ignore no signal, block all, and have no handler
+ * that could not run twice.  Returns 0, or an error number.
  */
 int process_start(pid_t *, char **argv, char **environment, const int *fds,
     int n);

@@ -16,7 +16,6 @@
 #include "lib/proc/launch.h"
 #include "lib/proc/process.h"
 #include "lib/proc/relaunch.h"
-#include "lib/proc/title.h"
 
 int
 relaunch_open(struct relaunch *r, const struct launcher_table *table)
@@ -75,10 +74,8 @@ fork_launcher(const struct relaunch *r, int fd, pid_t worker)
 	const pid_t pid = pidfd < 0 ? -1 : process_fork();
 	struct log_line l;
 
-	if (pid == 0) {
-		title_set("smtpd: launcher of %ld", (long)worker);
+	if (pid == 0)
 		launcher_run(r->table, fd, worker, pidfd);
-	}
 	if (pid < 0) {
 		log_errno("fork-failed", "what", "launcher");
 	} else {

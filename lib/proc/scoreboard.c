@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/memory.h"
 #include "lib/proc/scoreboard.h"
 
 enum {
@@ -98,7 +99,7 @@ map_board(struct scoreboard *s, int fd, unsigned workers)
 	    fd, 0);
 	if (p == MAP_FAILED)
 		return -1;
-	s->taken = calloc(s->slots, sizeof *s->taken);
+	s->taken = memory_allocate_unshared(s->slots * sizeof *s->taken);
 	if (reserved_workers(s))
 		s->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (s->taken && (s->event >= 0 || !reserved_workers(s))) {
@@ -106,7 +107,7 @@ map_board(struct scoreboard *s, int fd, unsigned workers)
 		return 0;
 	}
 	munmap(p, board_size(s->slots));
-	free(s->taken);
+	memory_free_unshared(s->taken, s->slots * sizeof *s->taken);
 	return -1;
 }
 
@@ -145,7 +146,7 @@ scoreboard_adopt(struct scoreboard *s, int fd, unsigned workers)
 	if (memcmp(s->board->magic, magic, sizeof magic) != 0 ||
 	    s->board->layout != LAYOUT || s->board->slots != s->slots) {
 		munmap(s->board, board_size(s->slots));
-		free(s->taken);
+		memory_free_unshared(s->taken, s->slots * sizeof *s->taken);
 		if (s->event >= 0)
 			close(s->event);
 		*s = (struct scoreboard){ .board = NULL };
