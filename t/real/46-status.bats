@@ -32,14 +32,32 @@ shows() {
 	[[ ! -s said ]]
 }
 
+@test "promtool knows the expressions of smtpd-log(5), which are of the status file" {
+	local metric
+	sed -n '/^Alert on/,$ s/^\.Ql \(.* > [0-9.]*\).*/\1/p' \
+		"$root/man/smtpd-log.5" >expressions
+	(($(wc -l <expressions) == 2))
+	{ printf 'groups: [{name: a, rules: [\n'
+	  sed "s/.*/{alert: A, expr: '&'},/" expressions
+	  printf ']}]\n'; } >rules
+	"$cache/prometheus/usr/bin/promtool" check rules rules
+	start_with_status
+	for metric in $(grep -o 'smtpd_[a-z_]*\({[^}]*}\)\?' expressions); do
+		grep -F "$metric " run/smtpd.prom
+	done
+}
+
 @test "node_exporter's textfile collector reads the status file unchanged" {
 	local at
 	start_with_status
 	send
 	await 60 shows smtpd_messages_total 1
+	# by a link, as the page has it for Debian
+	mkdir collected
+	ln -s "$PWD/run/smtpd.prom" collected/
 	"$cache/prometheus-node-exporter/usr/bin/prometheus-node-exporter" \
 		--collector.disable-defaults --collector.textfile \
-		--collector.textfile.directory "$PWD/run" \
+		--collector.textfile.directory "$PWD/collected" \
 		--web.listen-address 127.0.0.1:0 >exporter 2>&1 3>&- 4>&- &
 	others+=($!)
 	address() {
