@@ -14,14 +14,10 @@ static void
 make_session_id(char *id)
 {
 	static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-	static pid_t self;	/* it is not forked between sessions */
 	unsigned long long us = (unsigned long long)clock_us();
-	unsigned long pid;
+	unsigned long pid = (unsigned long)getpid();
 	int i;
 
-	if (!self)
-		self = getpid();
-	pid = (unsigned long)self;
 	for (i = 10; i >= 0; i--, us >>= 5)
 		id[i] = digits[us & 31];
 	for (i = 15; i >= 11; i--, pid >>= 5)

@@ -366,7 +366,7 @@ stream_switch(struct stream *s, int in, int out)
 
 	s->in_fd = in;
 	s->out_fd = out;
-	s->is_socket = in == out ||
+	s->is_socket = in == out ||	/* a pipe has two descriptors */
 	    (fstat(out, &st) == 0 && S_ISSOCK(st.st_mode));
 	s->more_expected = false;
 }
