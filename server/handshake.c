@@ -1,6 +1,7 @@
 /* A TLS client that sends only a ClientHello to the --tls command. */
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -58,6 +59,7 @@ handshake_try(struct server *server, char *complaint)
 		.wait_mask = &waiting,
 		.stderr_lines = { .report = keep_line, .ctx = complaint },
 	};
+	char early[HANDSHAKE_COMPLAINT_MAX] = "";
 	bool begun, good;
 
 	*complaint = '\0';
@@ -70,10 +72,16 @@ handshake_try(struct server *server, char *complaint)
 	begun = tls_begin(&run) == 0;
 	close(ends[1]);
 	good = begun && answers(ends[0]);
+	if (good) {
+		tls_read_stderr(&run);
+		strcpy(early, complaint);
+	}
 	close(ends[0]);
 	if (begun)
 		tls_end(&run);
 	else
 		keep_line(complaint, run.failed);
+	if (good)	/* not that this client has left */
+		strcpy(complaint, early);
 	return good;
 }

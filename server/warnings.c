@@ -303,11 +303,13 @@ warnings_try_tls(struct server *server, warning_report *report)
 	char complaint[HANDSHAKE_COMPLAINT_MAX];
 	char *const *argv = server->options.tls.argv;
 
-	if (!argv || access(argv[0], X_OK) < 0 ||
-	    handshake_try(server, complaint))
+	if (!argv || access(argv[0], X_OK) < 0)
 		return;
-	warn_if(&x, true, "--tls does not work: %s", *complaint ? complaint :
-	    "it does not answer a client");
+	if (handshake_try(server, complaint))
+		warn_if(&x, *complaint, "--tls: %s", complaint);
+	else
+		warn_if(&x, true, "--tls does not work: %s", *complaint ?
+		    complaint : "it does not answer a client");
 }
 
 static void

@@ -151,6 +151,15 @@ server_path(const char *dir, const char *name, char *path, size_t size)
 	    (int)size;
 }
 
+/* Clients that verify the certificate will refuse it. */
+static void
+warn_if_expired(const char *path, const X509 *cert)
+{
+	if (cert && X509_cmp_current_time(X509_get0_notAfter(cert)) < 0)
+		fprintf(stderr, "smtpd-tls: %s: the certificate has expired; "
+		    "renew it\n", path);
+}
+
 /* An unknown server name gets the default certificate. */
 static int
 choose_server(SSL *ssl, int *alert, void *ctx)
@@ -165,8 +174,10 @@ choose_server(SSL *ssl, int *alert, void *ctx)
 		return SSL_TLSEXT_ERR_OK;
 	SSL_certs_clear(ssl);	/* or one with another type of key remains */
 	if (SSL_use_certificate_chain_file(ssl, path) == 1 &&
-	    SSL_use_PrivateKey_file(ssl, path, SSL_FILETYPE_PEM) == 1)
+	    SSL_use_PrivateKey_file(ssl, path, SSL_FILETYPE_PEM) == 1) {
+		warn_if_expired(path, SSL_get_certificate(ssl));
 		return SSL_TLSEXT_ERR_OK;
+	}
 	complain(path);
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
@@ -193,6 +204,7 @@ load_files(SSL_CTX *ctx, struct options *o)
 	SSL_CTX_set_default_passwd_cb(ctx, no_passphrase);
 	if (SSL_CTX_use_certificate_chain_file(ctx, o->cert) != 1)
 		fail(o->cert);
+	warn_if_expired(o->cert, SSL_CTX_get0_certificate(ctx));
 	if (SSL_CTX_use_PrivateKey_file(ctx, o->key, SSL_FILETYPE_PEM) != 1)
 		fail(o->key);
 	if (o->authorities) {

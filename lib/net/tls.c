@@ -185,8 +185,8 @@ tls_begin(struct tls_run *r)
 }
 
 /* Read one block only, so that a flood can't delay the deadline. */
-static void
-read_tls_stderr(struct tls_run *r)
+void
+tls_read_stderr(struct tls_run *r)
 {
 	char buf[65536];
 	ssize_t n;
@@ -238,7 +238,7 @@ read_result(struct tls_run *r, long long deadline)
 		if (r->stop && *r->stop)
 			return "the server is shutting down";
 		ready = r->wait(r->ctx, r->control, deadline);
-		read_tls_stderr(r);
+		tls_read_stderr(r);
 		if (ready == 0)
 			return explain_silence(r, "the handshake timed out");
 		if (ready < 0)
@@ -304,7 +304,7 @@ wait_for_tls_exit(struct tls_run *r, long long ms)
 			return false;
 		p[0].fd = r->err;
 		clock_poll(p, 2, left, r->wait_mask);
-		read_tls_stderr(r);
+		tls_read_stderr(r);
 	}
 	return true;
 }
@@ -328,7 +328,7 @@ tls_end(struct tls_run *r)
 	    WTERMSIG(r->status) == SIGTERM || WTERMSIG(r->status) == SIGKILL))
 		r->status = 0;
 	r->running = false;
-	read_tls_stderr(r);
+	tls_read_stderr(r);
 	stderr_lines_finish(&r->stderr_lines);
 	close_if_open(&r->err);
 }

@@ -76,6 +76,9 @@ struct tls_run {
  */
 int tls_begin(struct tls_run *);
 
+/* Report what the command has written to standard error so far. */
+void tls_read_stderr(struct tls_run *);
+
 /*
  * Wait for the handshake, for at most timeout ms.  Returns 0; or -1, and failed
  * says why.

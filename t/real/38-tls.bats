@@ -62,7 +62,7 @@ came_encrypted() {
 # explained: what --explain has against the command
 explained() {
 	"$smtpd" --explain --user nobody --listen 127.0.0.1:0 "${tls[@]}" |
-		sed -n 's/^warning: --tls //p'
+		sed -n 's/^warning: --tls:* //p'
 }
 
 @test "--explain warns if the certificate or the key can't be read" {
@@ -84,6 +84,21 @@ explained() {
 	rm mx.pem
 	start "${tls[@]}"
 	await 60 logged 'event=warning text="--tls does not work: smtpd-tls: mx\.pem: No such file or directory"' log
+}
+
+@test "an expired certificate is reported by --explain, the start and the log" {
+	openssl req -newkey rsa:2048 -nodes -keyout mx.key -out mx.csr \
+		-subj /CN=mx.example 2>/dev/null
+	openssl x509 -req -in mx.csr -signkey mx.key -days 1 -out new.pem
+	openssl x509 -req -in mx.csr -signkey mx.key -days 0 -out mx.pem
+	chown nobody mx.key
+	[[ $(explained) == *'smtpd-tls: mx.pem: the certificate has expired; renew it' ]]
+	start "${tls[@]}"
+	await 60 logged 'event=warning text="--tls: smtpd-tls: mx\.pem: the certificate has expired; renew it"' log
+	run ask_tls -starttls smtp
+	await 60 logged 'event=tls-said .*the certificate has expired' log
+	mv new.pem mx.pem
+	[[ ! $(explained) ]]
 }
 
 @test "TLS 1.2 is accepted, and 1.1 is not" {
