@@ -12,7 +12,7 @@ confinable() {
 		skip 'built with what needs more calls'
 	fi
 	case $(uname -m) in
-	x86_64|aarch64|i?86) ;;
+	x86_64|aarch64|i?86|armv[78]*|ppc64le|s390x) ;;
 	*) skip "not confined on $(uname -m)" ;;
 	esac
 }

@@ -40,6 +40,12 @@
 #define ARCH AUDIT_ARCH_AARCH64
 #elif defined __i386__
 #define ARCH AUDIT_ARCH_I386
+#elif defined __ARM_EABI__ && defined __ARMEL__
+#define ARCH AUDIT_ARCH_ARM
+#elif defined __powerpc64__ && defined __LITTLE_ENDIAN__
+#define ARCH AUDIT_ARCH_PPC64LE
+#elif defined __s390x__
+#define ARCH AUDIT_ARCH_S390X
 #else
 #define ARCH 0
 #endif
