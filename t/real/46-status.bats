@@ -42,9 +42,10 @@ shows() {
 	  printf ']}]\n'; } >rules
 	"$cache/prometheus/usr/bin/promtool" check rules rules
 	start_with_status
-	for metric in $(grep -o 'smtpd_[a-z_]*\({[^}]*}\)\?' expressions); do
+	grep -o 'smtpd_[a-z_]*\({[^}]*}\)\?' expressions >metrics
+	while read -r metric; do
 		grep -F "$metric " run/smtpd.prom
-	done
+	done <metrics
 }
 
 @test "node_exporter's textfile collector reads the status file unchanged" {
