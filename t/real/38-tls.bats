@@ -432,6 +432,36 @@ launchers() {
 	done
 }
 
+# is_traced PID
+is_traced() {
+	grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$1/status"
+}
+
+# calls PID: those of a process that make another, or a connection
+calls() {
+	grep -E '^(execve|execveat|v?fork|clone3?|connect|socket)\(' "calls.$1"
+}
+
+@test "with --on-recipient, --auth and --tls a worker makes no execve, clone or connect" {
+	local worker launcher tracer
+	start "${tls[@]}" --workers 1 --on-recipient true --auth true
+	await 60 eval 'launcher=$(launchers) && [[ $launcher != *,* ]]'
+	worker=$(pgrep -P "$pid")
+	strace -ff -qq -o calls -p "$worker" -p "$launcher" &
+	tracer=$!
+	await 60 is_traced "$worker"
+	await 60 is_traced "$launcher"
+	send --tls --auth PLAIN --auth-user joe --auth-password secret
+	kill "$tracer"
+	wait "$tracer" || true
+	logged ' tls="TLSv1.* mechanism=PLAIN ' log
+	grep -q '^sendmsg(' "calls.$worker"
+	[[ ! $(calls "$worker") ]]
+	calls "$launcher"
+	(($(calls "$launcher" | wc -l) == 3))
+	grep -hq '^execve(.*smtpd-tls' calls.*
+}
+
 @test "smtpd-tls can't be traced by its user and dumps no core" {
 	start "${tls[@]}"
 	exec 7<>"/dev/tcp/127.0.0.1/$port"
