@@ -165,6 +165,13 @@ judge() {
 	done
 }
 
+@test "a label with several non-ASCII letters has the A-label of RFC 3492" {
+	options=(--domain 'παράδειγμα.example' --domain '例え.example')
+	say "$ehlo" "$from" 'RCPT TO:<b@xn--hxajbheg2az3al.example>' \
+	    'RCPT TO:<b@xn--r8jz45g.example>' 'RCPT TO:<b@xn--r8jz45h.example>' QUIT
+	[[ $codes == '220 250 250 250 250 550 221' ]]
+}
+
 @test "non-ASCII letters are compared byte for byte" {
 	options=(--domain bücher.example)
 	say "$ehlo" "$from" 'RCPT TO:<b@bÜcher.example>' \

@@ -532,7 +532,7 @@ amplifies() {
 	deliver 'Subject: none' '' 'Message-ID: <3@c.example>'
 	[[ $(events message) != *message_id* ]]
 	: >"$log"
-	deliver 'no field' '' 'Message-ID: <3@c.example>'
+	deliver nofield '' 'Message-ID: <3@c.example>'
 	[[ $(events message) != *message_id* ]]
 	: >"$log"
 	deliver "Message-ID: <$(printf '%0900d' 1)>" ''

@@ -91,6 +91,16 @@ ipv6() {
 	done
 }
 
+@test "a user other than root can give its socket to one of its groups" {
+	((EUID == 0)) || skip 'only root becomes another user'
+	mkdir -m 777 "$tmp/box"
+	chmod 711 "$BATS_RUN_TMPDIR" "${tmp%/*}" "$tmp"
+	environment=(setpriv --reuid=nobody --regid=nogroup --groups=daemon)
+	nobody=() dir=$tmp/box/Maildir
+	serve --listen "$tmp/box/sock,mode=0660,group=daemon" --workers 1
+	[[ $(stat -c '%a %G' "$tmp/box/sock") == '660 daemon' ]]
+}
+
 @test "a Unix socket has the given group" {
 	local group
 	group=$(id -gn)
