@@ -424,6 +424,22 @@ shaken() {
 	[[ $(children "$master") == "$worker" ]]
 }
 
+@test "a connection that is reset between STARTTLS and its reply leaves no descriptor open" {
+	local worker fds launcher
+	((EUID == 0)) || skip 'only root sees what a process that is not dumpable does'
+	serve --listen 127.0.0.1:0 --workers 1 "${tlsd[@]}"
+	dial "${addr[0]}" reply:220 say:QUIT reply:221 eof
+	worker=$(children "$master")
+	fds=$(ls "/proc/$worker/fd")
+	launcher=$(launcher "$worker")
+	kill -STOP "$launcher"
+	dial "${addr[0]}" reply:220 say:STARTTLS run:"t/until sh -c '
+	    [ \$(ls /proc/$worker/fd | wc -l) -gt $(($(wc -l <<<"$fds") + 6)) ]'" reset
+	kill -CONT "$launcher"
+	dial "${addr[0]}" reply:220 say:QUIT reply:221 eof
+	eventually idle_worker "$worker" "$fds"
+}
+
 @test "a drain ends an encrypted session with 421, and one in its handshake without a reply" {
 	local pid
 	with_tls
