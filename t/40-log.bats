@@ -532,7 +532,9 @@ amplifies() {
 	deliver 'Subject: none' '' 'Message-ID: <3@c.example>'
 	[[ $(events message) != *message_id* ]]
 	: >"$log"
-	deliver nofield '' 'Message-ID: <3@c.example>'
+	say 'EHLO c.example' "${to_bob[@]:1}" \
+	    $'BDAT 7\r\nnofieldBDAT 34 LAST\r\n\r\n\r\nMessage-ID: <3@c.example>\r\nx\r\nQUIT'
+	[[ $(events message) ]]
 	[[ $(events message) != *message_id* ]]
 	: >"$log"
 	deliver "Message-ID: <$(printf '%0900d' 1)>" ''
