@@ -314,7 +314,7 @@ read_output_lines(struct session *s, struct hook_run *run,
 	return reply_none();
 }
 
-/* Run one hook and make its exit a reply.  *skip: run no more hooks. */
+/* Run one hook and make its exit a reply.  *skip, which is false: run no more. */
 static struct reply
 run_hook(struct session *s, struct hook_run *run, enum hook_event event,
     struct hook_lines *lines, bool *skip)
@@ -324,7 +324,6 @@ run_hook(struct session *s, struct hook_run *run, enum hook_event event,
 	struct reply r, extras;
 
 	hook_run(run);
-	*skip = false;
 	if (was_interrupted(s, run, &r))
 		return r;
 	end = (struct hook_end){
