@@ -113,7 +113,7 @@ send_file() {
 	# no part of a line stays that did not fit
 	printf 'Subject: %04000d\n\n' 0 >large
 	(
-		export SENDER= SMTP_RECIPIENTS=you@example.org
+		export SENDER='' SMTP_RECIPIENTS=you@example.org
 		ulimit -f $(($(wc -c <"$file") / 1024 + 2))
 		run -1 "$root/contrib/examples/json-lines" "$file" <large
 		"$root/contrib/examples/json-lines" "$file" <mail
