@@ -22,7 +22,6 @@
 
 enum { ASKING = 16, SHAPES = 5, REQUEST = 315, FDS = 3, ROUNDS_MAX = 99 };
 
-extern char **environ;
 static int ends[ASKING][2];	/* of who asks, of the launcher */
 
 union control {
