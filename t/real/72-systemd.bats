@@ -25,7 +25,8 @@ exposure() {
 
 @test "systemd-analyze verify has no warning about the units" {
 	local dir unit
-	units pool smtpd.service smtpd.socket
+	units pool smtpd.service smtpd.socket smtpd-submission.socket \
+		smtpd-submissions.socket
 	units dropins smtpd.service smtpd.socket no-network.conf
 	units tls smtpd.service smtpd.socket tls.conf
 	units bind smtpd-bind.service
@@ -55,7 +56,7 @@ exposure() {
 @test "no unit or drop-in is missing from these tests" {
 	(cd "$root/contrib/systemd" && find . -type f -name '*.*' | sort) >there
 	while read -r file; do
-		grep -q "[ /]${file##*/}\( \|$\)" "$BATS_TEST_FILENAME" || {
+		grep -q "[[:blank:]/]${file##*/}\( \|$\)" "$BATS_TEST_FILENAME" || {
 			echo "$file"
 			return 1
 		}
