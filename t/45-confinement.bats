@@ -142,6 +142,20 @@ asks() {
 	[[ $(kept) == 0 ]]
 }
 
+@test "a worker can give a command of --tls neither the launcher's socket nor a listener" {
+	confinable
+	options=(--tls true)
+	asks lend-launcher 'not the descriptors of the command'
+	rm -r "$dir"
+	lent lend-listener
+	environment=(ESCAPE_POOL=1 "${environment[@]}")
+	: >"$log"
+	serve --workers 1 --tls true
+	dial "${addr[0]}" "${data_bob[@]}" send:'x\r\n.\r\n' eof
+	events launcher-refused | \
+	    grep -F ' error="not the descriptors of the command"'
+}
+
 @test "the launcher accepts only documented variables, and SMTP_EVENT from no worker" {
 	confinable
 	local variable
@@ -167,8 +181,10 @@ b' "SMTP_HELO=$(printf '%9000s')"; do
 	options=(--on-message 'echo "$SMTP_HELO" >>'"$tmp/ran;")
 	escape start
 	environment+=(ESCAPE_VALUE="SMTP_HELO=$fragment")
-	talk "${send_one[@]}"
-	eventually grep -qxF "$fragment" "$tmp/ran"
+	# it would not outlive the session
+	talk "${send_one[@]:0:${#send_one[@]}-3}" \
+	    run:"t/until test -s $tmp/ran" "${send_one[@]: -3}"
+	grep -qxF "$fragment" "$tmp/ran"
 	[[ ! -e $tmp/pwned ]]
 }
 
@@ -494,6 +510,39 @@ slow_hook() {
 	events worker-failed | grep -F ' what=launcher '
 	dial "${addr[0]}" reply:220 say:'HELO c.example' reply:250 say:QUIT \
 	    reply:221 eof
+}
+
+# stubborn: a hook that ignores SIGTERM, with its process id in $tmp/hook.pid
+stubborn() {
+	printf '%s\n' 'trap "" TERM; echo $$ >"$tmp/pid"' \
+	    'mv "$tmp/pid" "$tmp/hook.pid"; while :; do sleep 0.05; done' |
+	    hook stubborn
+}
+
+# outlived EVENT PID...: these are killed while the hook runs, and it ends, too
+outlived() {
+	local hook
+	dial "${addr[0]}" "${data_bob[@]:0:5}" say:'RCPT TO:<bob@mx.example>' \
+	    run:"t/until test -e $tmp/hook.pid; kill -KILL $*" eof
+	hook=$(<"$tmp/hook.pid")
+	rm "$tmp/hook.pid"
+	[[ $hook ]]
+	stray "$hook"
+	eventually gone "$hook"
+}
+
+@test "a hook does not outlive its worker, not even one that ignores SIGTERM" {
+	local worker
+	stubborn
+	serve --workers 1 --listen 127.0.0.1:0 --user "$(id -un)" \
+	    --on-recipient "$tmp/stubborn"
+	outlived "$(children "$master")"
+	eventually launcher "$(children "$master")"
+	# nor with a launcher that the master has started
+	worker=$(children "$master")
+	kill -KILL "$(launcher "$worker")"
+	eventually replaced "$worker"
+	outlived "$worker"
 }
 
 @test "a launcher dies together with the master: the session ends with what it has" {

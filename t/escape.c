@@ -9,7 +9,7 @@
  *				does when it finds corrupted memory, or
  *				"scribble": claim on the scoreboard that all
  *				workers are starting, for a minute
- *	ESCAPE_FD=FD		the socket of "shutdown" and "disconnect"
+ *	ESCAPE_FD=FD		the socket of "shutdown", "disconnect" and "lend-listener"
  *	ESCAPE_PATH=FILE	what "open" opens for reading, or creates if it
  *				is missing
  *	ESCAPE_VALUE=TEXT	a variable for "start"
@@ -286,6 +286,24 @@ request_other_file(const char *name)
 	return request(&h, NULL, 0, fds, h.descriptors == 7 ? 3 : 2);
 }
 
+/*
+ * Start the first command, which is that of --tls, with this socket in place of
+ * the pairs between it and the worker.
+ */
+static long
+lend(int fd)
+{
+	const struct request_header h = { REQUEST_START, 0, 0x3f };
+	int ends[2], fds[6];
+
+	if (syscall(SYS_pipe2, ends, O_CLOEXEC) < 0)
+		return -1;
+	fds[0] = ends[0];
+	fds[1] = fds[2] = fds[5] = ends[1];
+	fds[3] = fds[4] = fd;
+	return request(&h, NULL, 0, fds, 6);
+}
+
 /* What it asks of the launcher.  Returns -2 if name is not such an attempt. */
 static long
 ask_launcher(const char *name)
@@ -310,6 +328,10 @@ ask_launcher(const char *name)
 		return request_large();
 	if (strcmp(name, "stdin") == 0 || strcmp(name, "stdout") == 0)
 		return request_other_file(name);
+	if (strcmp(name, "lend-launcher") == 0)
+		return lend(find_socket(0, 0));
+	if (strcmp(name, "lend-listener") == 0)
+		return lend(atoi(getenv("ESCAPE_FD")));
 	if (strcmp(name, "missing") == 0)
 		return request(&bare, NULL, 0, NULL, 0);
 	if (strcmp(name, "descriptors") == 0)

@@ -31,6 +31,7 @@ enum {
 	SOCKET = 3,		/* the descriptor of the socket */
 	WORKER = 4,		/* that of the worker, if there is one */
 	USELESS_SIGNALS = 8,	/* to a command that has ended just before */
+	GRACE = 2000,		/* ms from SIGTERM to SIGKILL */
 };
 
 /* What a descriptor must be. */
@@ -62,6 +63,30 @@ struct launcher {
 };
 
 /*
+ * End, and take the hook with it: nobody is left who would apply its timeout,
+ * and its client gets no 250.  A command of --tls ends by itself, once it has
+ * passed on the last reply.
+ */
+__attribute__((noreturn))
+static void
+end_launcher(const struct launcher *l, int status)
+{
+	const long long end = clock_ms() + GRACE;
+	const pid_t hook = l->jobs[JOB_HOOK];
+	long long left = GRACE;
+
+	if (hook)
+		process_signal(hook, SIGTERM);
+	while (hook && !process_has_exited(hook) && left > 0) {
+		clock_poll(NULL, 0, left, &l->waiting);
+		left = end - clock_ms();
+	}
+	if (hook)
+		process_signal(hook, SIGKILL);
+	_exit(status);
+}
+
+/*
  * The worker asked for what no worker asks for: it was taken over, and is
  * ended.  Another process can't have its number while it is our parent.
  */
@@ -79,7 +104,7 @@ refuse_request(const struct launcher *l, const char *reason)
 		kill(l->worker, SIGKILL);
 	else if (l->has_descriptor)
 		process_kill_descriptor(WORKER);
-	_exit(1);
+	end_launcher(l, 1);
 }
 
 static void
@@ -94,7 +119,25 @@ answer_worker(const struct launcher *l, enum request_job job, bool ended,
 		return;
 	if (errno == EAGAIN || errno == EWOULDBLOCK)
 		refuse_request(l, "the worker does not read answers");
-	_exit(1);	/* the worker must not wait for an answer */
+	end_launcher(l, 1);	/* the worker must not wait for an answer */
+}
+
+/*
+ * Is it a connection?  A socket of a launcher or of the master is none, and
+ * would outlive the worker in a command; so would a listener.
+ */
+static bool
+is_connection(int fd)
+{
+	socklen_t len = sizeof(int);
+	int type, listens = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
+	    type != SOCK_STREAM)
+		return false;
+	len = sizeof listens;
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 &&
+	    !listens;
 }
 
 static bool
@@ -110,9 +153,9 @@ has_type(int fd, int type)
 	case ANY_PIPE:
 		return S_ISFIFO(st.st_mode);
 	case ANY_SOCKET:
-		return S_ISSOCK(st.st_mode);
+		return is_connection(fd);
 	default:
-		return S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode);
+		return is_connection(fd) || S_ISFIFO(st.st_mode);
 	}
 }
 
@@ -301,7 +344,7 @@ handle_request(struct launcher *l)
 	}
 }
 
-/* Receive a request and do it.  Ends with the worker. */
+/* Receive a request and do it.  Ends after the last one of the worker. */
 static void
 receive_request(struct launcher *l)
 {
@@ -323,7 +366,7 @@ receive_request(struct launcher *l)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0)
-		_exit(0);
+		end_launcher(l, 0);
 	if (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		refuse_request(l, "the request is too large");
 	wrong = request_parse(&l->request, message, (size_t)n, l->table->n,
@@ -337,9 +380,9 @@ receive_request(struct launcher *l)
 			close(l->fds[i]);
 }
 
-/* SIGCHLD only interrupts a wait. */
+/* SIGCHLD only interrupts a wait: a command has ended, or the worker. */
 static void
-on_command_exit(int sig)
+on_exit_signal(int sig)
 {
 	(void)sig;
 }
@@ -351,7 +394,7 @@ on_command_exit(int sig)
 static void
 prepare_launcher_signals(struct launcher *l)
 {
-	const struct sigaction action = { .sa_handler = on_command_exit };
+	const struct sigaction action = { .sa_handler = on_exit_signal };
 	int sig;
 
 	for (sig = 1; sig < NSIG; sig++)	/* which commands inherit */
@@ -360,6 +403,7 @@ prepare_launcher_signals(struct launcher *l)
 	sigprocmask(SIG_BLOCK, &l->waiting, NULL);
 	sigdelset(&l->waiting, SIGCHLD);
 	sigaction(SIGCHLD, &action, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGCHLD);
 }
 
 /* Without /dev/null nothing that needs it can start. */
@@ -398,12 +442,34 @@ arrange_descriptors(struct launcher *l, int fd, int pidfd)
 	descriptors_close_from(REQUEST_DESCRIPTORS);
 }
 
+/*
+ * Wait for an event.  The socket alone does not say that the worker has ended:
+ * another process may have the other end.  Then no request is added, and after
+ * those that are waiting comes the end of the socket.
+ */
+static void
+handle_next_request(struct launcher *l)
+{
+	struct pollfd p[] = {
+		{ .fd = SOCKET, .events = POLLIN },
+		{ .fd = l->has_descriptor ? WORKER : -1, .events = POLLIN },
+	};
+
+	if (!l->has_descriptor && getppid() != l->worker)
+		shutdown(SOCKET, SHUT_RD);
+	if (clock_poll(p, 2, -1, &l->waiting) <= 0)
+		return;
+	if (p[1].revents)
+		shutdown(SOCKET, SHUT_RD);
+	if (p[0].revents)
+		receive_request(l);
+}
+
 void
 launcher_run(const struct launcher_table *table, int fd, pid_t worker,
     int pidfd)
 {
 	struct launcher l = { .table = table, .worker = worker };
-	struct pollfd p = { .fd = SOCKET, .events = POLLIN };
 
 	prepare_launcher_signals(&l);
 	log_speak_for(worker);
@@ -412,8 +478,6 @@ launcher_run(const struct launcher_table *table, int fd, pid_t worker,
 	memory_release_stack();
 	for (;;) {
 		reap_commands(&l);
-		p.revents = 0;
-		if (clock_poll(&p, 1, -1, &l.waiting) > 0)
-			receive_request(&l);
+		handle_next_request(&l);
 	}
 }

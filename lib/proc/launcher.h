@@ -42,8 +42,9 @@ enum { LAUNCHER_ROOM = REQUEST_VARIABLES + 2 };
 
 /*
  * In a child of the worker: be its launcher, with requests from the socket fd,
- * until that has no other end.  Closes all other descriptors but the log.  In
- * the child of another process, pidfd is a descriptor of the worker; else -1.
+ * until that has no other end, or the worker has ended; a hook that runs then
+ * is ended.  Closes all other descriptors but the log.  In the child of another
+ * process, pidfd is a descriptor of the worker; else -1.
  */
 __attribute__((noreturn))
 void launcher_run(const struct launcher_table *, int fd, pid_t worker,
