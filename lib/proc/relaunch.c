@@ -103,6 +103,15 @@ serve_request(const struct relaunch *r, struct pool *pool, pid_t worker, int fd)
 		fork_launcher(r, fd, worker);
 }
 
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"	/* in the macro of musl */
+static struct cmsghdr *
+next_control(struct msghdr *m, struct cmsghdr *c)
+{
+	return CMSG_NXTHDR(m, c);
+}
+#pragma GCC diagnostic pop
+
 /* Take the sender and the descriptor from a message. */
 static void
 read_control(struct msghdr *m, pid_t *worker, int *fd)
@@ -110,7 +119,7 @@ read_control(struct msghdr *m, pid_t *worker, int *fd)
 	struct cmsghdr *c;
 	struct ucred sender;
 
-	for (c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+	for (c = CMSG_FIRSTHDR(m); c; c = next_control(m, c)) {
 		if (c->cmsg_level != SOL_SOCKET)
 			continue;
 		if (c->cmsg_type == SCM_CREDENTIALS) {
