@@ -545,6 +545,21 @@ outlived() {
 	outlived "$worker"
 }
 
+@test "a hook ends when its launcher is killed" {
+	local hook
+	printf '%s\n' 'echo $$ >"$tmp/pid"' 'mv "$tmp/pid" "$tmp/hook.pid"' \
+	    'while :; do sleep 0.05; done' | hook endless
+	serve --workers 1 --listen 127.0.0.1:0 --user "$(id -un)" \
+	    --on-new-mail "$tmp/endless"
+	dial "${addr[0]}" reply:220 say:'HELO c.example' reply:250 \
+	    say:'MAIL FROM:<a@c.example>' run:"t/until test -e $tmp/hook.pid; \
+		kill -KILL $(launcher "$(children "$master")")" \
+	    reply:'451 4.3.0 ' say:QUIT reply:221 eof
+	hook=$(<"$tmp/hook.pid")
+	stray "$hook"
+	eventually gone "$hook"
+}
+
 @test "a launcher dies together with the master: the session ends with what it has" {
 	local worker
 	slow_hook

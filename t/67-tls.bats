@@ -462,6 +462,8 @@ shaken() {
 	local worker
 	options=(--tls "t/tlsd -x 8$$ -d 5 3 4")
 	serve --listen 127.0.0.1:0 --workers 1 "${options[@]}"
+	# once the start has tried the command
+	eventually eval '(($(children "$master" | wc -l) == 1))'
 	worker=$(children "$master")
 	dial "${addr[0]}" "${encrypted[@]}" say:NOOP reply:250 \
 	    run:"kill -KILL $worker" eof

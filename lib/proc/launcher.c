@@ -248,7 +248,8 @@ start_row(struct launcher *l, const struct launcher_row *row, pid_t *pid)
 	for (i = 0; i < REQUEST_DESCRIPTORS; i++)
 		fds[i] = l->fds[i] < 0 ? STDIN_FILENO : l->fds[i];
 	return process_start(pid, invocation_words(row->program, shell),
-	    compose_environment(l, row->event), fds, shapes[row->use].n);
+	    compose_environment(l, row->event), fds, shapes[row->use].n,
+	    row->use == USE_TLS ? 0 : SIGTERM);
 }
 
 static void

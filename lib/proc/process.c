@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@ struct execution {
 	char **argv, **environment;
 	const int *fds;
 	int n;
+	int death_signal;
 	int error;
 };
 
@@ -45,19 +47,20 @@ execute(void *ctx)
 	sigset_t none;
 
 	sigemptyset(&none);
-	if (setpgid(0, 0) == 0 && place_descriptors(e) == 0 &&
+	if (prctl(PR_SET_PDEATHSIG, e->death_signal) == 0 &&
+	    setpgid(0, 0) == 0 && place_descriptors(e) == 0 &&
 	    sigprocmask(SIG_SETMASK, &none, NULL) == 0)
 		execve(e->argv[0], e->argv, e->environment);
 	e->error = errno;
-	_exit(127);
+	return 127;
 }
 
 int
 process_start(pid_t *pid, char **argv, char **environment, const int *fds,
-    int n)
+    int n, int death_signal)
 {
 	static char stack[PROCESS_STACK] __attribute__((aligned(16)));
-	struct execution e = { argv, environment, fds, n, 0 };
+	struct execution e = { argv, environment, fds, n, death_signal, 0 };
 
 	/* returns when the child has executed the file, or has ended */
 	*pid = clone(execute, stack + sizeof stack,

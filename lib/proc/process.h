@@ -17,11 +17,12 @@ enum {
 /*
  * Start argv[0] with n descriptors: fds[i], which is i or at least n, or 0,
  * becomes i.  The process leads a process group of its own, with no signal
- * blocked.  The caller must ignore no signal, block all, and have no handler
- * that could not run twice.  Returns 0, or an error number.
+ * blocked, and gets death_signal when the caller dies (0: none).  The caller
+ * must ignore no signal, block all, and have no handler that could not run
+ * twice.  Returns 0, or an error number.
  */
 int process_start(pid_t *, char **argv, char **environment, const int *fds,
-    int n);
+    int n, int death_signal);
 
 /*
  * As fork(2), for a process with one thread.  Where libc has a way that writes

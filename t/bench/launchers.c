@@ -78,7 +78,7 @@ start(int fd)
 	if (recvmsg(fd, &m, MSG_CMSG_CLOEXEC) != REQUEST)
 		_exit(0);
 	memcpy(fds, CMSG_DATA(&control.align), sizeof fds);
-	error = process_start(&pid, argv, environ, fds, FDS);
+	error = process_start(&pid, argv, environ, fds, FDS, 0);
 	if (error)
 		errx(2, "/bin/true: %s", strerror(error));
 	for (i = 0; i < FDS; i++)
