@@ -181,10 +181,10 @@ b' "SMTP_HELO=$(printf '%9000s')"; do
 	options=(--on-message 'echo "$SMTP_HELO" >>'"$tmp/ran;")
 	escape start
 	environment+=(ESCAPE_VALUE="SMTP_HELO=$fragment")
+	printf '%s\n' "$fragment" >"$tmp/fragment"
 	# it would not outlive the session
 	talk "${send_one[@]:0:${#send_one[@]}-3}" \
-	    run:"t/until test -s $tmp/ran" "${send_one[@]: -3}"
-	grep -qxF "$fragment" "$tmp/ran"
+	    run:"t/until grep -qxFf $tmp/fragment $tmp/ran" "${send_one[@]: -3}"
 	[[ ! -e $tmp/pwned ]]
 }
 
