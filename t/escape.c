@@ -9,7 +9,8 @@
  *				does when it finds corrupted memory, or
  *				"scribble": claim on the scoreboard that all
  *				workers are starting, for a minute
- *	ESCAPE_FD=FD		the socket of "shutdown", "disconnect" and "lend-listener"
+ *	ESCAPE_FD=FD		the socket of "shutdown", "disconnect" and
+ *				"lend-listener"
  *	ESCAPE_PATH=FILE	what "open" opens for reading, or creates if it
  *				is missing
  *	ESCAPE_VALUE=TEXT	a variable for "start"
@@ -313,6 +314,7 @@ ask_launcher(const char *name)
 	const struct request_header bare = { REQUEST_START, 0, 6 };
 	const struct request_header line = { REQUEST_LOG, 3, 0 };
 	const int fds[9] = { 0 };
+	const char *fd = getenv("ESCAPE_FD");
 
 	if (strcmp(name, "start") == 0)
 		return start(getenv("ESCAPE_VALUE"), 0);
@@ -331,7 +333,7 @@ ask_launcher(const char *name)
 	if (strcmp(name, "lend-launcher") == 0)
 		return lend(find_socket(0, 0));
 	if (strcmp(name, "lend-listener") == 0)
-		return lend(atoi(getenv("ESCAPE_FD")));
+		return lend(fd ? atoi(fd) : -1);
 	if (strcmp(name, "missing") == 0)
 		return request(&bare, NULL, 0, NULL, 0);
 	if (strcmp(name, "descriptors") == 0)

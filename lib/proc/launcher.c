@@ -127,7 +127,7 @@ answer_worker(const struct launcher *l, enum request_job job, bool ended,
  * would outlive the worker in a command; so would a listener.
  */
 static bool
-is_connection(int fd)
+is_stream_connection(int fd)
 {
 	socklen_t len = sizeof(int);
 	int type, listens = 0;
@@ -153,9 +153,9 @@ has_type(int fd, int type)
 	case ANY_PIPE:
 		return S_ISFIFO(st.st_mode);
 	case ANY_SOCKET:
-		return is_connection(fd);
+		return is_stream_connection(fd);
 	default:
-		return is_connection(fd) || S_ISFIFO(st.st_mode);
+		return is_stream_connection(fd) || S_ISFIFO(st.st_mode);
 	}
 }
 
