@@ -401,11 +401,14 @@ take_kind(struct settings *s, const char *spec, enum listener_kind *kind)
 	return address;
 }
 
+/* Those that are open already may, too; their kinds are read later. */
 static bool
 begins_with_tls(const struct settings *s)
 {
 	unsigned i;
 
+	if (getenv("LISTEN_FDS") || getenv("SMTPD_STATE"))
+		return true;
 	for (i = 0; i < s->listen.n; i++)
 		if (listener_kinds[s->kinds[i]].tls)
 			return true;

@@ -58,6 +58,14 @@ refused() {
 	keeps 2
 }
 
+@test "a socket of the kind smtps is enough for --require-tls without STARTTLS" {
+	environment=(t/manager sockets tcp,smtps run)
+	serve --workers 1 --tls true --require-tls --disable STARTTLS
+	kill -HUP "$master"
+	eventually eval '(($(events listening | wc -l) == 2))'
+	lacks restart-failed "$log"
+}
+
 @test "a kind that lacks what it needs is a usage error: 64" {
 	refused 64 tcp,submission --
 	[[ ! -e $dir ]]
