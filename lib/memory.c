@@ -48,6 +48,8 @@ memory_release(void *p, size_t n)
 		(void)!madvise((void *)start, end - start, MADV_DONTNEED);
 }
 
+/* Its frame is that of a function of its own, or the caller's would be lost. */
+__attribute__((noinline))
 void
 memory_release_stack(void)
 {

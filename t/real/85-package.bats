@@ -238,6 +238,15 @@ send_there() {
 	kept 1
 }
 
+@test "a program that is optimized as a whole accepts mail" {
+	other copy
+	make -s -C copy -j2 CFLAGS='-O3 -flto' LDFLAGS='-O3 -flto=2' smtpd
+	smtpd=$PWD/copy/smtpd
+	start --maildir "$PWD/Maildir" --workers 2 --on-recipient true
+	send
+	kept 1
+}
+
 @test "musl builds the sources without a warning, shared" {
 	other copy
 	make -s -C copy -j2 CFLAGS='-O2 -Werror' HARDENING=-fPIE smtpd \
