@@ -14,7 +14,6 @@
 enum {
 	HOOK_OUTPUT_MAX = 16384,	/* bytes of stdout that are kept; an
 					   incomplete last line is dropped */
-	HOOK_GRACE = 2000,		/* ms from SIGTERM to SIGKILL */
 };
 
 struct hook_run {

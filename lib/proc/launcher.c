@@ -31,7 +31,6 @@ enum {
 	SOCKET = 3,		/* the descriptor of the socket */
 	WORKER = 4,		/* that of the worker, if there is one */
 	USELESS_SIGNALS = 8,	/* to a command that has ended just before */
-	GRACE = 2000,		/* ms from SIGTERM to SIGKILL */
 };
 
 /* What a descriptor must be. */
@@ -71,9 +70,9 @@ __attribute__((noreturn))
 static void
 end_launcher(const struct launcher *l, int status)
 {
-	const long long end = clock_ms() + GRACE;
+	const long long end = clock_ms() + HOOK_GRACE;
 	const pid_t hook = l->jobs[JOB_HOOK];
-	long long left = GRACE;
+	long long left = HOOK_GRACE;
 
 	if (hook)
 		process_signal(hook, SIGTERM);

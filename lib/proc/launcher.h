@@ -40,6 +40,8 @@ struct launcher_table {
 
 enum { LAUNCHER_ROOM = REQUEST_VARIABLES + 2 };
 
+enum { HOOK_GRACE = 2000 };	/* ms from SIGTERM to SIGKILL */
+
 /*
  * In a child of the worker: be its launcher, with requests from the socket fd,
  * until that has no other end, or the worker has ended; a hook that runs then
