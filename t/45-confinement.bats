@@ -417,7 +417,7 @@ opens() {
 	done
 }
 
-@test "a launcher has no descriptor but the log, its worker's socket and /dev/null" {
+@test "a launcher has no descriptor but the log, its worker and its socket, and /dev/null" {
 	((EUID == 0)) || skip 'only root sees what a process that is not dumpable does'
 	local pid
 	with_commands
@@ -428,7 +428,7 @@ opens() {
 	find "/proc/$pid/fd" -mindepth 1 -printf '%f %l\n' | sort >"$tmp/fds"
 	sed -i 's/socket:.*/socket/' "$tmp/fds"
 	given "$tmp/fds" '0 /dev/null' '1 /dev/null' "2 $log" '3 socket' \
-	    '4 /dev/null' '5 /dev/null'
+	    '4 anon_inode:[pidfd]' '5 /dev/null'
 }
 
 # slow_hook: it says that it runs, by $tmp/runs and then by $tmp/again, and ends

@@ -51,7 +51,8 @@ launch_open(struct launch *l, const struct launcher_table *table, int master)
 		return -1;
 	pid = process_fork();
 	if (pid == 0)
-		launcher_run(table, ends[1], worker, -1);
+		launcher_run(table, ends[1], worker,
+		    process_descriptor(worker));
 	error = errno;
 	close(ends[1]);
 	if (pid < 0) {

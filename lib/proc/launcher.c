@@ -403,7 +403,7 @@ prepare_launcher_signals(struct launcher *l)
 	sigprocmask(SIG_BLOCK, &l->waiting, NULL);
 	sigdelset(&l->waiting, SIGCHLD);
 	sigaction(SIGCHLD, &action, NULL);
-	prctl(PR_SET_PDEATHSIG, SIGCHLD);
+	prctl(PR_SET_PDEATHSIG, SIGCHLD);	/* Landlock may forbid it */
 }
 
 /* Without /dev/null nothing that needs it can start. */

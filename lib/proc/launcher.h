@@ -45,8 +45,8 @@ enum { HOOK_GRACE = 2000 };	/* ms from SIGTERM to SIGKILL */
 /*
  * In a child of the worker: be its launcher, with requests from the socket fd,
  * until that has no other end, or the worker has ended; a hook that runs then
- * is ended.  Closes all other descriptors but the log.  In the child of another
- * process, pidfd is a descriptor of the worker; else -1.
+ * is ended.  Closes all other descriptors but the log.  pidfd is a descriptor of
+ * the worker, or -1 where the kernel has none.
  */
 __attribute__((noreturn))
 void launcher_run(const struct launcher_table *, int fd, pid_t worker,
