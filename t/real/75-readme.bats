@@ -120,6 +120,12 @@ send_file() {
 	)
 	(($(wc -l <"$file") == 4))
 	python3 -c 'import json, sys; [json.loads(l) for l in open(sys.argv[1])]' "$file"
+	# nor does one that a crash has left spoil the next
+	printf '{"from": "x' >>"$file"
+	SENDER='' SMTP_RECIPIENTS=you@example.org \
+		"$root/contrib/examples/json-lines" "$file" <mail
+	(($(wc -l <"$file") == 6))
+	tail -n 1 "$file" | python3 -c 'import json, sys; json.load(sys.stdin)'
 	# 250 only if the line is there
 	start --maildir none --deliver "$root/contrib/examples/json-lines /dev/full"
 	run ! send_file me@example.org mail
