@@ -59,7 +59,7 @@ refused() {
 }
 
 @test "a socket of the kind smtps is enough for --require-tls without STARTTLS" {
-	environment=(t/manager sockets tcp,smtps run)
+	environment=(t/manager sockets "tcp,smtps" run)
 	serve --workers 1 --tls true --require-tls --disable STARTTLS
 	kill -HUP "$master"
 	eventually eval '(($(events listening | wc -l) == 2))'
